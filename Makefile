@@ -1,0 +1,68 @@
+# make help lists the targets. All of them create .venv when it is missing or older than requirements.lock.
+# Paths are relative on purpose: the project may live in a folder whose name has spaces.
+
+PYTHON ?=
+PROFILE ?= quick
+DATA ?= phantom
+CORES ?= 2
+PYTEST_ARGS ?=
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help book test test-fast lab status bench notebooks lint clean distclean
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# The stamp is written last, so an installation that failed half-way is taken up again by the next call.
+$(STAMP): requirements.lock pyproject.toml
+	@rm -f $(STAMP)
+	@set -e; python="$(PYTHON)"; python="$${python:-$$(command -v python3.11 || command -v python3 || true)}"; \
+	if [ -z "$$python" ] || ! "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'; then \
+	  echo "make: Python 3.11, 3.12 or 3.13 is needed, found: $${python:-none}. Install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; \
+	fi; \
+	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then "$$python" -m venv --clear $(VENV); fi
+	@echo "installing requirements.lock into $(VENV) (minutes the first time)"
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@date -u +%Y-%m-%dT%H:%M:%SZ > $(STAMP)
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "  variables: PROFILE=smoke|quick|full (now $(PROFILE)), DATA=phantom|NAME|FOLDER (now $(DATA)), CORES=$(CORES)"
+
+book: $(STAMP)  ## run the chapters that changed, then build the site into book/_build/html
+	@$(BIN)/fetal-lib book build --profile "$(PROFILE)" --data "$(DATA)" --cores $(CORES)
+
+test: $(STAMP)  ## all tests, the fast tier first
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "slow" $(PYTEST_ARGS)
+
+test-fast: $(STAMP)  ## the tests that take about a minute together
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lab: $(STAMP)  ## open the chapters in JupyterLab, the .py and .ipynb of each paired
+	@$(BIN)/fetal-lib notebooks sync
+	@$(BIN)/python -m jupyter lab --notebook-dir . --LabApp.default_url /lab/tree/notebooks
+
+status: $(STAMP)  ## the last run of every chapter, and which are stale
+	@$(BIN)/fetal-lib status
+
+bench: $(STAMP)  ## the measurements that the README quotes
+	@$(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
+
+notebooks: $(STAMP)  ## write the clean .ipynb beside every chapter's .py
+	@$(BIN)/fetal-lib notebooks sync
+
+lint: $(STAMP)  ## ruff over the code, and the notebook pairs
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/fetal-lib notebooks check
+
+clean:  ## remove what the book's build made; runs, cached fits and .venv stay
+	@rm -rf book/_build book/notebooks book/generated book/runs runs/book .snakemake .pytest_cache .ruff_cache
+
+distclean: clean  ## also remove the runs, the cache of fits and phantoms, and .venv
+	@rm -rf runs .cache $(VENV) *.egg-info

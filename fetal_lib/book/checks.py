@@ -1,0 +1,175 @@
+"""Check a built site: every page is there, nothing is loaded from another host, no link inside it
+is broken.
+
+Sphinx is content with a notebook that holds an error, with a missing page and with a script on
+another host, so these are looked for in what it wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+MIN_PAGE_BYTES = 4000
+LOADED_ATTRIBUTES = {"src", "srcset", "data", "poster"}
+LOADING_LINKS = {
+    "stylesheet",
+    "icon",
+    "shortcut",
+    "preload",
+    "prefetch",
+    "modulepreload",
+    "manifest",
+    "preconnect",
+}
+REMOTE = re.compile(r"^(https?:)?//", re.IGNORECASE)
+CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", re.IGNORECASE)
+
+
+@dataclass
+class Page:
+    """What a page of HTML refers to.
+
+    Parameters
+    ----------
+    loads : list[str]
+        What a browser fetches to show the page: scripts, styles, images, fonts.
+    links : list[str]
+        Where a reader can go from it.
+    anchors : set[str]
+        Places in it that a link can name.
+    """
+
+    loads: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    anchors: set[str] = field(default_factory=set)
+
+
+class _PageParser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.page = Page()
+        self._in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self._in_style = tag == "style"
+        self.page.anchors |= {values[name] for name in ("id", "name") if values.get(name)}
+        for name in LOADED_ATTRIBUTES & values.keys():
+            listed = values[name].split(",") if name == "srcset" else [values[name]]
+            self.page.loads += [part.split()[0] for part in listed if part.strip()]
+        self.page.loads += _css_urls(values.get("style", ""))
+        if tag == "link" and LOADING_LINKS & set(values.get("rel", "").lower().split()):
+            self.page.loads.append(values.get("href", ""))
+        elif tag == "a" and values.get("href"):
+            self.page.links.append(values["href"])
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_style = self._in_style and tag != "style"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_style:
+            self.page.loads += _css_urls(data)
+
+
+def read_page(html: str) -> Page:
+    """Collect what a page loads, where it links to, and its anchors.
+
+    Examples
+    --------
+    >>> page = read_page('<img src="a.png"><a href="b.html#c">b</a><h1 id="top">t</h1>')
+    >>> page.loads, page.links, page.anchors
+    (['a.png'], ['b.html#c'], {'top'})
+    """
+    parser = _PageParser()
+    parser.feed(html)
+    return parser.page
+
+
+def site_problems(site: Path, pages: list[str]) -> list[str]:
+    """List what is wrong with a built site.
+
+    Parameters
+    ----------
+    site : Path
+        Folder of the built HTML.
+    pages : list[str]
+        Pages that must be there, without suffix, as in the table of contents.
+
+    Returns
+    -------
+    list[str]
+        One sentence a problem, naming the file; empty for a sound site.
+    """
+    templates = site / "_static"  # the theme copies its own templates there
+    written = [path for path in sorted(site.rglob("*.html")) if templates not in path.parents]
+    read = {path: read_page(path.read_text(encoding="utf-8")) for path in written}
+    problems = [*_missing_pages(site, pages)]
+    for path, page in read.items():
+        name = path.relative_to(site).as_posix()
+        problems += [
+            f"{name}: loads {url} from another host" for url in page.loads if REMOTE.match(url)
+        ]
+        problems += [
+            f"{name}: refers to {url}, which is not there"
+            for url in _broken(site, path, page, read)
+        ]
+    for path in sorted(site.rglob("*.css")):
+        remote = [
+            url
+            for url in _css_urls(path.read_text(encoding="utf-8", errors="replace"))
+            if REMOTE.match(url)
+        ]
+        problems += [
+            f"{path.relative_to(site).as_posix()}: loads {url} from another host" for url in remote
+        ]
+    return problems
+
+
+def notebook_errors(folder: Path) -> list[str]:
+    """List the error outputs in a folder of executed notebooks, one sentence each."""
+    problems = []
+    for path in sorted(folder.glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for index, cell in enumerate(cells):
+            for output in cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    what = f"{output['ename']}: {output['evalue']}"
+                    problems.append(f"{path.name}: cell {index} ended with {what}")
+    return problems
+
+
+def _css_urls(css: str) -> list[str]:
+    return [first or second for first, second in CSS_URL.findall(css)]
+
+
+def _missing_pages(site: Path, pages: list[str]) -> Iterator[str]:
+    for page in pages:
+        path = site / f"{page}.html"
+        if not path.is_file():
+            yield f"{page}.html: the page is missing"
+        elif path.stat().st_size < MIN_PAGE_BYTES:
+            yield f"{page}.html: the page is empty ({path.stat().st_size} bytes)"
+
+
+def _broken(site: Path, path: Path, page: Page, read: dict[Path, Page]) -> Iterator[str]:
+    """Find references inside the site that lead nowhere."""
+    for url in [*page.loads, *page.links]:
+        parts = urlsplit(url)
+        if parts.scheme or parts.netloc or not url.strip():
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        if target.is_dir():
+            target = target / "index.html"
+        in_page = read.get(target)
+        if not target.is_file() or site.resolve() not in target.parents:
+            yield url
+        elif (
+            in_page and parts.fragment and unquote(parts.fragment) not in in_page.anchors | {"top"}
+        ):
+            yield url

@@ -1,0 +1,64 @@
+"""The steps of chapter 04, head circumference; its notebook calls them in order."""
+
+from fetal_lib.chapters.head_circumference.data import (
+    find_bright_ellipses,
+    find_data,
+    fingerprint,
+    known_ages,
+    pixel_statistics,
+    select,
+)
+from fetal_lib.chapters.head_circumference.external import published_table, score_external
+from fetal_lib.chapters.head_circumference.fit import (
+    calibrated_model,
+    fit_settings,
+    fit_unet,
+    layer_shapes,
+    model_card,
+)
+from fetal_lib.chapters.head_circumference.report import (
+    OCCLUDED,
+    by_trimester,
+    errors_by_trimester,
+    found_heads,
+    occlusion_checks,
+    pretty,
+    ranking,
+    results_table,
+    typical_and_worst,
+)
+from fetal_lib.chapters.head_circumference.source import (
+    reenact_source,
+    second_experiment,
+    vgg_features,
+)
+from fetal_lib.training.keras_fit import read_history
+
+__all__ = [
+    "OCCLUDED",
+    "by_trimester",
+    "calibrated_model",
+    "errors_by_trimester",
+    "find_bright_ellipses",
+    "find_data",
+    "fingerprint",
+    "fit_settings",
+    "fit_unet",
+    "found_heads",
+    "known_ages",
+    "layer_shapes",
+    "model_card",
+    "occlusion_checks",
+    "pixel_statistics",
+    "pretty",
+    "published_table",
+    "ranking",
+    "read_history",
+    "reenact_source",
+    "results_table",
+    "score_external",
+    "second_experiment",
+    "select",
+    "typical_and_worst",
+    "vgg_features",
+]

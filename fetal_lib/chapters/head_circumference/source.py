@@ -1,0 +1,153 @@
+"""The two experiments of source 003, re-enacted on the chapter's data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.chapters.head_circumference.fit import FIT_CODE, new_unet
+from fetal_lib.metrics.regression import mae, r2, rmse
+from fetal_lib.metrics.segmentation import dice
+from fetal_lib.models.vgg16_features import build_vgg16, mask_features
+from fetal_lib.models.weights import load_weights
+from fetal_lib.training.keras_fit import WEIGHTS, FitSettings, fit_segmenter, read_history
+from fetal_lib.training.source_003 import SourceSplit, source_split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_lib.parameters.head_circumference import HeadCircumferenceParameters
+    from fetal_lib.predict.head_model import HeadModel
+    from fetal_lib.runs.session import Run
+    from fetal_lib.sets.head_images import HeadArrays
+
+SOURCE_SEED = 42
+SOURCE_CODE = (*FIT_CODE, "fetal_lib.training.source_003")
+
+
+@dataclass(frozen=True)
+class SourceProtocol:
+    """What the source's protocol gives.
+
+    Attributes
+    ----------
+    split : SourceSplit
+    history : list of dict
+        With Keras' binary accuracy on both parts.
+    ring_dice : float
+        Mean Dice of the thresholded prediction with the thresholded ring.
+    """
+
+    split: SourceSplit
+    history: list[dict]
+    ring_dice: float
+
+
+def reenact_source(
+    run: Run, parameters: HeadCircumferenceParameters, arrays: HeadArrays
+) -> SourceProtocol:
+    """Train on unfilled outlines, mirrored before a random split, as source 003 did.
+
+    Parameters
+    ----------
+    run : Run
+    parameters : HeadCircumferenceParameters
+        ``source_epochs`` says for how long.
+    arrays : HeadArrays
+        All images: the source has no test part.
+    """
+    p = parameters
+    split = source_split(arrays.images, arrays.outlines, SOURCE_SEED)
+    settings = FitSettings(
+        epochs=p.source_epochs,
+        batch_size=min(32, max(8, len(split.train[0]) // 10)),
+        learning_rate=1e-3,
+        ema=0.0,
+        constant_rate=True,
+        divisor=127.5,
+        seed=p.seed,
+    )
+
+    def fit(folder: Path) -> None:
+        fit_segmenter(folder, new_unet(p), *split.train, settings, split.val, run.progress)
+
+    spec = {"name": "unet_source_protocol", "image_size": p.image_size}
+    spec |= {"base_filters": p.base_filters, "dropout": p.dropout}
+    outcome = run.fit_or_reuse(spec, settings.as_spec(), SOURCE_CODE, fit)
+    model = new_unet(p)
+    load_weights(model, outcome.folder / WEIGHTS)
+    images = split.val[0][..., None] / np.float32(settings.divisor)
+    probs = model.predict(images, batch_size=16, verbose=0)[..., 0]
+    pairs = zip(split.val[1] >= 128, probs >= 0.5, strict=True)
+    ring_dice = float(np.mean([dice(true, found) for true, found in pairs]))
+    return SourceProtocol(split, read_history(outcome.folder), ring_dice)
+
+
+def vgg_features(
+    run: Run, parameters: HeadCircumferenceParameters, model: HeadModel, arrays: HeadArrays
+) -> np.ndarray:
+    """Return VGG16 features of the predicted masks of all images, computed once.
+
+    Returns
+    -------
+    ndarray, shape (N, F), float32
+    """
+    p = parameters
+    weights_hash = _digest(model)
+
+    def compute(folder: Path) -> None:
+        network = build_vgg16(p.vgg_side, p.vgg_weights, p.seed)
+        values = mask_features(model.probs(arrays.images), network)
+        np.save(folder / "features.npy", values.astype(np.float16))
+
+    spec = {"name": "vgg16_features", "side": p.vgg_side, "weights": p.vgg_weights}
+    code = ("fetal_lib.models.vgg16_features",)
+    outcome = run.fit_or_reuse(spec, {"segmenter": weights_hash}, code, compute)
+    return np.load(outcome.folder / "features.npy").astype(np.float32)
+
+
+def _digest(model: HeadModel) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(repr(model.spec.flips).encode())
+    for array in model.network.get_weights():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def second_experiment(
+    run: Run, hc_mm: np.ndarray, predictions: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Score ways from a mask to millimetres and add them to the run's results.
+
+    Parameters
+    ----------
+    run : Run
+    hc_mm : ndarray, shape (N,)
+        Reference of the test part.
+    predictions : mapping of str to ndarray, shape (N,)
+        NaN where nothing was measured; such images are left out of that row.
+
+    Returns
+    -------
+    DataFrame
+        ``from the mask by, n, RMSE (mm), MAE (mm), R2``.
+    """
+    import pandas as pd
+
+    rows = []
+    for name, values in predictions.items():
+        values = np.asarray(values, dtype=float)
+        known = np.isfinite(values)
+        true, guess = hc_mm[known], values[known]
+        row = {"from the mask by": name, "n": int(known.sum()), "RMSE (mm)": rmse(true, guess)}
+        rows.append(row | {"MAE (mm)": mae(true, guess), "R2": r2(true, guess)})
+        label = {"model": name, "split": "test", "n": int(known.sum())}
+        run.add_result(metric="r2", value=rows[-1]["R2"], **label)
+        if "VGG16" in name or "same" in name:
+            run.add_result(metric="adf_mm", value=rows[-1]["MAE (mm)"], **label)
+    return pd.DataFrame(rows)

@@ -1,0 +1,104 @@
+"""The command `fetal-lib`: a list of commands, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+# name: (module with `app`, what the list of commands says)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("fetal_lib.cli.run", "Execute a chapter, with other parameters or data if you like."),
+    "parameters": ("fetal_lib.cli.parameters", "List a chapter's parameters."),
+    "status": ("fetal_lib.cli.status", "Show the last run of every chapter."),
+    "predict": ("fetal_lib.cli.predict", "Apply a trained model to your own images."),
+    "data": ("fetal_lib.cli.data", "List, fetch and check data sets."),
+    "book": ("fetal_lib.cli.book", "Run what changed and build the site."),
+    "notebooks": ("fetal_lib.cli.notebooks", "Keep the notebooks equal to their text."),
+    "stage": ("fetal_lib.cli.stage", "Copy a finished run into the book."),
+}
+
+
+def is_user_error(error: BaseException) -> bool:
+    """Say whether an exception is a message to the user: the library's own classes are."""
+    cls = type(error)
+    return cls.__module__.split(".")[0] == "fetal_lib" and cls.__name__.endswith("Error")
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a command's module when that command is called."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands = dict.fromkeys(COMMANDS)  # names only: for the list and for suggestions
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and return a command; one whose module cannot be imported says so."""
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(COMMANDS[cmd_name][0])
+        except ImportError as error:
+            typer.echo(f"fetal-lib {cmd_name}: not available here: {error}", err=True)
+            raise typer.Exit(1) from None
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an error that is meant for the user becomes a message, exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not is_user_error(error):
+                raise
+            for line in str(error).splitlines():
+                typer.echo(f"fetal-lib: {line}", err=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from fetal_lib import __version__
+
+        typer.echo(f"fetal-lib {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _fetal_lib(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Five projects on fetal and brain imaging, re-run as a book. Research use only."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,85 @@
+"""``fetal-lib book``: bring the site up to date; people call ``build``, the workflow the rest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Run the chapters that changed and build the site.")
+
+
+@app.command()
+def build(
+    profile: Annotated[
+        str, typer.Option(help="Size of the chapters' runs: smoke, quick or full.")
+    ] = "quick",
+    data: Annotated[str, typer.Option(help="phantom, a data set's name, or a folder.")] = "phantom",
+    cores: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 2,
+    gpu: Annotated[
+        int, typer.Option(min=0, help="Chapters on the graphics card at once; 0: none.")
+    ] = 0,
+    workflow_profile: Annotated[
+        str, typer.Option(help="Folder under workflow/profiles.")
+    ] = "local",
+) -> None:
+    """Run every chapter whose code, text, profile or data changed, then build book/_build/html."""
+    from fetal_lib.book.jobs import book_chapters, run_folder
+    from fetal_lib.book.launch import run_workflow, snakemake_command, wait_for_orphans
+    from fetal_lib.parameters.base import PROFILES
+    from fetal_lib.parameters.project import project_root
+
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"received {profile!r}; it must be one of {', '.join(PROFILES)}")
+    root = project_root()
+    command = snakemake_command(
+        root, profile=profile, data=data, cores=cores, workflow_profile=workflow_profile, gpu=gpu
+    )
+    wait_for_orphans(root, [run_folder(root, chapter) for chapter in book_chapters(root)])
+    run_workflow(root, command)
+
+
+@app.command(hidden=True)
+def results() -> None:
+    """Write the merged results as a table and a page."""
+    from fetal_lib.book.jobs import book_chapters
+    from fetal_lib.book.results_page import write_results
+    from fetal_lib.parameters.project import project_root
+
+    root = project_root()
+    write_results(root, book_chapters(root))
+
+
+@app.command(hidden=True)
+def status() -> None:
+    """Write the status page."""
+    from fetal_lib.parameters.project import project_root
+    from fetal_lib.runs.status import write_status_page
+
+    write_status_page(project_root() / "book" / "generated" / "status.md")
+
+
+@app.command(hidden=True)
+def contents() -> None:
+    """Write the table of contents and the table of chapters, of what exists."""
+    from fetal_lib.book.contents import write_contents
+    from fetal_lib.book.jobs import book_chapters
+    from fetal_lib.parameters.project import project_root
+
+    root = project_root()
+    staged = [
+        name
+        for name in book_chapters(root)
+        if (root / "book" / "notebooks" / f"{name}.ipynb").exists()
+    ]
+    write_contents(root, staged)
+
+
+@app.command(hidden=True)
+def site() -> None:
+    """Build and check the site from what is staged."""
+    from fetal_lib.book.site import build_site
+    from fetal_lib.parameters.project import project_root
+
+    pages = build_site(project_root())
+    typer.echo(f"{pages} pages: open book/_build/html/index.html")

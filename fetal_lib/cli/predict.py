@@ -1,0 +1,74 @@
+"""``fetal-lib predict``: a trained model on a user's files."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Apply a trained model to your own files.")
+
+
+@app.callback()
+def _group() -> None:
+    """Apply a trained model to your own files. Research use only, not for diagnosis."""
+
+
+@app.command("hc")
+def predict_hc(
+    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Side of a pixel in mm, the same for all scans.")
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run; without it the shipped model.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("head_circumference.csv"),
+    overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+) -> None:
+    """Measure fetal head circumference in millimetres on ultrasound scans.
+
+    Each scan gets HC with an interval and gestational age by two named standards, or
+    the reason why it was declined. A centile needs a known age: the column ga_days.
+    Research use only, not for clinical decisions.
+    """
+    from tqdm import tqdm
+
+    from fetal_lib.predict.head_circumference import list_images, write_predictions
+    from fetal_lib.predict.head_measure import check_pixel_size
+    from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
+
+    try:
+        if pixel_size is None and table is None:
+            raise ValueError(
+                "pixel size: none given, and without it millimetres cannot be known; "
+                "give --pixel-size 0.12 or --table sizes.csv."
+            )
+        if pixel_size is not None:
+            check_pixel_size(pixel_size)
+        common = math.nan if pixel_size is None else pixel_size
+        paths = list_images(images)
+        sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
+        network = _load(model)
+        with tqdm(total=len(paths), unit="scan", file=sys.stderr, disable=None) as bar:
+            counts = write_predictions(paths, network, sizes, out, overlays, bar.update)
+    except (ValueError, OSError) as error:
+        typer.echo(f"fetal-lib predict hc: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{counts['measured']} measured, {counts['declined']} declined: {out}")
+
+
+def _load(folder: Path | None):
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from fetal_lib.predict.head_model import load_head_model
+
+    return load_head_model(folder)

@@ -1,0 +1,1 @@
+"""Public data sets: what they are, how they are fetched, whether a folder is whole."""

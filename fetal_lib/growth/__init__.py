@@ -1,0 +1,1 @@
+"""Fetal size and age: published standards as functions of millimetres and weeks."""

@@ -1,0 +1,189 @@
+"""How sure a number is: bootstrap intervals for a score, conformal intervals for a prediction.
+
+References
+----------
+Efron B, Tibshirani R. An introduction to the bootstrap. 1993, chapter 13 (percentile interval).
+Field CA, Welsh AH. Bootstrapping clustered data. J R Stat Soc B 2007; 69:369-390.
+DOI 10.1111/j.1467-9868.2007.00593.x
+Lei J et al. Distribution-free predictive inference for regression. JASA 2018; 113:1094-1111.
+DOI 10.1080/01621459.2017.1307116
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+ROWWISE = (np.median, np.std, np.var, np.min, np.max)
+BLOCK = 2_000_000  # indices held at once
+
+
+def bootstrap_ci(
+    values: np.ndarray,
+    statistic: Callable[..., float] = np.mean,
+    groups: np.ndarray | None = None,
+    n_resamples: int = 2000,
+    coverage: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Compute a percentile bootstrap interval for a statistic of cases.
+
+    Parameters
+    ----------
+    values : float array (N,), or (N, k) whose rows are cases, for example true and predicted.
+    statistic : function of an array like ``values`` that gives one number.
+    groups : array (N,) or None
+        The patient or examination of each case. Groups are drawn, and each comes with all its
+        cases: cases of one person are no independent evidence.
+    n_resamples : int, >= 1
+    coverage : float in (0, 1)
+    seed : int
+
+    Returns
+    -------
+    tuple (low, high), unit of the statistic. Both NaN when there is one group (or case) only, or
+    when more than half of the resamples have no finite statistic.
+
+    Raises
+    ------
+    ValueError
+        When there are no values, one is not finite, or an argument is out of range.
+
+    Examples
+    --------
+    >>> low, high = bootstrap_ci(np.arange(100.0))
+    >>> bool(low < 49.5 < high), bool(10 < high - low < 13)
+    (True, True)
+    """
+    values = _checked(values, n_resamples, coverage)
+    labels = _labels(groups, len(values))
+    n_groups = int(labels.max()) + 1
+    if n_groups < 2:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    draws = _draws(rng, n_resamples, n_groups)
+    if statistic is np.mean:
+        found = _means(values, labels, draws, n_groups)
+    elif groups is None and values.ndim == 1 and statistic in ROWWISE:
+        found = np.concatenate([statistic(values[drawn], axis=1) for drawn in draws])
+    else:
+        found = _statistics(values, labels, draws, statistic)
+    finite = found[np.isfinite(found)]
+    if 2 * len(finite) < len(found):
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, [(1 - coverage) / 2, (1 + coverage) / 2])
+    return float(low), float(high)
+
+
+def _checked(values: np.ndarray, n_resamples: int, coverage: float) -> np.ndarray:
+    values = np.asarray(values, float)
+    if values.ndim not in (1, 2) or not len(values) or not np.isfinite(values).all():
+        raise ValueError(
+            f"values: received shape {values.shape} with {int((~np.isfinite(values)).sum())} "
+            "values not finite; it must be (N,) or (N, k), N >= 1, all finite. Drop the cases "
+            "without a value, and report how many they were."
+        )
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage: received {coverage!r}; it is a fraction. Use 0.95 for 95 %.")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples: received {n_resamples!r}; it must be 1 or more. Use 2000.")
+    return values
+
+
+def _labels(groups: np.ndarray | None, n: int) -> np.ndarray:
+    if groups is None:
+        return np.arange(n)
+    groups = np.asarray(groups)
+    if groups.shape != (n,):
+        raise ValueError(
+            f"groups: received shape {groups.shape} for {n} cases; it must be ({n},), one label "
+            "per case. Give the examination or patient of every row."
+        )
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def _draws(rng: np.random.Generator, n_resamples: int, n_groups: int) -> Iterator[np.ndarray]:
+    rows = max(1, BLOCK // n_groups)
+    for start in range(0, n_resamples, rows):
+        size = (min(rows, n_resamples - start), n_groups)
+        yield rng.integers(n_groups, size=size)  # (R, G)
+
+
+def _means(
+    values: np.ndarray, labels: np.ndarray, draws: Iterator[np.ndarray], n_groups: int
+) -> np.ndarray:
+    cases = values.reshape(len(values), -1)
+    sums = np.bincount(labels, cases.sum(1), n_groups)
+    sizes = np.bincount(labels, minlength=n_groups) * cases.shape[1]
+    return np.concatenate([sums[drawn].sum(1) / sizes[drawn].sum(1) for drawn in draws])
+
+
+def _statistics(
+    values: np.ndarray,
+    labels: np.ndarray,
+    draws: Iterator[np.ndarray],
+    statistic: Callable[..., float],
+) -> np.ndarray:
+    order = np.argsort(labels, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(labels))[:-1])
+    return np.array(
+        [
+            statistic(values[np.concatenate([members[group] for group in row])])
+            for drawn in draws
+            for row in drawn
+        ],
+        float,
+    )
+
+
+def conformal_quantile(scores: np.ndarray, coverage: float = 0.9) -> float:
+    """Compute the width that split-conformal prediction needs.
+
+    The k-th smallest calibration score with ``k = ceil((n + 1) · coverage)``: a new case from
+    the same source scores at most that with probability >= coverage, whatever the distribution.
+    Calibration cases must be exchangeable with the new ones: one per patient, none trained on.
+
+    Parameters
+    ----------
+    scores : float array (N,), for example |predicted - true| on held-out cases.
+    coverage : float in (0, 1)
+
+    Returns
+    -------
+    float, unit of the scores; infinity when N is too small to promise that coverage.
+
+    Examples
+    --------
+    >>> conformal_quantile(np.arange(1.0, 20.0), coverage=0.9)
+    18.0
+    >>> conformal_quantile([1.0, 2.0], coverage=0.9)
+    inf
+    """
+    scores = np.sort(_checked(np.ravel(scores), 1, coverage))
+    rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
+    return float(scores[rank - 1]) if rank <= len(scores) else float("inf")
+
+
+def empirical_coverage(value_true: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Compute the fraction of true values inside their intervals, ends included.
+
+    Parameters
+    ----------
+    value_true : float array (N,)
+    low, high : float or float arrays (N,), the interval of each value.
+
+    Examples
+    --------
+    >>> empirical_coverage([1.0, 2.0, 3.0, 4.0], 1.5, [9.0, 9.0, 9.0, 3.0])
+    0.5
+    """
+    true = _checked(value_true, 1, 0.5)
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    for name, side in (("low", low), ("high", high)):
+        if side.shape not in ((), true.shape):
+            raise ValueError(
+                f"{name}: received shape {side.shape} for {len(true)} values; it must be one "
+                f"number or ({len(true)},). Give one interval per value."
+            )
+    return float(((low <= true) & (true <= high)).mean())

@@ -1,0 +1,132 @@
+"""U-Net for binary segmentation, 16 filters wide, as source 003 describes it.
+
+The encoder-decoder of Ronneberger et al. with batch normalisation, dropout
+after each pooling and each concatenation, and 3x3 transposed convolutions.
+At its published setting (256 x 256 x 1, 16 filters) it has 2,164,305
+parameters, 2,161,361 of them trainable.
+
+What differs from the code that goes round: there, the second convolution of
+every block is fed the block's *input*, so the first convolution is dead, no
+gradient reaches it, and 1,179,121 parameters remain connected. Here the
+second convolution takes the first one's output, as the figure of the paper
+shows.
+
+References
+----------
+Ronneberger O, Fischer P, Brox T. U-Net: convolutional networks for biomedical
+image segmentation. MICCAI 2015. doi:10.1007/978-3-319-24574-4_28
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+N_POOLINGS = 4
+"""Number of 2x2 poolings: image sides must be multiples of ``2**N_POOLINGS``."""
+
+
+def check_image_size(height: int, width: int) -> None:
+    """Refuse an image size that four poolings cannot halve.
+
+    Parameters
+    ----------
+    height, width : int
+        Size in pixels.
+
+    Raises
+    ------
+    ValueError
+        If a side is not a positive multiple of 16; names the nearest that is.
+
+    Examples
+    --------
+    >>> check_image_size(128, 192)
+    """
+    step = 2**N_POOLINGS
+    for name, side in (("height", height), ("width", width)):
+        if side < step or side % step:
+            nearest = max(step, round(side / step) * step)
+            raise ValueError(
+                f"{name}={side}: the U-Net pools {N_POOLINGS} times, so each side must be "
+                f"a positive multiple of {step}; the nearest is {nearest}."
+            )
+
+
+def conv2d_block(x: keras.KerasTensor, n_filters: int, kernel_size: int = 3) -> keras.KerasTensor:
+    """Apply convolution, batch normalisation and ReLU, twice.
+
+    Parameters
+    ----------
+    x : KerasTensor, shape (B, H, W, C)
+    n_filters : int
+        Channels of both convolutions.
+    kernel_size : int
+        Side of the square kernels, in pixels.
+
+    Returns
+    -------
+    KerasTensor, shape (B, H, W, n_filters)
+    """
+    from keras import layers
+
+    for _ in range(2):
+        x = layers.Conv2D(n_filters, kernel_size, padding="same", kernel_initializer="he_normal")(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+    return x
+
+
+def get_unet(
+    height: int = 256, width: int = 256, n_filters: int = 16, dropout: float = 0.1
+) -> keras.Model:
+    """Build the U-Net: one grey channel in, one probability map out.
+
+    Parameters
+    ----------
+    height, width : int
+        Image size in pixels, multiples of 16.
+    n_filters : int
+        Width of the first block; it doubles at each of four poolings.
+    dropout : float
+        Dropout rate in [0, 1): 0.1 in the gist, 0.3 in source 003.
+
+    Returns
+    -------
+    keras.Model
+        ``(B, height, width, 1)`` in [0, 1] to ``(B, height, width, 1)`` in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a side is not a multiple of 16.
+
+    Examples
+    --------
+    >>> get_unet(256, 256).count_params()
+    2164305
+    """
+    import keras
+    from keras import layers
+
+    check_image_size(height, width)
+    image = keras.Input((height, width, 1), name="image")
+
+    skips = []
+    x = image
+    for level in range(N_POOLINGS):
+        x = conv2d_block(x, n_filters * 2**level)  # (B, H/2^l, W/2^l, 2^l F)
+        skips.append(x)
+        x = layers.MaxPooling2D(2)(x)
+        x = layers.Dropout(dropout)(x)
+    x = conv2d_block(x, n_filters * 2**N_POOLINGS)  # (B, H/16, W/16, 16 F)
+
+    for level in reversed(range(N_POOLINGS)):
+        x = layers.Conv2DTranspose(n_filters * 2**level, 3, strides=2, padding="same")(x)
+        x = layers.Concatenate()([x, skips[level]])  # (B, H/2^l, W/2^l, 2 * 2^l F)
+        x = layers.Dropout(dropout)(x)
+        x = conv2d_block(x, n_filters * 2**level)
+    probs = layers.Conv2D(1, 1, activation="sigmoid", name="probs")(x)  # (B, H, W, 1)
+    return keras.Model(image, probs, name="unet")

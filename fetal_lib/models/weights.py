@@ -1,0 +1,65 @@
+"""Keep the weights of a Keras network in one small file that any backend reads.
+
+Kernels are kept as 16-bit floats, which halves the file; biases and batch
+normalisation stay 32-bit. Rounding changes a network a little, so a network is
+scored *after* it has been through :func:`round_weights`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+HALF_FROM = 1024
+"""Arrays with at least this many elements are kept as float16."""
+
+
+def packed(array: np.ndarray) -> np.ndarray:
+    """Return the array as it is kept on disk.
+
+    Examples
+    --------
+    >>> packed(np.zeros(2048, np.float32)).dtype, packed(np.zeros(16, np.float32)).dtype
+    (dtype('float16'), dtype('float32'))
+    """
+    kind = np.float16 if array.size >= HALF_FROM else np.float32
+    return np.asarray(array).astype(kind)
+
+
+def round_weights(model: keras.Model) -> None:
+    """Round a network's weights to what :func:`save_weights` keeps, in place."""
+    model.set_weights([packed(array).astype(np.float32) for array in model.get_weights()])
+
+
+def save_weights(model: keras.Model, path: str | Path) -> None:
+    """Write all weights, in the order of ``model.weights``, to a ``.npz`` file."""
+    arrays = {f"w{i:03d}": packed(array) for i, array in enumerate(model.get_weights())}
+    np.savez_compressed(path, **arrays)
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Read weights that :func:`save_weights` wrote into a network, in place.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, or number or shapes do not fit the network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"weights: no file {path.name} in {path.parent}; name a model folder.")
+    with np.load(path, allow_pickle=False) as file:
+        arrays = [file[name] for name in sorted(file.files)]
+    shapes = [tuple(w.shape) for w in model.weights]
+    found = [a.shape for a in arrays]
+    if shapes != found:
+        raise ValueError(
+            f"weights: {path.name} holds {len(found)} arrays, the network '{model.name}' has "
+            f"{len(shapes)}, or their shapes differ; build it with the arguments in model.json."
+        )
+    model.set_weights([array.astype(np.float32) for array in arrays])

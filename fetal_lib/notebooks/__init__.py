@@ -1,0 +1,1 @@
+"""Chapters as files: the text form that people edit and the clean notebook generated from it."""

@@ -1,0 +1,1 @@
+"""Parameters of the chapters: declared once, typed, with unit, range and help."""

@@ -1,0 +1,1 @@
+"""Made-up anatomy for the chapters that must run without patient data."""

@@ -1,0 +1,146 @@
+"""Pictures of head images, masks and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.plots.style import BLUE, GREEN, ORANGE, VERMILION, hide_ticks, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def show_scan(
+    axes: Axes,
+    image: np.ndarray,
+    mask: np.ndarray | None = None,
+    probs: np.ndarray | None = None,
+    aspect: float = 800 / 540,
+) -> Axes:
+    """Show a squashed image in its scan's aspect, with reference and prediction outlined.
+
+    Parameters
+    ----------
+    axes : Axes
+    image : ndarray, shape (H, W), uint8
+    mask : ndarray, shape (H, W), 0-255, optional
+        Reference; drawn green.
+    probs : ndarray, shape (H, W), in [0, 1], optional
+        Prediction; its half-probability contour is drawn orange and dashed.
+    aspect : float
+        Width over height of the scan.
+    """
+    height, width = image.shape
+    box = (0, aspect * height, height, 0)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=box)
+    x, y = (np.arange(width) + 0.5) * aspect * height / width, np.arange(height) + 0.5
+    if mask is not None and mask.any():
+        axes.contour(x, y, mask, levels=[127.5], colors=GREEN, linewidths=1.4)
+    if probs is not None and (probs >= 0.5).any() and (probs < 0.5).any():
+        axes.contour(x, y, probs, levels=[0.5], colors=ORANGE, linewidths=1.4, linestyles="--")
+    return hide_ticks(axes)
+
+
+def gallery(
+    images: np.ndarray,
+    masks: np.ndarray,
+    titles: Sequence[str],
+    probs: np.ndarray | None = None,
+    n_columns: int = 4,
+) -> Figure:
+    """Show images with their reference, and predictions if given.
+
+    Parameters
+    ----------
+    images, masks : ndarray, shape (N, H, W), uint8
+    titles : sequence of str, length N
+    probs : ndarray, shape (N, H, W), optional
+    n_columns : int
+    """
+    n_rows = -(-len(images) // n_columns)
+    figure, axes = new_figure(n_rows, n_columns, height=1.55 * n_rows, squeeze=False)
+    for i, ax in enumerate(axes.flat):
+        if i >= len(images):
+            ax.set_visible(False)
+            continue
+        show_scan(ax, images[i], masks[i], None if probs is None else probs[i])
+        ax.set_title(titles[i], fontsize=8)
+    return figure
+
+
+def pixel_histograms(images: np.ndarray, masks: np.ndarray) -> Figure:
+    """Show how grey values are spread, inside and outside the head, and head area.
+
+    Parameters
+    ----------
+    images, masks : ndarray, shape (N, H, W), uint8
+    """
+    figure, (left, right) = new_figure(1, 2, height=2.8)
+    head = masks >= 128
+    bins = np.linspace(0, 1, 65)
+    for part, name, colour in ((head, "inside head", BLUE), (~head, "outside", ORANGE)):
+        left.hist(
+            images[part] / 255, bins=bins, density=True, histtype="step", label=name, color=colour
+        )
+    left.set(xlabel="grey value", ylabel="density (log scale)", yscale="log")
+    left.legend(frameon=False)
+    right.hist(head.mean((1, 2)), bins=25, color=BLUE, edgecolor="white")
+    right.set(xlabel="share of the image that is head", ylabel="images")
+    tidy(left), tidy(right)
+    return figure
+
+
+def learning_curves(history: Sequence[dict], quantity: str, label: str) -> Figure:
+    """Show a quantity of the training and validation part over epochs.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        Rows with ``epoch``, ``quantity`` and optionally ``val_`` + ``quantity``.
+    quantity : str
+    label : str
+        For the vertical axis.
+    """
+    figure, axes = new_figure(height=2.8)
+    epoch = [row["epoch"] for row in history]
+    axes.plot(epoch, [r[quantity] for r in history], "-o", ms=3, color=BLUE, label="training")
+    if f"val_{quantity}" in history[0]:
+        values = [row[f"val_{quantity}"] for row in history]
+        axes.plot(epoch, values, "-s", ms=3, color=ORANGE, label="validation")
+    axes.set(xlabel="epoch", ylabel=label)
+    if quantity == "loss":
+        axes.set_yscale("log")
+    axes.legend(frameon=False)
+    tidy(axes)
+    return figure
+
+
+def heat_maps(
+    images: np.ndarray, masks: np.ndarray, maps: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Show scans above their heat-maps, each map with its own colour bar.
+
+    Parameters
+    ----------
+    images, masks : ndarray, shape (N, H, W), uint8
+    maps : sequence of ndarray, shape (H, W), not negative
+    titles : sequence of str
+    """
+    figure, axes = new_figure(2, len(images), height=3.9, squeeze=False)
+    for i, saliency in enumerate(maps):
+        show_scan(axes[0, i], images[i], masks[i])
+        axes[0, i].set_title(titles[i], fontsize=8)
+        show_scan(axes[1, i], images[i])
+        if np.ptp(saliency) == 0:
+            axes[1, i].set_title("the map is constant", fontsize=8, color=VERMILION)
+            continue
+        box = (0, 800 / 540 * len(saliency), len(saliency), 0)
+        shown = axes[1, i].imshow(saliency, cmap="inferno", alpha=0.6, extent=box)
+        bar = figure.colorbar(shown, ax=axes[:, i], shrink=0.4, location="bottom", pad=0.02)
+        bar.ax.tick_params(labelsize=7)
+        bar.set_label("mm", fontsize=8)
+    return figure

@@ -1,0 +1,163 @@
+"""A trained head-segmentation network in a folder, with what is needed to use it.
+
+``model.json`` holds the arguments that build the network, the size images are
+squashed to, the flips averaged at prediction, and the conformal half-width;
+``weights.npz`` the weights; ``card.md`` what it was trained on and how good it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.models.unet import get_unet
+from fetal_lib.models.weights import load_weights, save_weights
+
+if TYPE_CHECKING:
+    import keras
+
+SHIPPED = Path(__file__).parent.parent / "pretrained" / "head_circumference"
+FLIPS = {"none": (), "left_right": (2,), "up_down": (1,), "both": (1, 2)}
+"""Axes of (B, H, W, 1) that each view reverses."""
+
+
+@dataclass(frozen=True)
+class HeadModelSpec:
+    """What ``model.json`` holds.
+
+    Attributes
+    ----------
+    height, width : int
+        Size in pixels that images are squashed to.
+    n_filters : int
+        Width of the first block of the U-Net.
+    dropout : float
+    flips : tuple of str
+        Views averaged at prediction, of ``none, left_right, up_down, both``.
+    relative_half_width : float
+        Conformal half-width of HC as a share of HC; infinite when uncalibrated.
+    interval_coverage : float
+        Coverage that the half-width was calibrated for.
+    trained_on : str
+        The data, in words.
+    """
+
+    height: int
+    width: int
+    n_filters: int
+    dropout: float
+    flips: tuple[str, ...] = ("none",)
+    relative_half_width: float = float("inf")
+    interval_coverage: float = 0.9
+    trained_on: str = ""
+
+
+class HeadModel:
+    """A network and its spec: grey images in, probability maps out.
+
+    Parameters
+    ----------
+    network : keras.Model
+        (B, H, W, 1) to (B, H, W, 1), both in [0, 1].
+    spec : HeadModelSpec
+    """
+
+    def __init__(self, network: keras.Model, spec: HeadModelSpec) -> None:
+        self.network = network
+        self.spec = spec
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels that the network takes."""
+        return self.spec.height, self.spec.width
+
+    def probs(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+        """Return head probabilities, averaged over the flips of the spec.
+
+        Parameters
+        ----------
+        images : ndarray, shape (N, H, W), uint8
+            Already squashed to :attr:`shape`.
+        batch_size : int
+
+        Returns
+        -------
+        ndarray, shape (N, H, W), float32, in [0, 1]
+        """
+        import keras
+
+        x = images[..., None] / np.float32(255)
+        total = np.zeros(images.shape, np.float32)
+        for name in self.spec.flips:
+            axes = FLIPS[name]
+            view = np.flip(x, axes)
+            for i in range(0, len(x), batch_size):
+                batch = np.ascontiguousarray(view[i : i + batch_size])
+                out = self.network(batch, training=False)
+                out = keras.ops.convert_to_numpy(out)[..., 0]
+                total[i : i + batch_size] += np.flip(out, axes)
+        return total / len(self.spec.flips)
+
+    def save(self, folder: str | Path, card: str) -> Path:
+        """Write spec, weights and model card into a folder.
+
+        Parameters
+        ----------
+        folder : path
+        card : str
+            Markdown: data, licence, figures, intended use.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_weights(self.network, folder / "weights.npz")
+        values = asdict(self.spec)
+        if math.isinf(self.spec.relative_half_width):
+            values["relative_half_width"] = None  # JSON knows no infinity
+        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
+        (folder / "card.md").write_text(card)
+        return folder
+
+
+def load_head_model(folder: str | Path | None = None) -> HeadModel:
+    """Load a model that :meth:`HeadModel.save` wrote, or the one that is shipped.
+
+    Parameters
+    ----------
+    folder : path, optional
+        A run's ``model/`` folder, or the run's folder; without it the model that
+        comes with the package.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``model.json``, or it cannot be read.
+    """
+    folder = SHIPPED if folder is None else Path(folder)
+    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
+        folder = folder / "model"
+    path = folder / "model.json"
+    if not path.is_file():
+        raise ValueError(
+            f"model={str(folder)!r}: no model.json in it; give the folder of a finished run of "
+            "04_head_circumference, or leave --model out for the model that is shipped."
+        )
+    try:
+        values = json.loads(path.read_text())
+        if values["relative_half_width"] is None:
+            values["relative_half_width"] = math.inf
+        spec = HeadModelSpec(**{**values, "flips": tuple(values["flips"])})
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"model={str(path)!r} cannot be read ({error}); train it anew.") from error
+    network = get_unet(spec.height, spec.width, spec.n_filters, spec.dropout)
+    load_weights(network, folder / "weights.npz")
+    return HeadModel(network, spec)

@@ -1,0 +1,1 @@
+"""One chapter run, from its parameters to its page."""

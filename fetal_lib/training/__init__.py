@@ -1,0 +1,1 @@
+"""How models learn, and how a finished fit is found again."""

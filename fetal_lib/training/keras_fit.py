@@ -1,0 +1,231 @@
+"""Fit a Keras segmentation network, one resumable epoch at a time.
+
+Each epoch draws its order and its augmentation from ``(seed, epoch)`` alone and
+ends with a checkpoint of weights, optimiser and history. A fit that was killed
+therefore goes on at the next epoch and sees the same samples as one that
+was not. The learning rate warms up for an epoch and falls along a cosine; the
+weights that are kept are their exponential moving average.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.models.weights import save_weights
+from fetal_lib.training.augment import Augmentation, augment_pair
+
+if TYPE_CHECKING:
+    import keras
+
+CHECKPOINT = "checkpoint.weights.h5"
+HISTORY = "history.jsonl"
+WEIGHTS = "weights.npz"
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Hyper-parameters of a fit.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Peak of the schedule, Adam.
+    loss : str
+        ``"bce"``, or ``"bce_dice"`` for BCE plus half the soft Dice loss.
+    ema : float
+        Momentum of the moving average of weights; 0 keeps the last weights.
+    constant_rate : bool
+        Keep the learning rate at its peak, as the source does.
+    augmentation : Augmentation or None
+    aspect : float
+        Width over height of the images before they were squashed.
+    divisor : float
+        Grey values and masks are divided by it; 255, or the source's 127.5.
+    seed : int
+    """
+
+    epochs: int
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    loss: str = "bce"
+    ema: float = 0.995
+    constant_rate: bool = False
+    augmentation: Augmentation | None = None
+    aspect: float = 1.0
+    divisor: float = 255.0
+    seed: int = 0
+
+    def as_spec(self) -> dict:
+        """Return plain values for a cache key."""
+        return asdict(self)
+
+
+def soft_dice_loss(mask_true, probs):
+    """Return 1 - Dice of probabilities, averaged over the batch.
+
+    Parameters
+    ----------
+    mask_true, probs : tensor, shape (B, H, W, 1), in [0, 1]
+
+    Returns
+    -------
+    tensor, scalar
+    """
+    from keras import ops
+
+    overlap = ops.sum(mask_true * probs, axis=(1, 2, 3))
+    total = ops.sum(mask_true, axis=(1, 2, 3)) + ops.sum(probs, axis=(1, 2, 3))
+    return 1 - ops.mean((2 * overlap + 1) / (total + 1))
+
+
+def compile_model(model: keras.Model, settings: FitSettings, steps_per_epoch: int) -> None:
+    """Attach optimiser, loss and binary accuracy to a model, in place."""
+    import keras
+
+    rate = settings.learning_rate
+    if not settings.constant_rate:
+        rate = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate * 0.05,
+            decay_steps=max(1, steps_per_epoch * (settings.epochs - 1)),
+            warmup_target=settings.learning_rate,
+            warmup_steps=steps_per_epoch,
+        )
+    bce = keras.losses.BinaryCrossentropy()
+    losses = {
+        "bce": bce,
+        "bce_dice": lambda true, pred: bce(true, pred) + 0.5 * soft_dice_loss(true, pred),
+    }
+    if settings.loss not in losses:
+        raise ValueError(f"loss={settings.loss!r}: use one of {sorted(losses)}.")
+    ema = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0, **ema)
+    model.compile(optimizer, losses[settings.loss], metrics=["accuracy"])
+
+
+def epoch_arrays(
+    images: np.ndarray, masks: np.ndarray, settings: FitSettings, epoch: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return an epoch's samples, shuffled and augmented, from ``(seed, epoch)``.
+
+    Parameters
+    ----------
+    images, masks : ndarray, shape (N, H, W), uint8
+    settings : FitSettings
+    epoch : int
+
+    Returns
+    -------
+    images, masks : ndarray, shape (N, H, W, 1), float32
+        Images and masks divided by 255 (by the divisor where nothing is augmented).
+    """
+    rng = np.random.default_rng([settings.seed, epoch])
+    order = rng.permutation(len(images))
+    ranges = settings.augmentation
+    if ranges is None:
+        divisor = np.float32(settings.divisor)
+        x, y = images[order] / divisor, masks[order] / divisor
+    else:
+        pairs = [augment_pair(images[i], masks[i], rng, ranges, settings.aspect) for i in order]
+        x, y = (np.stack(part) for part in zip(*pairs, strict=True))
+    return x[..., None], y[..., None]
+
+
+def fit_segmenter(
+    folder: str | Path,
+    model: keras.Model,
+    images: np.ndarray,
+    masks: np.ndarray,
+    settings: FitSettings,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    progress: Callable[..., None] = lambda event, **fields: None,
+) -> None:
+    """Fit a network, or go on with a fit that was interrupted.
+
+    Parameters
+    ----------
+    folder : path
+        Where checkpoint and history live; a checkpoint is gone on from. In the end
+        it holds ``weights.npz`` (rounded as `fetal_lib.models.weights` says, averaged
+        when ``settings.ema`` is set) and ``history.jsonl``.
+    model : keras.Model
+        The untrained network, (B, H, W, 1) to (B, H, W, 1); changed in place.
+    images, masks : ndarray, shape (N, H, W), uint8
+        The training part and nothing else.
+    settings : FitSettings
+    validation : pair of ndarray, optional
+        Images and masks whose loss is written to the history; it steers nothing.
+    progress : callable
+        Called with the word ``epoch`` and the row of the history.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / WEIGHTS).is_file():  # killed after the last step: nothing is left to do
+        return
+    compile_model(model, settings, -(-len(images) // settings.batch_size))
+    model.optimizer.build(model.trainable_variables)
+    history = _restore(model, folder)
+    divisor = np.float32(settings.divisor)
+    if validation is not None:
+        validation = tuple(part[..., None] / divisor for part in validation)
+    for epoch in range(len(history), settings.epochs):
+        start = time.perf_counter()
+        _seed_dropout(model, settings.seed, epoch)
+        x, y = epoch_arrays(images, masks, settings, epoch)
+        log = model.fit(x, y, batch_size=settings.batch_size, shuffle=False, verbose=0).history
+        row = {name: values[-1] for name, values in log.items()}
+        if validation is not None:
+            val_loss, val_accuracy = model.evaluate(*validation, batch_size=16, verbose=0)[:2]
+            row |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
+        row = {"epoch": epoch + 1} | row | {"seconds": time.perf_counter() - start}
+        history.append(row)
+        _checkpoint(model, folder, history)
+        progress("epoch", epochs=settings.epochs, **row)
+    if settings.ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    save_weights(model, folder / f"part-{WEIGHTS}")
+    (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
+    for checkpoint in folder.glob(f"*-{CHECKPOINT}"):
+        checkpoint.unlink()
+
+
+def read_history(folder: str | Path) -> list[dict]:
+    """Return the rows of a fit's history, one an epoch; empty before the first."""
+    path = Path(folder) / HISTORY
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Set what each dropout layer draws from; checkpoints do not hold it."""
+    for number, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign(np.array([seed, 10_000 * epoch + number], dtype="uint32"))
+
+
+def _restore(model: keras.Model, folder: Path) -> list[dict]:
+    history = read_history(folder)
+    if history:
+        model.load_weights(folder / f"{len(history)}-{CHECKPOINT}")
+    return history
+
+
+def _checkpoint(model: keras.Model, folder: Path, history: list[dict]) -> None:
+    """Write weights first, then the history that names them, then drop the old weights."""
+    current = folder / f"{len(history)}-{CHECKPOINT}"
+    part = folder / f"part-{CHECKPOINT}"
+    model.save_weights(part, overwrite=True)
+    part.replace(current)
+    text = folder / f"{HISTORY}.part"
+    text.write_text("".join(json.dumps(row) + "\n" for row in history))
+    text.replace(folder / HISTORY)
+    for old in folder.glob(f"*-{CHECKPOINT}"):
+        if old != current:
+            old.unlink()

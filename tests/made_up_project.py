@@ -1,0 +1,88 @@
+"""A small project in a temporary folder, with a made-up notebook for a chapter that exists."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+import fetal_lib
+from fetal_lib.parameters.chapters import get_chapter
+
+CHAPTER = "04_head_circumference"
+LIBRARY = Path(fetal_lib.__file__).resolve().parents[1]
+FINISH = (
+    "run.data_fingerprint = 'made up'\n"
+    "run.add_result(model='mean', split='test', metric='adf_mm', value=1 / 3, n=3)\n"
+    "run.add_result(model='mean', split='test', metric='train_s', value=0.5)\n"
+    "run.finish()"
+)
+
+
+def parameters_source() -> str:
+    """Return the parameters cell that equals the class."""
+    fields = get_chapter(CHAPTER).parameters_class().model_fields
+    return "\n".join(f"{name} = {field.default!r}" for name, field in fields.items())
+
+
+def write_project(root: Path, *cells: str, finish: str = FINISH) -> Path:
+    """Write a project whose chapter opens a run, executes the cells, and finishes."""
+    parts = ["# %% [markdown]\n# # Made up", f'# %% tags=["parameters"]\n{parameters_source()}']
+    opening = "from fetal_lib.runs.session import open_run\nrun = open_run('{}', globals())"
+    parts.append("# %%\n" + opening.format(CHAPTER))
+    parts.append("# %% [markdown]\n# ## Training")
+    parts += [f"# %%\n{cell}" for cell in (*cells, finish)]
+    (root / "notebooks").mkdir(parents=True, exist_ok=True)
+    (root / "notebooks" / f"{CHAPTER}.py").write_text("\n\n".join(parts) + "\n")
+    return root
+
+
+def run_folder(root: Path, name: str = "smoke-phantom") -> Path:
+    """Return the default run folder."""
+    return root / "runs" / CHAPTER / name
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Return the environment in which the project is the made-up one."""
+    mine = {k: v for k, v in os.environ.items() if not k.startswith("FETAL_")}
+    return mine | {"FETAL_PROJECT": str(root), "PYTHONPATH": str(LIBRARY)}
+
+
+def start_cli(root: Path, *words: str) -> subprocess.Popen:
+    """Start `fetal-lib` with these words."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fetal_lib", *words],
+        env=environment(root),
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def call_cli(root: Path, *words: str) -> tuple[int, str, str]:
+    """Run `fetal-lib` to its end; return exit code, output, errors."""
+    process = start_cli(root, *words)
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until a condition holds; fail when it takes too long."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process runs (a zombie does not)."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

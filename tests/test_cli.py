@@ -1,0 +1,105 @@
+"""The command line: it starts fast, its messages are clean, its exit codes mean something."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from made_up_project import call_cli, write_project
+
+from fetal_lib.cli import COMMANDS, is_user_error
+from fetal_lib.parameters.base import ParameterError
+
+HEAVY = ("tensorflow", "torch", "keras", "pandas", "scipy", "matplotlib", "papermill", "pydantic")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+def test_help_lists_the_commands_in_less_than_a_second(project):
+    call_cli(project, "--help")
+    start = time.monotonic()
+    code, output, _ = call_cli(project, "--help")
+    assert code == 0 and time.monotonic() - start < 1.0
+    assert all(name in output for name in COMMANDS)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom fetal_lib.cli import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_version(project):
+    assert call_cli(project, "--version")[1].startswith("fetal-lib 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "05"), "fetal-lib: 05: no such chapter"),
+        (("run", "04", "-p", "epochs=seven"), "fetal-lib: epochs: received 'seven'"),
+        (("run", "04", "-p", "epochs=0"), "fetal-lib: epochs: received 0"),
+        (("run", "04", "-p", "sead=1"), "did you mean 'seed'"),
+        (("run", "04", "--profile", "tiny"), "fetal-lib: profile: received 'tiny'"),
+        (("run", "04", "--timeout", "-1"), "fetal-lib: timeout: received -1.0"),
+        (("run", "04", "--out", "notebooks"), "must be new, empty or an earlier run's folder"),
+        (("stage", "nothing"), "must hold a record.json"),
+        (("rum",), "Did you mean 'run'"),
+    ],
+)
+def test_bad_input_is_one_clean_message_and_exit_code_2(project, words, message):
+    code, output, errors = call_cli(project, *words)
+    assert code == 2 and message in errors
+    assert "Traceback" not in errors and output == ""
+
+
+def test_parameters_lists_names_defaults_units_and_ranges(project):
+    code, output, _ = call_cli(project, "parameters", "04")
+    assert code == 0
+    line = next(line for line in output.splitlines() if line.startswith("image_size"))
+    assert "px" in line and "a multiple of 16" in line
+
+
+def test_status_without_runs(project):
+    code, output, _ = call_cli(project, "status")
+    assert code == 0 and "never run" in output
+
+
+def test_a_folder_that_is_no_project_is_told(tmp_path):
+    code, _, errors = call_cli(tmp_path, "status")
+    assert code == 2 and "FETAL_PROJECT: received" in errors and "Traceback" not in errors
+
+
+def test_only_the_library_s_own_errors_are_messages():
+    assert is_user_error(ParameterError("x"))
+    assert not is_user_error(ValueError("x")) and not is_user_error(KeyError("x"))
+
+
+def test_a_command_whose_module_is_missing_breaks_alone(monkeypatch, project):
+    from typer.testing import CliRunner
+
+    from fetal_lib.cli import app
+
+    monkeypatch.setitem(COMMANDS, "lost", ("fetal_lib.cli.lost", "Lost."))
+    monkeypatch.setenv("FETAL_PROJECT", str(project))
+    result = CliRunner().invoke(app, ["lost"])
+    assert result.exit_code == 1 and "fetal-lib lost: not available here" in result.output
+    assert CliRunner().invoke(app, ["status"]).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_its_place_and_exit_code_0(project):
+    code, output, errors = call_cli(project, "run", "04", "--profile", "smoke", "-p", "seed=2")
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    assert "profile smoke, data phantom" in lines[0] and lines[-1].startswith("ok in ")
+    assert os.pathsep  # the folder is shown relative to the project
+    assert str(project) not in output

@@ -1,0 +1,123 @@
+"""A fit that was cut goes on where it was, and ends as one that was not."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from fetal_lib.models.unet import get_unet  # noqa: E402
+from fetal_lib.models.weights import load_weights, round_weights, save_weights  # noqa: E402
+from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
+from fetal_lib.training.keras_fit import (  # noqa: E402
+    FitSettings,
+    epoch_arrays,
+    fit_segmenter,
+    read_history,
+)
+
+
+def discs(n=12, side=32):
+    y, x = np.mgrid[:side, :side]
+    radii = np.linspace(5, 12, n)[:, None, None]
+    mask = (((x - side / 2) ** 2 + (y - side / 2) ** 2) < radii**2) * np.uint8(255)
+    return (mask * 0.6).astype(np.uint8), mask
+
+
+def tiny():
+    keras.utils.set_random_seed(7)
+    return get_unet(32, 32, n_filters=2, dropout=0.1)
+
+
+SETTINGS = FitSettings(epochs=3, batch_size=4, augmentation=Augmentation(), seed=3)
+
+
+class Cut(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
+    images, masks = discs()
+    fit_segmenter(tmp_path / "whole", tiny(), images, masks, SETTINGS)
+
+    def cut(event, **fields):
+        if fields["epoch"] == 2:
+            raise Cut
+
+    with pytest.raises(Cut):
+        fit_segmenter(tmp_path / "cut", tiny(), images, masks, SETTINGS, progress=cut)
+    assert len(read_history(tmp_path / "cut")) == 2
+    seen = []
+    fit_segmenter(
+        tmp_path / "cut",
+        tiny(),
+        images,
+        masks,
+        SETTINGS,
+        progress=lambda event, **fields: seen.append(fields["epoch"]),
+    )
+    assert seen == [3]
+    a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
+    for name in a.files:
+        np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
+    assert not list((tmp_path / "cut").glob("*checkpoint*"))
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss_of_images_that_are_not_trained_on(tmp_path):
+    images, masks = discs(16)
+    settings = FitSettings(epochs=8, batch_size=4, learning_rate=1e-2, ema=0.0)
+    train, val = slice(0, None, 2), slice(1, None, 2)
+    watched = (images[val], masks[val])
+    fit_segmenter(tmp_path, tiny(), images[train], masks[train], settings, watched)
+    history = read_history(tmp_path)
+    assert history[-1]["val_loss"] < 0.8 * history[0]["val_loss"]
+
+
+def test_epochs_differ_but_each_repeats():
+    images, masks = discs()
+    first, again, second = (epoch_arrays(images, masks, SETTINGS, e)[0] for e in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - second).max() > 0.1
+
+
+def test_augmentation_moves_image_and_mask_together():
+    images, masks = discs()
+    ranges = Augmentation(log_gamma=0.0, gain=0.0)
+    image, mask = augment_pair(images[5], masks[5], np.random.default_rng(0), ranges)
+    np.testing.assert_allclose(image, 0.6 * mask, atol=0.01)
+
+
+def test_a_rotation_keeps_circles_round_in_the_scans_own_aspect():
+    """A disc of the scan is an ellipse once squashed; turning must not shear it."""
+    side, aspect = 96, 1.5
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    disc = ((x * aspect) ** 2 + y**2 < 30**2) * np.uint8(255)
+    ranges = Augmentation(False, 90.0, (0.0, 0.0), 0.0, 0.0, 0.0)
+    _, turned = augment_pair(disc, disc, np.random.default_rng(4), ranges, aspect)
+    assert np.abs(turned - disc / 255).mean() < 0.01
+    _, sheared = augment_pair(disc, disc, np.random.default_rng(4), ranges, 1.0)
+    assert np.abs(sheared - disc / 255).mean() > 0.02
+
+
+def test_an_unknown_loss_is_refused(tmp_path):
+    images, masks = discs(4)
+    with pytest.raises(ValueError, match="loss='hinge': use one of"):
+        fit_segmenter(tmp_path, tiny(), images, masks, FitSettings(epochs=1, loss="hinge"))
+
+
+def test_saved_weights_come_back_as_rounded(tmp_path):
+    model, other = tiny(), get_unet(32, 32, n_filters=2)
+    save_weights(model, tmp_path / "w.npz")
+    load_weights(other, tmp_path / "w.npz")
+    round_weights(model)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    save_weights(tiny(), tmp_path / "w.npz")
+    with pytest.raises(ValueError, match="their shapes differ"):
+        load_weights(get_unet(32, 32, n_filters=4), tmp_path / "w.npz")
+    with pytest.raises(ValueError, match="no file none.npz"):
+        load_weights(tiny(), tmp_path / "none.npz")

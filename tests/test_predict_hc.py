@@ -1,0 +1,207 @@
+"""`predict hc` on a user's files: good ones, bad ones, and many."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+cv2 = pytest.importorskip("cv2")
+
+from fetal_lib.models.unet import get_unet  # noqa: E402
+from fetal_lib.phantoms.head import make_head  # noqa: E402
+from fetal_lib.predict.head_circumference import (  # noqa: E402
+    list_images,
+    predict_heads,
+    write_predictions,
+)
+from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
+from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes  # noqa: E402
+from fetal_lib.sets.head_images import squash  # noqa: E402
+
+
+class Oracle(HeadModel):
+    """Knows the mask of each phantom, so that what is tested is everything around a network."""
+
+    def __init__(self, phantoms):
+        spec = HeadModelSpec(128, 128, 4, 0.0, relative_half_width=0.02)
+        super().__init__(network=None, spec=spec)
+        key = [squash(p.image, self.shape).tobytes() for p in phantoms]
+        masks = [squash(p.mask.astype(np.uint8) * 255, self.shape) / 255 for p in phantoms]
+        self.known = dict(zip(key, masks, strict=True))
+
+    def probs(self, images, batch_size=32):
+        return np.stack([self.known.get(i.tobytes(), np.zeros(self.shape)) for i in images])
+
+
+@pytest.fixture(scope="module")
+def phantoms():
+    return [make_head(seed, ga_days=140 + 10 * seed) for seed in range(3)]
+
+
+@pytest.fixture
+def folder(tmp_path, phantoms):
+    for i, phantom in enumerate(phantoms):
+        cv2.imwrite(str(tmp_path / f"scan{i}.png"), phantom.image)
+        cv2.imwrite(str(tmp_path / f"scan{i}_Annotation.png"), phantom.outline)
+    lines = [f"scan{i}.png,{p.pixel_size_mm},{p.ga_days}" for i, p in enumerate(phantoms)]
+    (tmp_path / "sizes.csv").write_text("filename,pixel size(mm),ga_days\n" + "\n".join(lines))
+    return tmp_path
+
+
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_heads_are_measured_in_millimetres(folder, phantoms):
+    sizes = read_pixel_sizes(folder / "sizes.csv")
+    out = folder / "out" / "hc.csv"
+    counts = write_predictions(list_images([folder]), Oracle(phantoms), sizes, out)
+    assert counts == {"measured": 3, "declined": 0}
+    for row, phantom in zip(rows_of(out), phantoms, strict=True):
+        assert float(row["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.003)
+        assert float(row["hc_low_mm"]) < phantom.hc_mm < float(row["hc_high_mm"])
+        assert 0 < float(row["hc_centile"]) < 100
+        assert abs(float(row["ga_hadlock_days"]) - phantom.ga_days) < 30
+
+
+def test_a_centile_is_given_only_for_a_known_age(folder, phantoms):
+    out = folder / "hc.csv"
+    write_predictions(list_images([folder]), Oracle(phantoms), PixelSizes(0.12), out)
+    assert {row["hc_centile"] for row in rows_of(out)} == {""}
+
+
+def test_bad_files_become_rows_and_do_not_stop_the_rest(folder, phantoms):
+    (folder / "a_empty.png").write_bytes(b"")
+    (folder / "b_text.png").write_text("no picture")
+    whole = (folder / "scan0.png").read_bytes()
+    (folder / "c_cut.png").write_bytes(whole[: len(whole) // 3])
+    cv2.imwrite(str(folder / "d_blank.png"), np.zeros((540, 800), np.uint8))
+    out = folder / "hc.csv"
+    counts = write_predictions(list_images([folder]), Oracle(phantoms), PixelSizes(0.12), out)
+    assert counts == {"measured": 3, "declined": 4}
+    rows = {row["image"]: row for row in rows_of(out)}
+    for name in ("a_empty.png", "b_text.png", "c_cut.png"):
+        assert rows[name]["reason"] and not rows[name]["hc_mm"]
+    assert rows["d_blank.png"]["reason"] == "no head found"
+
+
+def test_a_scan_without_pixel_size_is_declined_by_name(folder, phantoms):
+    sizes = PixelSizes(by_name={"scan0.png": 0.12})
+    results = {
+        p.name: r for p, r, _ in predict_heads(list_images([folder]), Oracle(phantoms), sizes)
+    }
+    assert not results["scan0.png"].reason
+    assert "pixel size of scan1.png is not in the table" in results["scan1.png"].reason
+
+
+def test_a_colour_scan_of_another_size_is_measured_too(folder, phantoms):
+    phantom = phantoms[0]
+    colour = cv2.cvtColor(phantom.image, cv2.COLOR_GRAY2BGR)
+    cv2.imwrite(str(folder / "colour.png"), colour)
+    paths = [folder / "colour.png"]
+    ((_, result, _),) = predict_heads(paths, Oracle([phantom]), PixelSizes(phantom.pixel_size_mm))
+    assert result.hc_mm == pytest.approx(phantom.hc_mm, rel=0.003)
+
+
+def test_overlays_are_pictures_of_the_scan_size(folder, phantoms):
+    sizes = read_pixel_sizes(folder / "sizes.csv")
+    write_predictions(
+        list_images([folder]), Oracle(phantoms), sizes, folder / "o.csv", folder / "o"
+    )
+    picture = cv2.imread(str(folder / "o" / "scan0.png"))
+    assert picture.shape == (*phantoms[0].image.shape, 3)
+    assert (picture[..., 2].astype(int) - picture[..., 0] > 100).sum() > 500  # an orange line
+
+
+def test_the_batch_size_does_not_change_the_answer(folder, phantoms):
+    paths, oracle = list_images([folder]), Oracle(phantoms)
+    one, many = (
+        [r.hc_mm for _, r, _ in predict_heads(paths, oracle, PixelSizes(0.1), batch_size=n)]
+        for n in (1, 16)
+    )
+    assert one == many
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file;size\na.png;0,1\n", "Columns are separated by commas"),
+        ('filename,pixel_size_mm\na.png,"0,12"\n', "decimal comma"),
+        ("filename,pixel_size_mm\na.png,0.1\na.png,0.1\n", "stands twice"),
+        ("filename,pixel_size_mm\na.png,120\n", "side of a pixel in millimetres"),
+        ("filename,pixel_size_mm\na.png,wide\n", "is no number"),
+    ],
+)
+def test_a_bad_table_is_refused_with_the_line(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_pixel_sizes(tmp_path / "t.csv")
+
+
+def test_missing_inputs_are_named_together(tmp_path):
+    with pytest.raises(ValueError, match="x.png.*y.png"):
+        list_images([tmp_path / "x.png", tmp_path / "y.png"])
+
+
+def test_a_model_folder_round_trips(tmp_path):
+    keras.utils.set_random_seed(0)
+    spec = HeadModelSpec(32, 32, 2, 0.1, ("none", "left_right"), trained_on="phantom")
+    model = HeadModel(get_unet(32, 32, 2), spec)
+    model.save(tmp_path / "model", "# card")
+    assert (
+        json.loads((tmp_path / "model" / "model.json").read_text())["relative_half_width"] is None
+    )
+    again = load_head_model(tmp_path)
+    assert again.spec == spec
+    images = np.random.default_rng(0).integers(0, 255, (2, 32, 32), np.uint8)
+    np.testing.assert_allclose(again.probs(images), model.probs(images), atol=5e-3)
+
+
+def test_flips_are_undone_before_they_are_averaged():
+    keras.utils.set_random_seed(0)
+    network = get_unet(32, 32, 2)
+    image = np.random.default_rng(0).integers(0, 255, (1, 32, 32), np.uint8)
+    plain = HeadModel(network, HeadModelSpec(32, 32, 2, 0.0)).probs(image)
+    mirrored = HeadModel(network, HeadModelSpec(32, 32, 2, 0.0)).probs(image[:, :, ::-1])
+    both = HeadModel(network, HeadModelSpec(32, 32, 2, 0.0, ("none", "left_right"))).probs(image)
+    np.testing.assert_allclose(both, (plain + mirrored[:, :, ::-1]) / 2, atol=1e-6)
+
+
+def test_a_folder_without_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no model.json in it"):
+        load_head_model(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_shipped_model_measures_phantoms_from_the_command_line(folder, phantoms):
+    assert (SHIPPED / "card.md").is_file()
+    out = folder / "hc.csv"
+    command = [sys.executable, "-m", "fetal_lib", "predict", "hc", str(folder)]
+    command += ["--table", str(folder / "sizes.csv"), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    measured = [row for row in rows_of(out) if row["hc_mm"]]
+    assert measured
+    for row in measured:
+        truth = phantoms[int(row["image"][4])].hc_mm
+        assert float(row["hc_mm"]) == pytest.approx(truth, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "pixel size: none given"),
+        (["--pixel-size", "120"], "side of a pixel in millimetres"),
+        (["--pixel-size", "0.1", "--table", "none.csv"], "no such file"),
+    ],
+)
+def test_bad_arguments_give_one_line_and_no_traceback(folder, arguments, message):
+    command = [sys.executable, "-m", "fetal_lib", "predict", "hc", str(folder / "scan0.png")]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 2
+    assert message in done.stderr and "Traceback" not in done.stderr

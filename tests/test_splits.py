@@ -1,0 +1,82 @@
+"""A split keeps examinations together and its parts alike."""
+
+import numpy as np
+import pytest
+
+from fetal_lib.data.audit import near_duplicates, rank_correlation, shared_groups
+from fetal_lib.data.splits import assert_disjoint, split_by_group
+from fetal_lib.sets.head_images import examination_of
+
+NAMES = ["010_HC.png", "010_2HC.png", "010_3HC.png", "011_HC.png", "392_HC.png", "392_2HC.png"]
+
+
+@pytest.fixture
+def heads():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(200), rng.integers(1, 4, 200)).astype(str)
+    return groups, 60 + 1.3 * groups.astype(int) + rng.normal(0, 3, len(groups))
+
+
+def test_repeat_frames_share_their_examination():
+    assert [examination_of(n) for n in NAMES] == ["010", "010", "010", "011", "392", "392"]
+
+
+def test_a_name_without_number_is_refused():
+    with pytest.raises(ValueError, match="must start|start with the examination's number"):
+        examination_of("head.png")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_group_is_torn_and_shares_are_kept(heads, seed):
+    groups, label = heads
+    part = split_by_group(groups, label, {"test": 0.2, "val": 0.1}, seed)
+    assert_disjoint(groups, part)
+    assert shared_groups(groups, part) == []
+    share = {p: len(set(groups[part == p])) / 200 for p in ("test", "val")}
+    assert share == {"test": 0.2, "val": 0.1}
+
+
+def test_parts_cover_the_same_range_of_sizes(heads):
+    groups, label = heads
+    part = split_by_group(groups, label, {"test": 0.2, "val": 0.1}, 0)
+    means = [label[part == p].mean() for p in ("train", "val", "test")]
+    assert np.ptp(means) < 0.1 * label.std()
+
+
+def test_the_seed_decides(heads):
+    a, b, c = (split_by_group(*heads, {"test": 0.2}, seed) for seed in (1, 1, 2))
+    assert (a == b).all() and (a != c).any()
+
+
+@pytest.mark.parametrize("shares", [{"test": 1.0}, {"test": 0.0}, {"test": 0.6, "val": 0.5}])
+def test_impossible_shares_are_refused(heads, shares):
+    with pytest.raises(ValueError, match="shares"):
+        split_by_group(*heads, shares)
+
+
+def test_a_part_that_would_stay_empty_is_refused():
+    with pytest.raises(ValueError, match="leave a part empty"):
+        split_by_group(list("abc"), [1, 2, 3], {"test": 0.1})
+
+
+def test_a_torn_group_is_named():
+    with pytest.raises(ValueError, match=r"1 group\(s\) .* \['a'\]"):
+        assert_disjoint(["a", "a", "b"], ["train", "test", "test"])
+
+
+def test_a_planted_twin_is_found_and_strangers_are_not():
+    import cv2
+
+    rng = np.random.default_rng(0)
+    images = np.stack(
+        [cv2.resize(rng.integers(0, 255, (8, 8), np.uint8), (64, 64)) for _ in range(6)]
+    )
+    images[3] = cv2.GaussianBlur(images[0], (3, 3), 0)
+    part = ["train"] * 3 + ["test"] * 3
+    pairs = near_duplicates(images, list("abcdef"), part)
+    assert pairs[["image_a", "image_b"]].values.tolist() == [["a", "d"]]
+
+
+def test_rank_correlation_of_a_monotone_relation_is_one():
+    assert rank_correlation([1, 2, 3, 4], [1, 8, 27, 64]) == pytest.approx(1)
+    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3]))

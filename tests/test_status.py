@@ -1,0 +1,175 @@
+"""Status and staging: what is said of a run, and what of it reaches the book."""
+
+import json
+import re
+
+import pytest
+from made_up_project import CHAPTER, parameters_source, run_folder, write_project
+
+from fetal_lib.files.atomic import write_json
+from fetal_lib.parameters.chapters import get_chapter
+from fetal_lib.runs.record import read_record
+from fetal_lib.runs.session import open_run
+from fetal_lib.runs.stage import StageError, stage_chapter
+from fetal_lib.runs.status import chapter_status, status_lines, write_status_page
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FETAL_PROJECT", str(write_project(tmp_path)))
+    return tmp_path
+
+
+def finished_run(folder_of=None, **values):
+    namespace = {}
+    exec(parameters_source(), namespace)
+    run = open_run(CHAPTER, namespace | values)
+    run.data_fingerprint = "made up"
+    run.add_result(model="mean", split="test", metric="dice", value=0.5)
+    if folder_of is not None:
+        run.fingerprint_folder(folder_of)
+    run.finish()
+    return run.folder
+
+
+def change(folder, **values):
+    record = read_record(folder)
+    for name, value in values.items():
+        setattr(record, name, value)
+    record.write(folder)
+
+
+def status():
+    return chapter_status(get_chapter("04"))
+
+
+def test_a_chapter_without_a_run_says_so(project):
+    assert status().status == "never run"
+
+
+def test_a_fresh_run_is_up_to_date(project):
+    finished_run()
+    found = status()
+    assert (found.status, found.stale, found.data) == ("ok", False, "phantom")
+    assert "up to date" in status_lines([found])[1]
+
+
+def test_a_changed_notebook_makes_a_run_stale(project):
+    finished_run()
+    path = project / "notebooks" / f"{CHAPTER}.py"
+    path.write_text(path.read_text().replace("Training", "Learning"))
+    assert status().stale_because == ["the notebook changed"]
+
+
+def test_changed_and_removed_modules_are_named(project):
+    folder = finished_run()
+    change(folder, modules={"fetal_lib.geometry.ellipse": "0", "fetal_lib.gone": "0"})
+    because = status().stale_because
+    assert because == ["changed: fetal_lib.geometry.ellipse", "removed: fetal_lib.gone"]
+
+
+def test_a_changed_default_is_named_and_an_own_value_is_not(project):
+    folder = finished_run(seed=7)
+    parameters = read_record(folder).parameters
+    new = parameters["epochs"]["value"]
+    parameters["epochs"] = {"value": new + 1, "origin": "default"}
+    change(folder, parameters=parameters)
+    assert status().stale_because == [f"parameters: epochs {new + 1} -> {new}"]
+
+
+def test_changed_data_makes_a_run_stale(project):
+    (project / "heads").mkdir()
+    (project / "heads" / "a").write_text("1")
+    finished_run(folder_of=project / "heads")
+    assert not status().stale
+    (project / "heads" / "a").write_text("22")
+    assert status().stale_because == ["the data changed"]
+
+
+def test_a_changed_environment_names_the_key_packages(project):
+    folder = finished_run()
+    versions = read_record(folder).versions | {"numpy": "0.1"}
+    change(folder, versions=versions, environment={"sha256": "0"})
+    assert re.match(r"the environment changed \(numpy 0.1 -> \d", status().stale_because[0])
+
+
+def test_a_running_record_without_a_process_is_shown_as_killed(project):
+    folder = finished_run()
+    change(folder, status="running", process={"pid": 1, "started": 1.0}, finished=None)
+    found = status()
+    assert (found.status, found.reason) == ("killed", "the process that ran it is gone")
+
+
+def test_the_last_run_counts_and_a_broken_record_is_passed_over(project):
+    finished_run()
+    finished_run(profile="smoke")
+    broken = run_folder(project, "broken")
+    broken.mkdir()
+    (broken / "record.json").write_text("{")
+    assert status().profile == "smoke"
+
+
+def test_the_status_page_is_a_table_with_a_row_a_chapter(project, tmp_path):
+    finished_run(out=str(project / "runs" / "book" / CHAPTER))
+    page = tmp_path / "status.md"
+    write_status_page(page)
+    lines = page.read_text().splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert "phantom (made up)" in lines[2] and "up to date" in lines[2]
+
+
+def executed(folder, **cell):
+    """Put an executed notebook into a run folder."""
+    code = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], "id": "one"}
+    code["execution_count"] = 1
+    injected = {
+        **code,
+        "id": "two",
+        "metadata": {"tags": ["injected-parameters"], "papermill": {"duration": 1}},
+        "source": '# Parameters\ndata = "/home/somebody/heads"\n',
+    }
+    title = {"cell_type": "markdown", "metadata": {}, "source": "# Title\n\nText.", "id": "t"}
+    cells = [title, injected, {**code, "metadata": {"tags": ["remove-cell"]}, **cell}]
+    write_json(
+        folder / "executed.ipynb",
+        {"cells": cells, "metadata": {"papermill": {}}, "nbformat": 4, "nbformat_minor": 5},
+    )
+
+
+def test_a_staged_page_has_the_run_box_after_its_title_and_hides_nothing(project, tmp_path):
+    import nbformat
+
+    folder = finished_run(seed=7)
+    (folder / "figures").mkdir()
+    (folder / "figures" / "heads.svg").write_text("<svg/>")
+    executed(folder)
+    page = stage_chapter(folder, tmp_path / "book")
+    assert page == tmp_path / "book" / "notebooks" / f"{CHAPTER}.ipynb"
+    notebook = nbformat.read(page, as_version=4)
+    nbformat.validate(notebook)
+    sources = [cell.source for cell in notebook.cells]
+    assert sources[0] == "# Title" and sources[2] == "Text."
+    assert "Made-up data" in sources[1] and "**ok**" in sources[1] and "`seed = 7`" in sources[1]
+    assert notebook.cells[3].metadata.tags == ["injected-parameters", "hide-input"]
+    assert sources[3] == '# Parameters\ndata = "heads"\n'
+    assert notebook.cells[4].metadata.tags == ["remove-cell"]
+    assert "papermill" not in json.dumps(notebook)
+    assert (tmp_path / "book" / "runs" / CHAPTER / "figures" / "heads.svg").is_file()
+
+
+def test_a_page_with_an_error_or_of_an_unfinished_run_is_refused(project, tmp_path):
+    folder = finished_run()
+    with pytest.raises(StageError, match="executed.ipynb is missing"):
+        stage_chapter(folder, tmp_path / "book")
+    executed(folder, outputs=[{"output_type": "error", "ename": "ValueError"}])
+    with pytest.raises(StageError, match="cell 3 holds an error output"):
+        stage_chapter(folder, tmp_path / "book")
+    executed(folder)
+    change(folder, status="failed", reason="cell 2 raised OSError")
+    with pytest.raises(StageError, match="'failed' \\(cell 2 raised OSError\\)"):
+        stage_chapter(folder, tmp_path / "book")
+    with pytest.raises(StageError, match="must hold a record.json"):
+        stage_chapter(tmp_path / "nothing", tmp_path / "book")
+    assert not (tmp_path / "book").exists()

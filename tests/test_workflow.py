@@ -1,0 +1,241 @@
+"""Claims about `make book`: what runs again, what does not, and what a killed workflow leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fetal_lib.parameters.chapters import get_chapter
+
+PROJECT = Path(__file__).resolve().parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+CHAPTER = "04_head_circumference"
+NOTEBOOK = """\
+# %% [markdown]
+# # Head circumference with a U-Net
+#
+# A stub {cite}`hc18data` with a sum, $a+b$.
+
+# %% tags=["parameters"]
+PARAMETERS
+
+# %%
+import os
+import time
+
+from fetal_lib.runs.session import open_run
+
+run = open_run("04_head_circumference", globals())
+time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
+
+# %%
+run.add_result(model="unet", split="test", metric="dice", value=0.5, n=3, ci95=(0.4, 0.6))
+run.finish()
+"""
+
+pytestmark = pytest.mark.slow
+
+
+class Stub:
+    """A copy of the project whose only chapter does nothing but write one result."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.notebook = root / "notebooks" / f"{CHAPTER}.py"
+        self.record = root / "runs" / "book" / CHAPTER / "record.json"
+        self.environment = os.environ | {"PYTHONPATH": str(root), "FETAL_PROJECT": str(root)}
+
+    def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "fetal_lib", "book", "build", "--profile", "smoke"]
+        return subprocess.Popen(
+            [*command, *options],
+            cwd=self.root,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def build(self, *options: str, **environment: str) -> tuple[int, str, float]:
+        began = time.monotonic()
+        process = self.start(*options, **environment)
+        output, _ = process.communicate(timeout=240)
+        return process.returncode, output, time.monotonic() - began
+
+    def started(self) -> str:
+        return json.loads(self.record.read_text(encoding="utf-8"))["started"]
+
+    def status(self) -> str:
+        return json.loads(self.record.read_text(encoding="utf-8"))["status"]
+
+    def look(self, address: str, folder: Path) -> str:
+        """Open a page as a reader does, from the disk, and return it after its scripts ran."""
+        switches = [
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            f"--user-data-dir={folder / 'profile'}",
+            f"--log-net-log={folder / 'net.json'}",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--virtual-time-budget=8000",
+        ]
+        url = f"{(self.root / 'book' / '_build' / 'html').as_uri()}/{address}"
+        done = subprocess.run(
+            [CHROMIUM, *switches, "--dump-dom", url], capture_output=True, timeout=60, check=True
+        )
+        return done.stdout.decode("utf-8")
+
+    def page(self, name: str) -> str:
+        return (self.root / "book" / "_build" / "html" / name).read_text(encoding="utf-8")
+
+
+def wait_until(happened: Callable[[], bool], what: str, limit_s: float = 60) -> None:
+    end = time.monotonic() + limit_s
+    while not happened():
+        assert time.monotonic() < end, f"did not happen in {limit_s} s: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Stub:
+    root = tmp_path_factory.mktemp("work") / "a project"
+    made = shutil.ignore_patterns("_build", "generated", "runs.book", "notebooks", "__pycache__")
+    shutil.copytree(PROJECT / "book", root / "book", ignore=made)
+    shutil.rmtree(root / "book" / "runs", ignore_errors=True)
+    shutil.rmtree(root / "book" / "published", ignore_errors=True)
+    shutil.copytree(PROJECT / "workflow", root / "workflow")
+    shutil.copytree(
+        PROJECT / "fetal_lib", root / "fetal_lib", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(PROJECT / name, root / name)
+    stub = Stub(root)
+    stub.notebook.parent.mkdir()
+    fields = get_chapter(CHAPTER).parameters_class().model_fields
+    cell = "\n".join(f"{name} = {field.default!r}" for name, field in fields.items())
+    stub.notebook.write_text(NOTEBOOK.replace("PARAMETERS", cell), encoding="utf-8")
+    code, output, _ = stub.build()
+    assert code == 0, output
+    return stub
+
+
+def test_site_has_the_chapter_its_result_and_its_run(built: Stub) -> None:
+    chapter = built.page(f"notebooks/{CHAPTER}.html")
+    assert "Made-up data" in chapter and "record.json" in chapter
+    assert "0.400 to 0.600" in built.page("results.html")
+    assert "smoke" in built.page("status.html")
+    intro = built.page("intro.html")
+    assert "built, smoke profile on phantoms" in intro and intro.count("not yet built") == 4
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+def test_site_works_from_a_folder_without_a_network(built: Stub, tmp_path: Path) -> None:
+    found = built.look("search.html?q=speckle", tmp_path)
+    assert 'href="methods/phantoms.html"' in found
+    assert "<mjx-container" in built.look("methods/metrics.html", tmp_path)
+    assert "<mjx-container" in built.look(f"notebooks/{CHAPTER}.html", tmp_path)
+    urls = re.findall(r'"url":"(https?://[^"]*)"', (tmp_path / "net.json").read_text("utf-8"))
+    browser = re.compile(r"https?://[^/]*\.(google|googleapis|gvt1)\.com/")  # Chromium's own calls
+    assert [url for url in urls if not browser.match(url)] == []
+
+
+def test_second_build_runs_nothing_in_less_than_ten_seconds(built: Stub) -> None:
+    before = built.started()
+    code, output, seconds = built.build()
+    assert code == 0 and "Nothing to be done" in output
+    assert built.started() == before
+    assert seconds < 10
+
+
+def test_changed_prose_runs_the_chapter_and_the_site_again(built: Stub) -> None:
+    before = built.started()
+    text = built.notebook.read_text(encoding="utf-8")
+    built.notebook.write_text(text.replace("A stub", "A rewritten stub"), encoding="utf-8")
+    code, output, _ = built.build()
+    assert code == 0, output
+    assert built.started() > before
+    assert "A rewritten stub" in built.page(f"notebooks/{CHAPTER}.html")
+
+
+def test_module_that_the_chapter_does_not_use_runs_nothing(built: Stub) -> None:
+    before = built.started()
+    with (built.root / "fetal_lib" / "growth" / "hadlock.py").open("a", encoding="utf-8") as file:
+        file.write("\n# a remark\n")
+    code, output, _ = built.build()
+    assert code == 0 and built.started() == before, output
+
+
+def test_deleted_result_and_deleted_page_come_back(built: Stub) -> None:
+    results = built.record.with_name("results.json")
+    results.unlink()
+    page = built.root / "book" / "_build" / "html" / "glossary.html"
+    code, output, _ = built.build()
+    assert code == 0 and results.exists(), output
+    page.unlink()
+    code, output, _ = built.build()
+    assert code == 0 and page.exists(), output
+
+
+def test_failed_chapter_keeps_its_record_and_the_old_site(built: Stub) -> None:
+    text = built.notebook.read_text(encoding="utf-8")
+    built.notebook.write_text(text.replace("run.finish()", "raise OSError('no disk')"), "utf-8")
+    code, output, _ = built.build()
+    assert code != 0 and "no disk" in output
+    assert built.status() == "failed"
+    assert "A rewritten stub" in built.page(f"notebooks/{CHAPTER}.html")
+    built.notebook.write_text(text, encoding="utf-8")
+    assert built.build()[0] == 0
+    assert built.status() == "ok"
+
+
+def test_killed_workflow_is_taken_up_again(built: Stub) -> None:
+    import psutil
+
+    text = built.notebook.read_text(encoding="utf-8")
+    built.notebook.write_text(text.replace("stub", "slow stub", 1), encoding="utf-8")
+    before = built.started()
+    process = built.start(STUB_SECONDS="12")
+    wait_until(lambda: built.started() > before, "the chapter starts")
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert any(child.is_running() for child in children), "the chapter should outlive the workflow"
+    assert list((built.root / ".snakemake" / "locks").iterdir()), "the lock should be left"
+    code, output, _ = built.build()
+    assert code == 0, output
+    assert "waiting for it" in output
+    assert built.status() == "ok"
+    assert "slow stub" in built.page(f"notebooks/{CHAPTER}.html")
+
+
+def test_second_workflow_beside_a_living_one_is_refused(built: Stub) -> None:
+    text = built.notebook.read_text(encoding="utf-8")
+    built.notebook.write_text(text.replace("stub", "long stub", 1), encoding="utf-8")
+    before = built.started()
+    process = built.start(STUB_SECONDS="6")
+    wait_until(lambda: built.started() > before, "the chapter starts")
+    code, output, _ = built.build()
+    assert code == 2 and f"process {process.pid} already works in this project" in output
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+
+
+def test_book_without_any_chapter_still_builds(built: Stub) -> None:
+    built.notebook.rename(built.notebook.with_suffix(".away"))
+    try:
+        code, output, _ = built.build()
+        assert code == 0, output
+        assert built.page("intro.html").count("not yet built") == 5
+        assert not (built.root / "book" / "_build" / "html" / "notebooks").exists()
+    finally:
+        built.notebook.with_suffix(".away").rename(built.notebook)
