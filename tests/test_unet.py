@@ -83,6 +83,28 @@ def test_it_overfits_one_batch():
     assert losses[-1] < 0.1 < losses[0]
 
 
+def test_mixed_precision_keeps_weights_and_output_in_32_bits():
+    keras.utils.set_random_seed(3)
+    mixed = get_unet(32, 32, 2, 0.0, "mixed_bfloat16")
+    plain = get_unet(32, 32, 2, 0.0)
+    plain.set_weights(mixed.get_weights())
+    x = np.random.default_rng(0).random((2, 32, 32, 1), dtype="float32")
+    a, b = (keras.ops.convert_to_numpy(m(x, training=False)) for m in (mixed, plain))
+    assert a.dtype == np.float32 and {w.dtype for w in mixed.trainable_weights} == {"float32"}
+    assert 0 < np.abs(a - b).max() < 0.03
+
+
+def test_precision_follows_the_processor(tmp_path):
+    from fetal_lib.training.precision import precision_policy, processor_has_bfloat16
+
+    (tmp_path / "new").write_text("flags : fpu avx512_bf16 sse\n")
+    (tmp_path / "old").write_text("flags : fpu sse\n")
+    found = [processor_has_bfloat16(tmp_path / name) for name in ("new", "old", "none")]
+    assert found == [True, False, False]
+    with pytest.raises(ValueError, match="precision='half'"):
+        precision_policy("half")
+
+
 def test_dropout_is_off_when_predicting():
     keras.utils.set_random_seed(3)
     model = get_unet(32, 32, n_filters=2, dropout=0.9)

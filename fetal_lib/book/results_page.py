@@ -86,12 +86,11 @@ def heading(record: dict[str, Any]) -> str:
 
 def provenance(record: dict[str, Any]) -> str:
     """Say in one line which run the numbers below come from."""
-    commit = str(record.get("code", {}).get("commit") or "unknown")[:10]
-    changed = " with local changes" if record.get("code", {}).get("dirty") else ""
+    code = record.get("code", {})
+    commit = f"commit `{code['commit'][:10]}`" if code.get("commit") else "no commit"
+    changed = " with local changes" if code.get("dirty") else ""
     date = str(record.get("finished") or "")[:10]
-    return (
-        f"Profile {record.get('profile', 'unknown')}, run of {date}, commit `{commit}`{changed}.\n"
-    )
+    return f"Profile {record.get('profile', 'unknown')}, run of {date}, {commit}{changed}.\n"
 
 
 def split_table(rows: pd.DataFrame) -> str:

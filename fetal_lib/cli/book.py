@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -83,3 +84,20 @@ def site() -> None:
 
     pages = build_site(project_root())
     typer.echo(f"{pages} pages: open book/_build/html/index.html")
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    name: Annotated[str, typer.Argument(help="Name of the reference run, such as hc18-quick.")],
+) -> None:
+    """Keep a run's record, results, tables and figures as a reference run of the book."""
+    from fetal_lib.runs.published import PublishError
+    from fetal_lib.runs.published import publish as keep
+
+    try:
+        folder = keep(run, name)
+    except PublishError as error:
+        typer.echo(f"fetal-lib book publish: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"published as {folder.parent.name}/{folder.name}")

@@ -55,7 +55,9 @@ def check_image_size(height: int, width: int) -> None:
             )
 
 
-def conv2d_block(x: keras.KerasTensor, n_filters: int, kernel_size: int = 3) -> keras.KerasTensor:
+def conv2d_block(
+    x: keras.KerasTensor, n_filters: int, kernel_size: int = 3, dtype: str = "float32"
+) -> keras.KerasTensor:
     """Apply convolution, batch normalisation and ReLU, twice.
 
     Parameters
@@ -65,6 +67,8 @@ def conv2d_block(x: keras.KerasTensor, n_filters: int, kernel_size: int = 3) -> 
         Channels of both convolutions.
     kernel_size : int
         Side of the square kernels, in pixels.
+    dtype : str
+        A Keras precision policy.
 
     Returns
     -------
@@ -72,15 +76,20 @@ def conv2d_block(x: keras.KerasTensor, n_filters: int, kernel_size: int = 3) -> 
     """
     from keras import layers
 
+    same = {"padding": "same", "kernel_initializer": "he_normal", "dtype": dtype}
     for _ in range(2):
-        x = layers.Conv2D(n_filters, kernel_size, padding="same", kernel_initializer="he_normal")(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.ReLU()(x)
+        x = layers.Conv2D(n_filters, kernel_size, **same)(x)
+        x = layers.BatchNormalization(dtype=dtype)(x)
+        x = layers.ReLU(dtype=dtype)(x)
     return x
 
 
 def get_unet(
-    height: int = 256, width: int = 256, n_filters: int = 16, dropout: float = 0.1
+    height: int = 256,
+    width: int = 256,
+    n_filters: int = 16,
+    dropout: float = 0.1,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Build the U-Net: one grey channel in, one probability map out.
 
@@ -92,6 +101,9 @@ def get_unet(
         Width of the first block; it doubles at each of four poolings.
     dropout : float
         Dropout rate in [0, 1): 0.1 in the gist, 0.3 in source 003.
+    dtype : str
+        A Keras precision policy: ``float32``, or ``mixed_bfloat16`` to compute in 16
+        bits with weights, statistics and the output in 32.
 
     Returns
     -------
@@ -117,16 +129,18 @@ def get_unet(
     skips = []
     x = image
     for level in range(N_POOLINGS):
-        x = conv2d_block(x, n_filters * 2**level)  # (B, H/2^l, W/2^l, 2^l F)
+        x = conv2d_block(x, n_filters * 2**level, dtype=dtype)  # (B, H/2^l, W/2^l, 2^l F)
         skips.append(x)
-        x = layers.MaxPooling2D(2)(x)
-        x = layers.Dropout(dropout)(x)
-    x = conv2d_block(x, n_filters * 2**N_POOLINGS)  # (B, H/16, W/16, 16 F)
+        x = layers.MaxPooling2D(2, dtype=dtype)(x)
+        x = layers.Dropout(dropout, dtype=dtype)(x)
+    x = conv2d_block(x, n_filters * 2**N_POOLINGS, dtype=dtype)  # (B, H/16, W/16, 16 F)
 
+    up = {"strides": 2, "padding": "same", "dtype": dtype}
     for level in reversed(range(N_POOLINGS)):
-        x = layers.Conv2DTranspose(n_filters * 2**level, 3, strides=2, padding="same")(x)
-        x = layers.Concatenate()([x, skips[level]])  # (B, H/2^l, W/2^l, 2 * 2^l F)
-        x = layers.Dropout(dropout)(x)
-        x = conv2d_block(x, n_filters * 2**level)
-    probs = layers.Conv2D(1, 1, activation="sigmoid", name="probs")(x)  # (B, H, W, 1)
+        x = layers.Conv2DTranspose(n_filters * 2**level, 3, **up)(x)
+        x = layers.Concatenate(dtype=dtype)([x, skips[level]])  # (B, H/2^l, W/2^l, 2 * 2^l F)
+        x = layers.Dropout(dropout, dtype=dtype)(x)
+        x = conv2d_block(x, n_filters * 2**level, dtype=dtype)
+    head = {"activation": "sigmoid", "name": "probs", "dtype": "float32"}
+    probs = layers.Conv2D(1, 1, **head)(x)  # (B, H, W, 1)
     return keras.Model(image, probs, name="unet")

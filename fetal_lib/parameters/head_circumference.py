@@ -32,7 +32,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         0.1, ge=0, le=0.9, title="dropout", description="fraction of features dropped in training"
     )
     epochs: int = Field(
-        38, ge=1, le=1000, title="epochs", description="passes over the training images"
+        30, ge=1, le=1000, title="epochs", description="passes over the training images"
     )
     batch_size: int = Field(
         8,
@@ -62,11 +62,17 @@ class HeadCircumferenceParameters(ChapterParameters):
         title="constant learning rate",
         description="as in the source; otherwise a warm-up and a cosine",
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        title="precision",
+        description="of training; auto: 16-bit brain floats where the processor or the graphics "
+        "card computes in them, 32-bit elsewhere",
+    )
     augment: bool = Field(
         True, title="augmentation", description="random flips, rotation, zoom, shift and gain"
     )
     flips: Literal["none", "left_right", "all"] = Field(
-        "left_right",
+        "none",
         title="flips at prediction",
         description="mirrored views whose probabilities are averaged: one, two or four passes",
     )
@@ -99,7 +105,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="fraction of heads that the prediction interval is to hold",
     )
     source_epochs: int = Field(
-        4,
+        3,
         ge=1,
         le=1000,
         title="epochs of the source's protocol",

@@ -16,6 +16,7 @@ from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.runs.folder import data_name
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.keras_fit import WEIGHTS, FitSettings, fit_segmenter
+from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:
     import keras
@@ -68,13 +69,13 @@ def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) ->
     )
 
 
-def new_unet(parameters: HeadCircumferenceParameters) -> keras.Model:
+def new_unet(parameters: HeadCircumferenceParameters, dtype: str = "float32") -> keras.Model:
     """Build the untrained U-Net with the run's seed."""
     import keras
 
     p = parameters
     keras.utils.set_random_seed(p.seed)
-    return get_unet(p.image_size, p.image_size, p.base_filters, p.dropout)
+    return get_unet(p.image_size, p.image_size, p.base_filters, p.dropout, dtype)
 
 
 def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings) -> FitOutcome:
@@ -88,14 +89,15 @@ def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings
     settings : FitSettings
     """
     p = run.parameters
+    policy = precision_policy(p.precision)
 
     def fit(folder: Path) -> None:
         watched = (val.images, val.masks)
-        model = new_unet(p)
+        model = new_unet(p, policy)
         fit_segmenter(folder, model, train.images, train.masks, settings, watched, run.progress)
 
     spec = {"name": "unet", "image_size": p.image_size, "base_filters": p.base_filters}
-    spec["dropout"] = p.dropout
+    spec |= {"dropout": p.dropout, "precision": policy}
     # The split decides which images a fit sees, so it is part of what the fit rests on.
     split = {"test_fraction": p.test_fraction, "val_fraction": p.val_fraction}
     return run.fit_or_reuse(spec, settings.as_spec() | split, FIT_CODE, fit)

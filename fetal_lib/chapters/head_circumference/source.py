@@ -15,6 +15,7 @@ from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
 from fetal_lib.models.weights import load_weights
 from fetal_lib.training.keras_fit import WEIGHTS, FitSettings, fit_segmenter, read_history
+from fetal_lib.training.precision import precision_policy
 from fetal_lib.training.source_003 import SourceSplit, source_split
 
 if TYPE_CHECKING:
@@ -72,11 +73,13 @@ def reenact_source(
         seed=p.seed,
     )
 
+    policy = precision_policy(p.precision)
+
     def fit(folder: Path) -> None:
-        fit_segmenter(folder, new_unet(p), *split.train, settings, split.val, run.progress)
+        fit_segmenter(folder, new_unet(p, policy), *split.train, settings, split.val, run.progress)
 
     spec = {"name": "unet_source_protocol", "image_size": p.image_size}
-    spec |= {"base_filters": p.base_filters, "dropout": p.dropout}
+    spec |= {"base_filters": p.base_filters, "dropout": p.dropout, "precision": policy}
     outcome = run.fit_or_reuse(spec, settings.as_spec(), SOURCE_CODE, fit)
     model = new_unet(p)
     load_weights(model, outcome.folder / WEIGHTS)

@@ -1,0 +1,67 @@
+"""What the README claims of speed, measured. `make bench` prints it."""
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RATE = 15.0
+"""Scans a second that `predict hc` must reach at steady state on two cores."""
+
+
+def fastest(command, n=3):
+    times = []
+    for _ in range(n):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], check=True, capture_output=True, cwd=ROOT)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+@pytest.mark.slow
+def test_bench_importing_is_quick():
+    bare = fastest(["-c", "pass"])
+    spent = fastest(["-c", "import fetal_lib"]) - bare
+    print(f"\nimport fetal_lib: {spent:.3f} s")
+    assert spent < 0.3
+
+
+@pytest.mark.slow
+def test_bench_help_is_quick():
+    spent = fastest(["-m", "fetal_lib", "--help"])
+    print(f"\nfetal-lib --help: {spent:.2f} s")
+    assert spent < 1.0
+
+
+@pytest.mark.slow
+def test_bench_predict_hc_at_steady_state(tmp_path):
+    """The first batches, with their start-up, are left out; reading and writing count."""
+    pytest.importorskip("keras")
+    import psutil
+
+    from fetal_lib.phantoms.head import write_head_set
+    from fetal_lib.predict.head_circumference import list_images, write_predictions
+    from fetal_lib.predict.head_model import load_head_model
+    from fetal_lib.predict.pixel_sizes import PixelSizes
+
+    write_head_set(tmp_path / "set", n_examinations=60, seed=5)
+    scans = list_images([tmp_path / "set" / "training_set"])
+    model = load_head_model()
+    sizes = PixelSizes(0.12)
+    write_predictions(scans[:32], model, sizes, tmp_path / "warm.csv")
+    memory = psutil.Process(os.getpid()).memory_info().rss
+    many = scans * 5
+    start = time.perf_counter()
+    write_predictions(many, model, sizes, tmp_path / "out.csv")
+    rate = len(many) / (time.perf_counter() - start)
+    grown = (psutil.Process(os.getpid()).memory_info().rss - memory) / 2**20
+    print(f"\npredict hc: {rate:.1f} scans/s, memory grew by {grown:.0f} MiB over {len(many)} scans")
+    with (tmp_path / "out.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(many)
+    assert rate >= RATE
+    assert grown < 200

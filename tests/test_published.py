@@ -1,0 +1,69 @@
+"""Reference runs: small parts only, finished runs only, and what the chapter shows of them."""
+
+import json
+
+import pytest
+
+from fetal_lib.parameters.project import project_root
+from fetal_lib.runs.published import PublishError, publish, published_runs
+from fetal_lib.runs.record import RunRecord
+from fetal_lib.runs.results import result_row, results_document
+
+CHAPTER = "04_head_circumference"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    (project / "notebooks").mkdir(parents=True)
+    monkeypatch.setenv("FETAL_PROJECT", str(project))
+    folder = tmp_path / "run"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "weights.npz").write_bytes(b"x" * 100)
+    record = RunRecord(
+        chapter=CHAPTER,
+        status="ok",
+        data="hc18",
+        hardware={"cpu": "a processor", "cores": 2, "gpu": None},
+        parameters={"data": {"value": "hc18", "origin": "command line"}},
+    )
+    record.write(folder)
+    row = result_row(
+        model="unet", data="hc18", split="test", metric="adf_mm", value=2.0, n=9, ci95=(1.0, 3.0)
+    )
+    (folder / "results.json").write_text(json.dumps(results_document(CHAPTER, [row])))
+    return folder
+
+
+def test_weights_stay_behind(run):
+    target = publish(run, "hc18-quick")
+    assert {p.name for p in target.iterdir()} == {"record.json", "results.json"}
+    (published,) = published_runs(CHAPTER)
+    assert published.name == "hc18-quick" and published.hardware == "a processor, 2 cores"
+    assert published.parameters == {"data": "hc18"} and published.rows[0]["value"] == 2
+
+
+def test_an_unfinished_run_is_not_published(run):
+    RunRecord(chapter=CHAPTER, status="killed").write(run)
+    with pytest.raises(PublishError, match="status 'killed'; only a run that ended ok"):
+        publish(run, "x")
+
+
+def test_the_chapter_shows_real_test_rows_and_never_phantoms_as_real(run):
+    from fetal_lib.chapters.head_circumference import published_table
+
+    publish(run, "hc18-quick")
+    table = published_table()
+    assert table["tested on"].tolist() == ["hc18 (test)"]
+    assert table["adf_mm"].tolist() == ["2.00 (1.00 to 3.00)"]
+    document = json.loads((run / "results.json").read_text())
+    document["rows"][0]["data"] = "phantom"
+    (run / "results.json").write_text(json.dumps(document))
+    publish(run, "hc18-quick")
+    assert published_table().empty
+
+
+def test_what_the_project_publishes_can_be_read():
+    for path in (project_root() / "book" / "published").glob("*"):
+        for published in published_runs(path.name):
+            assert published.rows and published.hardware
