@@ -1,16 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3 (ipykernel)
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Head circumference with a U-Net
 #
@@ -438,6 +425,7 @@ run.add_result(
     metric="coverage",
     value=covered,
     n=len(hc_true),
+    ci95=chapter.coverage_interval(kept, low, high, p.seed),
 )
 figure = agreement.interval_figure(hc_true, low, high, hc_pred)
 run.save_figure(
@@ -524,8 +512,9 @@ Markdown(
 # The second notebook of the source feeds predicted masks to VGG16 and regresses
 # millimetres from the features. A mask squashed to a square has no scale: two
 # heads of 100 and 300 mm can leave the same mask. Below, the same features
-# predict HC without and with the pixel size (regress pixels, then multiply),
-# beside geometry, which learns nothing at this step.
+# predict HC without the pixel size (`vgg16_mask`) and with it (regress pixels,
+# then multiply: `vgg16_mask_pixel_size`), beside the geometry of the U-Net's
+# ellipse (`unet`), which learns nothing at this step.
 
 # %%
 features = chapter.vgg_features(run, p, model, arrays)
@@ -537,11 +526,11 @@ scaled = mask_features.regress_with_pixel_size(
     features[train], hc[train], size[train], features[test], size[test]
 )
 second = {
-    "VGG16 features of the mask": blind,
-    "the same, with pixel size": scaled,
-    "geometry (ellipse and pixel size)": scores["unet"]["hc_pred_mm"],
+    "vgg16_mask": blind,
+    "vgg16_mask_pixel_size": scaled,
+    "unet": scores["unet"]["hc_pred_mm"],
 }
-experiment = chapter.second_experiment(run, truth, second)
+experiment = chapter.second_experiment(run, test_table, second)
 run.save_table(experiment, "second_experiment", "Millimetres from a mask.")
 experiment.round(3)
 

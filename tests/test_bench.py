@@ -60,7 +60,7 @@ def test_bench_predict_hc_at_steady_state(tmp_path):
     write_predictions(many, model, sizes, tmp_path / "out.csv")
     rate = len(many) / (time.perf_counter() - start)
     grown = (psutil.Process(os.getpid()).memory_info().rss - memory) / 2**20
-    print(f"\npredict hc: {rate:.1f} scans/s, memory grew by {grown:.0f} MiB over {len(many)} scans")
+    print(f"\npredict hc: {rate:.1f} scans/s; {grown:.0f} MiB more after {len(many)} scans")
     with (tmp_path / "out.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(many)
     assert rate >= RATE

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -41,8 +43,11 @@ class OwnManager(AsyncKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(kernel_spec_manager=OwnSpecs(), **kwargs)
         # Sockets of the file system are closed to other users; their names must be short.
-        if sys.platform.startswith("linux") and len(jupyter_runtime_dir()) < 50:
+        runtime = Path(jupyter_runtime_dir())
+        if sys.platform.startswith("linux") and len(str(runtime)) < 50:
+            runtime.mkdir(parents=True, exist_ok=True)
             self.transport = "ipc"
+            self.ip = str(runtime / f"k{os.getpid()}")
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
         await super()._async_launch_kernel(kernel_cmd, **kw)

@@ -19,6 +19,7 @@ from fetal_lib.chapters.head_circumference.fit import (
 from fetal_lib.chapters.head_circumference.report import (
     OCCLUDED,
     by_trimester,
+    coverage_interval,
     errors_by_trimester,
     found_heads,
     occlusion_checks,
@@ -38,6 +39,7 @@ __all__ = [
     "OCCLUDED",
     "by_trimester",
     "calibrated_model",
+    "coverage_interval",
     "errors_by_trimester",
     "find_bright_ellipses",
     "find_data",

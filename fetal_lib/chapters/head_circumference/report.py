@@ -13,6 +13,7 @@ from fetal_lib.geometry.ellipse import head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_probs
 from fetal_lib.growth import hadlock, intergrowth
 from fetal_lib.growth.gestation import trimester
+from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.models.unet import get_unet
 from fetal_lib.predict.head_model import HeadModel
 
@@ -50,6 +51,23 @@ def found_heads(scores: pd.DataFrame) -> pd.DataFrame:
             "three. Train longer (epochs) or on more images (n_phantoms)."
         )
     return kept
+
+
+def coverage_interval(
+    scores: pd.DataFrame, low: np.ndarray, high: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the share of heads inside their interval.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        ``examination, hc_mm``, length N.
+    low, high : ndarray, shape (N,), mm
+    seed : int
+    """
+    true = scores["hc_mm"].to_numpy()
+    inside = ((true >= low) & (true <= high)).astype(float)
+    return bootstrap_ci(inside, groups=scores["examination"].to_numpy(), seed=seed)
 
 
 def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.chapters.head_circumference.fit import FIT_CODE, new_unet
+from fetal_lib.evaluation.heads import size_scores, summarise
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
@@ -123,34 +124,34 @@ def _digest(model: HeadModel) -> str:
 
 
 def second_experiment(
-    run: Run, hc_mm: np.ndarray, predictions: Mapping[str, np.ndarray]
+    run: Run, table: pd.DataFrame, predictions: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
     """Score ways from a mask to millimetres and add them to the run's results.
 
     Parameters
     ----------
     run : Run
-    hc_mm : ndarray, shape (N,)
-        Reference of the test part.
+    table : DataFrame
+        The test part, length N.
     predictions : mapping of str to ndarray, shape (N,)
         NaN where nothing was measured; such images are left out of that row.
 
     Returns
     -------
     DataFrame
-        ``from the mask by, n, RMSE (mm), MAE (mm), R2``.
+        ``model, n, RMSE (mm), MAE (mm), R2``.
     """
     import pandas as pd
 
     rows = []
     for name, values in predictions.items():
-        values = np.asarray(values, dtype=float)
-        known = np.isfinite(values)
-        true, guess = hc_mm[known], values[known]
-        row = {"from the mask by": name, "n": int(known.sum()), "RMSE (mm)": rmse(true, guess)}
+        scores = size_scores(table, np.asarray(values, dtype=float)).dropna()
+        true, guess = scores["hc_mm"].to_numpy(), scores["hc_pred_mm"].to_numpy()
+        row = {"model": name, "n": len(scores), "RMSE (mm)": rmse(true, guess)}
         rows.append(row | {"MAE (mm)": mae(true, guess), "R2": r2(true, guess)})
-        label = {"model": name, "split": "test", "n": int(known.sum())}
+        label = {"model": name, "split": "test", "n": len(scores)}
         run.add_result(metric="r2", value=rows[-1]["R2"], **label)
-        if "VGG16" in name or "same" in name:
-            run.add_result(metric="adf_mm", value=rows[-1]["MAE (mm)"], **label)
+        if name != "unet":  # whose differences stand in the results already
+            for result in summarise(scores, name, run.data_name, "test", run.parameters.seed):
+                run.add_result(**result)
     return pd.DataFrame(rows)
