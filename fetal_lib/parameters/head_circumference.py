@@ -63,7 +63,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="as in the source; otherwise a warm-up and a cosine",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
+        "float32",
         title="precision",
         description="of training; auto: 16-bit brain floats where the processor or the graphics "
         "card computes in them, 32-bit elsewhere",

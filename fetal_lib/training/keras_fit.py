@@ -123,11 +123,13 @@ def epoch_arrays(
 
     Returns
     -------
-    images, masks : ndarray, shape (N, H, W, 1), float32
-        Images and masks divided by 255 (by the divisor where nothing is augmented).
+    images, masks : ndarray, shape (M, H, W, 1), float32
+        M is N rounded down to whole batches; which images are left out changes. Images and masks divided by 255 (by the divisor where nothing is augmented).
     """
     rng = np.random.default_rng([settings.seed, epoch])
     order = rng.permutation(len(images))
+    if len(order) > settings.batch_size:  # a last batch of one image would upset batch statistics
+        order = order[: len(order) - len(order) % settings.batch_size]
     ranges = settings.augmentation
     if ranges is None:
         divisor = np.float32(settings.divisor)
@@ -169,7 +171,7 @@ def fit_segmenter(
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / WEIGHTS).is_file():  # killed after the last step: nothing is left to do
         return
-    compile_model(model, settings, -(-len(images) // settings.batch_size))
+    compile_model(model, settings, max(1, len(images) // settings.batch_size))
     model.optimizer.build(model.trainable_variables)
     history = _restore(model, folder)
     divisor = np.float32(settings.divisor)
