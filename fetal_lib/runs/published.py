@@ -83,7 +83,7 @@ def publish(run_folder: str | Path, name: str) -> Path:
     Raises
     ------
     PublishError
-        If the run is not finished, or was made from a working tree with changes.
+        If the run did not end ok. Whether its code had local changes stands in its record.
     """
     source = Path(run_folder)
     record = read_record(source)

@@ -124,11 +124,12 @@ def epoch_arrays(
     Returns
     -------
     images, masks : ndarray, shape (M, H, W, 1), float32
-        M is N rounded down to whole batches; which images are left out changes. Images and masks divided by 255 (by the divisor where nothing is augmented).
+        Divided by 255 (by the divisor where nothing is augmented). M is N rounded down
+        to whole batches; which images are left out changes from epoch to epoch.
     """
     rng = np.random.default_rng([settings.seed, epoch])
     order = rng.permutation(len(images))
-    if len(order) > settings.batch_size:  # a last batch of one image would upset batch statistics
+    if len(order) > settings.batch_size:  # whole batches, for like batch statistics
         order = order[: len(order) - len(order) % settings.batch_size]
     ranges = settings.augmentation
     if ranges is None:
