@@ -64,6 +64,20 @@ def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_moving_average_watches_training_and_does_not_steer_it(tmp_path):
+    images, masks = discs()
+    histories, weights = {}, {}
+    for ema in (0.0, 0.9):
+        settings = FitSettings(epochs=4, batch_size=4, learning_rate=5e-3, ema=ema, seed=3)
+        fit_segmenter(tmp_path / str(ema), tiny(), images, masks, settings)
+        histories[ema] = [row["loss"] for row in read_history(tmp_path / str(ema))]
+        weights[ema] = np.load(tmp_path / str(ema) / "weights.npz")
+    np.testing.assert_allclose(histories[0.9], histories[0.0], rtol=1e-4)
+    apart = [np.abs(weights[0.9][n] - weights[0.0][n]).max() for n in weights[0.0].files]
+    assert max(apart) > 1e-3  # the average is another set of weights than the last
+
+
+@pytest.mark.slow
 def test_training_lowers_the_loss_of_images_that_are_not_trained_on(tmp_path):
     images, masks = discs(16)
     settings = FitSettings(epochs=8, batch_size=4, learning_rate=1e-2, ema=0.0)

@@ -182,8 +182,7 @@ def fit_segmenter(
         start = time.perf_counter()
         _seed_dropout(model, settings.seed, epoch)
         x, y = epoch_arrays(images, masks, settings, epoch)
-        log = model.fit(x, y, batch_size=settings.batch_size, shuffle=False, verbose=0).history
-        row = {name: values[-1] for name, values in log.items()}
+        row = _train_epoch(model, x, y, settings.batch_size)
         if validation is not None:
             val_loss, val_accuracy = model.evaluate(*validation, batch_size=16, verbose=0)[:2]
             row |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
@@ -203,6 +202,19 @@ def read_history(folder: str | Path) -> list[dict]:
     """Return the rows of a fit's history, one an epoch; empty before the first."""
     path = Path(folder) / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _train_epoch(model: keras.Model, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict:
+    """Take one step a batch; return the mean loss and accuracy.
+
+    Not ``Model.fit``: each of its calls ends by writing the moving average over the weights,
+    so that one call an epoch trains the average, which learns many times more slowly.
+    """
+    rows = [
+        model.train_on_batch(x[i : i + batch_size], y[i : i + batch_size], return_dict=True)
+        for i in range(0, len(x), batch_size)
+    ]
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
