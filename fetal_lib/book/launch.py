@@ -51,6 +51,40 @@ def snakemake_command(
     ]
 
 
+def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
+    """Compose the command that brings a sweep's table up to date.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+    file, out : Path
+        The sweep file, and the folder of its runs; absolute.
+    cores : int
+        Cores to use.
+    """
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(root / "workflow" / "sweep.smk"),
+        "--directory",
+        str(out),
+        "--cores",
+        str(cores),
+        "--keep-going",
+        "--rerun-incomplete",
+        "--quiet",
+        "host",
+        "progress",
+        "rules",
+        "--config",
+        f"sweep={file}",
+        f"out={out}",
+    ]
+
+
 def run_workflow(root: Path, command: list[str]) -> None:
     """Replace this process by Snakemake, after freeing a lock left by a killed one.
 

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 # name: (module with `app`, what the list of commands says)
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fetal_lib.cli.run", "Execute a chapter, with other parameters or data if you like."),
+    "sweep": ("fetal_lib.cli.sweep", "Run a chapter over a grid of parameters and seeds."),
     "parameters": ("fetal_lib.cli.parameters", "List a chapter's parameters."),
     "status": ("fetal_lib.cli.status", "Show the last run of every chapter."),
     "predict": ("fetal_lib.cli.predict", "Apply a trained model to your own images."),

@@ -1,0 +1,92 @@
+"""A sweep file becomes runs, and runs become one table; bad files are refused before a run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fetal_lib.runs.results import result_row, results_document
+from fetal_lib.runs.sweep import SweepError, read_sweep, sweep_table
+
+ROOT = Path(__file__).parents[1]
+TEXT = """
+chapter: 04_head_circumference
+profile: smoke
+parameters: {epochs: 2}
+grid: {base_filters: [4, 8], augment: [true]}
+seeds: [0, 1, 2]
+"""
+
+
+def written(folder, text=TEXT):
+    path = folder / "widths.yml"
+    path.write_text(text)
+    return path
+
+
+def fake_run(folder, value):
+    folder.mkdir(parents=True)
+    row = result_row(model="unet", data="phantom", split="test", metric="dice", value=value, n=9)
+    (folder / "results.json").write_text(json.dumps(results_document("04", [row])))
+
+
+def test_a_sweep_crosses_its_lists_and_repeats_over_seeds(tmp_path):
+    cases = read_sweep(written(tmp_path)).cases()
+    assert len(cases) == 6 and len({case.name for case in cases}) == 6
+    assert cases[0].name == "base_filters-4-augment-true-seed-0"
+    assert cases[-1].arguments() == "-p epochs=2 -p base_filters=8 -p augment=true -p seed=2"
+
+
+def test_the_table_holds_mean_and_standard_deviation_over_seeds(tmp_path):
+    sweep = read_sweep(written(tmp_path))
+    values = iter([0.90, 0.92, 0.94, 0.5, 0.5, 0.5])
+    for case in sweep.cases():
+        fake_run(tmp_path / case.name, next(values))
+    table = sweep_table(sweep, tmp_path)
+    assert table["base_filters"].tolist() == [4, 8]
+    assert table["mean"].tolist() == pytest.approx([0.92, 0.5])
+    assert table["sd"].tolist() == pytest.approx([0.02, 0.0])
+    assert table["n_seeds"].tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("chapter: 99_none", "no such chapter"),
+        ("chapter: '04'\ngrid: {base_filter: [4]}", "base_filters"),
+        ("chapter: '04'\ngrid: {epochs: [0]}", "epochs"),
+        ("chapter: '04'\nprofile: tiny", "profile='tiny'"),
+        ("chapter: '04'\nparameters: {seed: 1}", "list seeds under"),
+        ("chapter: '04'\nparameters: {epochs: 1}\ngrid: {epochs: [2]}", "keep one"),
+        ("chapter: '04'\nseeds: [1, 1]", "the same"),
+        ("chapter: '04'\nseeds: []", "seeds"),
+        ("- a list", "not a sweep"),
+        ("chapter: [", "not a readable YAML"),
+    ],
+)
+def test_a_sweep_that_cannot_run_is_refused_with_the_reason(tmp_path, text, words):
+    with pytest.raises(SweepError, match=words):
+        read_sweep(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow" / "sweeps").glob("*.yml")), ids=str)
+def test_the_sweeps_of_the_project_can_run(path):
+    assert read_sweep(path).cases()
+
+
+@pytest.mark.slow
+def test_the_workflow_runs_what_is_missing_and_writes_the_table(tmp_path):
+    path = written(tmp_path)
+    out = tmp_path / "runs"
+    cases = read_sweep(path).cases()
+    for case in cases:
+        fake_run(out / case.name, 0.9)
+        (out / ".done").mkdir(exist_ok=True)
+        (out / ".done" / case.name).touch()
+    command = [sys.executable, "-m", "fetal_lib", "sweep", str(path), "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = (out / "sweep.csv").read_text().splitlines()
+    assert lines[0].startswith("base_filters,augment,model") and len(lines) == 3
