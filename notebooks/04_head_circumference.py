@@ -29,6 +29,7 @@ image_size = 128
 base_filters = 16
 dropout = 0.1
 epochs = 30
+half_size_epochs = 0
 batch_size = 8
 learning_rate = 0.002
 loss = "bce"

@@ -7,6 +7,7 @@ keras = pytest.importorskip("keras")
 
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.models.weights import load_weights, round_weights, save_weights  # noqa: E402
+from fetal_lib.training import keras_fit  # noqa: E402
 from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
 from fetal_lib.training.keras_fit import (  # noqa: E402
     FitSettings,
@@ -75,6 +76,37 @@ def test_the_moving_average_watches_training_and_does_not_steer_it(tmp_path):
     np.testing.assert_allclose(histories[0.9], histories[0.0], rtol=1e-4)
     apart = [np.abs(weights[0.9][n] - weights[0.0][n]).max() for n in weights[0.0].files]
     assert max(apart) > 1e-3  # the average is another set of weights than the last
+
+
+@pytest.mark.slow
+def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path, monkeypatch):
+    images, masks = discs()
+    settings = FitSettings(epochs=1, half_size_epochs=2, batch_size=4, seed=3)
+    seen = []
+
+    def noted(images, masks, settings, epoch):
+        seen.append(images.shape[1:])
+        return epoch_arrays(images, masks, settings, epoch)
+
+    def any_size():
+        keras.utils.set_random_seed(7)
+        return get_unet(None, None, n_filters=2, dropout=0.1)
+
+    def cut(event, **fields):
+        if fields["epoch"] == 2:
+            raise Cut
+
+    monkeypatch.setattr(keras_fit, "epoch_arrays", noted)
+    watched = (images[:4], masks[:4])
+    fit_segmenter(tmp_path / "whole", any_size(), images, masks, settings, watched)
+    assert seen == [(16, 16), (16, 16), (32, 32)]
+    with pytest.raises(Cut):
+        fit_segmenter(tmp_path / "cut", any_size(), images, masks, settings, progress=cut)
+    fit_segmenter(tmp_path / "cut", any_size(), images, masks, settings)
+    a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
+    for name in a.files:
+        np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
+    load_weights(tiny(), tmp_path / "whole" / "weights.npz")  # a network of one size takes them
 
 
 @pytest.mark.slow

@@ -28,13 +28,13 @@ N_POOLINGS = 4
 """Number of 2x2 poolings: image sides must be multiples of ``2**N_POOLINGS``."""
 
 
-def check_image_size(height: int, width: int) -> None:
+def check_image_size(height: int | None, width: int | None) -> None:
     """Refuse an image size that four poolings cannot halve.
 
     Parameters
     ----------
-    height, width : int
-        Size in pixels.
+    height, width : int or None
+        Size in pixels; None is not checked.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def check_image_size(height: int, width: int) -> None:
     """
     step = 2**N_POOLINGS
     for name, side in (("height", height), ("width", width)):
-        if side < step or side % step:
+        if side is not None and (side < step or side % step):
             nearest = max(step, round(side / step) * step)
             raise ValueError(
                 f"{name}={side}: the U-Net pools {N_POOLINGS} times, so each side must be "
@@ -85,8 +85,8 @@ def conv2d_block(
 
 
 def get_unet(
-    height: int = 256,
-    width: int = 256,
+    height: int | None = 256,
+    width: int | None = 256,
     n_filters: int = 16,
     dropout: float = 0.1,
     dtype: str = "float32",
@@ -95,8 +95,8 @@ def get_unet(
 
     Parameters
     ----------
-    height, width : int
-        Image size in pixels, multiples of 16.
+    height, width : int or None
+        Image size in pixels, multiples of 16; None takes any such size.
     n_filters : int
         Width of the first block; it doubles at each of four poolings.
     dropout : float

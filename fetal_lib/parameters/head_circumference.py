@@ -34,6 +34,14 @@ class HeadCircumferenceParameters(ChapterParameters):
     epochs: int = Field(
         30, ge=1, le=1000, title="epochs", description="passes over the training images"
     )
+    half_size_epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="epochs at half size",
+        description="passes over images of half the side before those at full size; a quarter of "
+        "the work each; the image size must then be a multiple of 32",
+    )
     batch_size: int = Field(
         8,
         ge=1,

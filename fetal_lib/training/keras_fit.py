@@ -35,7 +35,11 @@ class FitSettings:
 
     Attributes
     ----------
-    epochs, batch_size : int
+    epochs : int
+        Passes at full size.
+    half_size_epochs : int
+        Passes before them at half the height and width, a quarter of the work each.
+    batch_size : int
     learning_rate : float
         Peak of the schedule, Adam.
     loss : str
@@ -53,6 +57,7 @@ class FitSettings:
     """
 
     epochs: int
+    half_size_epochs: int = 0
     batch_size: int = 8
     learning_rate: float = 2e-3
     loss: str = "bce"
@@ -62,6 +67,11 @@ class FitSettings:
     aspect: float = 1.0
     divisor: float = 255.0
     seed: int = 0
+
+    @property
+    def all_epochs(self) -> int:
+        """Number of passes at either size."""
+        return self.half_size_epochs + self.epochs
 
     def as_spec(self) -> dict:
         """Return plain values for a cache key."""
@@ -94,7 +104,7 @@ def compile_model(model: keras.Model, settings: FitSettings, steps_per_epoch: in
     if not settings.constant_rate:
         rate = keras.optimizers.schedules.CosineDecay(
             settings.learning_rate * 0.05,
-            decay_steps=max(1, steps_per_epoch * (settings.epochs - 1)),
+            decay_steps=max(1, steps_per_epoch * (settings.all_epochs - 1)),
             warmup_target=settings.learning_rate,
             warmup_steps=steps_per_epoch,
         )
@@ -141,6 +151,28 @@ def epoch_arrays(
     return x[..., None], y[..., None]
 
 
+def half_size(images: np.ndarray) -> np.ndarray:
+    """Halve height and width by averaging blocks of four pixels.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, H, W), uint8
+        H and W even.
+
+    Returns
+    -------
+    ndarray, shape (N, H/2, W/2), uint8
+
+    Examples
+    --------
+    >>> half_size(np.array([[[0, 2, 8, 8], [4, 2, 8, 8]]], "uint8")).tolist()
+    [[[2, 8]]]
+    """
+    n, height, width = images.shape
+    blocks = images.reshape(n, height // 2, 2, width // 2, 2)
+    return np.rint(blocks.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
+
+
 def fit_segmenter(
     folder: str | Path,
     model: keras.Model,
@@ -159,7 +191,8 @@ def fit_segmenter(
         it holds ``weights.npz`` (rounded as `fetal_lib.models.weights` says, averaged
         when ``settings.ema`` is set) and ``history.jsonl``.
     model : keras.Model
-        The untrained network, (B, H, W, 1) to (B, H, W, 1); changed in place.
+        The untrained network, (B, H, W, 1) to (B, H, W, 1); changed in place. It takes
+        images of any size when ``settings.half_size_epochs`` is set.
     images, masks : ndarray, shape (N, H, W), uint8
         The training part and nothing else.
     settings : FitSettings
@@ -175,21 +208,22 @@ def fit_segmenter(
     compile_model(model, settings, max(1, len(images) // settings.batch_size))
     model.optimizer.build(model.trainable_variables)
     history = _restore(model, folder)
-    divisor = np.float32(settings.divisor)
-    if validation is not None:
-        validation = tuple(part[..., None] / divisor for part in validation)
-    for epoch in range(len(history), settings.epochs):
+    train, watched = [(images, masks)], [validation]  # one entry for each size
+    if settings.half_size_epochs:
+        train.insert(0, tuple(half_size(part) for part in train[0]))
+        watched.insert(0, validation and tuple(half_size(part) for part in validation))
+    for epoch in range(len(history), settings.all_epochs):
         start = time.perf_counter()
+        size = 0 if epoch < settings.half_size_epochs else -1
         _seed_dropout(model, settings.seed, epoch)
-        x, y = epoch_arrays(images, masks, settings, epoch)
+        x, y = epoch_arrays(*train[size], settings, epoch)
         row = _train_epoch(model, x, y, settings.batch_size)
-        if validation is not None:
-            val_loss, val_accuracy = model.evaluate(*validation, batch_size=16, verbose=0)[:2]
-            row |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
+        if watched[size] is not None:
+            row |= _watch(model, *watched[size], settings.divisor)
         row = {"epoch": epoch + 1} | row | {"seconds": time.perf_counter() - start}
         history.append(row)
         _checkpoint(model, folder, history)
-        progress("epoch", epochs=settings.epochs, **row)
+        progress("epoch", epochs=settings.all_epochs, **row)
     if settings.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     save_weights(model, folder / f"part-{WEIGHTS}")
@@ -215,6 +249,13 @@ def _train_epoch(model: keras.Model, x: np.ndarray, y: np.ndarray, batch_size: i
         for i in range(0, len(x), batch_size)
     ]
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def _watch(model: keras.Model, images: np.ndarray, masks: np.ndarray, divisor: float) -> dict:
+    """Return loss and accuracy of images that are not trained on."""
+    x, y = (part[..., None] / np.float32(divisor) for part in (images, masks))
+    loss, accuracy = model.evaluate(x, y, batch_size=16, verbose=0)[:2]
+    return {"val_loss": loss, "val_accuracy": accuracy}
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -58,6 +58,7 @@ def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) ->
     height, width = np.median(arrays.sizes_hw, axis=0)
     return FitSettings(
         epochs=p.epochs,
+        half_size_epochs=p.half_size_epochs,
         batch_size=p.batch_size,
         learning_rate=p.learning_rate,
         loss=p.loss,
@@ -69,13 +70,16 @@ def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) ->
     )
 
 
-def new_unet(parameters: HeadCircumferenceParameters, dtype: str = "float32") -> keras.Model:
-    """Build the untrained U-Net with the run's seed."""
+def new_unet(
+    parameters: HeadCircumferenceParameters, dtype: str = "float32", any_size: bool = False
+) -> keras.Model:
+    """Build the untrained U-Net with the run's seed, for one image size or for any."""
     import keras
 
     p = parameters
     keras.utils.set_random_seed(p.seed)
-    return get_unet(p.image_size, p.image_size, p.base_filters, p.dropout, dtype)
+    side = None if any_size else p.image_size
+    return get_unet(side, side, p.base_filters, p.dropout, dtype)
 
 
 def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings) -> FitOutcome:
@@ -93,7 +97,7 @@ def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings
 
     def fit(folder: Path) -> None:
         watched = (val.images, val.masks)
-        model = new_unet(p, policy)
+        model = new_unet(p, policy, any_size=p.half_size_epochs > 0)
         fit_segmenter(folder, model, train.images, train.masks, settings, watched, run.progress)
 
     spec = {"name": "unet", "image_size": p.image_size, "base_filters": p.base_filters}
