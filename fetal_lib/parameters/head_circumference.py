@@ -32,10 +32,10 @@ class HeadCircumferenceParameters(ChapterParameters):
         0.1, ge=0, le=0.9, title="dropout", description="fraction of features dropped in training"
     )
     epochs: int = Field(
-        30, ge=1, le=1000, title="epochs", description="passes over the training images"
+        20, ge=1, le=1000, title="epochs", description="passes over the training images at full size"
     )
     half_size_epochs: int = Field(
-        0,
+        36,
         ge=0,
         le=1000,
         title="epochs at half size",
@@ -79,10 +79,10 @@ class HeadCircumferenceParameters(ChapterParameters):
     augment: bool = Field(
         True, title="augmentation", description="random flips, rotation, zoom, shift and gain"
     )
-    flips: Literal["none", "left_right", "all"] = Field(
-        "none",
+    flips: Literal["none", "left_right", "up_down", "all"] = Field(
+        "up_down",
         title="flips at prediction",
-        description="mirrored views whose probabilities are averaged: one, two or four passes",
+        description="mirrored views whose probabilities are averaged: one, two, two or four passes",
     )
     n_phantoms: int = Field(
         150,
@@ -113,7 +113,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="fraction of heads that the prediction interval is to hold",
     )
     source_epochs: int = Field(
-        3,
+        2,
         ge=1,
         le=1000,
         title="epochs of the source's protocol",

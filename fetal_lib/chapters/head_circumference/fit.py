@@ -33,6 +33,7 @@ NOT_FOUND = 1e9
 VIEWS = {
     "none": ("none",),
     "left_right": ("none", "left_right"),
+    "up_down": ("none", "up_down"),
     "all": ("none", "left_right", "up_down", "both"),
 }
 
