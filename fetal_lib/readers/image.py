@@ -1,11 +1,13 @@
 """Read one ultrasound image as gray values, whatever way it was saved.
 
 PNG, JPEG, TIFF and BMP; bilevel, gray, palette, colour, with or without transparency, 8 or 16
-bits. What cannot be read for certain is refused with the file's name, never guessed.
+bits; DICOM by ``dicom_image``. The content tells the kind, not the name's ending. What cannot be
+read for certain is refused with the file's name, never guessed.
 """
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +45,7 @@ def read_gray(path: str | Path, frame: int | None = None) -> np.ndarray:
     Colour becomes luma (ITU-R 601-2: 0.299 R + 0.587 G + 0.114 B), transparency is laid on
     black, an EXIF orientation is applied. 16-bit gray is divided down from the smallest of 8,
     10, 12, 14 or 16 bits that holds the brightest pixel, so a 12-bit scan is not read as black.
+    DICOM is read by :func:`fetal_lib.readers.dicom_image.read_dicom_image`.
 
     Parameters
     ----------
@@ -68,7 +71,10 @@ def read_gray(path: str | Path, frame: int | None = None) -> np.ndarray:
     Check the path.
     """
     path = Path(path)
-    _check_file(path)
+    if first_bytes(path)[128:132] == b"DICM":
+        from fetal_lib.readers.dicom_image import read_dicom_image
+
+        return read_dicom_image(path, frame).image
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -81,35 +87,52 @@ def read_gray(path: str | Path, frame: int | None = None) -> np.ndarray:
     except UnidentifiedImageError as error:
         raise _not_an_image(path) from error
     except Image.DecompressionBombError as error:
-        raise _too_large(path, "far too many pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        raise too_large(path, "far too many pixels") from error
+    except Exception as error:  # a damaged file makes a decoder fail in any way at all
+        raise damaged(path, error) from error
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the first 132 bytes of a file, where its kind is written.
+
+    Raises
+    ------
+    ImageReadError
+        When it is missing, empty, no regular file, or may not be opened.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         raise ImageReadError(
-            path,
-            f"the image data are truncated or damaged ({error})",
-            "all of the picture must be readable",
-            "Copy or download the file again.",
-        ) from error
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
+            path, "no such file", "an image file is needed", "Check the path."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _not_opened(path, error) from error
+    if stat.S_ISDIR(status.st_mode):
         raise ImageReadError(path, "a folder", "an image file is needed", "Name a file in it.")
-    if not path.exists():
-        raise ImageReadError(path, "no such file", "an image file is needed", "Check the path.")
-    if path.stat().st_size == 0:
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageReadError(
+            path, "no regular file", "an image file is needed", "Copy it to a file."
+        )
+    if status.st_size == 0:
         raise ImageReadError(
             path, "0 bytes", "an image file is needed", "Copy or download the file again."
         )
+    try:
+        with path.open("rb") as file:
+            return file.read(132)
+    except OSError as error:
+        raise _not_opened(path, error) from error
 
 
-def _check_header(path: Path, image: Image) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise _too_large(path, f"{width} x {height} pixels")
+def check_frame(path: Path, n_frames: int, frame: int | None) -> None:
+    """Refuse to choose a frame for the user, and a frame that is not there.
 
-
-def _choose_frame(path: Path, image: Image, frame: int | None) -> None:
-    n_frames = getattr(image, "n_frames", 1)
+    Raises
+    ------
+    ImageReadError
+        When ``frame`` is None and there are several, or it is outside 0 to ``n_frames - 1``.
+    """
     if frame is None and n_frames > 1:
         raise ImageReadError(
             path,
@@ -124,6 +147,79 @@ def _choose_frame(path: Path, image: Image, frame: int | None) -> None:
             f"frames count from 0 to {n_frames - 1}",
             "Choose one of these.",
         )
+
+
+def luma(colour: np.ndarray) -> np.ndarray:
+    """Turn colour into gray: 0.299 R + 0.587 G + 0.114 B (ITU-R 601-2).
+
+    Parameters
+    ----------
+    colour : uint8 array (H, W, 3)
+
+    Returns
+    -------
+    uint8 array (H, W)
+    """
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(colour).convert("L"), np.uint8).copy()
+
+
+def eight_bits(values: np.ndarray, max_bits: int = 16) -> np.ndarray:
+    """Divide whole numbers down to 0-255 from the smallest usual depth that holds them.
+
+    Parameters
+    ----------
+    values : integer array, any shape, 0 or above.
+    max_bits : int
+        Depth that is taken when no smaller one of 8, 10, 12 and 14 holds the largest value.
+
+    Returns
+    -------
+    uint8 array of the same shape
+    """
+    largest = int(values.max())
+    bits = next((b for b in BIT_DEPTHS if b < max_bits and largest < 2**b), max_bits)
+    if bits > 8:
+        values = np.round(values * (255 / (2**bits - 1)))
+    return values.clip(0, 255).astype(np.uint8)
+
+
+def damaged(path: Path, error: Exception) -> ImageReadError:
+    """Return the error for a file whose content a decoder gave up on."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return ImageReadError(
+        path,
+        f"the image data are truncated or damaged ({reason})",
+        "all of the picture must be readable",
+        "Copy or download the file again.",
+    )
+
+
+def too_large(path: Path, found: str) -> ImageReadError:
+    """Return the error for a picture that no scanner makes."""
+    rule = f"at most {MAX_PIXELS / 1e6:.0f} million pixels are read"
+    return ImageReadError(path, found, rule, "Give the scan itself, not a slide or a poster.")
+
+
+def _not_opened(path: Path, error: Exception) -> ImageReadError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return ImageReadError(
+        path,
+        f"it cannot be opened ({reason})",
+        "the file must be readable",
+        "Check its name and its permissions.",
+    )
+
+
+def _check_header(path: Path, image: Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise too_large(path, f"{width} x {height} pixels")
+
+
+def _choose_frame(path: Path, image: Image, frame: int | None) -> None:
+    check_frame(path, getattr(image, "n_frames", 1), frame)
     if frame:
         image.seek(frame)
 
@@ -135,7 +231,7 @@ def _gray(path: Path, image: Image) -> np.ndarray:
     is_png = image.format == "PNG"
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or (image.mode == "I" and is_png):
-        return _eight_bits(np.asarray(image).astype(np.int64))
+        return eight_bits(np.asarray(image))
     if image.mode in ("I", "F"):
         raise ImageReadError(
             path,
@@ -152,22 +248,9 @@ def _gray(path: Path, image: Image) -> np.ndarray:
     return np.asarray(image.convert("L"), np.uint8).copy()
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    bits = next(bits for bits in BIT_DEPTHS if values.max() < 2**bits or bits == 16)
-    return np.round(values * (255 / (2**bits - 1))).clip(0, 255).astype(np.uint8)
-
-
-def _too_large(path: Path, found: str) -> ImageReadError:
-    rule = f"at most {MAX_PIXELS / 1e6:.0f} million pixels are read"
-    return ImageReadError(path, found, rule, "Give the scan itself, not a slide or a poster.")
-
-
 def _not_an_image(path: Path) -> ImageReadError:
-    with path.open("rb") as file:
-        start = file.read(132)
+    start = first_bytes(path)
     kind = next((name for mark, name in SIGNATURES if start.startswith(mark)), None)
-    if start[128:132] == b"DICM":
-        kind = "a DICOM file"
     found = kind or f"no image, its first bytes are {start[:8]!r}"
     return ImageReadError(
         path,

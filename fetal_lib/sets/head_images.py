@@ -14,7 +14,7 @@ using 2D ultrasound images. PLOS ONE 2018. doi:10.1371/journal.pone.0200412
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,15 @@ import numpy as np
 
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.outline import ellipse_from_outline
-from fetal_lib.readers.image import read_gray
+from fetal_lib.readers.delimited import (
+    UNKNOWN,
+    TableReadError,
+    TextTable,
+    numbers,
+    read_text_table,
+)
+from fetal_lib.sets.bad_files import BadFilesError, find_files, repeated, stream
+from fetal_lib.sets.masked_images import check_shape, read_both, squash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +43,13 @@ COLUMNS = {
     "pixel size(mm)": "pixel_size_mm",
     "head circumference (mm)": "hc_mm",
 }
+# Wider than HC18 (0.049-0.393 mm, 44-346 mm); narrow enough to find cm and micrometres.
+LIMITS = {
+    "pixel size(mm)": (0.02, 1.0, "mm"),
+    "head circumference (mm)": (20, 450, "mm (cm × 10)"),
+}
+MAX_RING_SHARE = 0.5
+Read = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int], Ellipse]
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ def read_table(folder: str | Path) -> pd.DataFrame:
     ------
     ValueError
         If the folder or its table is missing, a column is, or files are; all
-        missing files are named together.
+        bad rows are named together, and so are all missing files.
     """
     import pandas as pd
 
@@ -114,39 +129,45 @@ def read_table(folder: str | Path) -> pd.DataFrame:
             f"data={str(folder)!r}: no {CSV_NAME} in it; the folder must hold that table and "
             f"{IMAGE_FOLDER}/, as HC18's release does (`fetal-lib data show hc18`)."
         )
-    table = pd.read_csv(csv)
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise ValueError(f"{csv.name}: column(s) {missing} missing; found {list(table.columns)}.")
-    table = table.rename(columns=COLUMNS)[list(COLUMNS.values())]
+    text = read_text_table(csv, list(COLUMNS))
+    values, problems = numbers(text, LIMITS)
+    problems = [*_row_problems(text), *problems]
+    if problems:
+        raise TableReadError(csv, problems)
+    table = pd.DataFrame({"image": [row["filename"] for row in text.rows]})
+    table = table.assign(**{COLUMNS[name]: column for name, column in values.items()})
     table = table.sort_values("image", ignore_index=True)
-    images = folder / IMAGE_FOLDER
-    table["image_path"] = [images / name for name in table["image"]]
-    table["mask_path"] = [images / f"{Path(n).stem}_Annotation.png" for n in table["image"]]
+    table["image_path"], table["mask_path"] = _find(folder / IMAGE_FOLDER, list(table["image"]))
     table["examination"] = [examination_of(name) for name in table["image"]]
-    _check_files(table)
-    return table
+    return table[["image", *list(COLUMNS.values())[1:], "image_path", "mask_path", "examination"]]
 
 
-def _check_files(table: pd.DataFrame) -> None:
-    paths = [*table["image_path"], *table["mask_path"]]
-    absent = [path.name for path in paths if not path.is_file()]
-    if absent:
-        shown = ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "")
-        raise ValueError(
-            f"data: {len(absent)} file(s) of the table are missing: {shown}. "
-            "`fetal-lib data verify FOLDER` lists every problem of a folder."
-        )
-    doubled = table.loc[table["image"].duplicated(), "image"].tolist()
-    if doubled:
-        raise ValueError(f"{CSV_NAME}: name(s) {doubled[:10]} stand more than once; keep one row.")
+def _row_problems(text: TextTable) -> list[str]:
+    """Find rows whose name or number is not usable, and names that stand twice."""
+    problems = []
+    for line, row in zip(text.lines, text.rows, strict=True):
+        name = row["filename"]
+        if re.search(r"[/\\]", name):
+            problems.append(f"line {line}: filename is {name!r}; it must be a plain file name")
+            continue
+        try:
+            examination_of(name)
+        except ValueError as error:
+            problems.append(f"line {line}: {error}")
+        empty = [column for column in LIMITS if row[column].casefold() in UNKNOWN]
+        problems += [f"line {line}: {column} is not given for {name}" for column in empty]
+    doubled = repeated([row["filename"] for row in text.rows])
+    return [*problems, *(f"{name} stands more than once; keep one row" for name in doubled)]
 
 
-def squash(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resize to ``shape`` (height, width) by area, so that thin bright skull survives."""
-    import cv2
-
-    return cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA)
+def _find(folder: Path, names: list[str]) -> tuple[list[Path], list[Path]]:
+    images, absent = find_files(folder, names)
+    masks, absent_masks = find_files(folder, [f"{Path(n).stem}_Annotation.png" for n in names])
+    if absent or absent_masks:
+        hint = "`fetal-lib data verify FOLDER` lists every problem of a folder"
+        what = f"{CSV_NAME} names files that are missing ({hint})"
+        raise BadFilesError(what, [*absent, *absent_masks])
+    return images, masks
 
 
 def coverage_mask(ellipse: Ellipse, size_hw: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
@@ -191,24 +212,63 @@ def load_arrays(
     Raises
     ------
     ValueError
-        If an image cannot be read, or a mask has another size than its image.
+        If ``shape`` or the table is none.
+    BadFilesError
+        A ValueError that names all images and annotations that cannot be used.
     """
-    images, masks, rings, sizes, ellipses = [], [], [], [], []
-    rows = table[["image_path", "mask_path"]].itertuples(index=False)
-    for i, (image_path, mask_path) in enumerate(rows):
-        image, outline = read_gray(image_path), read_gray(mask_path)
-        if image.shape != outline.shape:
-            raise ValueError(
-                f"{mask_path.name}: its size {outline.shape} is not that of {image_path.name}, "
-                f"{image.shape}; a mask must have its image's size."
-            )
-        ellipse = ellipse_from_outline(outline)
-        images.append(squash(image, shape))
-        masks.append(coverage_mask(ellipse, image.shape, shape))
-        rings.append(squash(outline, shape))
-        sizes.append(image.shape)
+    check_shape(shape)
+    if table.empty:
+        raise ValueError("table: received no row; at least one image is needed. Check the filter.")
+    n = len(table)
+    images, masks, rings = (np.empty((n, *shape), np.uint8) for _ in range(3))
+    sizes, ellipses = np.empty((n, 2), np.int64), []
+    for i, (image, outline, mask, size_hw, ellipse) in enumerate(_iter_heads(table, shape)):
+        images[i], rings[i], masks[i], sizes[i] = image, outline, mask, size_hw
         ellipses.append(ellipse)
         if progress is not None:
-            progress(i + 1, len(table))
-    stacked = (np.stack(images), np.stack(masks), np.stack(rings), np.array(sizes))
-    return HeadArrays(*stacked, tuple(ellipses))
+            progress(i + 1, n)
+    return HeadArrays(images, masks, rings, sizes, tuple(ellipses))
+
+
+def iter_cases(
+    table: pd.DataFrame, shape: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
+    """Read heads one after the other: image, coverage mask, size of the scan.
+
+    As :func:`fetal_lib.sets.masked_images.iter_cases`, with the mask of HC18: the ellipse
+    fitted to the annotation, also where it runs out of the image.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`read_table`.
+    shape : (height, width)
+
+    Yields
+    ------
+    image, mask : uint8 arrays (H, W)
+    size_hw : (int, int)
+    """
+    check_shape(shape)
+    return ((image, mask, size) for image, _, mask, size, _ in _iter_heads(table, shape))
+
+
+def _iter_heads(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Read]:
+    rows = table[["image_path", "mask_path"]].itertuples(index=False, name=None)
+    return stream(rows, lambda paths: _read_head(*map(Path, paths), shape))
+
+
+def _read_head(image_path: Path, mask_path: Path, shape: tuple[int, int]) -> Read:
+    """Read one head: image, ring and coverage at ``shape``, size of the scan, ellipse."""
+    image, outline = read_both(image_path, mask_path)
+    if (outline > 0).mean() > MAX_RING_SHARE:
+        raise ValueError(
+            f"{mask_path}: {(outline > 0).mean():.0%} of its pixels are drawn; HC18's annotations "
+            "are outlines one pixel wide. Draw the outline, or read filled masks as mask folders"
+        )
+    try:
+        ellipse = ellipse_from_outline(outline)
+    except ValueError as error:
+        raise ValueError(f"{mask_path}: {error}") from error
+    mask = coverage_mask(ellipse, image.shape, shape)
+    return squash(image, shape), squash(outline, shape), mask, image.shape, ellipse

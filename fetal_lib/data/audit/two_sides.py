@@ -1,34 +1,18 @@
-"""Look for what lets a model cheat: twins across a split, and labels in metadata."""
+"""Short questions on a split: twins on two sides, groups on two sides, order of the labels."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.data.audit.hashes import packed, perceptual_hashes
+from fetal_lib.data.audit.twins import find_twins
+
 if TYPE_CHECKING:
     import pandas as pd
-
-HASH_SIDE = 12
-"""Side of the perceptual hash in bits; 144 bits in all."""
-
-
-def perceptual_hashes(images: np.ndarray) -> np.ndarray:
-    """Return the perceptual hash of each image: signs of its low frequencies.
-
-    Parameters
-    ----------
-    images : ndarray, shape (N, H, W), uint8
-
-    Returns
-    -------
-    ndarray, shape (N, 144), bool
-    """
-    import imagehash
-    from PIL import Image
-
-    return np.stack([imagehash.phash(Image.fromarray(i), HASH_SIDE).hash.ravel() for i in images])
 
 
 def near_duplicates(
@@ -50,18 +34,17 @@ def near_duplicates(
     """
     import pandas as pd
 
-    hashes = perceptual_hashes(images).astype(np.int16)
-    part = np.asarray(part)
-    ones = hashes.sum(1)
-    bits = ones[:, None] + ones[None] - 2 * hashes @ hashes.T  # (N, N)
-    i, j = np.nonzero((bits <= max_bits) & (part[:, None] != part[None]))
-    keep = i < j
-    rows = [
-        (names[a], part[a], names[b], part[b], int(bits[a, b]))
-        for a, b in zip(i[keep], j[keep], strict=True)
-    ]
-    columns = ["image_a", "part_a", "image_b", "part_b", "bits"]
-    return pd.DataFrame(rows, columns=columns).sort_values("bits", ignore_index=True)
+    names, part = np.asarray(names), np.asarray(part)
+    words = packed(perceptual_hashes(images))[:, None]  # (N, 1, 3)
+    found = find_twins(words, [part], max_bits, limit=None)
+    rows = {
+        "image_a": names[found.first],
+        "part_a": part[found.first],
+        "image_b": names[found.second],
+        "part_b": part[found.second],
+        "bits": found.bits,
+    }
+    return pd.DataFrame(rows)
 
 
 def shared_groups(groups: Sequence[str], part: Sequence[str]) -> list[str]:
@@ -73,12 +56,18 @@ def shared_groups(groups: Sequence[str], part: Sequence[str]) -> list[str]:
     ['a']
     """
     pairs = {(str(g), str(p)) for g, p in zip(groups, part, strict=True)}
-    seen = [g for g, _ in pairs]
-    return sorted({g for g in seen if seen.count(g) > 1})
+    seen = Counter(group for group, _ in pairs)
+    return sorted(group for group, count in seen.items() if count > 1)
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return Spearman's rank correlation, NaN when either does not vary."""
+    """Return Spearman's rank correlation, NaN when either does not vary.
+
+    Examples
+    --------
+    >>> round(rank_correlation([1, 2, 3, 4], [1, 8, 27, 64]), 6)
+    1.0
+    """
     from scipy.stats import spearmanr
 
     if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:

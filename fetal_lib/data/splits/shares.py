@@ -1,8 +1,7 @@
-"""Split cases into parts so that no group stands on two sides.
+"""Split cases into named parts by shares, so that no group stands on two sides.
 
-Groups (examinations, fetuses, subjects) are sorted by their mean label, cut
-into blocks of neighbours, and dealt out within each block: every part then
-covers the range of the label.
+Groups (examinations, fetuses, subjects) are sorted into strata: neighbours in a number, or one
+class. Each stratum is dealt out evenly, so every part covers the range of the label.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from fetal_lib.data.splits.check import check_lengths, classes_of_groups
 
 
 def split_by_group(
@@ -59,13 +60,66 @@ def split_by_group(
     order = np.argsort(mean, kind="stable")
     blocks = [rng.permutation(order[i : i + block]) for i in range(0, len(order), block)]
     rank = np.concatenate([(np.arange(len(b)) + rng.random()) / len(b) for b in blocks])
-    dealt = np.concatenate(blocks)[np.argsort(rank, kind="stable")]
-    part = np.full(len(names), "train", dtype="<U16")
+    return _deal(np.concatenate(blocks), rank, quota)[index]
+
+
+def split_by_class(
+    groups: Sequence[str], label: Sequence[str], shares: Mapping[str, float], seed: int = 0
+) -> np.ndarray:
+    """Assign each case to a part, whole groups at a time, stratified by a class.
+
+    A group with several classes counts as its commonest. A class with fewer groups than there
+    are parts keeps one group for ``train`` and has none in some other part: count per part
+    before a class is scored.
+
+    Parameters
+    ----------
+    groups, label : sequence of str, length N
+    shares : mapping
+        Share of the *groups* that each named part gets; ``train`` gets the rest.
+    seed : int
+
+    Returns
+    -------
+    ndarray of str, shape (N,)
+        Name of the part of each case.
+
+    Raises
+    ------
+    ValueError
+        As :func:`split_by_group` does.
+
+    Examples
+    --------
+    >>> part = split_by_class(list("aabbccddee"), list("xxxxxxyyyy"), {"test": 0.4})
+    >>> sorted(set(part[:6].tolist())), sorted(set(part[6:].tolist()))
+    (['test', 'train'], ['test', 'train'])
+    """
+    groups, label = np.asarray(groups), np.asarray(label)
+    _check(groups, label, shares)
+    index, group_class = classes_of_groups(groups, label)
+    rng = np.random.default_rng(seed)
+    quota = _quota(len(group_class), shares)
+    order, rank = [], []
+    for kind in np.unique(group_class):
+        members = rng.permutation(np.flatnonzero(group_class == kind))
+        ranks = (np.arange(len(members)) + 0.5 + 1e-6 * rng.random()) / len(members)
+        if len(members) <= len(shares):
+            ranks[-1] = 1.0  # the last of a rare class is dealt last, to train
+        order.append(members)
+        rank.append(ranks)
+    return _deal(np.concatenate(order), np.concatenate(rank), quota)[index]
+
+
+def _deal(order: np.ndarray, rank: np.ndarray, quota: Mapping[str, int]) -> np.ndarray:
+    """Give the groups of lowest rank to the first part, and so on; the rest trains."""
+    part = np.full(len(order), "train", dtype=f"<U{max(16, *map(len, quota), 5)}")
+    dealt = order[np.argsort(rank, kind="stable")]
     start = 0
     for name, count in quota.items():
         part[dealt[start : start + count]] = name
         start += count
-    return part[index]
+    return part
 
 
 def _quota(n_groups: int, shares: Mapping[str, float]) -> dict[str, int]:
@@ -80,23 +134,11 @@ def _quota(n_groups: int, shares: Mapping[str, float]) -> dict[str, int]:
 
 
 def _check(groups: np.ndarray, label: np.ndarray, shares: Mapping[str, float]) -> None:
-    if len(groups) != len(label):
-        raise ValueError(f"groups ({len(groups)}) and label ({len(label)}) differ in length.")
+    check_lengths(groups, label)
+    if not shares or "train" in shares:
+        raise ValueError(
+            f"shares={dict(shares)}: name the parts besides train, as {{'test': 0.2}} does; "
+            "train gets the rest."
+        )
     if any(not 0 < share < 1 for share in shares.values()) or sum(shares.values()) >= 1:
         raise ValueError(f"shares={dict(shares)}: each lies in (0, 1) and their sum below 1.")
-
-
-def assert_disjoint(groups: Sequence[str], part: Sequence[str]) -> None:
-    """Refuse a split in which a group stands in two parts.
-
-    Raises
-    ------
-    ValueError
-        Naming up to ten such groups.
-    """
-    seen: dict[str, set[str]] = {}
-    for group, name in zip(groups, part, strict=True):
-        seen.setdefault(str(group), set()).add(str(name))
-    torn = sorted(group for group, names in seen.items() if len(names) > 1)
-    if torn:
-        raise ValueError(f"split: {len(torn)} group(s) stand in two parts: {torn[:10]}.")

@@ -1,0 +1,104 @@
+"""Is the label tied to where an image comes from? Cramér's V, or eta for a number.
+
+References
+----------
+Cramér H. Mathematical Methods of Statistics. Princeton 1946, p. 282 (V). Zech JR et al. Variable
+generalization performance of a deep learning model. PLOS Med 2018.
+doi:10.1371/journal.pmed.1002683 (a network that learnt the hospital).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fetal_lib.data.audit.clues import N_CHANCE, ClueScore
+from fetal_lib.data.audit.labels import chance_orders, is_number
+
+
+def score_source(
+    source: Sequence, label: Sequence, groups: Sequence, seed: int = 0
+) -> ClueScore | None:
+    """Measure how strongly the label is tied to the source of a case.
+
+    Parameters
+    ----------
+    source : sequence, length N
+        Hospital, machine, collection.
+    label : sequence, length N
+        Classes, or a number.
+    groups : sequence, length N
+        Whole groups exchange their labels to find what chance gives.
+    seed : int
+
+    Returns
+    -------
+    ClueScore, or None if there is one source or one label only. The measure is "V" or "eta".
+    """
+    source, label = np.asarray(source).astype(str), np.asarray(label)
+    if len(np.unique(source)) < 2 or len(np.unique(label)) < 2:
+        return None
+    tie = correlation_ratio if is_number(label) else cramers_v
+    orders = chance_orders(groups, N_CHANCE, seed)
+    value = tie(source, label)
+    by_chance = np.array([tie(source, label[order]) for order in orders])
+    chance = float(np.quantile(by_chance, 0.95))
+    p = float((1 + (by_chance >= value - 1e-12).sum()) / (1 + N_CHANCE))
+    measure = "eta" if is_number(label) else "V"
+    return ClueScore(measure, value, chance, p, value, chance, float("nan"), len(label))
+
+
+def cramers_v(a: Sequence, b: Sequence) -> float:
+    """Return Cramér's V of two classifications: 0 independent, 1 one tells the other.
+
+    Parameters
+    ----------
+    a, b : sequence, length N
+
+    Examples
+    --------
+    >>> round(cramers_v(list("aabb"), list("xxyy")), 3), cramers_v(list("abab"), list("xxyy"))
+    (1.0, 0.0)
+    """
+    i, j = (np.unique(np.asarray(v), return_inverse=True)[1] for v in (a, b))
+    table = np.zeros((i.max() + 1, j.max() + 1))
+    np.add.at(table, (i, j), 1)
+    if min(table.shape) < 2:
+        return 0.0
+    expected = np.outer(table.sum(1), table.sum(0)) / table.sum()
+    chi2 = ((table - expected) ** 2 / expected).sum()
+    return float(np.sqrt(chi2 / (table.sum() * (min(table.shape) - 1))).clip(0, 1))
+
+
+def correlation_ratio(kind: Sequence, value: Sequence) -> float:
+    """Return eta: the root of the share of a number's variance that lies between kinds.
+
+    Parameters
+    ----------
+    kind, value : sequence, length N
+
+    Examples
+    --------
+    >>> correlation_ratio(list("aabb"), [1, 1, 5, 5]), correlation_ratio(list("abab"), [1, 1, 5, 5])
+    (1.0, 0.0)
+    """
+    index = np.unique(np.asarray(kind), return_inverse=True)[1]
+    value = np.asarray(value, float)
+    size = np.bincount(index)
+    mean = np.bincount(index, weights=value) / size
+    total = ((value - value.mean()) ** 2).sum()
+    return float(np.sqrt((size * (mean - value.mean()) ** 2).sum() / total)) if total else 0.0
+
+
+def commonest_by_source(source: Sequence, label: Sequence) -> tuple[int, int]:
+    """Count the cases that the commonest class of their source gets right, and overall.
+
+    Examples
+    --------
+    >>> commonest_by_source(list("aabb"), ["x", "x", "y", "x"])
+    (3, 3)
+    """
+    source, label = np.asarray(source).astype(str), np.asarray(label)
+    each = (np.unique(label[source == s], return_counts=True)[1].max() for s in np.unique(source))
+    return int(sum(each)), int(np.unique(label, return_counts=True)[1].max())

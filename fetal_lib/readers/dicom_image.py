@@ -1,0 +1,281 @@
+"""Read one ultrasound image from DICOM: gray values, and the size of a pixel where it is stated.
+
+Single frames and loops, gray (MONOCHROME1 and 2), colour (RGB, YBR, palette), 8 to 16 bits,
+uncompressed, run-length, JPEG and JPEG 2000. The pixel size stands in the Sequence of Ultrasound
+Regions (centimetres a pixel), else in Pixel Spacing; where the regions contradict each other or
+the pixels are not square it is unknown, not averaged.
+
+References
+----------
+DICOM PS3.3, C.8.5.5 US Region Calibration Module and C.7.6.3 Image Pixel Module.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.readers.image import (
+    MAX_PIXELS,
+    ImageReadError,
+    check_frame,
+    damaged,
+    eight_bits,
+    first_bytes,
+    luma,
+    too_large,
+)
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+GRAY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+PALETTE = "PALETTE COLOR"
+VOLUMES = {"CT": "computed tomography", "MR": "MRI", "PT": "PET", "NM": "nuclear medicine"}
+DEFLATED = "1.2.840.10008.1.2.1.99"
+UNIT_CM, FORMAT_2D = 3, 1
+SQUARE_WITHIN = 0.01
+
+
+@dataclass(frozen=True)
+class DicomImage:
+    """One frame and the length of a pixel's side.
+
+    Attributes
+    ----------
+    image : uint8 array (H, W)
+    pixel_size_mm : float or None
+        None where the file does not state one length for both axes.
+    """
+
+    image: np.ndarray
+    pixel_size_mm: float | None
+
+
+def read_dicom_image(path: str | Path, frame: int | None = None) -> DicomImage:
+    """Read a DICOM ultrasound image as gray values.
+
+    Values are divided down from the stored bits, or from fewer (8, 10, 12, 14) when these hold
+    the brightest pixel; MONOCHROME1 is inverted; colour becomes luma. A display window is not
+    applied. Of a loop only the frame that is asked for is decoded.
+
+    Parameters
+    ----------
+    path : str or Path
+    frame : int or None
+        Which frame of a loop, from 0; None refuses a file with more than one.
+
+    Returns
+    -------
+    DicomImage
+
+    Raises
+    ------
+    ImageReadError
+        When the file is no DICOM image, damaged, a slice of a volume, of a pixel type without a
+        known range, compressed in a way that is not read here, or has several frames.
+
+    Examples
+    --------
+    >>> read_dicom_image("nowhere.dcm")
+    Traceback (most recent call last):
+    fetal_lib.readers.image.ImageReadError: nowhere.dcm: no such file; an image file is needed.
+    Check the path.
+    """
+    path = Path(path)
+    header = read_header(path)
+    try:
+        n_frames = int(header.get("NumberOfFrames") or 1)
+        _check_header(path, header)
+        check_frame(path, n_frames, frame)
+        return DicomImage(_gray(_decode(path, frame or 0), header), pixel_size_mm(header))
+    except ImageReadError:
+        raise
+    except Exception as error:  # a damaged file makes a decoder fail in any way at all
+        raise damaged(path, error) from error
+
+
+def read_header(path: str | Path) -> Dataset:
+    """Read what stands before the pixels of a DICOM file.
+
+    Raises
+    ------
+    ImageReadError
+        When the file is missing, no DICOM file, damaged, or packed as a whole.
+    """
+    path = Path(path)
+    if first_bytes(path)[128:132] != b"DICM":
+        raise ImageReadError(
+            path,
+            "no DICOM mark at byte 128",
+            "a DICOM file with its preamble is needed",
+            "Export the scan again, as DICOM or as PNG.",
+        )
+    pydicom = _pydicom(path)
+    try:
+        meta = pydicom.filereader.read_file_meta_info(path)
+        if str(meta.get("TransferSyntaxUID")) == DEFLATED:
+            raise ImageReadError(
+                path,
+                "a deflated DICOM file",
+                "only its pixels may be compressed",
+                "Export the scan again, without compression.",
+            )
+        return pydicom.dcmread(path, stop_before_pixels=True)
+    except ImageReadError:
+        raise
+    except Exception as error:
+        raise damaged(path, error) from error
+
+
+def pixel_size_mm(header: Dataset) -> float | None:
+    """Return the side of a pixel in millimetres, or None where no one length is stated.
+
+    Parameters
+    ----------
+    header : Dataset
+        From :func:`read_header`. Regions that show tissue in two dimensions with centimetres on
+        both axes (units code 3) come first, then Pixel Spacing.
+
+    Returns
+    -------
+    float or None
+        None when nothing is stated, the axes or the regions differ by more than 1 %, or a
+        length is not positive.
+    """
+    lengths = [mm for region in _regions(header) for mm in _region_mm(region)]
+    if not lengths:
+        lengths = [float(mm) for mm in header.get("PixelSpacing") or ()]
+    if not lengths or not all(math.isfinite(mm) and mm > 0 for mm in lengths):
+        return None
+    if max(lengths) > min(lengths) * (1 + SQUARE_WITHIN):
+        return None
+    return sum(lengths) / len(lengths)
+
+
+def read_pixel_size_mm(path: str | Path) -> float | None:
+    """Return the side of a pixel that a file's header states; pixels are not read.
+
+    Raises
+    ------
+    ImageReadError
+        When the file is missing, no DICOM file, or damaged.
+    """
+    path = Path(path)
+    header = read_header(path)
+    try:
+        return pixel_size_mm(header)
+    except Exception as error:
+        raise damaged(path, error) from error
+
+
+def _regions(header: Dataset) -> list[Dataset]:
+    return [
+        region
+        for region in header.get("SequenceOfUltrasoundRegions") or ()
+        if region.get("RegionSpatialFormat", FORMAT_2D) == FORMAT_2D
+        and region.get("PhysicalUnitsXDirection") == UNIT_CM
+        and region.get("PhysicalUnitsYDirection") == UNIT_CM
+    ]
+
+
+def _region_mm(region: Dataset) -> tuple[float, float]:
+    cm = region.get("PhysicalDeltaX"), region.get("PhysicalDeltaY")
+    return tuple(abs(float(x)) * 10 if x is not None else math.nan for x in cm)
+
+
+def _pydicom(path: Path):
+    try:
+        import pydicom
+    except ImportError:
+        raise ImageReadError(
+            path,
+            "a DICOM file, and pydicom is not installed",
+            "pydicom reads DICOM",
+            "Run `pip install pydicom`, or export the scan as PNG.",
+        ) from None
+    return pydicom
+
+
+def _check_header(path: Path, header: Dataset) -> None:
+    modality = str(header.get("Modality", ""))
+    if modality in VOLUMES:
+        raise ImageReadError(
+            path,
+            f"a slice of {VOLUMES[modality]} (modality {modality})",
+            "an ultrasound image is needed",
+            "Read a series of slices as a volume.",
+        )
+    rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
+    if rows * columns < 1:
+        raise ImageReadError(
+            path,
+            "a DICOM file without a picture",
+            "rows, columns and pixels are needed",
+            "Choose the file that holds the image, not a report.",
+        )
+    if rows * columns > MAX_PIXELS:
+        raise too_large(path, f"{columns} x {rows} pixels")
+    _check_pixels(path, header)
+    _check_compression(path, header)
+
+
+def _check_pixels(path: Path, header: Dataset) -> None:
+    kind = str(header.get("PhotometricInterpretation", "none stated"))
+    if kind not in (*GRAY, *COLOUR, PALETTE):
+        rule = f"colours must be one of {', '.join((*GRAY, *COLOUR, PALETTE))}"
+        raise ImageReadError(path, f"colours {kind!r}", rule, "Export the scan as PNG.")
+    bits = int(header.get("BitsAllocated") or 0)
+    if not 1 <= int(header.get("BitsStored") or bits) <= bits:
+        raise damaged(path, ValueError(f"{header.BitsStored} bits stored in {bits}"))
+    if bits not in (1, 8, 16) or header.get("PixelRepresentation", 0) != 0:
+        raise ImageReadError(
+            path,
+            f"{'signed ' if header.get('PixelRepresentation') else ''}{bits}-bit pixels",
+            "pixels must be unsigned and of 8 or 16 bits, whose range is known",
+            "Export the scan as PNG.",
+        )
+
+
+def _check_compression(path: Path, header: Dataset) -> None:
+    from pydicom.pixels import get_decoder
+
+    syntax = header.file_meta.TransferSyntaxUID
+    try:
+        is_readable = get_decoder(syntax).is_available
+    except NotImplementedError:
+        is_readable = False
+    if not is_readable:
+        raise ImageReadError(
+            path,
+            f"pixels compressed as {syntax.name}, for which no decoder is installed",
+            "uncompressed, RLE, JPEG and JPEG 2000 are read",
+            "Export the scan again, uncompressed or as PNG.",
+        )
+
+
+def _decode(path: Path, frame: int) -> np.ndarray:
+    """Return one frame, (H, W) or (H, W, 3), YBR turned to RGB."""
+    from pydicom.pixels import pixel_array
+
+    return pixel_array(path, index=frame)
+
+
+def _gray(values: np.ndarray, header: Dataset) -> np.ndarray:
+    kind = str(header.PhotometricInterpretation)
+    stored = int(header.get("BitsStored") or header.BitsAllocated)
+    if kind == PALETTE:
+        from pydicom.pixels import apply_color_lut
+
+        values, stored = apply_color_lut(values, header)[..., :3], 16
+    if values.ndim == 3:
+        return luma(np.ascontiguousarray(eight_bits(values, stored)))
+    if stored == 1:
+        values, stored = values * np.uint8(255), 8
+    gray = eight_bits(values, stored)
+    return 255 - gray if kind == "MONOCHROME1" else gray

@@ -1,0 +1,196 @@
+"""Images with masks, read one case at a time: what every image-and-mask layout shares.
+
+A mask may be filled or drawn as a thin outline, 0/1 or 0/255, and have soft edges. What is no
+drawing of one structure (the image itself, several labels, nothing) is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.geometry.outline import fill_outline
+from fetal_lib.readers.image import read_gray
+from fetal_lib.sets.bad_files import stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Case = tuple[np.ndarray, np.ndarray, tuple[int, int]]
+MAX_SIDE = 8192
+MAX_SOFT = 0.001
+OUTLINE_SOLIDITY, OUTLINE_THICKNESS = 0.4, 0.1
+
+
+def iter_cases(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Case]:
+    """Read images and masks one after the other and resize them, outlines filled first.
+
+    Memory holds one case at a time. Nothing is yielded after the first bad file, so what was
+    yielded goes with the first rows of the table; the rest is read to name the other bad files.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``image_path`` and ``mask_path``.
+    shape : (height, width)
+        Size in pixels that every image is squashed to.
+
+    Yields
+    ------
+    image : uint8 array (H, W)
+    mask : uint8 array (H, W)
+        Share of each pixel that the structure covers, 0 to 255.
+    size_hw : (int, int)
+        Height and width of the scan as it was.
+
+    Raises
+    ------
+    ValueError
+        If ``shape`` is none.
+    BadFilesError
+        At the end, a ValueError that names all files that cannot be used.
+    """
+    check_shape(shape)
+    rows = table[["image_path", "mask_path"]].itertuples(index=False, name=None)
+    return stream(rows, lambda paths: _case(*paths, shape))
+
+
+def check_shape(shape: tuple[int, int]) -> None:
+    """Refuse a size that no image has.
+
+    Raises
+    ------
+    ValueError
+        Unless it is two whole numbers of 1 to 8192.
+    """
+    sides = tuple(shape) if isinstance(shape, tuple | list) else ()
+    whole = all(isinstance(side, int | np.integer) and 1 <= side <= MAX_SIDE for side in sides)
+    if len(sides) != 2 or not whole:
+        raise ValueError(
+            f"shape={shape!r}: it must be (height, width) in pixels, whole numbers of "
+            f"1-{MAX_SIDE}; give (256, 256)."
+        )
+
+
+def squash(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize to ``shape`` (height, width) by area, so that thin bright skull survives."""
+    import cv2
+
+    return cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA)
+
+
+def read_both(image_path: Path, drawing_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read an image and what was drawn for it, both uint8 (H, W) of one size.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read, or the sizes differ; both are named when both are bad.
+    """
+    images, problems = [], []
+    for path in (image_path, drawing_path):
+        try:
+            images.append(read_gray(path))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("\n  ".join(problems))
+    image, drawing = images
+    if image.shape != drawing.shape:
+        raise ValueError(
+            f"{drawing_path}: its size {drawing.shape} is not that of {Path(image_path).name}, "
+            f"{image.shape}; a mask must have its image's size"
+        )
+    return image, drawing
+
+
+def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndarray:
+    """Turn what was drawn into a mask: soft edges cut at half, an outline filled.
+
+    Parameters
+    ----------
+    drawing : uint8 array (H, W), 0 outside; 1, 255 or another one value inside.
+    path : path
+        Named in messages.
+
+    Returns
+    -------
+    bool array (H, W)
+
+    Raises
+    ------
+    ValueError
+        If it is empty, covers everything, has several values over areas, or is an outline of
+        no ellipse.
+
+    Examples
+    --------
+    >>> mask_from_drawing(np.eye(3, dtype=np.uint8)).sum()
+    np.int64(3)
+    """
+    largest = int(drawing.max())
+    if largest == 0:
+        raise ValueError(f"{path}: nothing is drawn; a mask marks one structure")
+    if _soft_share(drawing, largest) > MAX_SOFT:
+        raise ValueError(
+            f"{path}: areas of several gray values; a mask is 0 outside and one value inside. "
+            "Check that it is the mask, not the image or a map of labels"
+        )
+    mask = drawing >= max(1, largest / 2)
+    if mask.all():
+        raise ValueError(f"{path}: it covers the whole image; a mask marks one structure")
+    if not is_outline(mask):
+        return mask
+    try:
+        return fill_outline(mask)
+    except ValueError as error:
+        raise ValueError(f"{path}: an outline that cannot be filled. {error}") from error
+
+
+def is_outline(mask: np.ndarray) -> bool:
+    """Say whether a mask is a thin line around something, whole or with gaps.
+
+    It is when it fills less than 0.4 of its convex hull and is nowhere thicker than a fifth of
+    the hull's side (the root of its area).
+
+    Parameters
+    ----------
+    mask : bool array (H, W), not empty.
+
+    Examples
+    --------
+    >>> square = np.zeros((20, 20), bool)
+    >>> square[3:17, 3:17] = True
+    >>> ring = square.copy()
+    >>> ring[4:16, 4:16] = False
+    >>> is_outline(square), is_outline(ring)
+    (False, True)
+    """
+    import cv2
+
+    area = mask.sum()
+    hull = cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32))
+    hull_area = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1
+    if area >= OUTLINE_SOLIDITY * hull_area:
+        return False
+    padded = np.pad(mask.astype(np.uint8), 1)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3).max()
+    return bool(depth <= max(2.0, OUTLINE_THICKNESS * hull_area**0.5))
+
+
+def _soft_share(drawing: np.ndarray, largest: int) -> float:
+    """Return the share of pixels in the middle of an area of 25-75 % of the largest value."""
+    import cv2
+
+    soft = ((drawing > 0.25 * largest) & (drawing < 0.75 * largest)).astype(np.uint8)
+    return float(cv2.erode(soft, np.ones((3, 3), np.uint8)).mean())
+
+
+def _case(image_path: Path, mask_path: Path, shape: tuple[int, int]) -> Case:
+    image, drawing = read_both(image_path, mask_path)
+    mask = mask_from_drawing(drawing, mask_path)
+    coverage = squash(mask.astype(np.uint8) * 255, shape)
+    return squash(image, shape), coverage, image.shape
