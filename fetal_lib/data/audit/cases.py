@@ -120,15 +120,7 @@ def audit_cases(
     across = table.group if table.part is None else table.part
     alike = None if looks is None else find_alike(looks, across)
     rows = _side_findings(table, looks, alike, torn)
-    clues = [
-        (
-            order,
-            order_column(cases, order),
-            "its place in the list" if order == FILE_ORDER else f"the order of {order}",
-        )
-    ]
-    clues += [(c, clue_columns(cases[c]), c) for c in metadata]
-    clues += [] if looks is None else _image_clues(looks)
+    clues = _clues(cases, looks, order, metadata)
     clue_rows, not_checked = _clue_findings(table, clues, seed)
     rows += clue_rows + _source_findings(table, not_checked, seed)
     _note_missing(table, looks, not_checked)
@@ -158,6 +150,16 @@ def _side_findings(table: Cases, looks: Looks | None, alike, torn: pd.DataFrame)
         rows.append(group_finding(table, torn))
         rows += [] if looks is None else [group_rule_finding(table, looks)]
     return rows
+
+
+def _clues(
+    cases: pd.DataFrame, looks: Looks | None, order: str, metadata: Sequence[str]
+) -> list[tuple[str, np.ndarray, str]]:
+    """Return name, columns and words of all that might know the label."""
+    place = "its place in the list" if order == FILE_ORDER else f"the order of {order}"
+    clues = [(order, order_column(cases, order), place)]
+    clues += [(column, clue_columns(cases[column]), column) for column in metadata]
+    return clues + ([] if looks is None else _image_clues(looks))
 
 
 def _image_clues(looks: Looks) -> list[tuple[str, np.ndarray, str]]:
