@@ -3,14 +3,16 @@
 import pytest
 import yaml
 
-from fetal_lib.data.manifest import (
-    ManifestError,
+from fetal_lib.data.catalogue import (
     data_folder,
     load_manifest,
     manifest_folder,
     manifest_names,
     read_manifest,
 )
+from fetal_lib.data.groups import RULES
+from fetal_lib.data.layouts.registry import LAYOUTS
+from fetal_lib.data.manifest import ManifestError
 
 GOOD = yaml.safe_load((manifest_folder() / "hc18.yml").read_text(encoding="utf-8"))
 
@@ -24,6 +26,68 @@ def write(tmp_path, **changes):
 @pytest.mark.parametrize("name", manifest_names())
 def test_shipped_manifests_keep_the_schema(name):
     assert load_manifest(name).name == name
+
+
+WANTED = {
+    "hc18",
+    "fetal_planes_db",
+    "fetal_brain_anomalies_16",
+    "fetal_us_abnormalities",
+    "ixi",
+    "oasis1",
+    "cam_can",
+    "feta",
+    "crl_atlas",
+    "dhcp_fetal_atlas",
+    "spina_bifida_atlas",
+    "own_bids_fetal",
+    "own_bids_adult",
+    "own_slices",
+    "own_mask_folders",
+    "own_clinical_ultrasound",
+}
+
+
+def test_every_data_set_of_the_chapters_has_a_manifest():
+    assert set(manifest_names()) >= WANTED
+
+
+@pytest.mark.parametrize("name", manifest_names())
+def test_a_shipped_manifest_names_rooms_that_exist(name):
+    manifest = load_manifest(name)
+    assert manifest.verifier in LAYOUTS
+    assert manifest.group_rule in {"", *RULES}
+
+
+@pytest.mark.parametrize("name", manifest_names())
+def test_a_set_is_cited_and_its_own_layout_is_not_fetched(name):
+    manifest = load_manifest(name)
+    own = manifest.name.startswith("own_")
+    assert own == (manifest.access == "own") == (manifest.url == "none")
+    assert own or (manifest.known_problems and len(manifest.citation) > 40)
+    assert not own or manifest.columns
+
+
+@pytest.mark.parametrize("name", ["fetal_brain_anomalies_16", "fetal_us_abnormalities"])
+def test_misspelt_classes_are_mapped_as_the_loader_reads_them(name):
+    from fetal_lib.sets.brain_anomaly_names import OUTSIDE, label_of
+
+    for written, meant in load_manifest(name).class_names.items():
+        assert meant == (OUTSIDE.get(written) or label_of(written)), written
+
+
+def test_the_sixteen_classes_are_all_mapped():
+    from fetal_lib.phantoms.anomalies import LABELS
+
+    mapped = load_manifest("fetal_brain_anomalies_16").class_names
+    assert len(mapped) == 16 and set(mapped.values()) == set(LABELS)
+
+
+def test_published_checksums_of_ixi_and_planes_are_stated():
+    assert load_manifest("ixi").file("IXI-T1.tar").md5 == "34901a0593b41dd19c1a1f746eac2d58"
+    planes = load_manifest("fetal_planes_db").file("FETAL_PLANES_ZENODO.zip")
+    assert (planes.md5, planes.bytes) == ("2a5fcc2cefb789bcc0f6c1f73e0ea43f", "unknown")
+    assert not load_manifest("ixi").file("IXI.xls").has_checksum
 
 
 def test_hc18_states_the_published_sizes_and_checksums():
@@ -42,7 +106,18 @@ def test_hc18_states_the_published_sizes_and_checksums():
     ("changes", "message"),
     [
         ({"colour": "red"}, "colour: Extra inputs"),
-        ({"access": "free"}, "access: Input should be 'open', 'registration' or 'request'"),
+        ({"access": "free"}, "access: Input should be 'open', 'registration', 'request' or 'own'"),
+        ({"access": "own"}, "files is not empty; a layout for own data"),
+        ({"url": "none"}, "only access 'own' may have none, not 'open'"),
+        ({"kind": "ct"}, "kind: Input should be 'ultrasound' or 'mri'"),
+        ({"chapters": []}, "chapters: Tuple should have at least 1 item"),
+        ({"chapters": ["06_more"]}, "chapters.0: Input should be '01_gestational_age'"),
+        ({"class_names": {"a": ""}}, "class_names.a: String should have at least 1"),
+        ({"verifier": "HC 18"}, "verifier: String should match pattern"),
+        ({"how_to": "Write to them"}, "how_to: Input should be a valid tuple"),
+        ({"files": [{**GOOD["files"][0], "bytes": "many"}]}, "files.0.bytes"),
+        ({"files": [{**GOOD["files"][2], "into": "x"}]}, "'into' without 'unpack: true'"),
+        ({"files": [{**GOOD["files"][0], "into": "../x"}]}, "files.0.into"),
         ({"files": []}, "files is empty"),
         ({"files": GOOD["files"][:1] * 2}, "training_set.zip more than once"),
         ({"files": [{**GOOD["files"][0], "md5": "abc"}]}, "files.0.md5"),

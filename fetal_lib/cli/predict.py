@@ -65,6 +65,30 @@ def predict_hc(
     typer.echo(f"{counts['measured']} measured, {counts['declined']} declined: {out}")
 
 
+@app.command("anomaly")
+def predict_anomaly(
+    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of chapter 02.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_anomalies.csv"),
+) -> None:
+    """Name the class of fetal brain, of sixteen, on ultrasound scans.
+
+    Each scan gets its class with a calibrated confidence, the runners-up, a set of classes
+    with a promised coverage, or the reason why the model does not know. Research use
+    only, not for clinical decisions.
+    """
+    from fetal_lib.predict.anomaly import run_command
+
+    try:
+        counts = run_command(images, model, out)
+    except (ValueError, OSError) as error:
+        typer.echo(f"fetal-lib predict anomaly: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(", ".join(f"{n} {name}" for name, n in counts.items()) + f": {out}")
+
+
 def _load(folder: Path | None):
     import os
 

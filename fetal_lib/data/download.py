@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from fetal_lib.data.manifest import DataFile
+from fetal_lib.data.manifest import UNKNOWN, DataFile
 
 CHUNK_BYTES = 1 << 14  # a broken connection loses the chunk that was being read
 
@@ -24,8 +24,10 @@ class ResumingDownloader:
 
     Parameters
     ----------
-    file : the manifest's entry; its size in bytes is checked.
-    part : where the unfinished download is kept between attempts and runs.
+    file : the manifest's entry; its size in bytes is checked, or the size that the server
+        announces where the manifest knows none.
+    part : where the unfinished download is kept between attempts, and between runs where a
+        checksum can tell that the kept bytes belong to the file.
     progress : whether a bar is drawn; only ever on a terminal.
     attempts : connections that may fail before it gives up; at least 1.
     timeout_s : seconds without any byte after which an attempt counts as failed.
@@ -46,59 +48,83 @@ class ResumingDownloader:
         self.file, self.part, self.progress = file, part, progress
         self.attempts, self.timeout_s, self.pause_s = attempts, timeout_s, pause_s
         self.resumed = False
+        self.total = None if file.bytes == UNKNOWN else int(file.bytes)
+        self._version = ""  # the server's word for the file's version: ETag or date
 
     def __call__(self, url: str, output_file: str | Path, pooch: object) -> None:
         """Fetch the url and move the finished .part file to output_file."""
         reason = ""
-        if self._received() > self.file.bytes:  # of another version
-            self.part.unlink()
+        if not self._may_resume():
+            self.part.unlink(missing_ok=True)
         for attempt in range(self.attempts):
             if attempt:
                 time.sleep(self.pause_s * 2 ** (attempt - 1))
-            try:
-                self._attempt(url)
-            except (requests.ConnectionError, requests.Timeout) as error:
-                reason = f"{type(error).__name__}: {error}"
-            except requests.RequestException as error:
-                reason = f"{type(error).__name__}: {error}"
-                response = error.response
-                if response is not None and 400 <= response.status_code < 500:
-                    break  # the server will say so again
-            if self._received() == self.file.bytes:
+            done, reason, final = self._try(url)
+            if done:
                 self.part.replace(output_file)
                 return
-            if self._received() > self.file.bytes:
-                reason = "the server sends more bytes than the manifest states"
-                self.part.unlink()
+            if final:
                 break
-            reason = reason or "the connection ended early"
         raise FetchError(self._message(url, reason, attempt + 1))
+
+    def _may_resume(self) -> bool:
+        """Return whether bytes of an earlier run can be told to belong to the file."""
+        return self.file.has_checksum and self._received() <= (self.total or self._received())
+
+    def _try(self, url: str) -> tuple[bool, str, bool]:
+        """Make one attempt; return whether it is done, what went wrong, whether to give up."""
+        reason, final = "the connection ended early", False
+        try:
+            self._attempt(url)
+            if self.total is None and self._received():
+                return True, "", True  # a server that states no length has ended its answer
+        except requests.RequestException as error:
+            reason = f"{type(error).__name__}: {error}"
+            response = error.response
+            final = response is not None and 400 <= response.status_code < 500
+        if self.total is not None and self._received() > self.total:
+            self.part.unlink()
+            return False, f"the server sends more bytes than {self._who_says()}", True
+        if self.total == 0:
+            return False, "the server sends an empty file", True
+        return self._received() == self.total, reason, final
+
+    def _who_says(self) -> str:
+        return "it announced" if self.file.bytes == UNKNOWN else "the manifest states"
 
     def _message(self, url: str, reason: str, attempts: int) -> str:
         kept = self._received()
-        fix = (
-            f"run the command again, it goes on from the {kept} bytes kept in {self.part.name}"
-            if kept
-            else "check the connection and the address, or fetch the file by hand and put it there"
-        )
+        fix = "check the connection and the address, or fetch the file by hand and put it there"
+        if kept and self.file.has_checksum:
+            fix = (
+                f"run the command again, it goes on from the {kept} bytes kept in {self.part.name}"
+            )
+        elif kept:
+            fix = "run the command again; it starts anew, as the file has no published checksum"
         return (
-            f"{self.file.name}: received {kept} of {self.file.bytes} bytes from {url} in "
+            f"{self.file.name}: received {kept} of {self.total or 'unknown'} bytes from {url} in "
             f"{attempts} attempt(s); {reason}; {fix}"
         )
 
     def _received(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def _attempt(self, url: str) -> None:
-        """Make one connection and append what comes, from where the .part file ends."""
-        have = self._received()
-        if have >= self.file.bytes:
-            return
+    def _headers(self, have: int) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
+        if have and self._version:
+            headers["If-Range"] = self._version
+        return headers
+
+    def _attempt(self, url: str) -> None:
+        """Make one connection and append what comes, from where the .part file ends."""
+        have = self._received()
+        if self.total is not None and have >= self.total:
+            return
         timeout = (min(10.0, self.timeout_s), self.timeout_s)
-        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
+        answer = requests.get(url, headers=self._headers(have), stream=True, timeout=timeout)
+        with answer as response:
             if response.status_code == 416:  # what is kept does not fit the server's file
                 self.part.unlink(missing_ok=True)
                 return
@@ -106,13 +132,23 @@ class ResumingDownloader:
             starts = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
             goes_on = have > 0 and response.status_code == 206 and starts
             self.resumed = self.resumed or goes_on
+            self._note(response, have if goes_on else 0)
             self._store(response, have if goes_on else 0)
+
+    def _note(self, response: requests.Response, have: int) -> None:
+        """Keep the server's version and, where the manifest knows no size, its length."""
+        tag = response.headers.get("ETag", "")
+        strong = tag if not tag.startswith("W/") else ""
+        self._version = strong or response.headers.get("Last-Modified", "")
+        length = response.headers.get("Content-Length", "")
+        if self.file.bytes == UNKNOWN:
+            self.total = have + int(length) if length.isdigit() else None
 
     def _store(self, response: requests.Response, have: int) -> None:
         from tqdm import tqdm
 
         bar = tqdm(
-            total=self.file.bytes,
+            total=self.total,
             initial=have,
             unit="B",
             unit_scale=True,
@@ -124,5 +160,5 @@ class ResumingDownloader:
                 output.write(chunk)
                 bar.update(len(chunk))
                 have += len(chunk)
-                if have > self.file.bytes:
+                if self.total is not None and have > self.total:
                     return

@@ -1,20 +1,36 @@
-"""Fetch a data set: pooch checks and names the files, downloads resume, archives are unpacked."""
+"""Fetch a data set: pooch checks and names the files, downloads resume, archives are unpacked.
+
+A file whose checksum nobody has published is recorded when it is first there (``lock``), and what
+a server sends later must equal that record.
+"""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from fetal_lib.data.catalogue import data_folder
+from fetal_lib.data.checksums import known_hash
 from fetal_lib.data.download import FetchError, ResumingDownloader
-from fetal_lib.data.manifest import DataFile, Manifest, data_folder
-from fetal_lib.data.unpack import unpack_zip
+from fetal_lib.data.lock import LockedFile, completed, contradicts, read_lock, record
+from fetal_lib.data.lock import replace_record as record_anew
+from fetal_lib.data.manifest import DataFile, Manifest
+from fetal_lib.data.unpack import is_unpacked, unpack_archive
 
-__all__ = ["FetchError", "fetch_dataset", "fetch_file"]
+__all__ = ["AccessError", "FetchError", "fetch_dataset", "fetch_file"]
 
 
-def _known_hash(file: DataFile) -> str:
-    return f"md5:{file.md5}" if file.sha256 == "unknown" else f"sha256:{file.sha256}"
+class AccessError(FetchError):
+    """A data set cannot be fetched for the user; ``steps`` says what to do by hand."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        reason = {
+            "own": "it is a layout for your own data; there is nothing to fetch",
+            "open": "access is open, but its files are not listed; fetch them by hand",
+        }.get(manifest.access, f"access is by {manifest.access}; it cannot be fetched for you")
+        steps = " ".join(f"({n}) {step}" for n, step in enumerate(manifest.how_to, start=1))
+        super().__init__(f"{manifest.name}: {reason}. By hand: {steps}")
+        self.reason, self.steps = reason, manifest.how_to
 
 
 def _retrieve(file: DataFile, folder: Path, downloader: ResumingDownloader) -> None:
@@ -24,7 +40,7 @@ def _retrieve(file: DataFile, folder: Path, downloader: ResumingDownloader) -> N
     store = pooch.create(
         path=folder,
         base_url="",
-        registry={file.name: _known_hash(file)},
+        registry={file.name: known_hash(file)},
         urls={file.name: file.url},
     )
     store.fetch(file.name, downloader=downloader)
@@ -42,7 +58,8 @@ def fetch_file(
 
     Parameters
     ----------
-    file : the manifest's entry.
+    file : the manifest's entry; sums that it does not know are taken from the folder's record of
+        the first fetch, or recorded now.
     folder : target folder; created.
     progress : whether a bar is drawn (on a terminal only).
     attempts, timeout_s, pause_s : see `ResumingDownloader`.
@@ -56,32 +73,50 @@ def fetch_file(
     ------
     FetchError
         If the file cannot be had whole, or its checksum is wrong.
+    LockError
+        If the folder's record of first fetches is damaged.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    locked = read_lock(folder).get(file.name)
+    wanted = completed(file, locked)
     part = folder / f"{file.name}.part"
     for _ in range(2):
-        downloader = ResumingDownloader(file, part, progress, attempts, timeout_s, pause_s)
+        downloader = ResumingDownloader(wanted, part, progress, attempts, timeout_s, pause_s)
         kept_bytes = part.stat().st_size if part.exists() else 0
         try:
-            _retrieve(file, folder, downloader)
-            return folder / file.name
+            _retrieve(wanted, folder, downloader)
         except ValueError as error:  # pooch's word for a wrong checksum
             if kept_bytes:  # bytes kept from an earlier run may be of another version
                 continue
-            raise FetchError(
-                f"{file.name}: {file.bytes} bytes were received from {file.url}, but their "
-                f"checksum is not {_known_hash(file)}; nothing was kept. Try again; if it "
-                f"stays so, the server's file has changed and must not be used. ({error})"
-            ) from error
+            raise FetchError(_wrong_sum(file, wanted, locked, error)) from error
+        _remember(folder, file, locked)
+        return folder / file.name
     raise AssertionError("unreachable: the second round starts from no bytes")
 
 
-def _is_unpacked(archive: Path, folder: Path) -> bool:
-    with zipfile.ZipFile(archive) as zipped:
-        files = [info for info in zipped.infolist() if not info.is_dir()]
-    paths = [(folder / info.filename, info.file_size) for info in files]
-    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+def _remember(folder: Path, file: DataFile, locked: LockedFile | None) -> None:
+    if locked is not None and contradicts(file, locked):
+        record_anew(folder, file)
+    else:
+        record(folder, file)
+
+
+def _wrong_sum(
+    file: DataFile, wanted: DataFile, locked: LockedFile | None, error: Exception
+) -> str:
+    if not file.has_checksum and locked is not None:
+        rule = (
+            f"is not {known_hash(wanted)}, which was recorded on {locked.recorded} at the first "
+            "fetch; nothing was kept. The server's file has changed: to accept the new one, "
+            "remove its entry from .fetched.json"
+        )
+    else:
+        rule = (
+            f"is not {known_hash(wanted)}; nothing was kept. Try again; if it stays so, the "
+            "server's file has changed and must not be used"
+        )
+    return f"{file.name}: it was received from {file.url}, but its checksum {rule}. ({error})"
 
 
 def fetch_dataset(
@@ -107,21 +142,28 @@ def fetch_dataset(
 
     Raises
     ------
+    AccessError
+        If access is not open or no file is listed; the message says what to do by hand.
     FetchError
-        If access is not open (the message says what to do by hand) or a file fails.
+        If a file fails.
     ManifestError
         If FETAL_DATA is needed and not set, or `only` is no file of the set.
     """
-    if manifest.access != "open":
-        raise FetchError(
-            f"{manifest.name}: access is by {manifest.access}; it cannot be fetched for you. "
-            f"By hand: {manifest.how_to.strip()}"
-        )
+    if manifest.access != "open" or not manifest.files:
+        raise AccessError(manifest)
     files = [manifest.file(only)] if only else list(manifest.files)
     target = Path(folder).expanduser() if folder else data_folder(manifest.name)
     for file in files:
         path = fetch_file(file, target, progress)
-        say(f"{file.name}: {file.bytes} bytes, checksum right")
-        if file.unpack and not _is_unpacked(path, target):
-            say(f"{file.name}: {len(unpack_zip(path, target))} files unpacked")
+        say(_told(file, path, read_lock(target)[file.name]))
+        into = target / file.into
+        if file.unpack and not is_unpacked(path, into):
+            say(f"{file.name}: {len(unpack_archive(path, into))} files unpacked")
     return target
+
+
+def _told(file: DataFile, path: Path, locked: LockedFile) -> str:
+    line = f"{file.name}: {path.stat().st_size} bytes, "
+    if file.has_checksum:
+        return line + "checksum right"
+    return line + f"no published checksum; sha256 {locked.sha256} recorded {locked.recorded}"

@@ -1,27 +1,35 @@
-"""Manifests: one YAML file says what a public data set is and how to know that it is whole."""
+"""Manifests: one YAML file says what a data set is and how to know that it is whole.
+
+What a source does not state is written ``unknown``, never guessed. A checksum or size that is
+unknown is recorded when the file is first fetched (``fetal_lib.data.lock``). A layout for a user's
+own data is a manifest too: its access is ``own``, it has no files, and ``columns`` says what its
+table holds.
+"""
 
 from __future__ import annotations
 
-import difflib
-import os
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+UNKNOWN = "unknown"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Bytes = Annotated[int, Field(gt=0)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+Unknown = Literal["unknown"]
+Kind = Literal["ultrasound", "mri"]
+Access = Literal["open", "registration", "request", "own"]
+Chapter = Literal[
+    "01_gestational_age",
+    "02_brain_anomalies",
+    "03_biometry_segmentation",
+    "04_head_circumference",
+    "05_brain_age",
+]
 
 
 class ManifestError(ValueError):
@@ -29,46 +37,71 @@ class ManifestError(ValueError):
 
 
 class DataFile(BaseModel):
-    """Describe one file of a data set: name, address, size in bytes and checksums."""
+    """Describe one file of a data set: name, address, size in bytes and checksums.
+
+    ``into`` names the folder that an archive is unpacked into, below the data set's own.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: FileName
     url: WebAddress
-    bytes: int = Field(gt=0)
-    md5: Md5
-    sha256: Sha256 | Literal["unknown"]
+    bytes: Bytes | Unknown
+    md5: Md5 | Unknown
+    sha256: Sha256 | Unknown
     unpack: bool = False
+    into: FileName | Literal[""] = ""
+
+    @property
+    def has_checksum(self) -> bool:
+        """Return whether the manifest can tell a right file from a wrong one."""
+        return self.md5 != UNKNOWN or self.sha256 != UNKNOWN
 
 
 class Manifest(BaseModel):
-    """Describe a data set; `how_to` says what to do by hand where access is not open."""
+    """Describe a data set, or a layout for a user's own data (access ``own``).
+
+    Attributes
+    ----------
+    kind, chapters : what it holds and which chapters read it.
+    verifier : the layout in ``fetal_lib.data.layouts`` that checks a folder of it.
+    layout : the folder as a person reads it.
+    columns : what the table's columns mean, with units.
+    class_names : names as the files spell them, and what they mean.
+    subject_rule, group_rule : what may not be split, in words, and the rule's name in
+        ``fetal_lib.data.groups`` (empty where a column of the table says it).
+    splits : which split the release brings, and which is used.
+    how_to : steps by hand, one after the other, where nothing can be fetched for the user.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     title: Text
+    kind: Kind
+    chapters: tuple[Chapter, ...] = Field(min_length=1)
     version: Text
     doi: Text
-    url: WebAddress
+    url: WebAddress | Literal["none"]
     licence: Text
     citation: Text
-    access: Literal["open", "registration", "request"]
+    access: Access
     files: tuple[DataFile, ...]
+    verifier: Name
     layout: Text
+    columns: dict[Text, Text] = {}
+    class_names: dict[Text, Text] = {}
     subject_rule: Text
+    group_rule: Name | Literal[""]
+    splits: Text
     known_problems: tuple[Text, ...]
-    how_to: str
+    how_to: tuple[Text, ...]
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        names = [file.name for file in self.files]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"files holds {', '.join(twice)} more than once; list each file once")
-        if self.access == "open" and not self.files:
-            raise ValueError("files is empty; a set with open access lists what is to be fetched")
-        if self.access != "open" and not self.how_to.strip():
-            raise ValueError(f"how_to is empty; access '{self.access}' needs steps to do by hand")
+        for broken in (_files_fault(self), _access_fault(self)):
+            if broken:
+                raise ValueError(broken)
         return self
 
     def file(self, name: str) -> DataFile:
@@ -86,100 +119,26 @@ class Manifest(BaseModel):
         raise ManifestError(f"file '{name}' is not part of {self.name}; its files are: {known}")
 
 
-def manifest_folder() -> Path:
-    """Return the project's data_manifests folder.
-
-    FETAL_PROJECT is tried first, then the working folder and those above it, then the
-    source checkout that this module lies in.
-
-    Raises
-    ------
-    ManifestError
-        If none of them has the folder.
-    """
-    stated = os.environ.get("FETAL_PROJECT")
-    here = Path.cwd()
-    places = [Path(stated)] if stated else [here, *here.parents, Path(__file__).parents[2]]
-    for place in places:
-        if (place / "data_manifests").is_dir():
-            return place / "data_manifests"
-    raise ManifestError(
-        f"no folder data_manifests under {places[0]}; run inside the project's folder or set "
-        "FETAL_PROJECT to it"
-    )
+def _files_fault(manifest: Manifest) -> str:
+    names = [file.name for file in manifest.files]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        return f"files holds {', '.join(twice)} more than once; list each file once"
+    if idle := [file.name for file in manifest.files if file.into and not file.unpack]:
+        return f"files: {', '.join(idle)} has 'into' without 'unpack: true'; write both or none"
+    if manifest.access == "own" and names:
+        return "files is not empty; a layout for own data has nothing to be fetched"
+    return ""
 
 
-def read_manifest(path: str | Path) -> Manifest:
-    """Read and check a manifest file.
-
-    Raises
-    ------
-    ManifestError
-        If the file is no YAML mapping or breaks the schema; names each field, what was
-        received and the rule.
-    """
-    import yaml
-
-    path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ManifestError(f"{path}: not a readable YAML file: {error}") from error
-    if not isinstance(content, dict):
-        raise ManifestError(f"{path}: holds {type(content).__name__}; a manifest is a mapping")
-    try:
-        manifest = Manifest.model_validate(content)
-    except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}, "
-            f"received {str(item['input'])[:60]!r}"
-            for item in error.errors()
-        ]
-        raise ManifestError("\n".join([f"{path}: breaks the schema:", *lines])) from error
-    if manifest.name != path.stem:
-        raise ManifestError(f"{path}: name is '{manifest.name}'; it must equal the file's name")
-    return manifest
-
-
-def manifest_names() -> list[str]:
-    """Return the names of all data sets that have a manifest, sorted."""
-    return sorted(path.stem for path in manifest_folder().glob("*.yml"))
-
-
-def load_manifest(name: str) -> Manifest:
-    """Return the manifest of a data set by name.
-
-    Raises
-    ------
-    ManifestError
-        If there is none of that name (with a near match where there is one), or it is broken.
-
-    Examples
-    --------
-    >>> load_manifest("hc18").licence
-    'CC-BY-4.0'
-    """
-    names = manifest_names()
-    if name not in names:
-        near = difflib.get_close_matches(name.lower(), names, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ManifestError(f"data set '{name}' has no manifest{hint} Known: {', '.join(names)}")
-    return read_manifest(manifest_folder() / f"{name}.yml")
-
-
-def data_folder(name: str) -> Path:
-    """Return where a data set lies: FETAL_DATA/<name>.
-
-    Raises
-    ------
-    ManifestError
-        If FETAL_DATA is not set.
-    """
-    root = os.environ.get("FETAL_DATA", "").strip()
-    if not root:
-        raise ManifestError(
-            "FETAL_DATA is not set; it must name the folder that holds your data sets: set it "
-            f"(export FETAL_DATA=/path/to/data, the set then lies in its folder {name}) or name "
-            "the folder with --to"
+def _access_fault(manifest: Manifest) -> str:
+    steps = bool(manifest.how_to)
+    if manifest.access == "open" and not manifest.files and not steps:
+        return (
+            "files is empty; a set with open access lists what is to be fetched, or says in how_to "
+            "what is to be done by hand"
         )
-    return Path(root).expanduser() / name
+    if manifest.access not in ("open", "own") and not steps:
+        return f"how_to is empty; access '{manifest.access}' needs steps to do by hand"
+    if manifest.access != "own" and manifest.url == "none":
+        return f"url is 'none'; only access 'own' may have none, not '{manifest.access}'"
+    return ""

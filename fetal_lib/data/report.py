@@ -20,6 +20,12 @@ class Problem:
 class FolderReport:
     """Hold all problems of a folder.
 
+    Attributes
+    ----------
+    folder, layout : what was checked, and as which layout.
+    n_images : images, slices or volumes that the folder's table and names speak of.
+    problems : every fault.
+
     Examples
     --------
     >>> report = FolderReport("set", 2, (Problem("1_HC.png", "missing", "not there"),))
@@ -30,6 +36,7 @@ class FolderReport:
     folder: str
     n_images: int
     problems: tuple[Problem, ...]
+    layout: str = ""
 
     @property
     def ok(self) -> bool:
@@ -37,17 +44,19 @@ class FolderReport:
         return not self.problems
 
     def summary(self) -> str:
-        """Return one line: images, problems by kind."""
+        """Return one line: layout, images, problems by kind."""
         kinds = Counter(problem.kind for problem in self.problems)
         listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         n = len(self.problems)
         found = f"{n} problem{'s' if n > 1 else ''} ({listed})" if n else "no problem"
-        return f"{self.folder}: {self.n_images} images, {found}"
+        layout = f" (layout {self.layout})" if self.layout else ""
+        return f"{self.folder}{layout}: {self.n_images} images, {found}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON."""
         return {
             "folder": self.folder,
+            "layout": self.layout,
             "ok": self.ok,
             "n_images": self.n_images,
             "n_problems": len(self.problems),

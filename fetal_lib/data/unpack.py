@@ -1,80 +1,110 @@
-"""Unpack a zip archive without trusting it."""
+"""Unpack an archive without trusting it."""
 
 from __future__ import annotations
 
 import shutil
-import stat
 import tempfile
-import zipfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from fetal_lib.data.archive import Member, TarReader, ZipReader, open_archive
 
 CHUNK_BYTES = 1 << 20
 MIN_LIMIT_BYTES = 1 << 30
 LIMIT_RATIO = 20
+MAX_MEMBERS = 200_000
 
 
 class UnsafeArchiveError(ValueError):
     """An archive asks for something that no data set needs; nothing of it was unpacked."""
 
 
-def _check_member(archive: Path, info: zipfile.ZipInfo) -> None:
+def _check_member(archive: Path, member: Member) -> None:
     """Refuse members that would leave the folder or are anything but a file or folder."""
-    name = info.filename
+    name = member.name
     path, windows = PurePosixPath(name), PureWindowsPath(name)
     outside = path.is_absolute() or windows.drive or windows.root or ".." in windows.parts
-    if outside or "\\" in info.orig_filename or "\0" in name or not path.parts:
+    nothing = not path.parts and member.kind != "folder"
+    if outside or "\\" in name or "\0" in name or nothing:
         raise UnsafeArchiveError(
             f"{archive.name}: member {name!r} lies outside the target folder; archives of data "
             "sets hold relative paths only: do not use this archive, fetch it again"
         )
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+    if member.kind == "other":
         raise UnsafeArchiveError(
-            f"{archive.name}: member {name!r} is a link or device (mode {kind:#o}); only files "
-            "and folders are unpacked: do not use this archive, fetch it again"
+            f"{archive.name}: member {name!r} is a link or device; only files and folders are "
+            "unpacked: do not use this archive, fetch it again"
         )
-    if info.flag_bits & 0x1:
+    if member.encrypted:
         raise UnsafeArchiveError(f"{archive.name}: member {name!r} is encrypted; none may be")
 
 
-def _check(archive: Path, members: list[zipfile.ZipInfo], limit_bytes: int) -> None:
-    seen: set[str] = set()
-    for info in members:
-        _check_member(archive, info)
-        key = str(PurePosixPath(info.filename)).lower()
-        if key in seen:
-            raise UnsafeArchiveError(f"{archive.name}: member {info.filename!r} is listed twice")
-        seen.add(key)
-    total = sum(info.file_size for info in members)
+def _check(archive: Path, members: Iterable[Member], limit_bytes: int) -> list[Member]:
+    """Return the files among the members; stop at the first that is unsafe or too much."""
+    kinds: dict[str, str] = {}
+    files, total = [], 0
+    for member in members:
+        _check_member(archive, member)
+        key = str(PurePosixPath(member.name)).lower()
+        if key in kinds and "file" in (member.kind, kinds[key]):
+            raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} is listed twice")
+        kinds[key] = member.kind
+        total += member.size
+        _check_size(archive, total, len(kinds), limit_bytes)
+        if member.kind == "file":
+            files.append(member)
+    _check_nesting(archive, kinds)
+    return files
+
+
+def _check_size(archive: Path, total: int, count: int, limit_bytes: int) -> None:
     if total > limit_bytes:
         raise UnsafeArchiveError(
-            f"{archive.name}: unpacks to {total} bytes; the limit is {limit_bytes}: check the "
-            "archive by hand before you unpack it"
+            f"{archive.name}: unpacks to {total} bytes or more; the limit is {limit_bytes}: check "
+            "the archive by hand before you unpack it"
+        )
+    if count > MAX_MEMBERS:
+        raise UnsafeArchiveError(
+            f"{archive.name}: holds more than {MAX_MEMBERS} members; check the archive by hand"
         )
 
 
-def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+def _check_nesting(archive: Path, kinds: dict[str, str]) -> None:
+    for key in kinds:
+        for parent in PurePosixPath(key).parents:
+            if kinds.get(str(parent)) == "file":
+                raise UnsafeArchiveError(
+                    f"{archive.name}: member {key!r} lies inside {str(parent)!r}, which is a file"
+                )
+
+
+def _extract(reader: ZipReader | TarReader, member: Member, target: Path, name: str) -> None:
     """Write one member and count what comes out: a header may lie about the size."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    left = info.file_size
-    with zipped.open(info) as source, target.open("xb") as output:
+    left = member.size
+    with reader.open(member) as source, target.open("xb") as output:
         while chunk := source.read(CHUNK_BYTES):
             left -= len(chunk)
             if left < 0:
                 raise UnsafeArchiveError(
-                    f"{zipped.filename}: member {info.filename!r} is larger than its header says"
+                    f"{name}: member {member.name!r} is larger than its header says"
                 )
             output.write(chunk)
+    if left:
+        raise ValueError(
+            f"{name}: not a whole zip or tar archive (member {member.name!r} ends "
+            f"{left} bytes early); fetch it again"
+        )
 
 
-def unpack_zip(
+def unpack_archive(
     archive: str | Path, folder: str | Path, limit_bytes: int | None = None
 ) -> list[Path]:
-    """Unpack a zip archive into a folder: every member is checked before the first is written.
+    """Unpack a zip or tar archive: every member is checked before the first is written.
 
     Parameters
     ----------
-    archive : the zip file.
+    archive : the zip or tar file; a tar may be compressed.
     folder : target; files of the same name are replaced, others stay.
     limit_bytes : largest total size; None takes 20 times the archive, at least 1 GiB.
 
@@ -87,20 +117,23 @@ def unpack_zip(
     UnsafeArchiveError
         If a member lies outside the folder, is a link, is listed twice or is too large.
     ValueError
-        If the file is no zip archive or a member's checksum is wrong.
+        If the file is no archive or a member's checksum is wrong.
     """
     archive, folder = Path(archive), Path(folder)
     limit = limit_bytes or max(MIN_LIMIT_BYTES, LIMIT_RATIO * archive.stat().st_size)
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with zipfile.ZipFile(archive) as zipped:
-            members = zipped.infolist()
-            _check(archive, members, limit)
-            files = [info for info in members if not info.is_dir()]
-            _check_room(archive, folder, sum(info.file_size for info in files))
-            return _extract_all(zipped, files, folder)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{archive}: not a whole zip archive ({error}); fetch it again") from error
+    with open_archive(archive) as reader:
+        files = _check(archive, reader.members(), limit)
+        _check_room(archive, folder, sum(member.size for member in files))
+        return _extract_all(reader, files, folder, archive.name)
+
+
+def is_unpacked(archive: str | Path, folder: str | Path) -> bool:
+    """Return whether every file of an archive lies in the folder with its size."""
+    with open_archive(archive) as reader:
+        files = [member for member in reader.members() if member.kind == "file"]
+    paths = [(Path(folder) / member.name, member.size) for member in files]
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def _check_room(archive: Path, folder: Path, needed: int) -> None:
@@ -109,17 +142,19 @@ def _check_room(archive: Path, folder: Path, needed: int) -> None:
         raise OSError(f"{archive.name}: needs {needed} bytes, {folder} has {free} free; make room")
 
 
-def _extract_all(zipped: zipfile.ZipFile, files: list[zipfile.ZipInfo], folder: Path) -> list[Path]:
+def _extract_all(
+    reader: ZipReader | TarReader, files: list[Member], folder: Path, name: str
+) -> list[Path]:
     """Extract beside the target, then move file by file, so that no half file has its name."""
     written = []
     with tempfile.TemporaryDirectory(prefix=".unpack-", dir=folder) as stage:
-        for info in files:
-            _extract(zipped, info, Path(stage) / info.filename)
-        for info in files:
-            target = folder / info.filename
+        for member in files:
+            _extract(reader, member, Path(stage) / member.name, name)
+        for member in files:
+            target = folder / member.name
             _refuse_links(target, folder)
             target.parent.mkdir(parents=True, exist_ok=True)
-            (Path(stage) / info.filename).replace(target)
+            (Path(stage) / member.name).replace(target)
             written.append(target)
     return written
 

@@ -1,134 +1,110 @@
-"""Check a folder in HC18's layout and report every problem at once, file by file."""
+"""Check a data folder: tell its layout, report every problem at once, file by file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from fetal_lib.data.checksums import checksum_fault, file_digest
-from fetal_lib.data.head_table import TABLE_NAME, HeadRow, read_head_table
+from fetal_lib.data.checksums import checksum_fault
+from fetal_lib.data.layouts.base import Layout, Progress
+from fetal_lib.data.layouts.heads import verify_heads
+from fetal_lib.data.layouts.registry import detect_layout, layout_named
+from fetal_lib.data.lock import LOCK_NAME, LockError, completed, read_lock
 from fetal_lib.data.manifest import Manifest
 from fetal_lib.data.report import FolderReport, Problem
 
-OFFICIAL_TABLE_MD5 = "c0761518fece2bd2d2ad4218f2cd9777"
-OFFICIAL_N_ROWS = 999
-HC_TOLERANCE = 0.02  # share of the table's value by which the outline may disagree
-IMAGE_FOLDER = "training_set"
+__all__ = ["verify_dataset", "verify_files", "verify_folder", "verify_heads"]
 
 
-def _read(path: Path, role: str, problems: list[Problem]) -> np.ndarray | None:
-    """Return an image, or None after noting why it cannot be read."""
-    from fetal_lib.readers.image import ImageReadError, read_gray
-
-    if not path.is_file():
-        problems.append(Problem(path.name, f"missing {role}", f"the folder has no such {role}"))
-        return None
-    if path.stat().st_size == 0:
-        problems.append(Problem(path.name, "unreadable", f"the {role} has 0 bytes: copy it again"))
-        return None
-    try:
-        return read_gray(path)
-    except (ImageReadError, OSError) as error:
-        problems.append(Problem(path.name, "unreadable", str(error)))
-        return None
-
-
-def _check_size(outline: np.ndarray, row: HeadRow, name: str) -> Problem | None:
-    """Return the problem where the outline's perimeter is not the table's circumference."""
-    from fetal_lib.geometry.ellipse import ellipse_from_outline, head_circumference_mm
-
-    try:
-        ellipse = ellipse_from_outline(outline)
-    except ValueError as error:
-        return Problem(name, "outline", str(error))
-    if row.pixel_size_mm is None or row.hc_mm is None:
-        return None
-    drawn = head_circumference_mm(ellipse, (row.pixel_size_mm, row.pixel_size_mm))
-    if abs(drawn - row.hc_mm) <= HC_TOLERANCE * row.hc_mm:
-        return None
-    message = (
-        f"the outline gives {drawn:.1f} mm, the table {row.hc_mm:.1f} mm; they may differ by "
-        f"{HC_TOLERANCE:.0%}: check the pixel size and that the pair belongs together"
-    )
-    return Problem(name, "circumference", message)
-
-
-def check_examination(folder: Path, row: HeadRow) -> list[Problem]:
-    """Return all problems of one row's image and outline."""
-    problems: list[Problem] = []
-    outline_name = f"{Path(row.name).stem}_Annotation.png"
-    image = _read(folder / row.name, "image", problems)
-    outline = _read(folder / outline_name, "annotation", problems)
-    if image is not None and outline is not None and image.shape != outline.shape:
-        message = f"the annotation is {outline.shape}, the image {image.shape} (H, W); equal sizes"
-        problems.append(Problem(outline_name, "size", message))
-    if outline is not None and not outline.any():
-        message = "no pixel is set; the outline of the skull is drawn with 255"
-        problems.append(Problem(outline_name, "empty annotation", message))
-    elif outline is not None and (fault := _check_size(outline, row, outline_name)):
-        problems.append(fault)
-    return problems
-
-
-def _unlisted(folder: Path, rows: list[HeadRow]) -> list[Problem]:
-    listed = {row.name for row in rows}
-    images = {path.name for path in folder.glob("*.png") if "_Annotation" not in path.name}
-    message = "not in the table; list it there or remove it"
-    return [Problem(name, "not listed", message) for name in sorted(images - listed)]
-
-
-def _check_official(table: Path, n_rows: int) -> list[Problem]:
-    """Return a problem where HC18's own table was altered (told by its 999 rows)."""
-    if n_rows != OFFICIAL_N_ROWS or (table.parent / "phantom.json").exists():
-        return []
-    found = file_digest(table, "md5")
-    if found == OFFICIAL_TABLE_MD5:
-        return []
-    message = f"md5 is {found}; HC18's is {OFFICIAL_TABLE_MD5}: the copy was altered"
-    return [Problem(table.name, "checksum", message)]
-
-
-def verify_heads(
-    folder: str | Path, progress: Callable[[int, int], None] | None = None
+def verify_folder(
+    folder: str | Path,
+    layout: str | None = None,
+    progress: Progress | None = None,
+    classes: Collection[str] = (),
 ) -> FolderReport:
-    """Check a folder in the layout of HC18's training set.
+    """Check a folder in one of the known layouts.
 
     Parameters
     ----------
-    folder : holds training_set/ and the table.
-    progress : called with (rows done, rows).
+    folder : what to check; nothing in it is changed.
+    layout : name of the layout; None tells it from the folder.
+    progress : called with (cases done, cases).
+    classes : class names that are known; others become a problem. Empty accepts all.
 
     Returns
     -------
-    FolderReport with every problem: missing or unreadable files, sizes that differ, empty or
-    odd outlines, faulty table rows, circumferences that disagree with the outline.
+    FolderReport with every problem.
 
     Raises
     ------
     NotADirectoryError
         If the folder does not exist.
+    LayoutError
+        If the layout is unknown, or cannot be told from the folder.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
+    chosen = layout_named(layout) if layout else None
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder; name the one that holds {TABLE_NAME}")
-    rows, problems = read_head_table(folder / TABLE_NAME)
-    problems += _check_official(folder / TABLE_NAME, len(rows))
-    images = folder / IMAGE_FOLDER
-    if not images.is_dir():
-        problems.append(Problem(IMAGE_FOLDER, "missing", f"{folder} has no folder {IMAGE_FOLDER}"))
-        return FolderReport(str(folder), 0, tuple(problems))
-    for done, row in enumerate(rows, start=1):
-        problems += check_examination(images, row)
-        if progress is not None:
-            progress(done, len(rows))
-    problems += _unlisted(images, rows)
-    return FolderReport(str(folder), len(rows), tuple(problems))
+        raise NotADirectoryError(
+            f"{folder} is no folder; name the one that holds the data set, or a data set's name"
+        )
+    return _checked(chosen or detect_layout(folder), folder, progress, classes)
+
+
+def verify_dataset(
+    manifest: Manifest,
+    folder: str | Path,
+    layout: str | None = None,
+    progress: Progress | None = None,
+) -> FolderReport:
+    """Check a data set's folder: what was published, and what lies in it.
+
+    The layout is the manifest's, unless the folder is clearly in another one (OASIS-1 rearranged
+    as BIDS) or one is named.
+
+    Raises
+    ------
+    NotADirectoryError, LayoutError
+        As `verify_folder`.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f"{folder} is no folder; `fetal-lib data fetch {manifest.name}` gets the data set or "
+            "says how to"
+        )
+    chosen = layout_named(layout or manifest.verifier)
+    if layout is None and not chosen.detect(folder):
+        chosen = detect_layout(folder, chosen)
+    report = _checked(chosen, folder, progress, manifest.class_names)
+    published = tuple(verify_files(manifest, folder))
+    known = {(problem.file, problem.kind) for problem in published}
+    others = tuple(item for item in report.problems if (item.file, item.kind) not in known)
+    return replace(report, problems=published + others)
+
+
+def _checked(
+    layout: Layout, folder: Path, progress: Progress | None, classes: Collection[str]
+) -> FolderReport:
+    return replace(layout.check(folder, progress, classes), layout=layout.name)
 
 
 def verify_files(manifest: Manifest, folder: str | Path) -> list[Problem]:
-    """Return a problem for each published file that lies in the folder and was altered."""
-    present = [(Path(folder) / file.name, file) for file in manifest.files]
-    faults = [(path, checksum_fault(path, file)) for path, file in present if path.is_file()]
-    return [Problem(path.name, "checksum", fault) for path, fault in faults if fault]
+    """Return a problem for each published file that lies in the folder and was altered.
+
+    Sums that the manifest does not know are taken from the folder's record of the first fetch.
+    """
+    folder = Path(folder)
+    try:
+        locked = read_lock(folder)
+    except LockError as error:
+        return [Problem(LOCK_NAME, "unreadable", str(error))]
+    problems = []
+    for file in manifest.files:
+        path = folder / file.name
+        origin = "the published file" if file.has_checksum else "the file first fetched"
+        wanted = completed(file, locked.get(file.name))
+        if path.is_file() and (fault := checksum_fault(path, wanted, origin)):
+            problems.append(Problem(path.name, "checksum", fault))
+    return problems

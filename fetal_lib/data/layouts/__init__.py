@@ -1,0 +1,1 @@
+"""One file a folder layout: how it is recognised, and every fault of a folder in it."""

@@ -1,0 +1,91 @@
+"""All layouts, and which of them a folder is in."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from fetal_lib.data.layouts import (
+    atlases,
+    bids,
+    boxes,
+    cases,
+    clinical,
+    heads,
+    ixi,
+    labelled,
+    mask_folders,
+    oasis,
+    planes,
+    slices,
+)
+from fetal_lib.data.layouts.base import Layout
+
+# In the order in which a folder is compared with them: the most telling signs first.
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        heads.LAYOUT,
+        planes.LAYOUT,
+        labelled.LAYOUT,
+        boxes.LAYOUT,
+        cases.LAYOUT,
+        clinical.LAYOUT,
+        oasis.LAYOUT,
+        ixi.LAYOUT,
+        bids.FETAL,
+        bids.ADULT,
+        atlases.LAYOUT,
+        slices.LAYOUT,
+        mask_folders.LAYOUT,
+    )
+}
+
+
+class LayoutError(ValueError):
+    """A layout is unknown, or a folder is in none."""
+
+
+def layout_named(name: str) -> Layout:
+    """Return a layout by name.
+
+    Raises
+    ------
+    LayoutError
+        If there is none of that name; the message lists all.
+
+    Examples
+    --------
+    >>> layout_named("hc18").holds
+    'head scans, outlines, a table of HC in mm'
+    """
+    if name not in LAYOUTS:
+        near = difflib.get_close_matches(name.lower(), LAYOUTS, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise LayoutError(f"layout '{name}' is not known; {hint}Known: {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def detect_layout(folder: str | Path, otherwise: Layout | None = None) -> Layout:
+    """Return the first layout that a folder shows the signs of.
+
+    Parameters
+    ----------
+    folder : an existing folder.
+    otherwise : taken when no layout is recognised.
+
+    Raises
+    ------
+    LayoutError
+        If no layout is recognised and there is no other to take.
+    """
+    folder = Path(folder)
+    for layout in LAYOUTS.values():
+        if layout.detect(folder):
+            return layout
+    if otherwise is not None:
+        return otherwise
+    listed = "".join(f"\n  {layout.name:<20} {layout.holds}" for layout in LAYOUTS.values())
+    raise LayoutError(
+        f"{folder}: no layout is recognised in this folder; name one with --layout:{listed}"
+    )
