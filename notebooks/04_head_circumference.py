@@ -295,12 +295,10 @@ run.save_figure(
 # ## From probabilities to millimetres
 #
 # The network sees each scan as it is and upside down, and the two answers are
-# averaged; where they show no head, all four mirror images are. (The second look
-# was added after one test image of HC18 had been lost without it.) The
-# half-probability contour is fitted by an ellipse. A square input has two
-# axis scales (800 × 540 becomes 128 × 128), so the ellipse is carried back to
-# the scan **as a whole**; scaling its two axes by one factor would be wrong by
-# several per cent. Then
+# averaged. The half-probability contour is fitted by an ellipse. A square input
+# has two axis scales (800 × 540 becomes 128 × 128), so the ellipse is carried
+# back to the scan **as a whole**; scaling its two axes by one factor would be
+# wrong by several per cent. Then
 #
 # $$
 # \mathrm{HC} = \pi (a + b)\left(1 + \frac{3h}{10 + \sqrt{4 - 3h}}\right),

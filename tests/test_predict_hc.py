@@ -172,20 +172,6 @@ def test_flips_are_undone_before_they_are_averaged():
     np.testing.assert_allclose(both, (plain + mirrored[:, :, ::-1]) / 2, atol=1e-6)
 
 
-def test_a_head_that_two_views_lose_is_looked_for_in_all_four():
-    def sees_a_bright_left_edge(batch, training):
-        seen = (batch[:, :, :1].mean(axis=(1, 2, 3), keepdims=True) > 0.5).astype("float32")
-        return np.broadcast_to(seen, batch.shape)
-
-    images = np.zeros((2, 32, 32), np.uint8)
-    images[0, :, -1] = 255  # found in the two mirrored views only
-    spec = HeadModelSpec(32, 32, 2, 0.0, ("none", "up_down"))
-    probs = HeadModel(sees_a_bright_left_edge, spec).probs(images)
-    np.testing.assert_allclose(probs.mean(axis=(1, 2)), [0.5, 0.0])
-    once = HeadModel(sees_a_bright_left_edge, HeadModelSpec(32, 32, 2, 0.0)).probs(images)
-    assert once.max() == 0  # one view stays one view
-
-
 def test_a_folder_without_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no model.json in it"):
         load_head_model(tmp_path)

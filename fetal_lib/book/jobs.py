@@ -147,6 +147,21 @@ def published_results(root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found]
 
 
+def phantom_kinds() -> list[str]:
+    """List the kinds of phantoms that the book shows."""
+    from fetal_lib.book.phantom_gallery import GALLERIES
+
+    return list(GALLERIES)
+
+
+def phantom_sources(root: Path) -> list[str]:
+    """List what the pictures of phantoms depend on, relative to the root."""
+    library = root / "fetal_lib"
+    files = [*(library / "phantoms").rglob("*.py"), library / "book" / "phantom_gallery.py"]
+    files.append(library / "plots" / "pictures.py")
+    return sorted(path.relative_to(root).as_posix() for path in files)
+
+
 def site_sources(root: Path) -> list[str]:
     """List what people write in the book: pages, styles, extensions, published runs."""
     book = root / "book"

@@ -61,6 +61,15 @@ def status() -> None:
 
 
 @app.command(hidden=True)
+def phantoms() -> None:
+    """Draw the pictures of the page on phantoms."""
+    from fetal_lib.book.phantom_gallery import write_gallery
+    from fetal_lib.parameters.project import project_root
+
+    write_gallery(project_root() / "book" / "generated" / "phantoms")
+
+
+@app.command(hidden=True)
 def contents() -> None:
     """Write the table of contents and the table of chapters, of what exists."""
     from fetal_lib.book.contents import write_contents

@@ -17,7 +17,6 @@ import numpy as np
 
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
-from fetal_lib.predict.head_measure import MIN_AREA_SHARE
 
 if TYPE_CHECKING:
     import keras
@@ -80,9 +79,6 @@ class HeadModel:
     def probs(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """Return head probabilities, averaged over the flips of the spec.
 
-        Where these views show no head, and there are more than one of them, all four are
-        averaged: a second look, at the cost of the few images that need it.
-
         Parameters
         ----------
         images : ndarray, shape (N, H, W), uint8
@@ -93,18 +89,11 @@ class HeadModel:
         -------
         ndarray, shape (N, H, W), float32, in [0, 1]
         """
-        x = images[..., None] / np.float32(255)
-        mean = self._mean_of_views(x, self.spec.flips, batch_size)
-        lost = (mean >= 0.5).mean(axis=(1, 2)) < MIN_AREA_SHARE
-        if len(self.spec.flips) > 1 and lost.any():
-            mean[lost] = self._mean_of_views(x[lost], tuple(FLIPS), batch_size)
-        return mean
-
-    def _mean_of_views(self, x: np.ndarray, flips: tuple[str, ...], batch_size: int) -> np.ndarray:
         import keras
 
-        total = np.zeros(x.shape[:3], np.float32)
-        for name in flips:
+        x = images[..., None] / np.float32(255)
+        total = np.zeros(images.shape, np.float32)
+        for name in self.spec.flips:
             axes = FLIPS[name]
             view = np.flip(x, axes)
             for i in range(0, len(x), batch_size):
@@ -112,7 +101,7 @@ class HeadModel:
                 out = self.network(batch, training=False)
                 out = keras.ops.convert_to_numpy(out)[..., 0]
                 total[i : i + batch_size] += np.flip(out, axes)
-        return total / len(flips)
+        return total / len(self.spec.flips)
 
     def save(self, folder: str | Path, card: str) -> Path:
         """Write spec, weights and model card into a folder.

@@ -1,0 +1,63 @@
+"""Pictures of every kind of phantom for the page that explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def heads() -> Figure:
+    """Draw head phantoms at four ages, two fetuses each."""
+    from fetal_lib.phantoms.head import make_head
+    from fetal_lib.plots.pictures import picture_sheet
+
+    weeks = (14, 20, 27, 35)
+    rows = {
+        f"fetus {seed}": [make_head(seed, ga_days=7 * week).image for week in weeks]
+        for seed in (1, 2)
+    }
+    return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.35)
+
+
+def adult_brains() -> Figure:
+    """Draw the same two people at four ages, and the tissue labels of the first."""
+    from fetal_lib.phantoms.adult_brain import make_adult_brain
+    from fetal_lib.plots.pictures import picture_sheet, three_planes
+
+    ages = (20, 45, 70, 88)
+    first = [make_adult_brain(3, age_years=age, sex="F") for age in ages]
+    second = [make_adult_brain(8, age_years=age, sex="M") for age in ages]
+    rows = {
+        "woman, axial": [three_planes(one.t1)[0] for one in first],
+        "her tissues": [three_planes(one.labels)[0] for one in first],
+        "man, coronal": [three_planes(one.t1)[1] for one in second],
+    }
+    return picture_sheet(rows, [f"{age} years" for age in ages], row_inches=2.0)
+
+
+GALLERIES: dict[str, Callable[[], Figure]] = {"heads": heads, "adult_brains": adult_brains}
+
+
+def write_gallery(folder: str | Path) -> list[Path]:
+    """Draw every kind of phantom into a folder, one PNG a kind.
+
+    Returns
+    -------
+    list of Path
+    """
+    import matplotlib.pyplot as plt
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in GALLERIES.items():
+        figure = draw()
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+        written.append(path)
+    return written
