@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("fetal_lib.cli.status", "Show the last run of every chapter."),
     "predict": ("fetal_lib.cli.predict", "Apply a trained model to your own images."),
     "data": ("fetal_lib.cli.data", "List, fetch and check data sets."),
+    "phantoms": ("fetal_lib.cli.phantoms", "Write a set of made-up images with known truth."),
     "book": ("fetal_lib.cli.book", "Run what changed and build the site."),
     "notebooks": ("fetal_lib.cli.notebooks", "Keep the notebooks equal to their text."),
     "stage": ("fetal_lib.cli.stage", "Copy a finished run into the book."),
