@@ -38,9 +38,8 @@ class Scan:
 
 def draw_scan(rng: np.random.Generator, person: Person) -> Scan:
     """Draw contrast and faults of a scan."""
-    gray = (
-        0.675 + CONTRAST_LOSS_PER_YEAR * (person.age_years - 40.0) + 0.022 * rng.standard_normal()
-    )
+    gray = GRAY_AT_40 + CONTRAST_LOSS_PER_YEAR * (person.age_years - 40.0)
+    gray += GRAY_SD * rng.standard_normal()
     late = max(person.age_years - LESION_AGE_YEARS, 0.0) / 40.0
     return Scan(
         fluid=float(rng.uniform(0.14, 0.24)),

@@ -1,0 +1,199 @@
+"""Read a NIfTI-1, NIfTI-2 or Analyze file to its last byte.
+
+A packed file carries a checksum at its end; it is read up to there, so that damage which still
+unpacks is found too. Nothing larger than a volume may be is ever unpacked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from fetal_lib.readers.volume import (
+    MAX_VOXELS,
+    VolumeReadError,
+    check_shape,
+    damaged,
+    first_bytes,
+    not_a_volume,
+)
+
+if TYPE_CHECKING:
+    from nibabel.spatialimages import SpatialImage
+
+GZIP = b"\x1f\x8b"
+LENGTH_UNITS = {1: "metres", 3: "micrometres"}
+MAX_BEFORE = 64_000_000  # bytes of header extensions before the voxels
+MAX_AFTER = 64_000_000  # bytes that may follow them
+PIECE = 1 << 22
+
+
+def read_nifti(path: Path, index: int | None = None) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Read the voxels of a file.
+
+    Parameters
+    ----------
+    path : Path
+    index : which volume of a four-dimensional file, from 0.
+
+    Returns
+    -------
+    data : float32 (X, Y, Z), axes as they are stored.
+    affine : float64 (4, 4), voxel to mm, RAS+.
+    orientation_known : whether the header says how the axes lie.
+
+    Raises
+    ------
+    VolumeReadError
+    """
+    with _quiet():
+        image = _pair(path) if path.suffix.lower() in (".hdr", ".img") else _single(path)
+        _check_header(path, image)
+        _check_index(path, image, index)
+        values = image.dataobj[_picked(image, index)]
+        affine = np.asarray(image.affine, np.float64)
+        data = np.asarray(values, np.float32).reshape(image.shape[:3])
+        return data, affine, _orientation_known(image)
+
+
+def _single(path: Path) -> SpatialImage:
+    """Return the image of a file that holds header and voxels."""
+    start = first_bytes(path)
+    is_packed = start[:2] == GZIP
+    try:
+        with gzip.open(path) if is_packed else path.open("rb") as source:
+            return _from_stream(path, source, is_packed)
+    except EOFError as error:
+        raise damaged(path, error) from error
+
+
+def _from_stream(path: Path, source: BinaryIO, is_packed: bool) -> SpatialImage:
+    start = _read(source, 540)
+    if not start:
+        raise VolumeReadError(path, "nothing in it", "a volume is needed", "Export it again.")
+    kind = _kind(start)
+    if kind is None:
+        raise not_a_volume(path, start)
+    header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
+    wanted = _extent(path, kind, header)
+    content = start + _read(source, wanted - len(start))
+    if len(content) < wanted:
+        error = EOFError(f"{len(content)} of {wanted} bytes are there")
+        raise damaged(path, error)
+    if is_packed:
+        _read_on(path, source)
+    return kind.from_bytes(content[:wanted])
+
+
+def _kind(start: bytes) -> type | None:
+    """Return nibabel's class for a header, None where the bytes are no NIfTI header."""
+    import nibabel
+
+    if start[344:348] in (b"n+1\0", b"n+1 ") or start[344:347] == b"n+1":
+        return nibabel.Nifti1Image
+    if start[4:7] == b"n+2":
+        return nibabel.Nifti2Image
+    return None
+
+
+def _extent(path: Path, kind: type, header: object) -> int:
+    """Return the number of bytes up to the end of the voxels, or refuse an absurd one."""
+    n_voxels = math.prod(int(side) for side in header.get_data_shape())
+    offset = float(header["vox_offset"])
+    smallest = kind.header_class.template_dtype.itemsize
+    if not smallest <= offset <= MAX_BEFORE:
+        raise damaged(path, ValueError(f"voxels are said to start at byte {offset:g}"))
+    if not 0 < n_voxels <= 16 * MAX_VOXELS:
+        check_shape(path, tuple(int(side) for side in header.get_data_shape()))
+        raise damaged(path, ValueError(f"{n_voxels} voxels are said to be there"))
+    return int(offset) + n_voxels * int(header.get_data_dtype().itemsize)
+
+
+def _read(source: BinaryIO, n_bytes: int) -> bytes:
+    """Return up to n bytes; memory grows with what is there, not with what was promised."""
+    pieces = []
+    while n_bytes > 0 and (piece := source.read(min(n_bytes, PIECE))):
+        pieces.append(piece)
+        n_bytes -= len(piece)
+    return b"".join(pieces)
+
+
+def _read_on(path: Path, source: BinaryIO) -> None:
+    """Read to the end of a packed file, where its checksum is compared."""
+    left = MAX_AFTER
+    while piece := source.read(PIECE):
+        left -= len(piece)
+        if left < 0:
+            raise damaged(path, ValueError("it goes on after the voxels"))
+
+
+def _pair(path: Path) -> SpatialImage:
+    """Return the image of a header and a file of voxels beside it."""
+    import nibabel
+
+    header = path.with_suffix(".hdr" if path.suffix.islower() else ".HDR")
+    for part in (header, path.with_suffix(".img" if path.suffix.islower() else ".IMG")):
+        first_bytes(part)
+    image = nibabel.load(header)
+    n_voxels = math.prod(int(side) for side in image.shape)
+    if not 0 < n_voxels <= 16 * MAX_VOXELS:
+        check_shape(path, image.shape)
+    return image
+
+
+def _check_header(path: Path, image: SpatialImage) -> None:
+    dtype = image.get_data_dtype()
+    if dtype.fields or dtype.kind not in "iuf":
+        found, rule = f"voxels are of type {dtype}", "one real number a voxel is read"
+        raise VolumeReadError(path, found, rule, "Export magnitude or gray values.")
+    header = image.header
+    code = int(header["xyzt_units"]) & 7 if "xyzt_units" in header else 0
+    if code in LENGTH_UNITS:
+        found, rule = f"lengths are in {LENGTH_UNITS[code]}", "millimetres are read"
+        raise VolumeReadError(path, found, rule, "Write the header again, in mm.")
+    check_shape(path, tuple(image.shape[:3]))
+
+
+def _check_index(path: Path, image: SpatialImage, index: int | None) -> None:
+    n = math.prod(int(side) for side in image.shape[3:])
+    if index is None and n > 1:
+        raise VolumeReadError(
+            path,
+            f"{n} volumes, the shape is {tuple(image.shape)}",
+            "one volume is needed and none is chosen for you",
+            "Save the one you mean as a file of its own, or pass index=0 for the first.",
+        )
+    if index is not None and not 0 <= index < n:
+        found, rule = f"{n} volumes, and index={index} was asked for", f"they count to {n - 1}"
+        raise VolumeReadError(path, found, rule, "Choose one of these.")
+
+
+def _picked(image: SpatialImage, index: int | None) -> tuple:
+    """Return the slicing that takes one volume; the file's further axes are counted as one."""
+    rest = np.unravel_index(index or 0, image.shape[3:]) if len(image.shape) > 3 else ()
+    return (..., *(int(position) for position in rest)) if rest else (...,)
+
+
+def _orientation_known(image: SpatialImage) -> bool:
+    header = image.header
+    return any(name in header and int(header[name]) > 0 for name in ("sform_code", "qform_code"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep nibabel from printing what it repairs in a header, NumPy from overflow warnings."""
+    log = logging.getLogger("nibabel.global")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        log.setLevel(before)
