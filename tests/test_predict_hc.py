@@ -130,17 +130,24 @@ def test_the_batch_size_does_not_change_the_answer(folder, phantoms):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file;size\na.png;0,1\n", "Columns are separated by commas"),
-        ('filename,pixel_size_mm\na.png,"0,12"\n', "decimal comma"),
-        ("filename,pixel_size_mm\na.png,0.1\na.png,0.1\n", "stands twice"),
-        ("filename,pixel_size_mm\na.png,120\n", "side of a pixel in millimetres"),
-        ("filename,pixel_size_mm\na.png,wide\n", "is no number"),
+        ("file;width\na.png;0,1\n", "no column 'pixel size"),
+        ('filename,pixel_size_mm\na.png,"1,234"\n', "line 2.*decimal comma"),
+        ("filename,pixel_size_mm\na.png,0.1\na.png,0.1\n", "line 3: a.png stands twice"),
+        ("filename,pixel_size_mm\na.png,120\n", "line 2.*side of a pixel"),
+        ("filename,pixel_size_mm\na.png,wide\n", "line 2.*no number"),
+        ("filename,pixel_size_mm\na.png,\n", "line 2.*is empty"),
     ],
 )
 def test_a_bad_table_is_refused_with_the_line(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_pixel_sizes(tmp_path / "t.csv")
+
+
+def test_a_table_with_semicolons_and_decimal_commas_is_read(tmp_path):
+    (tmp_path / "t.csv").write_text("Image;Pixel_Size_mm;ga_days\na.png;0,12;140\nb.png;0,2;\n")
+    sizes = read_pixel_sizes(tmp_path / "t.csv")
+    assert sizes.by_name == {"a.png": 0.12, "b.png": 0.2} and sizes.ga_days == {"a.png": 140}
 
 
 def test_missing_inputs_are_named_together(tmp_path):

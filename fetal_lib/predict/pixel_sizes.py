@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fetal_lib.predict.head_measure import check_pixel_size
+from fetal_lib.predict.head_measure import PIXEL_SIZE_RANGE_MM
+from fetal_lib.readers.delimited import TableReadError, TextTable, numbers, read_text_table
 
 NAME_COLUMNS = ("filename", "image", "file", "name")
 SIZE_COLUMNS = ("pixel size(mm)", "pixel_size_mm", "pixel_size")
-GA_COLUMNS = ("ga_days",)
+GA_COLUMN = "ga_days"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_pixel_sizes(path: str | Path, common_mm: float = math.nan) -> PixelSize
     Parameters
     ----------
     path : path
-        CSV with a name column (``filename`` or ``image``), a size column
+        Text table with a name column (``filename`` or ``image``), a size column
         (``pixel size(mm)`` or ``pixel_size_mm``) and optionally ``ga_days``. HC18's
         own tables are read as they are.
     common_mm : float
@@ -67,54 +67,31 @@ def read_pixel_sizes(path: str | Path, common_mm: float = math.nan) -> PixelSize
 
     Raises
     ------
-    ValueError
-        If the file or a column is missing, a name stands twice, or a number cannot
-        be read; all bad rows are named together.
+    TableReadError
+        A ValueError: if the file or a column is missing, a name stands twice, or a number
+        cannot be read; all bad rows are named together.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"table={path.name!r}: no such file.")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        header = [name.strip() for name in reader.fieldnames or []]
-        reader.fieldnames = header
-        name_column = _column(header, NAME_COLUMNS, path)
-        size_column = _column(header, SIZE_COLUMNS, path)
-        ga_column = next((name for name in GA_COLUMNS if name in header), None)
-        rows = list(reader)
-    sizes, ages, problems = {}, {}, []
-    for number, row in enumerate(rows, start=2):
-        name = (row[name_column] or "").strip()
-        try:
-            if name in sizes:
-                raise ValueError(f"{name} stands twice")
-            sizes[name] = _number(row[size_column])
-            check_pixel_size(sizes[name])
-            if ga_column and (row[ga_column] or "").strip():
-                ages[name] = _number(row[ga_column])
-        except ValueError as error:
-            problems.append(f"line {number}: {error}")
+    table = read_text_table(path, (), (*NAME_COLUMNS, *SIZE_COLUMNS, GA_COLUMN))
+    name_column = _column(table, NAME_COLUMNS)
+    size_column = _column(table, SIZE_COLUMNS)
+    limits = {size_column: (*PIXEL_SIZE_RANGE_MM, "mm, the side of a pixel")}
+    values, problems = numbers(table, limits | {GA_COLUMN: (1, 320, "days")})
+    names = [row[name_column] for row in table.rows]
+    for line, name, size in zip(table.lines, names, values[size_column], strict=True):
+        if math.isnan(size):
+            problems.append(f"line {line}: {size_column} is empty")
+        if names.count(name) > 1:
+            problems.append(f"line {line}: {name} stands twice")
     if problems:
-        shown = "; ".join(problems[:8]) + (" ..." if len(problems) > 8 else "")
-        raise ValueError(f"table={path.name!r}: {len(problems)} bad row(s). {shown}")
-    return PixelSizes(common_mm, sizes, ages)
+        raise TableReadError(path, problems)
+    ages = {name: age for name, age in zip(names, values[GA_COLUMN], strict=True) if age == age}
+    return PixelSizes(common_mm, dict(zip(names, values[size_column], strict=True)), ages)
 
 
-def _column(header: list[str], names: tuple[str, ...], path: Path) -> str:
+def _column(table: TextTable, names: tuple[str, ...]) -> str:
     for name in names:
-        if name in header:
+        if name in table.columns:
             return name
-    raise ValueError(
-        f"table={path.name!r}: no column {' or '.join(repr(n) for n in names)}; "
-        f"found {header}. Columns are separated by commas."
-    )
-
-
-def _number(text: str | None) -> float:
-    text = (text or "").strip()
-    if "," in text:
-        raise ValueError(f"{text!r} has a decimal comma; write a decimal point")
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+    wanted = " or ".join(repr(name) for name in names)
+    raise TableReadError(table.path, [f"no column {wanted}; found {list(table.columns)}"])
