@@ -43,7 +43,8 @@ marks = True
 test_fraction = 0.2
 val_fraction = 0.1
 coverage = 0.9
-source_epochs = 2
+source_epochs = 8
+source_half_size = True
 vgg_side = 96
 vgg_weights = "none"
 external_data = ""
@@ -492,7 +493,8 @@ run.save_figure(
 # Same data, same network, the source's way: the outline is **not** filled; image
 # and mask are divided by 127.5, so that targets reach 2 where the network
 # reaches 1; every image is joined by its mirror image **before** a random split
-# over images; the score is Keras' binary accuracy.
+# over images; the score is Keras' binary accuracy. (`quick` does it on images of
+# half the side, `full` at the source's size.)
 
 # %%
 from fetal_lib.training.source_003 import background_accuracy, source_targets

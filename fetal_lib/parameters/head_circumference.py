@@ -113,11 +113,16 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="fraction of heads that the prediction interval is to hold",
     )
     source_epochs: int = Field(
-        2,
+        8,
         ge=1,
         le=1000,
         title="epochs of the source's protocol",
         description="for the re-enactment of source 003, which trained for 20",
+    )
+    source_half_size: bool = Field(
+        True,
+        title="half size for the source's protocol",
+        description="re-enact it on images of half the side, at a quarter of the work",
     )
     vgg_side: int = Field(
         96,

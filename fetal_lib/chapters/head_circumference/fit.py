@@ -72,14 +72,23 @@ def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) ->
 
 
 def new_unet(
-    parameters: HeadCircumferenceParameters, dtype: str = "float32", any_size: bool = False
+    parameters: HeadCircumferenceParameters, dtype: str = "float32", side: int | None = -1
 ) -> keras.Model:
-    """Build the untrained U-Net with the run's seed, for one image size or for any."""
+    """Build the untrained U-Net with the run's seed.
+
+    Parameters
+    ----------
+    parameters : HeadCircumferenceParameters
+    dtype : str
+        Keras precision policy.
+    side : int or None
+        Side of its images in pixels; None takes any, -1 the run's image size.
+    """
     import keras
 
     p = parameters
     keras.utils.set_random_seed(p.seed)
-    side = None if any_size else p.image_size
+    side = p.image_size if side == -1 else side
     return get_unet(side, side, p.base_filters, p.dropout, dtype)
 
 
@@ -98,7 +107,7 @@ def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings
 
     def fit(folder: Path) -> None:
         watched = (val.images, val.masks)
-        model = new_unet(p, policy, any_size=p.half_size_epochs > 0)
+        model = new_unet(p, policy, None if p.half_size_epochs else -1)
         fit_segmenter(folder, model, train.images, train.masks, settings, watched, run.progress)
 
     spec = {"name": "unet", "image_size": p.image_size, "base_filters": p.base_filters}

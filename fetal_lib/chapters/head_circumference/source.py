@@ -15,7 +15,13 @@ from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
 from fetal_lib.models.weights import load_weights
-from fetal_lib.training.keras_fit import WEIGHTS, FitSettings, fit_segmenter, read_history
+from fetal_lib.training.keras_fit import (
+    WEIGHTS,
+    FitSettings,
+    fit_segmenter,
+    half_size,
+    read_history,
+)
 from fetal_lib.training.precision import precision_policy
 from fetal_lib.training.source_003 import SourceSplit, source_split
 
@@ -58,15 +64,18 @@ def reenact_source(
     ----------
     run : Run
     parameters : HeadCircumferenceParameters
-        ``source_epochs`` says for how long.
+        ``source_epochs`` says for how long, ``source_half_size`` on what size.
     arrays : HeadArrays
         All images: the source has no test part.
     """
     p = parameters
-    split = source_split(arrays.images, arrays.outlines, SOURCE_SEED)
+    pictures = arrays.images, arrays.outlines
+    if p.source_half_size:
+        pictures = tuple(half_size(part) for part in pictures)
+    split = source_split(*pictures, SOURCE_SEED)
     settings = FitSettings(
         epochs=p.source_epochs,
-        batch_size=min(32, max(8, len(split.train[0]) // 10)),
+        batch_size=min(32, max(2, len(split.train[0]) // 40)),
         learning_rate=1e-3,
         ema=0.0,
         constant_rate=True,
@@ -75,14 +84,16 @@ def reenact_source(
     )
 
     policy = precision_policy(p.precision)
+    side = split.train[0].shape[1]
 
     def fit(folder: Path) -> None:
-        fit_segmenter(folder, new_unet(p, policy), *split.train, settings, split.val, run.progress)
+        network = new_unet(p, policy, side)
+        fit_segmenter(folder, network, *split.train, settings, split.val, run.progress)
 
-    spec = {"name": "unet_source_protocol", "image_size": p.image_size}
+    spec = {"name": "unet_source_protocol", "image_size": side}
     spec |= {"base_filters": p.base_filters, "dropout": p.dropout, "precision": policy}
     outcome = run.fit_or_reuse(spec, settings.as_spec(), SOURCE_CODE, fit)
-    model = new_unet(p)
+    model = new_unet(p, side=side)
     load_weights(model, outcome.folder / WEIGHTS)
     images = split.val[0][..., None] / np.float32(settings.divisor)
     probs = model.predict(images, batch_size=16, verbose=0)[..., 0]
