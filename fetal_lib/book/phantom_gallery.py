@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PLANES = ("axial", "coronal", "sagittal")
+
 
 def heads() -> Figure:
     """Draw head phantoms at four ages, two fetuses each."""
@@ -21,6 +23,19 @@ def heads() -> Figure:
         for seed in (1, 2)
     }
     return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.35)
+
+
+def fetal_brains() -> Figure:
+    """Draw one fetus at five ages in three planes, at one scale, and its tissue labels."""
+    from fetal_lib.phantoms.fetal_brain import make_fetal_brain
+    from fetal_lib.plots.pictures import on_canvas, picture_sheet, three_planes
+
+    weeks = (20, 24, 28, 33, 38)
+    brains = [make_fetal_brain(4, ga_days=7 * week) for week in weeks]
+    planes = [[on_canvas(one, 130) for one in three_planes(brain.t2)] for brain in brains]
+    rows = {name: [three[i] for three in planes] for i, name in enumerate(PLANES)}
+    rows["tissues"] = [on_canvas(three_planes(brain.labels)[0], 130) for brain in brains]
+    return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.5)
 
 
 def adult_brains() -> Figure:
@@ -39,7 +54,11 @@ def adult_brains() -> Figure:
     return picture_sheet(rows, [f"{age} years" for age in ages], row_inches=2.0)
 
 
-GALLERIES: dict[str, Callable[[], Figure]] = {"heads": heads, "adult_brains": adult_brains}
+GALLERIES: dict[str, Callable[[], Figure]] = {
+    "heads": heads,
+    "fetal_brains": fetal_brains,
+    "adult_brains": adult_brains,
+}
 
 
 def write_gallery(folder: str | Path) -> list[Path]:

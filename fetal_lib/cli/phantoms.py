@@ -17,6 +17,11 @@ KINDS: dict[str, tuple[str, str, str]] = {
         "examinations",
         "fetal heads on ultrasound, in HC18's layout",
     ),
+    "fetal-brains": (
+        "fetal_lib.phantoms.fetal_brain:write_fetal_brain_set",
+        "fetuses",
+        "fetal T2 brains with tissue labels, in BIDS",
+    ),
     "adult-brains": (
         "fetal_lib.phantoms.adult_brain:write_adult_brain_set",
         "subjects",

@@ -80,3 +80,25 @@ def three_planes(volume: np.ndarray) -> list[np.ndarray]:
     x, y, z = (side // 2 for side in volume.shape)
     slices = volume[:, :, z], volume[:, y, :], volume[x, :, :]
     return [np.flipud(one.T) for one in slices]
+
+
+def on_canvas(picture: np.ndarray, side: int) -> np.ndarray:
+    """Put a picture on the middle of a square of zeros, cut where it is larger.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (H, W)
+    side : int
+        In pixels.
+
+    Examples
+    --------
+    >>> on_canvas(np.ones((1, 3)), 2).tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
+    """
+    canvas = np.zeros((side, side), picture.dtype)
+    height, width = (min(side, n) for n in picture.shape)
+    y, x = ((n - m) // 2 for n, m in zip(picture.shape, (height, width), strict=True))
+    top, left = (side - height) // 2, (side - width) // 2
+    canvas[top : top + height, left : left + width] = picture[y : y + height, x : x + width]
+    return canvas

@@ -179,9 +179,8 @@ def _one_series(folder: Path, headers: dict[Path, Dataset]) -> list[Path]:
 
 def _place(path: Path, header: Dataset) -> _Place:
     try:
-        return _Place(
-            header.ImagePositionPatient, header.ImageOrientationPatient, header.PixelSpacing
-        )
+        position, orientation = header.ImagePositionPatient, header.ImageOrientationPatient
+        return _Place(position, orientation, header.PixelSpacing)
     except Exception as error:
         raise _unplaced(path, error) from error
 
@@ -221,9 +220,7 @@ def _stacked(path: Path, places: list[_Place]) -> tuple[list[int], np.ndarray]:
     steps = np.diff(along[order])
     if steps.min() < SAME_PLACE_MM:
         found, rule = "two slices at one place", "each place is read once"
-        raise VolumeReadError(
-            path, found, rule, "Part echoes or repeats into folders of their own."
-        )
+        raise VolumeReadError(path, found, rule, "Part echoes and repeats into several folders.")
     step = float(np.median(steps))
     if np.abs(steps - step).max() > EVEN_WITHIN * step:
         found = f"slices {steps.min():.2f} to {steps.max():.2f} mm apart"

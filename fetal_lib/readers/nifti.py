@@ -26,12 +26,13 @@ from fetal_lib.readers.volume import (
 )
 
 if TYPE_CHECKING:
-    from nibabel.spatialimages import SpatialImage
+    from nibabel.spatialimages import SpatialHeader, SpatialImage
 
 GZIP = b"\x1f\x8b"
 LENGTH_UNITS = {1: "metres", 3: "micrometres"}
 MAX_BEFORE = 64_000_000  # bytes of header extensions before the voxels
 MAX_AFTER = 64_000_000  # bytes that may follow them
+MAX_FOUR_D = 8  # a four-dimensional file may hold so many of the largest volumes
 PIECE = 1 << 22
 
 
@@ -54,27 +55,26 @@ def read_nifti(path: Path, index: int | None = None) -> tuple[np.ndarray, np.nda
     VolumeReadError
     """
     with _quiet():
-        image = _pair(path) if path.suffix.lower() in (".hdr", ".img") else _single(path)
-        _check_header(path, image)
-        _check_index(path, image, index)
+        is_pair = path.suffix.lower() in (".hdr", ".img")
+        image = _pair(path, index) if is_pair else _single(path, index)
         values = image.dataobj[_picked(image, index)]
         affine = np.asarray(image.affine, np.float64)
         data = np.asarray(values, np.float32).reshape(image.shape[:3])
         return data, affine, _orientation_known(image)
 
 
-def _single(path: Path) -> SpatialImage:
+def _single(path: Path, index: int | None) -> SpatialImage:
     """Return the image of a file that holds header and voxels."""
     start = first_bytes(path)
     is_packed = start[:2] == GZIP
     try:
         with gzip.open(path) if is_packed else path.open("rb") as source:
-            return _from_stream(path, source, is_packed)
+            return _from_stream(path, source, is_packed, index)
     except EOFError as error:
         raise damaged(path, error) from error
 
 
-def _from_stream(path: Path, source: BinaryIO, is_packed: bool) -> SpatialImage:
+def _from_stream(path: Path, source: BinaryIO, is_packed: bool, index: int | None) -> SpatialImage:
     start = _read(source, 540)
     if not start:
         raise VolumeReadError(path, "nothing in it", "a volume is needed", "Export it again.")
@@ -82,6 +82,7 @@ def _from_stream(path: Path, source: BinaryIO, is_packed: bool) -> SpatialImage:
     if kind is None:
         raise not_a_volume(path, start)
     header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
+    _check_header(path, header, index)
     wanted = _extent(path, kind, header)
     content = start + _read(source, wanted - len(start))
     if len(content) < wanted:
@@ -106,13 +107,10 @@ def _kind(start: bytes) -> type | None:
 def _extent(path: Path, kind: type, header: object) -> int:
     """Return the number of bytes up to the end of the voxels, or refuse an absurd one."""
     n_voxels = math.prod(int(side) for side in header.get_data_shape())
-    offset = float(header["vox_offset"])
+    offset = float(header["vox_offset"]) or kind.header_class.single_vox_offset
     smallest = kind.header_class.template_dtype.itemsize
     if not smallest <= offset <= MAX_BEFORE:
         raise damaged(path, ValueError(f"voxels are said to start at byte {offset:g}"))
-    if not 0 < n_voxels <= 16 * MAX_VOXELS:
-        check_shape(path, tuple(int(side) for side in header.get_data_shape()))
-        raise damaged(path, ValueError(f"{n_voxels} voxels are said to be there"))
     return int(offset) + n_voxels * int(header.get_data_dtype().itemsize)
 
 
@@ -134,7 +132,7 @@ def _read_on(path: Path, source: BinaryIO) -> None:
             raise damaged(path, ValueError("it goes on after the voxels"))
 
 
-def _pair(path: Path) -> SpatialImage:
+def _pair(path: Path, index: int | None) -> SpatialImage:
     """Return the image of a header and a file of voxels beside it."""
     import nibabel
 
@@ -142,31 +140,33 @@ def _pair(path: Path) -> SpatialImage:
     for part in (header, path.with_suffix(".img" if path.suffix.islower() else ".IMG")):
         first_bytes(part)
     image = nibabel.load(header)
-    n_voxels = math.prod(int(side) for side in image.shape)
-    if not 0 < n_voxels <= 16 * MAX_VOXELS:
-        check_shape(path, image.shape)
+    _check_header(path, image.header, index)
     return image
 
 
-def _check_header(path: Path, image: SpatialImage) -> None:
-    dtype = image.get_data_dtype()
+def _check_header(path: Path, header: SpatialHeader, index: int | None) -> None:
+    """Refuse what the header alone shows to be unusable, before the voxels are read."""
+    dtype = header.get_data_dtype()
     if dtype.fields or dtype.kind not in "iuf":
         found, rule = f"voxels are of type {dtype}", "one real number a voxel is read"
         raise VolumeReadError(path, found, rule, "Export magnitude or gray values.")
-    header = image.header
     code = int(header["xyzt_units"]) & 7 if "xyzt_units" in header else 0
     if code in LENGTH_UNITS:
         found, rule = f"lengths are in {LENGTH_UNITS[code]}", "millimetres are read"
         raise VolumeReadError(path, found, rule, "Write the header again, in mm.")
-    check_shape(path, tuple(image.shape[:3]))
+    shape = tuple(int(side) for side in header.get_data_shape())
+    check_shape(path, shape[:3])
+    n = math.prod(shape[3:])
+    if not 0 < n * math.prod(shape[:3]) <= MAX_FOUR_D * MAX_VOXELS:
+        raise damaged(path, ValueError(f"the shape is {shape}"))
+    _check_index(path, n, shape, index)
 
 
-def _check_index(path: Path, image: SpatialImage, index: int | None) -> None:
-    n = math.prod(int(side) for side in image.shape[3:])
+def _check_index(path: Path, n: int, shape: tuple[int, ...], index: int | None) -> None:
     if index is None and n > 1:
         raise VolumeReadError(
             path,
-            f"{n} volumes, the shape is {tuple(image.shape)}",
+            f"{n} volumes, the shape is {shape}",
             "one volume is needed and none is chosen for you",
             "Save the one you mean as a file of its own, or pass index=0 for the first.",
         )
