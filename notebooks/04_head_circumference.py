@@ -227,7 +227,8 @@ scores = {
 }
 found = chapter.find_bright_ellipses(test_table, p.seed)
 scores["ellipse_fit"] = score.score_ellipses(test_table, test_arrays, found)
-{name: round(s["adf_mm"].mean(), 1) for name, s in scores.items()}
+simple = {name: s["adf_mm"].mean() for name, s in scores.items()}
+pd.Series(simple, name="ADF (mm)").round(1).to_frame()
 
 # %% [markdown]
 # ## The model

@@ -19,13 +19,19 @@ from fetal_lib.predict.head_model import HeadModel
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pandas.io.formats.style import Styler
 
     from fetal_lib.sets.head_images import HeadArrays
 
 OCCLUDED = (0, 1, 2)
 """Test images whose occlusion maps are made: the first three, not chosen by result."""
-DIGITS = {"dice": 4, "iou": 4, "precision": 4, "recall": 4}
+DIGITS = {"dice": 3, "iou": 3, "precision": 3, "recall": 3}
+PLAIN_NAMES = {
+    "df_mm": "DF (mm)",
+    "adf_mm": "ADF (mm)",
+    "hd_mm": "HD (mm)",
+    "dice": "Dice",
+    "iou": "IoU",
+}
 TRIMESTERS = {1: "first (< 14 wk)", 2: "second (14-27 wk)", 3: "third (>= 28 wk)"}
 
 
@@ -87,9 +93,9 @@ def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
     return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
 
 
-def pretty(table: pd.DataFrame) -> Styler:
-    """Return a table without its index, for display."""
-    return table.style.hide(axis="index")
+def pretty(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn the table of results for display: a column a model, a row a metric."""
+    return table.set_index("model").T.rename(index=PLAIN_NAMES).rename_axis(None, axis="columns")
 
 
 def ranking(rows: Sequence[dict], metric: str) -> pd.DataFrame:
