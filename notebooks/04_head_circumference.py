@@ -519,7 +519,7 @@ Markdown(
     f"finds nothing at all gets **{background:.3f}**, the share of pixels "
     "that are exactly zero: read the two together. Of the validation "
     f"images, {leaked:.0%} have their mirror image in the training part. The "
-    "*Dice* of the thresholded ring with the true ring is "
+    "*Dice* of what it finds with the pixels of the ring is "
     f"{protocol.ring_dice:.3f}. The accuracy shows none of this."
 )
 

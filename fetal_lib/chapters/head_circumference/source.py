@@ -47,7 +47,8 @@ class SourceProtocol:
     history : list of dict
         With Keras' binary accuracy on both parts.
     ring_dice : float
-        Mean Dice of the thresholded prediction with the thresholded ring.
+        Mean Dice of the prediction, thresholded at one half, with all pixels that the
+        resized ring touches.
     """
 
     split: SourceSplit
@@ -97,7 +98,7 @@ def reenact_source(
     load_weights(model, outcome.folder / WEIGHTS)
     images = split.val[0][..., None] / np.float32(settings.divisor)
     probs = model.predict(images, batch_size=16, verbose=0)[..., 0]
-    pairs = zip(split.val[1] >= 128, probs >= 0.5, strict=True)
+    pairs = zip(split.val[1] > 0, probs >= 0.5, strict=True)
     ring_dice = float(np.mean([dice(true, found) for true, found in pairs]))
     return SourceProtocol(split, read_history(outcome.folder), ring_dice)
 
