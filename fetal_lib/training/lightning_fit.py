@@ -1,0 +1,353 @@
+"""Fit a segmentation network with Lightning: checkpoints, resume, early stopping, mixed precision.
+
+Each epoch draws its order, its augmentation and its dropout from ``(seed, epoch)`` alone and ends
+with a checkpoint, so a fit that was killed goes on at the next epoch and sees the same samples.
+Several graphics cards and nodes are a matter of ``devices``, ``n_nodes`` and ``strategy``. What
+an epoch took, and how many images a second went through, is in the history.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
+from fetal_lib.training.augment import Augmentation, augment_pair
+from fetal_lib.training.segmentation_loss import Loss
+
+if TYPE_CHECKING:
+    import lightning
+    import torch
+    from torch import nn
+
+HISTORY, WEIGHTS = "history.jsonl", "weights.npz"
+LAST, BEST = "last.ckpt", "best.ckpt"
+WARM_EPOCHS = 1.0
+PLACE = ("accelerator", "devices", "n_nodes", "strategy", "n_workers")
+Progress = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class LightningSettings:
+    """Hyper-parameters of a fit, and where it runs.
+
+    Attributes
+    ----------
+    epochs : int
+    batch_size : int
+        On each device.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate warms up for an epoch and falls along a cosine.
+    clip : float
+        Largest norm of the gradient; 0 does not clip.
+    patience : int
+        Stop when the validation loss has not fallen for so many epochs, and keep the best
+        weights; 0 takes all epochs and keeps the last.
+    augmentation : Augmentation or None
+    aspect : float
+        Width over height of the scans before squashing, for the augmentation.
+    precision : str
+        Of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+    seed : int
+    accelerator, devices, n_nodes, strategy, n_workers
+        Where it runs, as Lightning has it; no part of what is fitted.
+    """
+
+    epochs: int
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    patience: int = 0
+    augmentation: Augmentation | None = Augmentation()
+    aspect: float = 1.0
+    precision: str = "32-true"
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    n_nodes: int = 1
+    strategy: str = "auto"
+    n_workers: int = 0
+
+    def as_spec(self) -> dict[str, Any]:
+        """Return plain values for a cache key, without the place where the fit runs."""
+        return {name: value for name, value in asdict(self).items() if name not in PLACE}
+
+
+def fit_segmenter(
+    folder: str | Path,
+    network: nn.Module,
+    images: np.ndarray,
+    masks: np.ndarray,
+    settings: LightningSettings,
+    loss: Loss,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    progress: Progress = lambda event, **fields: None,
+) -> None:
+    """Fit a network, or go on with a fit that was interrupted.
+
+    Parameters
+    ----------
+    folder : path
+        Where checkpoints live; a checkpoint is gone on from. In the end it holds
+        ``weights.npz`` and ``history.jsonl``.
+    network : torch.nn.Module
+        Changed in place, and left in evaluation mode on the processor, with the weights as they
+        are kept on disk.
+    images, masks : ndarray, uint8 (N, H, W)
+        The training part and nothing else; masks hold the share of a pixel that is covered.
+    settings : LightningSettings
+    loss : callable
+        ``loss(network, image, mask)``, see `fetal_lib.training.segmentation_loss`.
+    validation : pair of ndarray, optional
+        Watched; it steers nothing unless ``patience`` is set.
+    progress : callable
+        Called with the word ``epoch`` and the row of the history.
+
+    Raises
+    ------
+    ValueError
+        If ``patience`` is set without a validation part, or images and masks differ in shape.
+    """
+    _check(images, masks, settings, validation)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / WEIGHTS).is_file():
+        _train(folder, network, (images, masks), settings, loss, validation, progress)
+        save_torch_weights(network, folder / f"part-{WEIGHTS}")
+        (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
+        for name in (LAST, BEST):
+            (folder / name).unlink(missing_ok=True)
+    load_torch_weights(network, folder / WEIGHTS)
+    network.cpu().eval()
+
+
+def read_fit_history(folder: str | Path) -> list[dict[str, float]]:
+    """Return a row an epoch: ``epoch, loss, val_loss, seconds, images_per_s``."""
+    path = Path(folder) / HISTORY
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _check(
+    images: np.ndarray,
+    masks: np.ndarray,
+    settings: LightningSettings,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+) -> None:
+    if images.ndim != 3 or images.shape != masks.shape or not len(images):
+        raise ValueError(
+            f"masks: shape {masks.shape}, images {images.shape}; both must be (N, H, W), N >= 1."
+        )
+    if settings.patience and (validation is None or not len(validation[0])):
+        raise ValueError(
+            f"patience={settings.patience}: stopping early needs a validation part; give one, or "
+            "patience=0."
+        )
+
+
+def _train(
+    folder: Path,
+    network: nn.Module,
+    data: tuple[np.ndarray, np.ndarray],
+    settings: LightningSettings,
+    loss: Loss,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    progress: Progress,
+) -> None:
+    """Run the trainer and leave the weights that are kept in the network."""
+    import torch
+
+    module = _module(network, data, settings, loss, validation)
+    trainer = _trainer(folder, settings, validation is not None, progress)
+    last = folder / LAST
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few workers, few batches, no logger: all as intended
+        trainer.fit(module, ckpt_path=str(last) if last.is_file() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = folder / BEST
+    if settings.patience and best.is_file():
+        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+        module.load_state_dict(state)
+    network.cpu()
+
+
+def _trainer(
+    folder: Path, settings: LightningSettings, watched: bool, progress: Progress
+) -> lightning.Trainer:
+    import lightning
+    from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    keep = {"dirpath": folder, "enable_version_counter": False}
+    callbacks: list[Any] = [_history_callback(folder, settings, progress)]
+    if settings.patience:
+        callbacks.append(EarlyStopping("val_loss", patience=settings.patience))
+        callbacks.append(ModelCheckpoint(filename="best", monitor="val_loss", **keep))
+    callbacks.append(ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep))
+    return lightning.Trainer(
+        max_epochs=settings.epochs,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.n_nodes,
+        strategy=settings.strategy,
+        precision=settings.precision,
+        gradient_clip_val=settings.clip or None,
+        callbacks=callbacks,
+        reload_dataloaders_every_n_epochs=1,  # an epoch's samples depend on its number
+        num_sanity_val_steps=0,
+        limit_val_batches=1.0 if watched else 0,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+
+
+def _history_callback(
+    folder: Path, settings: LightningSettings, progress: Progress
+) -> lightning.Callback:
+    """Return a callback that writes a row an epoch, and drops rows past a checkpoint."""
+    from lightning.pytorch.callbacks import Callback
+
+    class History(Callback):
+        def on_train_start(self, trainer: Any, module: Any) -> None:
+            self.rows = read_fit_history(folder)[: trainer.current_epoch]
+
+        def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+            self.start = time.perf_counter()
+
+        def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+            seconds = time.perf_counter() - self.start
+            found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+            row = {"epoch": trainer.current_epoch + 1, **found, "seconds": seconds}
+            row["images_per_s"] = len(module.data[0]) / seconds
+            self.rows.append(row)
+            if trainer.is_global_zero:
+                part = folder / f"{HISTORY}.part"
+                part.write_text("".join(json.dumps(r) + "\n" for r in self.rows))
+                part.replace(folder / HISTORY)
+                progress("epoch", epochs=settings.epochs, **row)
+
+    return History()
+
+
+def _module(
+    network: nn.Module,
+    data: tuple[np.ndarray, np.ndarray],
+    settings: LightningSettings,
+    loss: Loss,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+) -> lightning.LightningModule:
+    """Wrap a network for Lightning: its steps, its optimiser, its data."""
+    import lightning
+    import torch
+
+    class Segmentation(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network, self.data = network, data
+
+        def on_train_epoch_start(self) -> None:
+            words = np.random.SeedSequence([settings.seed, self.current_epoch])
+            torch.manual_seed(int(words.generate_state(1)[0]))
+
+        def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
+            value = loss(self.network, *batch)
+            self.log("loss", value, on_step=False, on_epoch=True, batch_size=len(batch[0]))
+            return value
+
+        def on_validation_start(self) -> None:
+            self.kept_state = torch.get_rng_state()
+            torch.manual_seed(settings.seed)  # the same steps and noise at every epoch
+
+        def validation_step(self, batch: list[torch.Tensor], index: int) -> None:
+            value = loss(self.network, *batch)
+            self.log("val_loss", value, batch_size=len(batch[0]), sync_dist=True)
+
+        def on_validation_end(self) -> None:
+            torch.set_rng_state(self.kept_state)
+
+        def configure_optimizers(self) -> dict[str, Any]:
+            optimizer = torch.optim.AdamW(
+                self.network.parameters(),
+                settings.learning_rate,
+                weight_decay=settings.weight_decay,
+            )
+            total = self.trainer.estimated_stepping_batches
+            warm = min(WARM_EPOCHS * total / settings.epochs, total / 2)
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda step: rate_factor(step, warm, total)
+            )
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+            }
+
+        def train_dataloader(self) -> torch.utils.data.DataLoader:
+            samples = _Samples(*data, settings, self.current_epoch)
+            return _loader(samples, settings)
+
+        def val_dataloader(self) -> Any:
+            return _loader(_Samples(*validation, settings), settings) if validation else []
+
+    return Segmentation()
+
+
+def rate_factor(step: int, warm: float, total: float) -> float:
+    """Return the share of the peak learning rate at a step: a line up, then a cosine down.
+
+    Examples
+    --------
+    >>> [round(rate_factor(step, 10, 110), 2) for step in (0, 9, 10, 60, 110)]
+    [0.1, 1.0, 1.0, 0.5, 0.0]
+    """
+    if step < warm:
+        return (step + 1) / warm if warm >= 1 else 1.0
+    share = (step - warm) / max(total - warm, 1e-9)
+    return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+class _Samples:
+    """Images and masks as tensors (1, H, W); with an epoch, in its order and augmented."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        settings: LightningSettings,
+        epoch: int | None = None,
+    ) -> None:
+        self.images, self.masks, self.settings, self.epoch = images, masks, settings, epoch
+        self.order = np.arange(len(images))
+        if epoch is not None:
+            rng = np.random.default_rng([settings.seed, epoch, 1])
+            whole = len(images) - len(images) % min(settings.batch_size, len(images))
+            self.order = rng.permutation(len(images))[:whole]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        i, settings = int(self.order[position]), self.settings
+        image, mask = self.images[i], self.masks[i]
+        if self.epoch is None or settings.augmentation is None:
+            return image[None] / np.float32(255), mask[None] / np.float32(255)
+        rng = np.random.default_rng([settings.seed, self.epoch, 2, i])
+        image, mask = augment_pair(image, mask, rng, settings.augmentation, settings.aspect)
+        return image[None], mask[None]
+
+
+def _loader(samples: _Samples, settings: LightningSettings) -> torch.utils.data.DataLoader:
+    from torch.utils.data import DataLoader
+
+    return DataLoader(samples, batch_size=settings.batch_size, num_workers=settings.n_workers)

@@ -1,0 +1,124 @@
+"""A classifier's fit learns, repeats, goes on after a cut, and balances classes inside training."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from fetal_lib.models.anomaly_cnns import build_separable_cnn  # noqa: E402
+from fetal_lib.training.augment_image import GENTLE, augment_image  # noqa: E402
+from fetal_lib.training.keras_classification import (  # noqa: E402
+    ClassifierSettings,
+    class_weights,
+    epoch_images,
+    epoch_order,
+    fit_classifier,
+    forward,
+)
+from fetal_lib.training.keras_fit import read_history  # noqa: E402
+
+SETTINGS = ClassifierSettings(epochs=3, batch_size=8, augmentation=GENTLE, seed=3)
+
+
+def discs(n=48, side=24):
+    """Dark, small bright and large bright discs: three classes."""
+    labels = np.arange(n) % 3
+    y, x = np.mgrid[:side, :side] - side / 2
+    radii = np.array([0, 4, 8])[labels][:, None, None]
+    rng = np.random.default_rng(0)
+    grey = 60 + 120 * (x**2 + y**2 < radii**2) + rng.normal(0, 12, (n, side, side))
+    return np.clip(grey, 0, 255).astype(np.uint8), labels
+
+
+def tiny():
+    keras.utils.set_random_seed(7)
+    return build_separable_cnn(24, n_classes=3, width=0.25)
+
+
+class Cut(Exception):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path, ema):
+    images, labels = discs()
+    settings = ClassifierSettings(**{**SETTINGS.__dict__, "ema": ema})
+    fit_classifier(tmp_path / "whole", tiny(), images, labels, settings)
+
+    def cut(event, **fields):
+        if fields["epoch"] == 2:
+            raise Cut
+
+    with pytest.raises(Cut):
+        fit_classifier(tmp_path / "cut", tiny(), images, labels, settings, progress=cut)
+    fit_classifier(tmp_path / "cut", tiny(), images, labels, settings)
+    a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
+    for name in a.files:
+        np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
+    assert not list((tmp_path / "cut").glob("*checkpoint*"))
+
+
+@pytest.mark.slow
+def test_it_learns_what_it_has_not_seen(tmp_path):
+    images, labels = discs(96)
+    settings = ClassifierSettings(epochs=12, batch_size=8, learning_rate=5e-3, seed=1)
+    train, val = slice(0, 66), slice(66, 96)
+    watched = (images[val], labels[val])
+    fit_classifier(tmp_path, tiny(), images[train], labels[train], settings, watched)
+    history = read_history(tmp_path)
+    assert history[-1]["val_macro_f1"] > 0.9 and history[-1]["val_loss"] < history[0]["val_loss"]
+
+
+def test_epochs_differ_but_each_repeats():
+    images, labels = discs()
+    orders = [epoch_order(labels, SETTINGS, epoch) for epoch in (0, 0, 1)]
+    np.testing.assert_array_equal(orders[0], orders[1])
+    assert (orders[0] != orders[2]).any()
+    first, again = (epoch_images(images, orders[0], SETTINGS, 0) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (48, 24, 24, 1) and 0 <= first.min() and first.max() <= 1
+
+
+def test_an_epoch_has_whole_batches_and_no_image_twice():
+    labels = np.zeros(21, int)
+    order = epoch_order(labels, SETTINGS, 0)
+    assert len(order) == 16 and len(set(order)) == 16
+
+
+def test_oversampling_draws_classes_equally_often():
+    labels = np.repeat([0, 1, 4], [180, 15, 5])
+    settings = ClassifierSettings(epochs=1, batch_size=10, balance="oversample")
+    drawn = np.bincount(labels[epoch_order(labels, settings, 0)], minlength=5)
+    assert drawn[1] > 55 and drawn[4] > 55 and drawn[0] < 80
+
+
+def test_class_weights_go_with_the_root_of_rarity():
+    labels = np.repeat([0, 1], [400, 100])
+    weights = class_weights(labels, 3)
+    assert weights[1] / weights[0] == pytest.approx(2)
+    assert weights[labels].mean() == pytest.approx(1) and weights[2] == 0
+
+
+def test_an_augmented_image_stays_the_same_shape_and_scene():
+    images, _ = discs()
+    changed = augment_image(images[2], np.random.default_rng(0), GENTLE)
+    assert changed.shape == (24, 24) and changed.dtype == np.float32
+    bright = (changed > 0.5).mean()
+    assert bright == pytest.approx((images[2] > 128).mean(), rel=0.4)
+
+
+def test_the_last_batch_may_be_small():
+    images, _ = discs(10)
+    model = tiny()
+    whole, parts = forward(model, images, 10), forward(model, images, 4)
+    assert whole.shape == (10, 3)
+    np.testing.assert_allclose(whole, parts, atol=1e-5)
+    assert forward(model, images[:0]).shape == (0, 3)
+
+
+def test_an_unknown_balance_is_refused(tmp_path):
+    images, labels = discs(8)
+    settings = ClassifierSettings(epochs=1, balance="copies")
+    with pytest.raises(ValueError, match="balance='copies': use one of none"):
+        fit_classifier(tmp_path, tiny(), images, labels, settings)

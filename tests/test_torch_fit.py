@@ -1,0 +1,115 @@
+"""A PyTorch fit that was cut goes on where it was, and ends as one that was not."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from fetal_lib.models.torch_weights import load_torch_weights  # noqa: E402
+from fetal_lib.training.torch_fit import (  # noqa: E402
+    TorchFitSettings,
+    epoch_batches,
+    fit_network,
+    predict_network,
+    read_torch_history,
+    seed_torch,
+)
+
+
+def line(n=33):
+    x = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
+    return x, (x @ np.array([[1.0], [-2.0], [0.5]], np.float32) + 3)
+
+
+def tiny():
+    seed_torch(7)
+    layers = (torch.nn.Linear(3, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU())
+    return torch.nn.Sequential(*layers, torch.nn.Dropout(0.1), torch.nn.Linear(16, 1))
+
+
+def jitter(x, y, rng):
+    return x + rng.normal(0, 0.01, x.shape).astype(np.float32), y
+
+
+SETTINGS = TorchFitSettings(epochs=6, batch_size=8, learning_rate=1e-2, ema=0.9, seed=3)
+MSE = torch.nn.functional.mse_loss
+
+
+class Cut(Exception):
+    pass
+
+
+def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
+    x, y = line()
+    whole = tiny()
+    fit_network(tmp_path / "whole", whole, x, y, SETTINGS, MSE, (x, y), jitter)
+
+    def cut(event, **fields):
+        if fields["epoch"] == 3:
+            raise Cut
+
+    with pytest.raises(Cut):
+        fit_network(tmp_path / "cut", tiny(), x, y, SETTINGS, MSE, (x, y), jitter, cut)
+    assert len(read_torch_history(tmp_path / "cut")) == 3
+    again, seen = tiny(), []
+
+    def watch(event, **fields):
+        seen.append(fields["epoch"])
+
+    fit_network(tmp_path / "cut", again, x, y, SETTINGS, MSE, (x, y), jitter, watch)
+    assert seen == [4, 5, 6]
+    for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)
+    rows = [read_torch_history(tmp_path / name) for name in ("whole", "cut")]
+    assert [r["loss"] for r in rows[0]] == [r["loss"] for r in rows[1]]
+    assert not list((tmp_path / "cut").glob("*checkpoint*"))
+
+
+def test_a_finished_fit_is_loaded_and_not_trained_again(tmp_path):
+    x, y = line()
+    first, second = tiny(), tiny()
+    fit_network(tmp_path, first, x, y, SETTINGS, MSE)
+    fit_network(tmp_path, second, x, y, SETTINGS, MSE, progress=None)
+    np.testing.assert_array_equal(predict_network(first, x), predict_network(second, x))
+
+
+def test_it_learns_a_line(tmp_path):
+    x, y = line(256)
+    settings = TorchFitSettings(epochs=60, batch_size=16, learning_rate=5e-2)
+    network = torch.nn.Linear(3, 1)
+    fit_network(tmp_path, network, x, y, settings, MSE)
+    np.testing.assert_allclose(network.weight.detach().numpy(), [[1, -2, 0.5]], atol=0.02)
+
+
+def test_watching_in_training_mode_changes_the_statistics_and_evaluation_does_not(tmp_path):
+    x, y = line()
+    x, y = x[:32], y[:32]
+    far = (x + 5).astype(np.float32)
+    kept = {}
+    for name, wrong in (("right", False), ("wrong", True), ("alone", None)):
+        settings = TorchFitSettings(
+            epochs=2, batch_size=8, validate_in_training_mode=bool(wrong), seed=3
+        )
+        network = tiny()
+        watched = None if wrong is None else (far, y)
+        fit_network(tmp_path / name, network, x, y, settings, MSE, watched)
+        kept[name] = network.state_dict()["1.running_mean"]
+    torch.testing.assert_close(kept["right"], kept["alone"])
+    assert (kept["wrong"] - kept["alone"]).abs().max() > 0.1
+
+
+def test_batches_are_whole_and_from_seed_and_epoch_alone():
+    first, again = (epoch_batches(33, SETTINGS, 2) for _ in range(2))
+    assert [len(b) for b in first] == [8, 8, 8, 8]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, epoch_batches(33, SETTINGS, 3))
+    assert [len(b) for b in epoch_batches(3, SETTINGS, 0)] == [3]
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    x, y = line()
+    fit_network(tmp_path, tiny(), x, y, SETTINGS, MSE)
+    with pytest.raises(ValueError, match="build the network with the arguments"):
+        load_torch_weights(torch.nn.Linear(3, 1), tmp_path / "weights.npz")
+    with pytest.raises(ValueError, match="no file"):
+        load_torch_weights(torch.nn.Linear(3, 1), tmp_path / "other.npz")
