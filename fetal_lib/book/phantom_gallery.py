@@ -25,6 +25,33 @@ def heads() -> Figure:
     return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.35)
 
 
+def abdomens() -> Figure:
+    """Draw abdomen phantoms at four ages, two fetuses each."""
+    from fetal_lib.phantoms.abdomen import make_abdomen
+    from fetal_lib.plots.pictures import picture_sheet
+
+    weeks = (16, 21, 28, 35)
+    rows = {
+        f"fetus {seed}": [make_abdomen(seed, ga_days=7 * week).image for week in weeks]
+        for seed in (1, 2)
+    }
+    return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.35)
+
+
+def anomalies() -> Figure:
+    """Draw one fetus with each of the sixteen classes."""
+    from fetal_lib.phantoms.anomalies import LABELS, make_anomaly
+    from fetal_lib.plots.pictures import picture_sheet
+
+    rows, titles = {}, {}
+    for i in range(0, len(LABELS), 4):
+        labels = LABELS[i : i + 4]
+        name = " " * i  # a row needs a name, and these need none that is read
+        rows[name] = [make_anomaly(12, one, ga_days=168, marks=False).image for one in labels]
+        titles[name] = [one.replace("_", " ") for one in labels]
+    return picture_sheet(rows, titles, row_inches=1.5)
+
+
 def fetal_brains() -> Figure:
     """Draw one fetus at five ages in three planes, at one scale, and its tissue labels."""
     from fetal_lib.phantoms.fetal_brain import make_fetal_brain
@@ -56,6 +83,8 @@ def adult_brains() -> Figure:
 
 GALLERIES: dict[str, Callable[[], Figure]] = {
     "heads": heads,
+    "abdomens": abdomens,
+    "anomalies": anomalies,
     "fetal_brains": fetal_brains,
     "adult_brains": adult_brains,
 }

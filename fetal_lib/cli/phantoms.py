@@ -17,6 +17,21 @@ KINDS: dict[str, tuple[str, str, str]] = {
         "examinations",
         "fetal heads on ultrasound, in HC18's layout",
     ),
+    "abdomens": (
+        "fetal_lib.phantoms.abdomen_set:write_abdomen_set",
+        "fetuses",
+        "fetal abdomens on ultrasound, as a table, images and masks",
+    ),
+    "biometry": (
+        "fetal_lib.phantoms.abdomen_set:write_biometry_set",
+        "fetuses",
+        "head and abdomen of the same fetus, as a table, images and masks",
+    ),
+    "anomalies": (
+        "fetal_lib.phantoms.anomalies:write_anomaly_set",
+        "patients",
+        "sixteen classes of fetal brain on ultrasound, with lesion masks",
+    ),
     "fetal-brains": (
         "fetal_lib.phantoms.fetal_brain:write_fetal_brain_set",
         "fetuses",

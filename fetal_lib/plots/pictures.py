@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def picture_sheet(
     rows: Mapping[str, Sequence[np.ndarray]],
-    titles: Sequence[str] = (),
+    titles: Sequence[str] | Mapping[str, Sequence[str]] = (),
     row_inches: float = 1.5,
     width: float = 7.2,
 ) -> Figure:
@@ -25,8 +25,8 @@ def picture_sheet(
     ----------
     rows : mapping of str to sequence of ndarray, shape (H, W)
         Name of the row, and its pictures, left to right.
-    titles : sequence of str
-        Above the columns.
+    titles : sequence of str, or mapping
+        Above the columns; or above every picture of a row, by the row's name.
     row_inches, width : float
         Height of a row and width of the sheet, in inches.
 
@@ -54,8 +54,10 @@ def picture_sheet(
             ax.spines[:].set_visible(False)
             hide_ticks(ax)
         line[0].set_ylabel(name, fontsize=8)
-    for ax, title in zip(axes[0], titles, strict=False):
-        ax.set_title(title, fontsize=8)
+    by_row = titles if isinstance(titles, Mapping) else {next(iter(rows)): titles}
+    for line, name in zip(axes, rows, strict=True):
+        for ax, title in zip(line, by_row.get(name, ()), strict=False):
+            ax.set_title(title, fontsize=8)
     return figure
 
 
