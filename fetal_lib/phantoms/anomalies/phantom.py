@@ -37,6 +37,7 @@ from fetal_lib.phantoms.marks import draw_marks
 
 IMAGE_SIZE = (400, 540)
 MIN_SIDE, MAX_SIDE = 96, 1200
+LEAST_MARKED_ROWS = 224  # the bar and the text need so many; what is too much is cut
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def make_anomaly(
     view = draw_view(rng, patient, image_size)
     image = scan_head(view, patient.fetus, section, rng)
     if marks:
-        image = draw_marks(image, np.random.default_rng([seed, 3, frame]))
+        image = _marked(image, np.random.default_rng([seed, 3, frame]))
     anatomy, lesion = image_maps(view, section)
     return AnomalyPhantom(
         image=image,
@@ -169,6 +170,12 @@ def make_anomaly(
         anatomy=anatomy,
         plane=plane,
     )
+
+
+def _marked(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return an image of any height with the screen's marks."""
+    missing = max(0, LEAST_MARKED_ROWS - image.shape[0])
+    return draw_marks(np.pad(image, ((0, missing), (0, 0))), rng)[: image.shape[0]]
 
 
 def _head_mask(view: View) -> np.ndarray:

@@ -53,8 +53,8 @@ def _widths(
     even = 0.3 * min(wide / section.semi_major, 0.5)  # half of the stretch of full width
     body = rng.uniform(0.9, 1.8) + 0.45 * dilated * (plan.label != "colpocephaly")
     u = np.linspace(back, front, 64)
-    knots = [(atrium + even, wide), (max(0.06, atrium + even + 0.25), body)]
-    width = eased(u, [*knots, (0.4, min(plan.frontal, wide)), (front, 0.2)])
+    knots = [(atrium + even, wide), (max(0.08, atrium + even + 0.34), body)]
+    width = eased(u, [*knots, (0.44, min(plan.frontal, wide)), (front, 0.2)])
     horn = np.clip((atrium - even - u) / (atrium - even - back), 0, 1)
     return u, np.maximum(width * np.sqrt(1 - horn**2), 0.2), atrium
 
