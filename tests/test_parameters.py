@@ -1,6 +1,7 @@
 """Parameters: what may be given, what is refused before anything starts, and where it came from."""
 
 import json
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -112,6 +113,15 @@ def test_profile_quick_is_the_defaults(chapter):
     fields = chapter.parameters_class().model_fields
     for name, value in load_profiles(chapter)["quick"].items():
         assert value == fields[name].default
+
+
+def test_drafts_can_be_run_and_are_left_out_of_the_book():
+    from fetal_lib.book.jobs import book_chapters
+
+    root = Path(__file__).parents[1]
+    drafts = {name for name, chapter in CHAPTERS.items() if chapter.draft}
+    assert not drafts & set(book_chapters(root))
+    assert all(get_chapter(name).notebook().is_file() for name in drafts)
 
 
 def test_the_origin_of_every_value_is_kept():

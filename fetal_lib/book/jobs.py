@@ -23,7 +23,7 @@ MADE = ("_build", "notebooks", "generated", "runs")
 
 
 def book_chapters(root: Path) -> list[str]:
-    """List the registered chapters that exist: those with a notebook text in the project.
+    """List the registered chapters that are no drafts and have a notebook text in the project.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def book_chapters(root: Path) -> list[str]:
     list[str]
         Names in the registry's order.
     """
-    return [name for name in CHAPTERS if (root / "notebooks" / f"{name}.py").exists()]
+    ready = [name for name, chapter in CHAPTERS.items() if not chapter.draft]
+    return [name for name in ready if (root / "notebooks" / f"{name}.py").exists()]
 
 
 def note_chapters(root: Path, chapters: list[str]) -> None:

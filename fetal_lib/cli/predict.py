@@ -89,6 +89,34 @@ def predict_anomaly(
     typer.echo(", ".join(f"{n} {name}" for name, n in counts.items()) + f": {out}")
 
 
+@app.command("brain-age")
+def predict_brain_age(
+    scans: Annotated[list[Path], typer.Argument(help="T1 scans (NIfTI), or folders of scans.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of chapter 05.")
+    ] = None,
+    ages: Annotated[
+        Path | None, typer.Option(help="CSV with scan and age: known ages, for centiles.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_age.csv"),
+    pictures: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+) -> None:
+    """Tell the age of adult brains on T1 MRI, stripped and in MNI space.
+
+    Each scan gets an age with an interval, its tissue volumes, and their centiles where the
+    person's age is known; or the reason why it was declined. Research use only, not for
+    clinical decisions.
+    """
+    from fetal_lib.predict.brain_age import run_command
+
+    try:
+        counts = run_command(scans, model, ages, out, pictures)
+    except (ValueError, OSError) as error:
+        typer.echo(f"fetal-lib predict brain-age: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{counts['told']} told, {counts['declined']} declined: {out}")
+
+
 def _load(folder: Path | None):
     import os
 

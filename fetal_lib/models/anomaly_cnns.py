@@ -6,7 +6,9 @@ temperature that calibrates it, stand outside the network. At the source's setti
 
 What differs from the source: ``width`` narrows a network for small machines; Xception
 is built here layer by layer, so that it takes images below the 71 pixels that Keras'
-own asks for, and maps [0, 1] to the [-1, 1] that its weights were trained on.
+own asks for, and maps [0, 1] to the [-1, 1] that its weights were trained on; the
+separable CNN, which has no normalisation, starts from He's weights on grey values about
+zero, or it would not leave the start on a few thousand images.
 
 References
 ----------
@@ -151,16 +153,18 @@ def build_separable_cnn(
     from keras import layers
 
     check_input("separable_cnn", side, width, n_classes)
-    image = x = keras.Input((side, side, 1), name="image")
+    image = keras.Input((side, side, 1), name="image")
+    x = layers.Rescaling(4.0, -1.0, dtype=dtype)(image)  # (B, H, W, 1), about zero
     for level, n_filters in enumerate(SEPARABLE_FILTERS):
-        name = f"conv{level + 1}"
-        x = layers.SeparableConv2D(scaled(n_filters, width), 3, name=name, dtype=dtype)(x)
+        he = {"depthwise_initializer": "he_normal", "pointwise_initializer": "he_normal"}
+        he |= {"name": f"conv{level + 1}", "dtype": dtype}
+        x = layers.SeparableConv2D(scaled(n_filters, width), 3, **he)(x)
         x = layers.LeakyReLU(0.1, dtype=dtype)(x)
         x = layers.MaxPooling2D(2, dtype=dtype)(x)
     x = layers.Flatten(dtype=dtype)(x)  # (B, 4608) at the source's setting
     for i, (units, rate) in enumerate(SEPARABLE_UNITS):
         name = "features" if i == len(SEPARABLE_UNITS) - 1 else None
-        x = layers.Dense(scaled(units, width), dtype=dtype)(x)
+        x = layers.Dense(scaled(units, width), kernel_initializer="he_normal", dtype=dtype)(x)
         x = layers.LeakyReLU(0.1, dtype=dtype, name=name)(x)
         x = layers.Dropout(rate if dropout is None else dropout, dtype=dtype)(x)
     return keras.Model(image, _logits(x, n_classes), name="separable_cnn")

@@ -25,7 +25,7 @@ STANDARD_EPSILON = 1e-5
 
 
 def group_norm(n: int) -> nn.GroupNorm:
-    """Return group normalisation in 32 groups, or in fewer of 2 channels where a layer is narrow."""
+    """Return group normalisation in 32 groups, or fewer of 2 channels where a layer is narrow."""
     return nn.GroupNorm(math.gcd(max(1, n // 2), 32), n, eps=EPSILON)
 
 

@@ -37,6 +37,7 @@ def get_age_network(
     backbone: str = "vgg16",
     width: float = 1.0,
     batch_norm: bool = False,
+    n_pools: int = 5,
     weights: str = "none",
     hidden: int = 256,
     dropout: float = 0.5,
@@ -51,6 +52,8 @@ def get_age_network(
     backbone : ``vgg16``, ``xception`` or ``resnet50``; shared by the planes.
     width : share of VGG16's channels; below 1 only with ``vgg16`` and random weights.
     batch_norm : batch normalisation after each convolution of VGG16.
+    n_pools : blocks of VGG16 that end by halving the size; fewer than its five keep a finer grid
+        of features, and of maps, on small planes.
     weights : ``none`` (random, seeded), ``imagenet``, or the path of a weight file without top.
     hidden : units of the dense layer, L2 1e-3.
     dropout : before the output.
@@ -75,9 +78,9 @@ def get_age_network(
     import keras
     from keras import layers
 
-    _check(side, planes, backbone, width, batch_norm, weights)
+    _check(side, planes, backbone, width, batch_norm, n_pools, weights)
     keras.utils.set_random_seed(seed)
-    shared = _backbone(side, backbone, width, batch_norm, weights, seed)
+    shared = _backbone(side, backbone, width, batch_norm, n_pools, weights, seed)
     image = keras.Input((side, side, len(planes)), name="planes")  # (B, S, S, P)
     flat = []
     for k, plane in enumerate(planes):
@@ -86,7 +89,7 @@ def get_age_network(
         )(image)
         rgb = layers.Concatenate(name=f"rgb_{plane}")([gray] * 3)  # (B, S, S, 3)
         features = layers.Activation("linear", name=f"features_{plane}")(shared(rgb))
-        n_channels = features.shape[-1]  # features: (B, S/32, S/32, K)
+        n_channels = features.shape[-1]  # features: (B, h, w, K), h = S/32
         gate = layers.Conv2D(n_channels, 1, activation="sigmoid", name=f"gate_{plane}")(features)
         gated = layers.Multiply(name=f"gated_{plane}")([features, gate])
         flat.append(layers.Flatten(name=f"flat_{plane}")(gated))
@@ -132,7 +135,13 @@ def set_fine_tuning_depth(network: keras.Model, n_layers: int) -> int:
 
 
 def _check(
-    side: int, planes: tuple[str, ...], backbone: str, width: float, batch_norm: bool, weights: str
+    side: int,
+    planes: tuple[str, ...],
+    backbone: str,
+    width: float,
+    batch_norm: bool,
+    n_pools: int,
+    weights: str,
 ) -> None:
     if backbone not in SIDES:
         raise ValueError(f"backbone={backbone!r}: use one of {', '.join(SIDES)}.")
@@ -142,30 +151,39 @@ def _check(
         raise ValueError(f"planes={planes!r}: one to three different ones of {', '.join(PLANES)}.")
     if not 0 < width <= 1:
         raise ValueError(f"width={width}: a share of the channels, above 0 and at most 1.")
-    changed = width < 1 or batch_norm
+    if not 1 <= n_pools <= len(BLOCKS):
+        raise ValueError(f"n_pools={n_pools}: 1 to {len(BLOCKS)} of VGG16's blocks can halve.")
+    changed = width < 1 or batch_norm or n_pools < len(BLOCKS)
     if changed and (backbone != "vgg16" or weights != "none"):
         raise ValueError(
-            f"width={width}, batch_norm={batch_norm}: only VGG16 with random weights can be "
-            f"changed, not {backbone} with weights={weights!r}; use width=1 and batch_norm=False."
+            f"width={width}, batch_norm={batch_norm}, n_pools={n_pools}: only VGG16 with random "
+            f"weights can be changed, not {backbone} with weights={weights!r}; use width=1, "
+            "batch_norm=False and n_pools=5."
         )
 
 
 def _backbone(
-    side: int, backbone: str, width: float, batch_norm: bool, weights: str, seed: int
+    side: int,
+    backbone: str,
+    width: float,
+    batch_norm: bool,
+    n_pools: int,
+    weights: str,
+    seed: int,
 ) -> keras.Model:
     import keras
 
     if backbone != "vgg16":
         base = _application(side, backbone, weights)
-    elif width < 1 or batch_norm:
-        return _narrow_vgg16(side, width, batch_norm)
+    elif width < 1 or batch_norm or n_pools < len(BLOCKS):
+        return _narrow_vgg16(side, width, batch_norm, n_pools)
     else:
         base = build_vgg16(side, weights, seed)
     return keras.Model(base.input, base.output, name="backbone")
 
 
-def _narrow_vgg16(side: int, width: float, batch_norm: bool) -> keras.Model:
-    """Return VGG16's thirteen convolutions with fewer channels: (B, S, S, 3) to (B, S/32, ...)."""
+def _narrow_vgg16(side: int, width: float, batch_norm: bool, n_pools: int) -> keras.Model:
+    """Return VGG16's thirteen convolutions, changed: (B, S, S, 3) to (B, S/2**n_pools, ...)."""
     import keras
     from keras import layers
 
@@ -181,7 +199,8 @@ def _narrow_vgg16(side: int, width: float, batch_norm: bool) -> keras.Model:
             if batch_norm:
                 x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
             x = layers.ReLU(name=f"{name}_relu")(x)
-        x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
+        if block <= n_pools:
+            x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     return keras.Model(image, x, name="backbone")
 
 

@@ -33,6 +33,8 @@ class Chapter:
         "Keras" or "PyTorch".
     parameters : str
         Import path of the parameter class, `package.module:Class`.
+    draft : bool
+        It can be run, but the book leaves it out until its quick run has been looked at.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Chapter:
     title: str
     framework: str
     parameters: str
+    draft: bool = False
 
     def parameters_class(self) -> type[ChapterParameters]:
         """Import and return the chapter's parameter class."""
@@ -70,11 +73,35 @@ CHAPTERS: dict[str, Chapter] = {
     chapter.name: chapter
     for chapter in (
         Chapter(
+            name="02_brain_anomalies",
+            number="02",
+            title="Sixteen fetal brain classes on ultrasound",
+            framework="Keras",
+            parameters="fetal_lib.parameters.brain_anomalies:BrainAnomaliesParameters",
+            draft=True,
+        ),
+        Chapter(
+            name="03_biometry_segmentation",
+            number="03",
+            title="Five segmentation networks, and what they measure",
+            framework="PyTorch",
+            parameters="fetal_lib.parameters.biometry_segmentation:BiometrySegmentationParameters",
+            draft=True,
+        ),
+        Chapter(
             name="04_head_circumference",
             number="04",
             title="Head circumference with a U-Net",
             framework="Keras",
             parameters="fetal_lib.parameters.head_circumference:HeadCircumferenceParameters",
+        ),
+        Chapter(
+            name="05_brain_age",
+            number="05",
+            title="Brain age from T1 MRI",
+            framework="PyTorch",
+            parameters="fetal_lib.parameters.brain_age:BrainAgeParameters",
+            draft=True,
         ),
     )
 }

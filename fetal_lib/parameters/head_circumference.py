@@ -32,7 +32,11 @@ class HeadCircumferenceParameters(ChapterParameters):
         0.1, ge=0, le=0.9, title="dropout", description="fraction of features dropped in training"
     )
     epochs: int = Field(
-        20, ge=1, le=1000, title="epochs", description="passes over the training images at full size"
+        20,
+        ge=1,
+        le=1000,
+        title="epochs",
+        description="passes over the training images at full size",
     )
     half_size_epochs: int = Field(
         36,

@@ -143,11 +143,11 @@ def status_lines(statuses: Iterable[ChapterStatus]) -> list[str]:
 def write_status_page(path: Path) -> None:
     """Write the table of the book's status page, Markdown, of the runs that the book shows.
 
-    A chapter that the book has no run of is shown by its last run anywhere.
+    A chapter that the book has no run of is shown by its last run anywhere; drafts are left out.
     """
     head = ("Chapter", "Run", "Data", "Finished", "Time", "Commit", "Machine", "Up to date")
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for chapter in CHAPTERS.values():
+    for chapter in (one for one in CHAPTERS.values() if not one.draft):
         shown_run = runs_root() / "book" / chapter.name
         in_book = (shown_run / "record.json").is_file()
         status = chapter_status(chapter, [shown_run] if in_book else None)

@@ -1,0 +1,151 @@
+"""Grad-CAM of a segmentation network, what it means, and its checks.
+
+**Which scalar.** The mean logit over the pixels that the network itself calls structure. For a
+diffusion network: the mean, over the pixels of its fused mask, of the mask that the denoiser's
+output stands for, at **one step**, the middle one, starting from its own mask with fixed noise.
+
+**Which layer.** The decoder's block at a quarter of the size: deep enough to hold context, fine
+enough to be drawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.explain.grad_cam_torch import grad_cam
+from fetal_lib.explain.occlusion import band, map_similarity, share_on
+from fetal_lib.predict.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from fetal_lib.chapters.biometry_segmentation.data import CaseArrays
+
+EXPLAINED = (0, 1, 2)
+"""Test images that are explained: the first three, not chosen by result."""
+MIDDLE = 500
+LAYERS = {
+    "unet": lambda n: n.decoder[2],
+    "attention_unet": lambda n: n.decoder[2],
+    "duck_net_17": lambda n: n.decoder[2],
+    "duck_net_34": lambda n: n.decoder[2],
+    "unext": lambda n: n.up[2],
+    "unext_s": lambda n: n.up[2],
+    "trans_unet": lambda n: n.decoder[1],
+    "med_seg_diff": lambda n: n.denoiser.up[14],
+    "med_seg_diff_released": lambda n: n.denoiser.up[14],
+}
+
+
+def region_score(segmenter: Segmenter, region: np.ndarray) -> nn.Module:
+    """Return a network from one image (1, 1, S, S) to the scalar (1, 1) that is explained.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    region : ndarray, bool (S, S)
+        The pixels that the scalar is averaged over.
+    """
+    import torch
+
+    inside = torch.from_numpy(region)
+
+    class RegionScore(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = segmenter.network
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            if not segmenter.is_diffusion:
+                return self.network(image)[0, 0][inside].mean().view(1, 1)
+            process = segmenter.spec.process()
+            own = (2.0 * inside - 1)[None, None].to(image)
+            t = torch.full((1,), MIDDLE, device=image.device)
+            generator = torch.Generator().manual_seed(segmenter.spec.seed)
+            noise = torch.randn(own.shape, generator=generator).to(image)
+            noisy = process.add_noise(own, t, noise)
+            first = self.network(noisy, t, image).values[:, :1]
+            if process.predicts == "noise":
+                first = -first  # the mask falls as the noise rises, at a fixed factor
+            return first[0, 0][inside].mean().view(1, 1)
+
+    return RegionScore().eval()  # Grad-CAM puts the mode back that it finds
+
+
+def segmentation_cam(segmenter: Segmenter, image: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Return the Grad-CAM of one image, float32 (S, S); zero where the region is empty.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    image : ndarray, uint8 (S, S)
+    region : ndarray, bool (S, S)
+        The pixels that the network calls structure.
+    """
+    if not region.any():
+        return np.zeros(image.shape, np.float32)
+    layer = LAYERS[segmenter.spec.network](segmenter.network)
+    x = image[None] / np.float32(255)
+    return grad_cam(region_score(segmenter, region), layer, x)
+
+
+def untrained(segmenter: Segmenter) -> Segmenter:
+    """Return the same network with other, random weights."""
+    from fetal_lib.training.torch_fit import seed_torch
+
+    seed_torch(segmenter.spec.seed + 1)
+    return Segmenter(segmenter.spec.build(), segmenter.spec, segmenter.device)
+
+
+def cam_checks(segmenter: Segmenter, arrays: CaseArrays) -> tuple[list[np.ndarray], pd.DataFrame]:
+    """Make Grad-CAM maps of the first test images, and check what they mean.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    arrays : CaseArrays
+        The test part.
+
+    Returns
+    -------
+    maps : list of ndarray, float32 (S, S)
+    checks : DataFrame
+        Per image: shares of the map on the structure and on the band of its edge, beside the
+        share of the image that each covers, and the rank correlation with random weights' map.
+    """
+    import pandas as pd
+
+    random, maps, rows = untrained(segmenter), [], []
+    for i in EXPLAINED[: len(arrays.images)]:
+        image, mask = arrays.images[i], arrays.masks[i] >= 128
+        edge = band(mask, max(2, len(image) // 16))
+        region = segmenter.probs(image[None])[0] >= 0.5  # the same for the random weights
+        saliency, other = (segmentation_cam(s, image, region) for s in (segmenter, random))
+        row = {"test image": i + 1, "map on structure": _share(saliency, mask)}
+        row |= {"structure's area": mask.mean(), "map on edge": _share(saliency, edge)}
+        row |= {"edge's area": edge.mean()}
+        row["rank correlation with random weights"] = _similarity(saliency, other)
+        maps.append(saliency)
+        rows.append(row)
+    return maps, pd.DataFrame(rows)
+
+
+def _share(saliency: np.ndarray, region: np.ndarray) -> float:
+    return share_on(saliency, region) if saliency.any() else float("nan")
+
+
+def _similarity(a: np.ndarray, b: np.ndarray) -> float:
+    return map_similarity(a, b) if np.ptp(a) and np.ptp(b) else float("nan")
+
+
+def attention_gates(segmenter: Segmenter, image: np.ndarray) -> list[np.ndarray]:
+    """Return the gates' weights of an Attention U-Net, finest first, float32."""
+    import torch
+
+    x = torch.from_numpy(image[None, None] / np.float32(255)).to(segmenter.device)
+    with torch.inference_mode():
+        _, gates = segmenter.network.forward_with_gates(x)
+    return [gate[0, 0].cpu().numpy() for gate in gates]

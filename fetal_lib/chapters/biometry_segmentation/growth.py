@@ -1,0 +1,148 @@
+"""From head and abdomen of one fetus to age, weight, centile, and what may be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.growth import hadlock, intergrowth
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALL_CENTILE, LARGE_CENTILE = 10.0, 90.0
+MACROSOMIA_G = 4000.0
+SGA, LGA, HEAVY = "SGA (< 10th centile)", "LGA (> 90th centile)", "EFW > 4000 g"
+
+
+def size_flags(weight_g: float, centile: float) -> str:
+    """Word what a weight and its centile allow to say; size alone is not growth restriction.
+
+    Parameters
+    ----------
+    weight_g : float
+        Estimated fetal weight.
+    centile : float
+        Of the weight at its age, 0 to 100; NaN where the age is not known.
+
+    Returns
+    -------
+    str
+        Flags joined by ``; ``, empty when there is none.
+
+    Examples
+    --------
+    >>> size_flags(4100.0, 95.0)
+    'LGA (> 90th centile); EFW > 4000 g'
+    """
+    flags = []
+    if centile < SMALL_CENTILE:
+        flags.append(SGA)
+    if centile > LARGE_CENTILE:
+        flags.append(LGA)
+    if weight_g > MACROSOMIA_G:
+        flags.append(HEAVY)
+    return "; ".join(flags)
+
+
+def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each subject with a measured head and abdomen.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of one model, with ``image, subject, structure, true_mm, pred_mm``.
+    table : DataFrame
+        The case table, with ``image``, ``ga_days`` and ``fl_mm``, NaN where they are not known.
+
+    Returns
+    -------
+    DataFrame
+        ``subject, ga_days``, HC and AC as annotated and as measured (mm), and from each pair the
+        age from HC (days), weight by INTERGROWTH-21st and, with the table's femur length, by
+        Hadlock 1985 (g), the centile of the first at the known age, and the flags. NaN outside a
+        formula's range.
+    """
+    import pandas as pd
+
+    known = table.set_index("image")
+    rows = []
+    for subject, group in scores.groupby("subject", sort=False):
+        by = group.set_index("structure")
+        if not {"head", "abdomen"} <= set(by.index) or by["pred_mm"].isna().any():
+            continue
+        ga_days, fl_mm = (float(v) for v in known.loc[group["image"].iloc[0], ["ga_days", "fl_mm"]])
+        row = {"subject": subject, "ga_days": ga_days}
+        for kind, column in (("true", "true_mm"), ("measured", "pred_mm")):
+            sizes = by[column].groupby(level=0).mean()
+            row |= _derived(sizes["head"], sizes["abdomen"], fl_mm, ga_days, kind)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _derived(
+    hc_mm: float, ac_mm: float, fl_mm: float, ga_days: float, kind: str
+) -> dict[str, float | str]:
+    weight = _or_nan(lambda: intergrowth.efw_g(ac_mm=ac_mm, hc_mm=hc_mm))
+    centile = _or_nan(lambda: intergrowth.efw_centile(weight, ga_days / 7))
+    return {
+        f"hc_{kind}_mm": hc_mm,
+        f"ac_{kind}_mm": ac_mm,
+        f"ga_{kind}_days": _or_nan(lambda: intergrowth.ga_days_from_hc(hc_mm)),
+        f"efw_{kind}_g": weight,
+        f"efw_hadlock_{kind}_g": _or_nan(lambda: hadlock.efw_g(ac_mm, fl_mm, hc_mm=hc_mm)),
+        f"centile_{kind}": centile,
+        f"flags_{kind}": size_flags(weight, centile),
+    }
+
+
+def _or_nan(formula: Callable[[], float]) -> float:
+    """Return a formula's value, NaN outside the range that it was made for."""
+    try:
+        return float(formula())
+    except (ValueError, TypeError):
+        return float("nan")
+
+
+def growth_summary(biometry: pd.DataFrame) -> pd.DataFrame:
+    """Return how far measured values are from annotated ones: n, mean, SD, mean absolute."""
+    import pandas as pd
+
+    named = {
+        "HC (mm)": "hc_{}_mm",
+        "AC (mm)": "ac_{}_mm",
+        "age from HC (days)": "ga_{}_days",
+        "EFW, INTERGROWTH-21st (g)": "efw_{}_g",
+        "EFW, Hadlock 1985 (g)": "efw_hadlock_{}_g",
+        "weight centile": "centile_{}",
+    }
+    rows = []
+    for name, column in named.items():
+        if biometry.empty:
+            break
+        gap = biometry[column.format("measured")] - biometry[column.format("true")]
+        gap = gap.dropna().to_numpy(float)
+        row = {"quantity": name, "n": len(gap)}
+        if len(gap):
+            row |= {"mean difference": gap.mean(), "SD": gap.std(), "MAE": np.abs(gap).mean()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def flag_agreement(biometry: pd.DataFrame) -> pd.DataFrame:
+    """Count each flag by annotation, by measurement, and by both."""
+    import pandas as pd
+
+    rows = []
+    for flag in (SGA, LGA, HEAVY):
+        if biometry.empty:
+            break
+        true, found = (
+            biometry[f"flags_{kind}"].str.contains(flag, regex=False)
+            for kind in ("true", "measured")
+        )
+        counts = {"by annotation": true.sum(), "by measurement": found.sum()}
+        rows.append({"flag": flag, **counts, "by both": (true & found).sum()})
+    return pd.DataFrame(rows)

@@ -1,0 +1,85 @@
+"""The steps of chapter 05, brain age; its notebook calls them in order."""
+
+from fetal_lib.chapters.brain_age.data import (
+    describe_subjects,
+    find_data,
+    find_teachers,
+    leak_audit,
+    split_subjects,
+)
+from fetal_lib.chapters.brain_age.explain import SHARES, explain_network
+from fetal_lib.chapters.brain_age.models import (
+    contrast_features,
+    ensemble,
+    explain_age_network,
+    fit_age_networks,
+    fit_segmenters,
+    map_models,
+    parameter_table,
+    volume_models,
+)
+from fetal_lib.chapters.brain_age.report import (
+    add_ages,
+    add_dice,
+    correct_mean,
+    covariates,
+    dice_groups,
+    gap_variants,
+    intervals,
+    last_mae,
+    pretty,
+    promise_kept,
+    propagate_segmentation,
+    ranking,
+    relative_volumes,
+    results_table,
+)
+from fetal_lib.chapters.brain_age.save import save_age_model
+from fetal_lib.chapters.brain_age.segmenter import apply_segmenters
+from fetal_lib.chapters.brain_age.source import best_of_many, picked_on_test, training_set_error
+from fetal_lib.chapters.brain_age.tissues import grid_affine, on_grid, read_labels, segment_all
+from fetal_lib.chapters.brain_age.walk import preprocessing_steps
+from fetal_lib.evaluation.brain_age import gap_rows
+
+__all__ = [
+    "SHARES",
+    "add_ages",
+    "add_dice",
+    "apply_segmenters",
+    "best_of_many",
+    "contrast_features",
+    "correct_mean",
+    "covariates",
+    "describe_subjects",
+    "dice_groups",
+    "ensemble",
+    "explain_age_network",
+    "explain_network",
+    "find_data",
+    "find_teachers",
+    "fit_age_networks",
+    "fit_segmenters",
+    "gap_rows",
+    "gap_variants",
+    "grid_affine",
+    "intervals",
+    "last_mae",
+    "leak_audit",
+    "map_models",
+    "on_grid",
+    "parameter_table",
+    "picked_on_test",
+    "preprocessing_steps",
+    "pretty",
+    "promise_kept",
+    "propagate_segmentation",
+    "ranking",
+    "read_labels",
+    "relative_volumes",
+    "results_table",
+    "save_age_model",
+    "segment_all",
+    "split_subjects",
+    "training_set_error",
+    "volume_models",
+]

@@ -1,0 +1,250 @@
+"""Tables and result rows of chapter 05."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.baselines.age_regression import NestedPrediction, conformal_half_widths
+from fetal_lib.evaluation.brain_age import (
+    age_rows,
+    correct_with_age,
+    correct_without_age,
+    fit_age_bias,
+    gap_rows,
+)
+from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile, empirical_coverage
+from fetal_lib.metrics.regression import mae
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+    from fetal_lib.chapters.brain_age.data import Parts
+    from fetal_lib.chapters.brain_age.segmenter import Segmented
+    from fetal_lib.runs.session import Run
+
+DIGITS = {"r2": 3, "ccc": 3, "coverage": 3, "dice": 3}
+TISSUES = ("csf", "gray", "white")
+
+
+def relative_volumes(volumes_ml: np.ndarray) -> np.ndarray:
+    """Return gray and white matter as shares of the three, (N, 2); the third follows.
+
+    Examples
+    --------
+    >>> relative_volumes(np.array([[1.0, 2.0, 1.0]])).tolist()
+    [[0.5, 0.25]]
+    """
+    return volumes_ml[:, 1:] / volumes_ml.sum(axis=1, keepdims=True)
+
+
+def covariates(table: pd.DataFrame) -> np.ndarray:
+    """Return head size (litres) and sex (1 for men), 0.5 and the mean where unknown, (N, 2)."""
+    sex = table["sex"].map({"F": 0.0, "M": 1.0}).fillna(0.5).to_numpy(float)
+    size = table["etiv_ml"].astype(float) / 1000
+    size = size.fillna(size.mean() if size.notna().any() else 1.5).to_numpy(float)
+    return np.column_stack([size, sex])
+
+
+def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np.ndarray) -> float:
+    """Add a model's result rows on the tested subjects to the run; return its MAE."""
+    kept = parts.tested
+    rows = age_rows(age_years[kept], pred[kept], model, "test", run.parameters.seed)
+    for row in rows:
+        run.add_result(**row)
+    return float(rows[0]["value"])
+
+
+def add_dice(run: Run, table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:
+    """Add the Dice of each network and tissue on scans it did not learn from; return a table.
+
+    Parameters
+    ----------
+    run : Run
+    table : DataFrame
+        From `apply_segmenters`.
+    fold : int (N,), -1 for the subjects that taught.
+    """
+    import pandas as pd
+
+    held_out = table[fold[table["row"].to_numpy()] >= 0]
+    rows = []
+    for (network, against), group in held_out.groupby(["network", "against"], sort=False):
+        row = {"network": network, "against": against, "n": len(group)}
+        for tissue in TISSUES:
+            values = group[tissue].to_numpy()
+            low, high = bootstrap_ci(values, seed=run.parameters.seed)
+            interval = (low, high) if np.isfinite([low, high]).all() else None
+            label = f"{network}_{tissue}" + ("" if against == "truth" else "_reference")
+            run.add_result(
+                model=label,
+                split="test",
+                metric="dice",
+                value=values.mean(),
+                n=len(values),
+                ci95=interval,
+            )
+            row[tissue] = f"{values.mean():.3f} ± {values.std():.3f} ({low:.3f} to {high:.3f})"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def dice_groups(segmented: Segmented, fold: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """Return Dice by network and kind of labels on held-out scans, for box plots."""
+    table = segmented.dice
+    table = table[fold[table["row"].to_numpy()] >= 0]
+    names = {"res_unet_truth": "taught by truth", "res_unet_reference": "taught by reference"}
+    groups = {}
+    for (network, against), group in table.groupby(["network", "against"], sort=False):
+        title = f"{names.get(network, network)},\nscored on {against}"
+        groups[title] = {tissue: group[tissue].to_numpy() for tissue in TISSUES}
+    return groups
+
+
+def results_table(rows: Sequence[dict], metrics: Sequence[str]) -> pd.DataFrame:
+    """Return result rows of the test part as a table: a row a model, text with intervals."""
+    import pandas as pd
+
+    table: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row["split"] != "test" or row["metric"] not in metrics:
+            continue
+        digits = DIGITS.get(row["metric"], 2)
+        text = f"{row['value']:.{digits}f}"
+        if row["ci95"] is not None:
+            text += " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)
+        line = table.setdefault(row["model"], {"n": str(row["n"] or "")})
+        line[row["metric"]] = text
+    return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
+
+
+def ranking(rows: Sequence[dict], metric: str = "mae_years") -> pd.DataFrame:
+    """Return ``model, value, low, high`` of one metric on the test part, the best first."""
+    import pandas as pd
+
+    kept = [r for r in rows if r["metric"] == metric and r["split"] == "test" and r["ci95"]]
+    columns = {"model": [r["model"] for r in kept], "value": [r["value"] for r in kept]}
+    columns |= {"low": [r["ci95"][0] for r in kept], "high": [r["ci95"][1] for r in kept]}
+    return pd.DataFrame(columns).sort_values("value", ignore_index=True)
+
+
+def pretty(table: pd.DataFrame) -> Styler:
+    """Return a table without its index, for display."""
+    return table.style.hide(axis="index").format(precision=3)
+
+
+def gap_variants(
+    age_years: np.ndarray, prediction: NestedPrediction, parts: Parts
+) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Return predictions as they are, corrected without and with the true age; and their gaps.
+
+    The bias is fitted in each fold on inner predictions, never on those that are tested.
+    """
+    without, withage = (np.full(len(age_years), np.nan) for _ in range(2))
+    for k, fold in enumerate(parts.folds):
+        guess = prediction.inner[k]
+        known = np.isfinite(guess)
+        bias = fit_age_bias(age_years[known], guess[known])
+        rows = fold.test
+        without[rows] = correct_without_age(prediction.outer[rows], bias)
+        withage[rows] = correct_with_age(prediction.outer[rows], age_years[rows], bias)
+    kept = parts.tested
+    variants = {
+        "as predicted": prediction.outer[kept],
+        "corrected without the age": without[kept],
+        "corrected with the true age": withage[kept],
+    }
+    return variants, gap_rows(age_years[kept], variants)
+
+
+def correct_mean(age_years: np.ndarray, parts: Parts) -> np.ndarray:
+    """Return the mean predictor on tested subjects after the correction with the true age.
+
+    Its slope is 0, so all that is left of the "prediction" is the true age.
+    """
+    pred = np.full(len(age_years), np.nan)
+    for fold in parts.folds:
+        mean = age_years[fold.train].mean()
+        pred[fold.test] = correct_with_age(
+            np.full(len(fold.test), mean), age_years[fold.test], (0.0, mean)
+        )
+    return pred[parts.tested]
+
+
+def last_mae(run: Run) -> float:
+    """Return the MAE that was added to the run last, years."""
+    return [row["value"] for row in run.rows if row["metric"] == "mae_years"][-1]
+
+
+def intervals(
+    run: Run, age_years: np.ndarray, prediction: NestedPrediction, parts: Parts, model: str
+) -> np.ndarray:
+    """Return half-widths (N,) of the intervals, and add their coverage to the run.
+
+    Where the inner part is too small for the coverage that is asked for, no width can promise
+    it; the largest inner error stands in, and `promise_kept` says no.
+    """
+    p = run.parameters
+
+    def width(errors: np.ndarray) -> float:
+        half = conformal_quantile(errors, p.coverage)
+        return half if np.isfinite(half) else float(errors.max())
+
+    half = conformal_half_widths(prediction, age_years, parts.folds, width)
+    kept = parts.tested
+    true, pred = age_years[kept], prediction.outer[kept]
+    low, high = pred - half[kept], pred + half[kept]
+    inside = ((low <= true) & (true <= high)).astype(float)
+    run.add_result(
+        model=model,
+        split="test",
+        metric="coverage",
+        value=empirical_coverage(true, low, high),
+        n=int(kept.sum()),
+        ci95=bootstrap_ci(inside, seed=p.seed),
+    )
+    return half
+
+
+def promise_kept(prediction: NestedPrediction, coverage: float) -> bool:
+    """Say whether every fold has enough inner errors for a coverage."""
+    sizes = [int(np.isfinite(inner).sum()) for inner in prediction.inner]
+    return all(np.isfinite(conformal_quantile(np.arange(float(n)), coverage)) for n in sizes)
+
+
+def propagate_segmentation(
+    age_years: np.ndarray, parts: Parts, estimator, true_ml: np.ndarray, found_ml: dict
+) -> pd.DataFrame:
+    """Ask what the segmenter's error does to the age: the same regressor, other volumes.
+
+    The regressor learns from the reference volumes of the training part and is then shown the
+    reference volumes, or a network's, of the tested subjects.
+
+    Parameters
+    ----------
+    age_years : float (N,)
+    parts : Parts
+    estimator : scikit-learn regressor
+    true_ml : float (N, 3), the volumes that it learns from.
+    found_ml : mapping of a name to float (N, 3)
+    """
+    import pandas as pd
+    from sklearn.base import clone
+
+    rows = []
+    guesses = {name: np.full(len(age_years), np.nan) for name in ("as learnt", *found_ml)}
+    for fold in parts.folds:
+        model = clone(estimator).fit(relative_volumes(true_ml)[fold.train], age_years[fold.train])
+        for name, volumes in {"as learnt": true_ml, **found_ml}.items():
+            guesses[name][fold.test] = model.predict(relative_volumes(volumes)[fold.test])
+    kept = parts.tested
+    for name, guess in guesses.items():
+        error = guess[kept] - age_years[kept]
+        moved = guess[kept] - guesses["as learnt"][kept]
+        row = {"volumes shown": name, "MAE (y)": mae(age_years[kept], guess[kept])}
+        row |= {"mean error (y)": error.mean(), "mean shift (y)": moved.mean()}
+        rows.append(row | {"SD of shift (y)": moved.std()})
+    return pd.DataFrame(rows)

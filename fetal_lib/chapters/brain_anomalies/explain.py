@@ -1,0 +1,220 @@
+"""What the best network looks at: Grad-CAM maps, and the checks without which they say nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.chapters.brain_anomalies.data import LABELS, Cases
+from fetal_lib.chapters.brain_anomalies.decide import Scored
+from fetal_lib.explain.grad_cam import grad_cam
+from fetal_lib.explain.occlusion import map_similarity, share_on
+from fetal_lib.metrics.calibration import softmax
+from fetal_lib.models.anomaly_cnns import build_network
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+N_EXPLAINED = 6
+MIN_GRID = 4
+"""Smallest side of a feature map that is still a map."""
+MIN_LESION = 12
+"""Pixels; smaller lesions have no share to speak of."""
+N_STEPS = 16
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Maps of a few test images with their checks.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Places in the test part.
+    maps : list of ndarray, shape (S, S)
+        Grad-CAM of the predicted class, in logits per unit of the features.
+    checks : DataFrame
+        One row an image.
+    summary : DataFrame
+        Means over many images, for prose.
+    layer : str
+    """
+
+    rows: np.ndarray
+    maps: list[np.ndarray]
+    checks: pd.DataFrame
+    summary: pd.DataFrame
+    layer: str
+
+
+def cam_layer(network: keras.Model) -> str:
+    """Return the deepest convolution or module whose map has at least 4 x 4 places."""
+    found = ""
+    for layer in network.layers:
+        if layer.name.startswith(("conv", "module")) and layer.name[-1].isdigit():
+            shape = layer.output.shape
+            found = layer.name if min(shape[1:3]) >= MIN_GRID or not found else found
+    return found
+
+
+def rows_to_explain(test: Cases, n: int = N_EXPLAINED) -> np.ndarray:
+    """Return the first test image of each of ``n`` classes, not chosen by result.
+
+    Classes with lesions come first where lesions are known, the commonest classes first.
+    """
+    counts = np.bincount(test.labels, minlength=len(LABELS))
+    order = np.argsort(-counts, kind="stable")
+    if test.lesions is not None:
+        size = test.lesions.sum((1, 2))
+        first = [_first((test.labels == k) & (size >= MIN_LESION)) for k in order]
+    else:
+        first = [_first(test.labels == k) for k in order]
+    return np.array([row for row in first if row is not None][:n], int)
+
+
+def _first(chosen: np.ndarray) -> int | None:
+    places = np.flatnonzero(chosen)
+    return int(places[0]) if len(places) else None
+
+
+def explain(scored: Scored, test: Cases, seed: int, n_checked: int = 40) -> Explained:
+    """Make maps of a few test images and check them on more.
+
+    Parameters
+    ----------
+    scored : Scored
+        The network to explain.
+    test : Cases
+    seed : int
+        Of the random weights that the maps are compared with.
+    n_checked : int
+        Test images, lesions first, whose checks are averaged in the summary.
+
+    Returns
+    -------
+    Explained
+    """
+    import keras
+    import pandas as pd
+
+    spec = scored.model.spec
+    network, layer = scored.model.network, cam_layer(scored.model.network)
+    keras.utils.set_random_seed(seed + 1)
+    random = build_network(spec.network, **(spec.arguments | {"n_classes": len(LABELS)}))
+    shown = rows_to_explain(test)
+    more = _checked_rows(test, n_checked)
+    rows = [*shown, *(row for row in more if row not in set(shown))]
+    maps, checks = [], []
+    for row in rows:
+        k = int(scored.test_probs[row].argmax())
+        image = test.images[row]
+        one = _cam(network, layer, image, k)
+        other = _cam(random, layer, image, k)
+        lesion = None if test.lesions is None else test.lesions[row]
+        maps.append(one)
+        checks.append(
+            {"test image": test.table["image"].iloc[row], "true": LABELS[test.labels[row]]}
+            | {"predicted": LABELS[k]}
+            | _overlap(one, lesion)
+            | {"rank correlation with random weights": map_similarity(one, other)}
+            | _faithfulness(scored, image, one, k, seed)
+        )
+    table = pd.DataFrame(checks)
+    return Explained(shown, maps[: len(shown)], table.iloc[: len(shown)], _summary(table), layer)
+
+
+def _checked_rows(test: Cases, n: int) -> list[int]:
+    if test.lesions is None:
+        return list(range(min(n, len(test))))
+    return np.flatnonzero(test.lesions.sum((1, 2)) >= MIN_LESION)[:n].tolist()
+
+
+def _cam(network: keras.Model, layer: str, image: np.ndarray, output: int) -> np.ndarray:
+    return grad_cam(network, layer, image[..., None] / np.float32(255), output)
+
+
+def _overlap(saliency: np.ndarray, lesion: np.ndarray | None) -> dict[str, float]:
+    """Return the share of the map on the lesion, that of the image, and if the peak is on it."""
+    if lesion is None or lesion.sum() < MIN_LESION:
+        return {}
+    import cv2
+
+    near = cv2.dilate(lesion.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    share, area = share_on(saliency, near), float(near.mean())
+    peak = bool(near.ravel()[saliency.argmax()]) if np.ptp(saliency) > 0 else False
+    return {
+        "share of map on lesion": share,
+        "share of image": area,
+        "times chance": share / area,
+        "peak on lesion": float(peak),
+    }
+
+
+def _faithfulness(
+    scored: Scored, image: np.ndarray, saliency: np.ndarray, output: int, seed: int
+) -> dict[str, float]:
+    """Return areas under the deletion and insertion curves, of the map and of a random order.
+
+    Tiles are blurred (deletion) or uncovered from a blurred image (insertion), the
+    most salient first; the value is the probability of the predicted class. A map that
+    knows has a small area of deletion and a large one of insertion.
+    """
+    tiles = _tiles(saliency)
+    rng = np.random.default_rng(seed)
+    orders = {"": np.argsort(-tiles, kind="stable"), ", random": rng.permutation(len(tiles))}
+    found = {}
+    for word, order in orders.items():
+        stacks = [_changed(image, order, insert) for insert in (False, True)]
+        logits, _ = scored.model.logits_and_features(np.concatenate(stacks))
+        probs = softmax(logits, scored.model.spec.temperature)[:, output]
+        half = len(stacks[0])
+        found[f"deletion{word}"] = float(probs[:half].mean())
+        found[f"insertion{word}"] = float(probs[half:].mean())
+    return found
+
+
+def _tile_size(side: int) -> int:
+    return max(1, side // 8)
+
+
+def _tiles(saliency: np.ndarray) -> np.ndarray:
+    """Return the mean of a map over each of 8 x 8 tiles, flattened."""
+    size = _tile_size(len(saliency))
+    n = len(saliency) // size
+    cut = saliency[: n * size, : n * size]
+    return cut.reshape(n, size, n, size).mean((1, 3)).ravel()
+
+
+def _changed(image: np.ndarray, order: np.ndarray, insert: bool) -> np.ndarray:
+    """Return the image with more and more tiles blurred, or uncovered; (steps, S, S), uint8."""
+    import cv2
+
+    side = len(image)
+    size = _tile_size(side)
+    n = side // size
+    blurred = cv2.GaussianBlur(image, (0, 0), side / 8)
+    start, end = (blurred, image) if insert else (image, blurred)
+    frames = []
+    for step in range(N_STEPS + 1):
+        mask = np.zeros(n * n, np.uint8)
+        mask[order[: round(step / N_STEPS * len(order))]] = 1
+        whole = np.zeros((side, side), np.uint8)
+        whole[: n * size, : n * size] = np.kron(mask.reshape(n, n), np.ones((size, size), np.uint8))
+        frames.append(np.where(whole, end, start))
+    return np.stack(frames)
+
+
+def _summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean and number of each check; what no image has is left out."""
+    import pandas as pd
+
+    numbers = table.select_dtypes("number")
+    rows = [
+        {"check": name, "mean": values.mean(), "n": int(values.notna().sum())}
+        for name, values in numbers.items()
+        if values.notna().any()
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,158 @@
+"""Score class probabilities against the truth: one table for all models, one for the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics import classification as cls
+from fetal_lib.metrics.calibration import ece
+from fetal_lib.metrics.roc import average_precision, class_aucs, macro_auc, micro_auc, roc_band
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_RESAMPLES = 200
+"""Draws for the areas, which are computed draw by draw."""
+
+
+def summarise(
+    labels: np.ndarray,
+    probs: np.ndarray,
+    groups: np.ndarray,
+    model: str,
+    split: str = "test",
+    seed: int = 0,
+) -> list[dict[str, object]]:
+    """Return result rows: accuracy, macro-F1 and so on, with intervals over groups.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (N,), int
+    probs : ndarray, shape (N, K)
+    groups : ndarray, shape (N,)
+        The patient of each case.
+    model, split : str
+    seed : int
+
+    Returns
+    -------
+    list of dict
+        ``model, split, metric, value, n, ci95``; precision and recall are means over
+        classes; what has no value is left out.
+    """
+    found = _from_confusions(labels, probs, groups, seed) | _areas(labels, probs, groups, seed)
+    rows = []
+    for metric, (value, ci95) in found.items():
+        if not np.isfinite(value):
+            continue
+        row = {"model": model, "split": split, "metric": metric, "value": float(value)}
+        rows.append(row | {"n": len(labels), "ci95": ci95 if np.isfinite(ci95).all() else None})
+    return rows
+
+
+def _from_confusions(
+    labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, seed: int
+) -> dict[str, tuple[float, cls.Interval]]:
+    n_classes = probs.shape[1]
+    pred = probs.argmax(1)
+    table = cls.confusion_matrix(labels, pred, n_classes)
+    draws = cls.bootstrap_confusions(labels, pred, n_classes, groups, seed=seed)
+    scores = {
+        "accuracy": cls.accuracy,
+        "macro_f1": cls.macro_f1,
+        "precision": cls.macro_precision,
+        "recall": cls.balanced_accuracy,
+    }
+    return {name: (f(table), cls.interval(f(draws))) for name, f in scores.items()}
+
+
+def _areas(
+    labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, seed: int
+) -> dict[str, tuple[float, cls.Interval]]:
+    right = probs.argmax(1) == labels
+    measures = {
+        "auc_macro": lambda i: macro_auc(labels[i], probs[i]),
+        "auc_micro": lambda i: micro_auc(labels[i], probs[i]),
+        "ece": lambda i: ece(probs[i].max(1), right[i]),
+    }
+    draws = list(cls.redrawn_rows(labels, groups, N_RESAMPLES, seed))
+    everyone = np.arange(len(labels))
+    return {
+        name: (f(everyone), cls.interval([f(rows) for rows in draws]))
+        for name, f in measures.items()
+    }
+
+
+def class_table(
+    labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, names: Sequence[str], seed: int = 0
+) -> pd.DataFrame:
+    """Return a row a class: n, patients, precision, recall, F1 with interval, AUC with interval.
+
+    Returns
+    -------
+    DataFrame
+        ``class, n, patients, precision, recall, f1, f1_low, f1_high, auc, auc_low, auc_high,
+        average_precision``; classes without cases are left out.
+    """
+    import pandas as pd
+
+    n_classes = probs.shape[1]
+    pred = probs.argmax(1)
+    scores = cls.class_scores(cls.confusion_matrix(labels, pred, n_classes))
+    draws = cls.bootstrap_confusions(labels, pred, n_classes, groups, seed=seed)
+    drawn = cls.class_scores(draws).f1
+    rows = []
+    for k in np.flatnonzero(scores.n):
+        low, high = cls.interval(drawn[:, k])
+        row = {"class": names[k], "n": int(scores.n[k])}
+        row["patients"] = len(set(np.asarray(groups)[labels == k]))
+        row |= {"precision": scores.precision[k], "recall": scores.recall[k], "f1": scores.f1[k]}
+        row |= {"f1_low": low, "f1_high": high}
+        if 0 < scores.n[k] < len(labels):
+            band = roc_band(labels == k, probs[:, k], groups, N_RESAMPLES, seed)
+            row |= {"auc": band.auc, "auc_low": band.auc_ci95[0], "auc_high": band.auc_ci95[1]}
+        row["average_precision"] = average_precision(labels == k, probs[:, k])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def compare_models(
+    labels: np.ndarray,
+    probs: Mapping[str, np.ndarray],
+    groups: np.ndarray,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return the differences of macro-F1 between models on the same cases, by paired draws.
+
+    Returns
+    -------
+    DataFrame
+        ``a, b, difference, low, high`` (a minus b) and ``a is better``, the share of
+        draws in which a has the higher macro-F1.
+    """
+    import pandas as pd
+
+    drawn, whole = {}, {}
+    for name, p in probs.items():
+        pred, k = p.argmax(1), p.shape[1]
+        whole[name] = cls.macro_f1(cls.confusion_matrix(labels, pred, k))
+        drawn[name] = cls.macro_f1(cls.bootstrap_confusions(labels, pred, k, groups, seed=seed))
+    rows, names = [], list(probs)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            difference = drawn[a] - drawn[b]
+            low, high = cls.interval(difference)
+            row = {"a": a, "b": b, "difference": whole[a] - whole[b], "low": low, "high": high}
+            better = (difference > 0).mean() + (difference == 0).mean() / 2
+            rows.append(row | {"a is better": float(better)})
+    return pd.DataFrame(rows)
+
+
+def worst_classes(labels: np.ndarray, probs: np.ndarray, n: int = 4) -> np.ndarray:
+    """Return the classes with the smallest areas, the smallest first."""
+    areas = class_aucs(labels, probs)
+    order = np.argsort(np.where(np.isfinite(areas), areas, np.inf), kind="stable")
+    return order[: min(n, int(np.isfinite(areas).sum()))]

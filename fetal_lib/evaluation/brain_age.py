@@ -1,0 +1,131 @@
+"""Score predicted ages: errors with intervals, by decade, and the brain-age gap with its bias.
+
+References
+----------
+Smith SM et al. Estimation of brain age delta from brain imaging. NeuroImage 2019;200:528-539.
+doi:10.1016/j.neuroimage.2019.06.017
+de Lange A-MG et al. Mind the gap: performance metric evaluation in brain-age prediction. Hum
+Brain Mapp 2022;43:3113-3129. doi:10.1002/hbm.25837
+Butler ER et al. Pitfalls in brain age analyses. Hum Brain Mapp 2021;42:4092-4101.
+doi:10.1002/hbm.25533
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.regression import ccc, mae, r2, rmse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = {"mae_years": mae, "rmse_years": rmse, "r2": r2, "ccc": ccc}
+N_RESAMPLES = 1000
+
+
+def age_rows(
+    age_years: np.ndarray, pred_years: np.ndarray, model: str, split: str = "test", seed: int = 0
+) -> list[dict[str, object]]:
+    """Return result rows of a model: MAE, RMSE, R², CCC with bootstrap intervals over subjects.
+
+    Parameters
+    ----------
+    age_years, pred_years : float (N,), one row a subject.
+    model, split : labels of the rows.
+    seed : of the bootstrap.
+
+    Examples
+    --------
+    >>> rows = age_rows(np.array([20.0, 40, 60]), np.array([22.0, 40, 58]), "some")
+    >>> rows[0]["metric"], round(rows[0]["value"], 3), rows[0]["n"]
+    ('mae_years', 1.333, 3)
+    """
+    pairs = np.column_stack([age_years, pred_years])
+    rows = []
+    for name, metric in METRICS.items():
+        value = metric(pairs[:, 0], pairs[:, 1])
+        if not np.isfinite(value):  # the R² of one age, the CCC of two constants
+            continue
+        low, high = bootstrap_ci(
+            pairs, lambda p, m=metric: m(p[:, 0], p[:, 1]), n_resamples=N_RESAMPLES, seed=seed
+        )
+        interval = (low, high) if np.isfinite([low, high]).all() else None
+        row = {"model": model, "split": split, "metric": name, "value": value, "n": len(pairs)}
+        rows.append(row | {"ci95": interval})
+    return rows
+
+
+def by_decade(age_years: np.ndarray, pred_years: np.ndarray, seed: int = 0) -> pd.DataFrame:
+    """Return n, MAE with interval and mean gap of each decade of age.
+
+    A gap that falls from the young to the old is regression to the mean, not biology.
+    """
+    import pandas as pd
+
+    rows = []
+    decade = (np.asarray(age_years) // 10 * 10).astype(int)
+    for start in np.unique(decade):
+        error = (pred_years - age_years)[decade == start]
+        low, high = bootstrap_ci(np.abs(error), seed=seed)
+        row = {"decade": f"{start}-{start + 9}", "n": len(error), "MAE (y)": np.abs(error).mean()}
+        rows.append(row | {"95 % low": low, "95 % high": high, "mean gap (y)": error.mean()})
+    return pd.DataFrame(rows)
+
+
+def fit_age_bias(age_years: np.ndarray, pred_years: np.ndarray) -> tuple[float, float]:
+    """Return slope and intercept of predictions on ages, ``pred = slope * age + intercept``.
+
+    To be fitted on out-of-fold predictions of the *training* part.
+
+    Examples
+    --------
+    >>> age = np.array([20.0, 40, 60])
+    >>> [round(v, 6) for v in fit_age_bias(age, 0.5 * age + 20)]
+    [0.5, 20.0]
+    """
+    slope, intercept = np.polyfit(age_years, pred_years, 1)
+    return float(slope), float(intercept)
+
+
+def correct_without_age(pred_years: np.ndarray, bias: tuple[float, float]) -> np.ndarray:
+    """Stretch predictions by the bias of the training part; the subject's own age is not used.
+
+    The gap no longer falls with age, and the error grows: noise is stretched too.
+    """
+    slope, intercept = bias
+    return (np.asarray(pred_years) - intercept) / slope
+
+
+def correct_with_age(
+    pred_years: np.ndarray, age_years: np.ndarray, bias: tuple[float, float]
+) -> np.ndarray:
+    """Add back the bias expected at the subject's **true** age; no prediction, and no accuracy.
+
+    It may be used to compare gaps of groups. An error computed from it is too small by
+    construction: the worse the model, the more of the "prediction" is the true age itself.
+    """
+    slope, intercept = bias
+    return np.asarray(pred_years) + age_years - (slope * np.asarray(age_years) + intercept)
+
+
+def gap_rows(age_years: np.ndarray, variants: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return mean, SD and correlation with age of the gap of each variant of a prediction."""
+    import pandas as pd
+
+    rows = []
+    for name, pred in variants.items():
+        gap = pred - age_years
+        row = {"prediction": name, "MAE (y)": mae(age_years, pred), "R2": r2(age_years, pred)}
+        row |= {"mean gap (y)": gap.mean(), "SD of gap (y)": gap.std(ddof=1)}
+        row["correlation of gap and age"] = _correlation(gap, age_years)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    if np.std(a) == 0 or np.std(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])

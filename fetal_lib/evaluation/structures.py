@@ -1,0 +1,206 @@
+"""Score masks of heads and abdomens: overlap, distances in mm, circumferences; and compare models.
+
+Masks are compared at the scan's own size. The circumference is that of the ellipse fitted to the
+half-probability contour and carried back to the scan as a whole.
+
+mAP is defined here for one object an image: the share of images whose IoU reaches a threshold,
+averaged over the thresholds 0.50, 0.55 ... 0.95. There is one detection an image, so average
+precision at a threshold is that share.
+
+References
+----------
+Lin T-Y et al. Microsoft COCO: common objects in context. ECCV 2014.
+doi:10.1007/978-3-319-10602-1_48 (the thresholds)
+Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65-70.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.geometry.fit import ellipse_from_probs
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.segmentation import assd_mm, dice, hausdorff_mm, iou, precision, recall
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+THRESHOLDS = np.arange(0.5, 1.0, 0.05)
+OVERLAPS = ("dice", "iou", "recall", "precision", "map")
+METRICS = (*OVERLAPS, "hd95_mm", "assd_mm", "df_mm", "adf_mm")
+KNOWN = ("image", "subject", "structure", "source", "pixel_size_mm", "true_mm")
+MAX_SIDE = 400  # masks are compared at most at this side: surfaces cost the square of it
+
+
+def circumference_mm(probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float) -> float:
+    """Return the circumference of the structure in a map of a squashed scan; NaN without one.
+
+    Parameters
+    ----------
+    probs : ndarray (H, W), in [0, 1]
+    size_hw : (height, width)
+        Of the scan in pixels.
+    pixel_size_mm : float
+    """
+    try:
+        ellipse = ellipse_from_probs(probs).resized(probs.shape, size_hw)
+    except ValueError:
+        return math.nan
+    return ellipse.perimeter * pixel_size_mm
+
+
+def score_structures(
+    table: pd.DataFrame, references: Iterable[np.ndarray], probs: np.ndarray
+) -> pd.DataFrame:
+    """Score probability maps against filled reference masks, image by image.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``image, subject, structure, source, pixel_size_mm, true_mm`` (the circumference).
+    references : iterable of ndarray, uint8 (H, W)
+        Masks of the scans at their own sizes, 0 to 255.
+    probs : ndarray (N, h, w), in [0, 1]
+
+    Returns
+    -------
+    DataFrame
+        One row an image: the table's columns, ``pred_mm`` and the metrics. Distances and
+        circumferences are NaN where nothing was found, or where the pixel size is unknown.
+    """
+    import pandas as pd
+
+    rows = []
+    for i, reference in enumerate(references):
+        known = {name: table.iloc[i][name] for name in KNOWN}
+        rows.append(known | _scores(reference, probs[i], known["pixel_size_mm"], known["true_mm"]))
+    return pd.DataFrame(rows)
+
+
+def _scores(
+    reference: np.ndarray, probs: np.ndarray, size_mm: float, true_mm: float
+) -> dict[str, float]:
+    import cv2
+
+    step = max(1, math.ceil(max(reference.shape) / MAX_SIDE))
+    true = reference[::step, ::step] >= 128
+    found = cv2.resize(np.float32(probs), true.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
+    overlap = iou(true, found)
+    pred_mm = circumference_mm(probs, reference.shape, size_mm)
+    return {
+        "pred_mm": pred_mm,
+        "dice": dice(true, found),
+        "iou": overlap,
+        "recall": recall(true, found),
+        "precision": precision(true, found),
+        "map": float((overlap >= THRESHOLDS).mean()),
+        **_distances(true, found, step * size_mm),
+        "df_mm": pred_mm - true_mm,
+        "adf_mm": abs(pred_mm - true_mm),
+    }
+
+
+def _distances(true: np.ndarray, found: np.ndarray, spacing_mm: float) -> dict[str, float]:
+    if not np.isfinite(spacing_mm):
+        return {"hd95_mm": math.nan, "assd_mm": math.nan}
+    return {
+        "hd95_mm": hausdorff_mm(true, found, spacing_mm, 95),
+        "assd_mm": assd_mm(true, found, spacing_mm),
+    }
+
+
+def summarise_structures(
+    scores: pd.DataFrame, model: str, data: str, split: str = "test", seed: int = 0
+) -> list[dict[str, object]]:
+    """Return result rows: the mean of each metric with a bootstrap interval over subjects."""
+    rows = []
+    for metric in METRICS:
+        kept = scores[["subject", metric]].dropna()
+        if kept.empty:
+            continue
+        values = kept[metric].to_numpy(float)
+        interval = bootstrap_ci(values, groups=kept["subject"].to_numpy(), seed=seed)
+        label = {"model": model, "data": data, "split": split, "metric": metric}
+        ci95 = interval if np.isfinite(interval).all() else None
+        rows.append(label | {"value": float(values.mean()), "n": len(values), "ci95": ci95})
+    return rows
+
+
+def paired_tests(
+    scores: Mapping[str, pd.DataFrame], metric: str = "dice", seed: int = 0
+) -> pd.DataFrame:
+    """Compare every two models over the same subjects.
+
+    Parameters
+    ----------
+    scores : mapping of model to DataFrame
+        From :func:`score_structures`, of the same images in the same order.
+    metric : str
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        ``first, second, difference`` (first minus second, mean over images), its 95 % bootstrap
+        interval over subjects, and the p value of Wilcoxon's signed-rank test on subjects' means,
+        by Holm's procedure for all pairs.
+
+    Raises
+    ------
+    ValueError
+        If two models were scored on different images.
+    """
+    import pandas as pd
+
+    rows = []
+    for first, second in combinations(scores, 2):
+        a, b = scores[first], scores[second]
+        if list(a["image"]) != list(b["image"]):
+            raise ValueError(f"{first}, {second}: scored on different images; score both on one.")
+        gap = a[metric].to_numpy(float) - b[metric].to_numpy(float)
+        kept = np.isfinite(gap)
+        subjects = a["subject"].to_numpy()[kept]
+        low, high = bootstrap_ci(gap[kept], groups=subjects, seed=seed)
+        means = pd.Series(gap[kept]).groupby(subjects).mean().to_numpy()
+        row = {"first": first, "second": second, "difference": gap[kept].mean()}
+        rows.append(row | {"low": low, "high": high, "p": _wilcoxon(means)})
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p"].to_numpy())) if len(table) else table
+
+
+def _wilcoxon(differences: np.ndarray) -> float:
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p values adjusted for all tests by Holm's procedure.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03]))
+    array([0.03, 0.06, 0.06])
+    """
+    order = np.argsort(p)
+    factors = np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p[order]))
+    return adjusted
+
+
+def pooled_dice(references: Iterable[np.ndarray], probs: np.ndarray) -> float:
+    """Return the Dice of all pixels of all images taken together, as source 002 scores a batch.
+
+    Parameters
+    ----------
+    references : iterable of ndarray, uint8 (H, W)
+        At the size of the maps.
+    probs : ndarray (N, H, W)
+    """
+    return dice(np.stack(list(references)) >= 128, probs >= 0.5)

@@ -1,0 +1,241 @@
+"""Figures of brain age: who the subjects are, volumes by age, predictions, gaps, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics.regression import mae, r2
+from fetal_lib.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    new_figure,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SEX = {"F": ("women", VERMILION), "M": ("men", BLUE)}
+TISSUES = {"csf": ("CSF", BLUE), "gray": ("gray matter", ORANGE), "white": ("white matter", GREEN)}
+
+
+def age_sex_histograms(age_years: np.ndarray, sex: np.ndarray) -> Figure:
+    """Show how many women and men there are of each age, and in all.
+
+    Parameters
+    ----------
+    age_years : float (N,)
+    sex : (N,), F, M or empty.
+    """
+    figure, (left, right) = new_figure(1, 2, height=2.7, width_ratios=(3, 1))
+    bins = np.arange(age_years.min() // 5 * 5, age_years.max() + 5.1, 5)
+    kinds = [k for k in SEX if (sex == k).any()]
+    left.hist(
+        [age_years[sex == k] for k in kinds],
+        bins=bins,
+        stacked=True,
+        label=[SEX[k][0] for k in kinds],
+        color=[SEX[k][1] for k in kinds],
+    )
+    left.set(xlabel="age (years)", ylabel="subjects")
+    if kinds:
+        left.legend(frameon=False, fontsize=8)
+    counts = [int((sex == k).sum()) for k in kinds]
+    right.bar([SEX[k][0] for k in kinds], counts, color=[SEX[k][1] for k in kinds])
+    right.set_ylabel("subjects")
+    for axes in (left, right):
+        tidy(axes)
+    return figure
+
+
+def volumes_by_age(
+    age_years: np.ndarray, volumes_ml: Mapping[str, np.ndarray], shares: Mapping[str, np.ndarray]
+) -> Figure:
+    """Show volumes of each tissue, and shares of their sum, against age.
+
+    Parameters
+    ----------
+    age_years : float (N,)
+    volumes_ml, shares : ``csf``, ``gray`` and ``white`` to float (N,).
+    """
+    figure, axes = new_figure(1, 2, height=3.0)
+    for panel, values, label in (
+        (axes[0], volumes_ml, "volume (mL)"),
+        (axes[1], shares, "share of the three"),
+    ):
+        for name, (title, colour) in TISSUES.items():
+            panel.scatter(age_years, values[name], s=9, alpha=0.6, lw=0, color=colour, label=title)
+        panel.set(xlabel="age (years)", ylabel=label)
+        tidy(panel)
+    axes[0].legend(frameon=False, fontsize=8, ncols=3, loc="upper right", handletextpad=0.1)
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high + 0.15 * (high - low))
+    return figure
+
+
+def dice_boxes(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Show the Dice of each tissue for each network and kind of labels, as box plots.
+
+    Parameters
+    ----------
+    groups : mapping of a name to a mapping of a tissue to values (N,).
+    """
+    figure, axes = new_figure(1, len(groups), height=2.9, sharey=True, squeeze=False)
+    for panel, (title, tissues) in zip(axes[0], groups.items(), strict=True):
+        boxes = panel.boxplot(
+            [np.asarray(tissues[k]) for k in TISSUES],
+            tick_labels=[TISSUES[k][0].replace(" matter", "") for k in TISSUES],
+            patch_artist=True,
+            widths=0.6,
+            medianprops={"color": "black"},
+            flierprops={"markersize": 3},
+        )
+        for box, (_, colour) in zip(boxes["boxes"], TISSUES.values(), strict=True):
+            box.set(facecolor=colour, alpha=0.6)
+        panel.set_title(title, fontsize=8)
+        tidy(panel)
+    axes[0, 0].set_ylabel("Dice")
+    return figure
+
+
+def curves(histories: Mapping[str, Sequence[Sequence[dict]]], key: str, label: str) -> Figure:
+    """Show a quantity over epochs, a panel a network and a line a fit; the watched part dashed.
+
+    Parameters
+    ----------
+    histories : mapping of a title to the histories of its fits.
+    key : name in the histories; with ``val_`` before it for the watched part.
+    label : of the vertical axis.
+    """
+    figure, axes = new_figure(1, len(histories), height=2.8, squeeze=False)
+    for panel, (title, fits) in zip(axes[0], histories.items(), strict=True):
+        for number, history in enumerate(fits):
+            epoch = [row["epoch"] for row in history]
+            known = {"label": "training part"} if number == 0 else {}
+            marker = "." if len(epoch) < 3 else None
+            values = [row[key] for row in history]
+            panel.plot(epoch, values, color=BLUE, lw=1.2, marker=marker, **known)
+            if history and f"val_{key}" in history[0]:
+                known = {"label": "validation part"} if number == 0 else {}
+                watched = [row[f"val_{key}"] for row in history]
+                panel.plot(epoch, watched, color=ORANGE, lw=1.2, ls="--", marker=marker, **known)
+        panel.set(xlabel="epoch", title=title)
+        panel.title.set_fontsize(9)
+        tidy(panel)
+    axes[0, 0].set_ylabel(label)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def predicted_against_true(
+    age_years: np.ndarray, predictions: Mapping[str, np.ndarray], n_columns: int = 3
+) -> Figure:
+    """Show predicted against true age, a panel a model, with MAE and R² in the title.
+
+    Parameters
+    ----------
+    age_years : float (N,)
+    predictions : mapping of a model's name to float (N,).
+    """
+    n_rows = -(-len(predictions) // n_columns)
+    figure, axes = new_figure(
+        n_rows, n_columns, height=2.3 * n_rows + 0.3, sharex=True, sharey=True, squeeze=False
+    )
+    low, high = age_years.min() - 5, age_years.max() + 5
+    for panel, (name, pred) in zip(axes.flat, predictions.items(), strict=False):
+        panel.plot([low, high], [low, high], color=GREY, lw=1)
+        panel.scatter(age_years, pred, s=9, alpha=0.6, lw=0, color=BLUE)
+        error, explained = mae(age_years, pred), r2(age_years, pred)
+        panel.set_title(f"{name}\nMAE {error:.1f} y, R² {explained:.2f}", fontsize=8)
+        tidy(panel)
+    for panel in list(axes.flat)[len(predictions) :]:
+        panel.set_visible(False)
+    span = np.concatenate(list(predictions.values()))
+    floor, top = np.quantile(span, [0.005, 0.995])
+    axes[0, 0].set_ylim(min(low, floor - 3), max(high, top + 3))
+    figure.supxlabel("age (years)", fontsize=9)
+    figure.supylabel("predicted age (years)", fontsize=9)
+    return figure
+
+
+def gap_figure(age_years: np.ndarray, variants: Mapping[str, np.ndarray]) -> Figure:
+    """Show the brain-age gap against age, with its regression line, a panel a variant."""
+    figure, axes = new_figure(1, len(variants), height=2.8, sharey=True, squeeze=False)
+    for panel, (name, pred) in zip(axes[0], variants.items(), strict=True):
+        gap = pred - age_years
+        panel.axhline(0, color=GREY, lw=0.8)
+        panel.scatter(age_years, gap, s=9, alpha=0.6, lw=0, color=BLUE)
+        slope, intercept = np.polyfit(age_years, gap, 1)
+        ends = np.array([age_years.min(), age_years.max()])
+        panel.plot(ends, slope * ends + intercept, color=VERMILION, lw=1.5)
+        panel.set(xlabel="age (years)")
+        panel.set_title(f"{name}\nslope {slope:+.2f} y/y", fontsize=8)
+        tidy(panel)
+    axes[0, 0].set_ylabel("predicted - true (years)")
+    return figure
+
+
+def decades_figure(tables: Mapping[str, object]) -> Figure:
+    """Show the MAE of each decade with its interval, a line a model.
+
+    Parameters
+    ----------
+    tables : mapping of a model's name to a DataFrame with ``decade, n, MAE (y), 95 % low, high``.
+    """
+    figure, axes = new_figure(height=3.0)
+    colours = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+    for k, (name, table) in enumerate(tables.items()):
+        x = np.arange(len(table)) + 0.12 * (k - (len(tables) - 1) / 2)
+        value = table["MAE (y)"].to_numpy()
+        spread = [value - table["95 % low"].to_numpy(), table["95 % high"].to_numpy() - value]
+        spread = np.nan_to_num(np.maximum(spread, 0))
+        axes.errorbar(x, value, yerr=spread, fmt="o", color=colours[k % 5], capsize=2, label=name)
+    names = [f"{d}\n(n={n})" for d, n in zip(table["decade"], table["n"], strict=True)]
+    axes.set(xticks=np.arange(len(table)), xticklabels=names, ylabel="MAE (years)", ylim=(0, None))
+    axes.legend(frameon=False, fontsize=8, ncols=3)
+    tidy(axes)
+    return figure
+
+
+def age_intervals(age_years: np.ndarray, pred: np.ndarray, half: np.ndarray) -> Figure:
+    """Show each subject's interval about the predicted age, youngest first, and the true age."""
+    figure, axes = new_figure(height=2.9)
+    order = np.argsort(age_years, kind="stable")
+    x = np.arange(len(order))
+    low, high = (pred - half)[order], (pred + half)[order]
+    true = age_years[order]
+    inside = (low <= true) & (true <= high)
+    axes.vlines(x, low, high, color=ORANGE, alpha=0.45, lw=1.6, label="interval")
+    axes.scatter(x[inside], true[inside], s=9, color=GREEN, label="true age, inside", zorder=3)
+    axes.scatter(
+        x[~inside], true[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
+    )
+    axes.set(xlabel="subjects, youngest first", ylabel="age (years)")
+    axes.legend(frameon=False, fontsize=8, ncols=3)
+    tidy(axes)
+    return figure
+
+
+def deletion_curves(shares: np.ndarray, changes: Mapping[str, np.ndarray]) -> Figure:
+    """Show how the answer changes while voxels are hidden in the order of a map.
+
+    Parameters
+    ----------
+    shares : float (K,), share of the brain that is hidden.
+    changes : mapping of an order's name to mean absolute change (K,), years.
+    """
+    figure, axes = new_figure(height=2.8, width=5.4)
+    for (name, values), colour in zip(changes.items(), (BLUE, ORANGE, GREY), strict=False):
+        axes.plot(shares, values, marker="o", ms=3, color=colour, label=name)
+    axes.set(xlabel="share of the brain that is hidden", ylabel="change of predicted age (years)")
+    axes.legend(frameon=False, fontsize=8)
+    tidy(axes)
+    return figure

@@ -1,0 +1,146 @@
+"""A trained brain-age model in a folder: tissue maps and volumes to years, without a network.
+
+Two parts are averaged: ridge regression on blurred tissue maps, which is one weight a place, and
+a shrunken cubic on tissue shares and contrast. ``model.json`` holds the numbers, ``weights.npz``
+the arrays, ``card.md`` what it was trained on and how good it is. No scan of a subject is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SHIPPED = Path(__file__).parent.parent / "pretrained" / "brain_age"
+NORM_TISSUES = ("csf", "gray", "white")
+
+
+@dataclass(frozen=True)
+class AgeModelSpec:
+    """What ``model.json`` holds.
+
+    Attributes
+    ----------
+    sigma : blur of the maps, in voxels of 4 mm.
+    map_weight : share of the map model in the average.
+    map_intercept, map_bias : years.
+    half_width_years : of the prediction interval; infinite when uncalibrated.
+    interval_coverage : coverage that it was calibrated for.
+    age_range : youngest and oldest age of the training set, years.
+    norms : per tissue the quadratic of its share in age (a, b, c of a + b age + c age²) and SD.
+    trained_on : the data, in words.
+    """
+
+    sigma: float
+    map_weight: float
+    map_intercept: float
+    half_width_years: float
+    interval_coverage: float
+    age_range: tuple[float, float]
+    norms: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    trained_on: str = ""
+
+
+@dataclass(frozen=True)
+class AgeModel:
+    """A spec and its arrays.
+
+    Attributes
+    ----------
+    spec : AgeModelSpec
+    map_weights : float32 (3, X, Y, Z), years for each unit of tissue share.
+    mean, scale : float (F,), of the numbers that the cubic takes.
+    powers : int (T, F), exponents of each term; coefficients : float (T,), years.
+    intercept : float, years.
+    """
+
+    spec: AgeModelSpec
+    map_weights: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    powers: np.ndarray
+    coefficients: np.ndarray
+    intercept: float
+
+    def predict(self, maps: np.ndarray, numbers: np.ndarray) -> float:
+        """Return the age in years.
+
+        Parameters
+        ----------
+        maps : float (3, X, Y, Z), shares of CSF, gray and white on the 4 mm grid.
+        numbers : float (F,), tissue shares and contrast.
+        """
+        from scipy import ndimage
+
+        blurred = np.stack(
+            [ndimage.gaussian_filter(m.astype(np.float32), self.spec.sigma) for m in maps]
+        )
+        by_maps = float((blurred * self.map_weights).sum()) + self.spec.map_intercept
+        z = np.clip((numbers - self.mean) / self.scale, -3.5, 3.5)
+        terms = (z[None] ** self.powers).prod(axis=1)
+        by_numbers = float(terms @ self.coefficients) + self.intercept
+        weight = self.spec.map_weight
+        return weight * by_maps + (1 - weight) * by_numbers
+
+    def centile(self, tissue: str, share: float, age_years: float) -> float:
+        """Return the centile of a tissue's share among the training subjects of an age."""
+        a, b, c, sd = self.spec.norms[tissue]
+        z = (share - (a + b * age_years + c * age_years**2)) / sd
+        return 50 * (1 + math.erf(z / math.sqrt(2)))
+
+    def save(self, folder: str | Path, card: str) -> Path:
+        """Write spec, arrays and model card into a folder, and return it."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"map_weights": self.map_weights.astype(np.float32), "mean": self.mean}
+        arrays |= {"scale": self.scale, "powers": self.powers.astype(np.int8)}
+        arrays |= {"coefficients": self.coefficients, "intercept": np.array(self.intercept)}
+        np.savez_compressed(folder / "weights.npz", **arrays)
+        values = asdict(self.spec)
+        if math.isinf(self.spec.half_width_years):
+            values["half_width_years"] = None
+        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
+        (folder / "card.md").write_text(card)
+        return folder
+
+
+def load_age_model(folder: str | Path | None = None) -> AgeModel:
+    """Load a model that :meth:`AgeModel.save` wrote, or the one that is shipped.
+
+    Parameters
+    ----------
+    folder : path, optional
+        A run's ``model/`` folder, or the run's folder; without it the model of the package.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or it cannot be read.
+    """
+    shipped = folder is None
+    folder = SHIPPED if folder is None else Path(folder)
+    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
+        folder = folder / "model"
+    if not (folder / "model.json").is_file():
+        what = "no model is shipped" if shipped else f"model={str(folder)!r}: no model.json in it"
+        raise ValueError(
+            f"{what}; give --model the folder of a finished run of 05_brain_age, for example after "
+            "`fetal-lib run 05`."
+        )
+    try:
+        values = json.loads((folder / "model.json").read_text())
+        half = values["half_width_years"]
+        values["half_width_years"] = math.inf if half is None else half
+        values["age_range"] = tuple(values["age_range"])
+        values["norms"] = {k: tuple(v) for k, v in values["norms"].items()}
+        with np.load(folder / "weights.npz", allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        arrays["intercept"] = float(arrays["intercept"])
+        return AgeModel(AgeModelSpec(**values), **arrays)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"model={str(folder)!r} cannot be read ({error}); train it anew: `fetal-lib run 05`."
+        ) from error

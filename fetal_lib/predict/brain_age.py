@@ -1,0 +1,287 @@
+"""Tell the age from T1 scans, one after the other, in constant memory.
+
+A scan that is no stripped adult T1 brain in MNI space is declined with the reason; one bad file
+becomes a row and does not stop the others. The table is written beside its final name and moved
+there at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.baselines.tissue_maps import block_means
+from fetal_lib.baselines.tissue_mixture import brain_mask, segment_tissues
+from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
+from fetal_lib.sets.adult_mri import read_scan
+from fetal_lib.sets.adult_mri_quality import quality_check
+
+if TYPE_CHECKING:
+    from fetal_lib.baselines.tissue_mixture import TissueMixture
+
+SUFFIXES = (".nii", ".nii.gz")
+FIELDS = (
+    "scan",
+    "status",
+    "brain_age_years",
+    "low_years",
+    "high_years",
+    *(f"{tissue}_ml" for tissue in NORM_TISSUES),
+    *(f"{tissue}_centile" for tissue in NORM_TISSUES),
+    "reason",
+)
+GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
+MIN_WHITE_TO_GRAY = 1.15
+BEYOND_YEARS = 15.0
+ADVICE = (
+    "strip the skull and register the scan affinely to the MNI152 template first, for instance "
+    "with SynthStrip or HD-BET and then FLIRT or SimpleITK"
+)
+
+
+@dataclass(frozen=True)
+class AgeReading:
+    """Hold what was told of a scan, or why nothing was.
+
+    Attributes
+    ----------
+    age_years, low_years, high_years : NaN when declined.
+    volumes_ml : of CSF, gray and white matter in template space; empty when declined.
+    reason : empty when an age was told.
+    t1, labels : the scan on the 2 mm grid and its tissues, for a picture.
+    """
+
+    age_years: float = float("nan")
+    low_years: float = float("nan")
+    high_years: float = float("nan")
+    volumes_ml: tuple[float, ...] = ()
+    reason: str = ""
+    t1: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+
+def list_scans(inputs: Sequence[str | Path]) -> list[Path]:
+    """Return the NIfTI files that paths name; folders are searched for ``*_T1w`` files.
+
+    Raises
+    ------
+    ValueError
+        If a path does not exist, or nothing is found; all missing ones are named.
+    """
+    paths, missing = [], []
+    for item in map(Path, inputs):
+        if item.is_dir():
+            found = sorted(item.rglob("*.nii*"))
+            t1 = [p for p in found if "_T1w" in p.name]
+            paths += [p for p in t1 or found if p.name.endswith(SUFFIXES)]
+        elif item.is_file():
+            paths.append(item)
+        else:
+            missing.append(str(item))
+    if missing:
+        raise ValueError(f"scans: no such file or folder: {', '.join(missing[:10])}.")
+    if not paths:
+        raise ValueError(f"scans: no {' or '.join(SUFFIXES)} file in what was given.")
+    return paths
+
+
+def read_age(path: Path, model: AgeModel) -> AgeReading:
+    """Tell the age from one scan, or say why not."""
+    from scipy import ndimage
+
+    try:
+        scan = read_scan(path.name, path)
+    except (ValueError, OSError) as error:
+        return AgeReading(reason=str(error))
+    reasons = quality_check(scan.volume)
+    if reasons:
+        return AgeReading(reason=f"{'; '.join(reasons)}; {ADVICE}")
+    affine = np.diag([GRID_MM] * 3 + [1.0])
+    affine[:3, 3] = FIRST_MM
+    matrix = np.linalg.inv(scan.volume.affine) @ affine
+    t1 = ndimage.affine_transform(scan.volume.data, matrix[:3, :3], matrix[:3, 3], SHAPE, order=1)
+    try:
+        found = segment_tissues(t1, affine, brain_mask(t1, affine))
+    except ValueError as error:
+        return AgeReading(reason=str(error))
+    volumes = _volumes_ml(found)
+    problem = _no_adult_t1(found, volumes)
+    if problem:
+        return AgeReading(reason=problem, t1=t1, labels=found.labels)
+    return _reading(model, found, volumes, t1)
+
+
+def _reading(
+    model: AgeModel, found: TissueMixture, volumes: np.ndarray, t1: np.ndarray
+) -> AgeReading:
+    shares = volumes[1:] / volumes.sum()
+    numbers = np.array([*shares, found.means[1], found.means[0], found.sds[1]])
+    maps = block_means(found.shares)
+    if maps.shape != model.map_weights.shape:
+        raise ValueError(
+            f"model: its maps have shape {model.map_weights.shape}, those of a scan {maps.shape}; "
+            "it was made by another version. Train it anew: `fetal-lib run 05`."
+        )
+    age = model.predict(maps.astype(np.float16), numbers)
+    low, high = model.spec.age_range
+    if not low - BEYOND_YEARS <= age <= high + BEYOND_YEARS:
+        reason = (
+            f"told {age:.0f} years, far outside the ages it was trained on ({low:.0f}-{high:.0f}): "
+            "not a brain like those"
+        )
+        return AgeReading(reason=reason, t1=t1, labels=found.labels)
+    half = model.spec.half_width_years
+    volumes_ml = tuple(float(v) for v in volumes)
+    return AgeReading(age, age - half, age + half, volumes_ml, "", t1, found.labels)
+
+
+def _volumes_ml(found: TissueMixture) -> np.ndarray:
+    return np.array([(found.labels == k).sum() for k in (1, 2, 3)]) * GRID_MM**3 / 1000
+
+
+def _no_adult_t1(found: TissueMixture, volumes: np.ndarray) -> str:
+    """Return why a scan is no adult T1 brain; empty if it may be one."""
+    if found.means[2] < MIN_WHITE_TO_GRAY * found.means[1]:
+        return (
+            "white matter is not brighter than gray: not a T1-weighted scan of an adult (T2 scans "
+            "and infants are the other way round)"
+        )
+    shares = volumes / volumes.sum()
+    if not (0.05 < shares[0] < 0.5 and shares[1] > 0.25 and shares[2] > 0.15):
+        return (
+            "tissues are CSF {:.0%}, gray {:.0%}, white {:.0%}: no adult brain; is it stripped, "
+            "and in MNI space?".format(*shares)
+        )
+    return ""
+
+
+def result_row(
+    path: Path, reading: AgeReading, model: AgeModel, known_age: float | None
+) -> dict[str, str]:
+    """Return the row of the result table: text, empty where there is no value.
+
+    A centile needs the **known** age of the person; at the told age it would say nothing.
+    """
+    row = dict.fromkeys(FIELDS, "")
+    row |= {"scan": path.name, "status": "declined" if reading.reason else "told"}
+    row["reason"] = reading.reason
+    if reading.reason:
+        return row
+    row["brain_age_years"] = f"{reading.age_years:.1f}"
+    if np.isfinite(model.spec.half_width_years):
+        row |= {"low_years": f"{reading.low_years:.1f}", "high_years": f"{reading.high_years:.1f}"}
+    total = sum(reading.volumes_ml)
+    for tissue, ml in zip(NORM_TISSUES, reading.volumes_ml, strict=True):
+        row[f"{tissue}_ml"] = f"{ml:.1f}"
+        if known_age is not None:
+            row[f"{tissue}_centile"] = f"{model.centile(tissue, ml / total, known_age):.1f}"
+    return row
+
+
+def write_ages(
+    paths: Sequence[Path],
+    model: AgeModel,
+    out: str | Path,
+    known_ages: Mapping[str, float] | None = None,
+    pictures: str | Path | None = None,
+    progress: Callable[[int], None] = lambda n: None,
+) -> dict[str, int]:
+    """Tell the ages of scans, write a CSV and, if asked, a picture of each.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    model : AgeModel
+    out : the CSV; it appears when all scans are done.
+    known_ages : file name to age in years, for centiles.
+    pictures : folder for pictures; created when missing.
+    progress : called with the number of scans just finished.
+
+    Returns
+    -------
+    dict
+        Number of scans ``told`` and ``declined``.
+    """
+    out, known_ages = Path(out), known_ages or {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f"{out.name}.part")
+    counts = {"told": 0, "declined": 0}
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        for path in paths:
+            reading = read_age(path, model)
+            row = result_row(path, reading, model, known_ages.get(path.name))
+            writer.writerow(row)
+            counts[row["status"]] += 1
+            if pictures is not None and reading.t1 is not None:
+                save_picture(Path(pictures), path, reading)
+            progress(1)
+    part.replace(out)
+    return counts
+
+
+def save_picture(folder: Path, path: Path, reading: AgeReading) -> None:
+    """Write three planes of a scan with its tissues, titled with the told age."""
+    import matplotlib.pyplot as plt
+
+    from fetal_lib.plots.volumes import orthogonal_views
+
+    folder.mkdir(parents=True, exist_ok=True)
+    known = np.isfinite(reading.age_years)
+    title = f"{reading.age_years:.0f} years" if known else "declined"
+    if known and np.isfinite(reading.low_years):
+        title += f" ({reading.low_years:.0f}-{reading.high_years:.0f})"
+    views = {"scan": reading.t1, title: reading.t1}
+    figure = orthogonal_views(views, {title: reading.labels}, shift=0.04)
+    figure.set_size_inches(4.6, 6.4)
+    figure.savefig(folder / f"{path.name.split('.')[0]}.png", dpi=100)
+    plt.close(figure)
+
+
+def read_known_ages(path: str | Path) -> dict[str, float]:
+    """Read a CSV with the columns ``scan`` and ``age``.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or an age is no number.
+    """
+    from fetal_lib.readers.delimited import read_text_table
+
+    table = read_text_table(Path(path), ["scan", "age"], [])
+    ages, wrong = {}, []
+    for line, row in zip(table.lines, table.rows, strict=True):
+        try:
+            ages[Path(row["scan"]).name] = float(row["age"].replace(",", "."))
+        except ValueError:
+            wrong.append(f"line {line}: {row['age']!r}")
+    if wrong:
+        raise ValueError(f"{path}: age must be a number of years; {'; '.join(wrong[:10])}.")
+    return ages
+
+
+def run_command(
+    scans: Sequence[Path],
+    model: Path | None,
+    ages: Path | None,
+    out: Path,
+    pictures: Path | None,
+) -> dict[str, int]:
+    """Do what ``fetal-lib predict brain-age`` was asked, with a bar on a terminal."""
+    import sys
+
+    from tqdm import tqdm
+
+    from fetal_lib.predict.age_model import load_age_model
+
+    paths = list_scans(scans)
+    known = {} if ages is None else read_known_ages(ages)
+    trained = load_age_model(model)
+    with tqdm(total=len(paths), unit="scan", file=sys.stderr, disable=None) as bar:
+        return write_ages(paths, trained, out, known, pictures, bar.update)

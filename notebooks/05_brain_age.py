@@ -1,0 +1,712 @@
+# %% [markdown]
+# # Brain age from T1 MRI
+#
+# | | |
+# |---|---|
+# | **Task** | tell the age of an adult from a T1 scan, by tissue volumes and by the image |
+# | **Data** | phantoms (default), OASIS-1 {cite}`marcus2007`, or any BIDS folder with ages |
+# | **Models** | 3D ResUNet, 24,322,148 parameters; 3D ResNeXt-50, 25,870,465; SFCN (PyTorch); regressors on volumes and maps |
+# | **Source** | project 004, a PyTorch notebook; after {cite:t}`cicek2016` and {cite:t}`xie2017` |
+# | **Run time** | minutes on two CPU cores (`quick`), narrow networks on small volumes |
+# | **Status** | runs whole on phantoms and on OASIS-1 |
+#
+# With the years the brain loses tissue and gains fluid. How well the age can be
+# told from a scan, and what the difference between told and true age may mean,
+# is the subject of a large literature {cite:p}`franke2010,cole2017,peng2021`.
+#
+# **What to take away.** Three numbers (how much of the head is fluid, gray and
+# white) go a long way; a network needs thousands of scans to go further. And the
+# *gap* between told and true age is, before anything else, regression to the mean.
+
+# %% tags=["parameters"]
+profile = "quick"
+data = "phantom"
+seed = 0
+refit = False
+out = ""
+n_phantoms = 90
+n_teachers = 24
+n_segmentation = 16
+n_folds = 5
+n_inner = 4
+segmentation_spacing_mm = 2.0
+segmentation_side = 96
+segmentation_width = 8
+segmentation_intensity = "white"
+pooling = "readme"
+segmentation_crop = 32
+segmentation_epochs = 30
+segmentation_batch = 4
+segmentation_rate = 0.004
+age_spacing_mm = 6.0
+age_side = 32
+age_networks = True
+resnext_width = 16
+resnext_cardinality = 8
+resnext_blocks = "1111"
+resnext_epochs = 12
+resnext_rate = 0.001
+sfcn_width = 8
+sfcn_epochs = 24
+sfcn_rate = 0.003
+age_batch = 8
+constant_rate = False
+coverage = 0.9
+occluded = 6
+source_epochs = 8
+save_model = True
+
+# %% tags=["hide-input"]
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+
+from fetal_lib.baselines.age_regression import volume_regressors
+from fetal_lib.chapters import brain_age as chapter
+from fetal_lib.data import splits
+from fetal_lib.evaluation.brain_age import by_decade
+from fetal_lib.plots import agreement, brain_age, volumes
+from fetal_lib.runs.session import open_run
+from fetal_lib.sets.adult_mri import read_cases, read_scan
+
+run = open_run("05_brain_age", globals())
+p = run.parameters
+
+# %% tags=["remove-cell"]
+Markdown(run.banner())
+
+# %% [markdown]
+# ## The question, and what the source reports
+#
+# Source 004 works on 652 healthy adults of Cam-CAN {cite}`taylor2017`. Its first
+# approach segments the brain with a 3D ResUNet and regresses age from the
+# relative volumes of CSF, gray and white matter: the source reports MAE 6.90 y
+# and R² 0.81 on 100 test subjects. Its second approach feeds the image to a 3D
+# ResNeXt: MAE 7.09 y. Three hand-made numbers equal a network of 26 million
+# parameters, which the source does not remark on.
+#
+# We ask: does that hold when each subject is tested by a model that neither saw
+# him nor was chosen on him, and what does a brain-age gap then mean?
+#
+# ## Data
+#
+# A BIDS folder: a table of ages, and a T1 scan a subject, skull-stripped and
+# registered to MNI space. Phantoms are written in the same layout: template
+# anatomy {cite}`fonov2011` warped to the volumes published for each age
+# {cite}`bethlehem2022`, with labels that are true by construction.
+
+# %%
+folder = chapter.find_data(p)
+run.fingerprint_folder(folder)
+cases = read_cases(folder)
+everyone = cases.table
+columns = ["subject", "age_years", "sex", "etiv_ml", "nwbv"]
+everyone[columns].describe().round(2)
+
+# %% mystnb={"figure": {"name": "fig-05-subjects", "caption": "Ages of the subjects, women and men stacked."}, "image": {"alt": "Histogram of ages in steps of five years, stacked by sex, and a bar chart of women and men."}}
+ages = everyone["age_years"].to_numpy()
+figure = brain_age.age_sex_histograms(ages, everyone["sex"].to_numpy())
+run.save_figure(
+    figure,
+    "subjects",
+    "Ages of the subjects, by sex.",
+    "Histogram of ages stacked by sex; numbers of women and men.",
+)
+
+# %% [markdown]
+# Below: the scans of the youngest and the oldest subject and of two between, in
+# three planes. Look at the width of the ventricles and of the sulci.
+
+# %% mystnb={"figure": {"name": "fig-05-scans", "caption": "Four scans over the range of ages: axial, coronal and sagittal planes."}, "image": {"alt": "T1 scans of four adults in three planes; ventricles and sulci widen with age."}}
+order = np.argsort(ages, kind="stable")
+pick = order[np.linspace(0, len(order) - 1, 4).astype(int)]
+shown = {}
+for i in pick:
+    scan = read_scan(everyone["subject"][i], everyone["path"][i])
+    shown[f"{ages[i]:.0f} years"] = scan.volume.data
+figure = volumes.orthogonal_views(shown)
+run.save_figure(
+    figure,
+    "scans",
+    "Four scans over the range of ages.",
+    "T1 scans of four adults in three planes.",
+)
+
+# %% [markdown]
+# ## Preprocessing, step by step
+#
+# One scan on its way to a network, with SimpleITK {cite}`lowekamp2013`: the bias
+# field is found by N4 {cite}`tustison2010` and divided out; the brain mask is
+# where the stripped scan is positive and near the template's brain; intensities
+# get mean 0 and variance 1 **inside the mask**, and 0 outside; a cubic B-spline
+# brings the image to 3 mm and 64³ voxels about its centre (the source's
+# setting), or 1.5 mm and 128³ (defined there and never used). Labels go by
+# nearest neighbour: there is nothing between gray matter and fluid but error.
+
+# %% mystnb={"figure": {"name": "fig-05-steps", "caption": "A scan through bias-field correction, masking, normalisation and resampling."}, "image": {"alt": "Seven columns of three planes: scan, bias field, corrected scan, mask, normalised scan, two resampled scans."}}
+walk = chapter.preprocessing_steps(
+    everyone.loc[pick[1]], ((3.0, 64), (1.5, 128))
+)
+figure = volumes.orthogonal_views(walk.steps)
+run.save_figure(
+    figure,
+    "steps",
+    "A scan through the preprocessing.",
+    "A scan before and after each step, in three planes.",
+)
+
+# %%
+run.save_table(walk.table, "preprocessing", "A scan after each step.")
+chapter.pretty(walk.table)
+
+# %% tags=["remove-input"]
+variation = walk.white_variation
+Markdown(
+    "White matter should be of one brightness. Its coefficient of variation "
+    f"is {variation['as read']:.1%} as read, {variation['after N4']:.1%} "
+    f"after N4, and {variation['after the mixture']:.1%} after the polynomial "
+    "that the mixture model below fits along with the tissues (correlation "
+    f"of the two log fields: {walk.bias_agreement:.2f}). The chapter uses the "
+    "polynomial, which comes for free with the segmentation."
+)
+
+# %% mystnb={"figure": {"name": "fig-05-neighbours", "caption": "The same labels at 3 mm and at 1.5 mm, by nearest neighbour."}, "image": {"alt": "Tissue labels over the scan at two voxel sizes; narrow sulci break up at 3 mm."}}
+grids = {name: walk.steps[name] for name in walk.labels}
+figure = volumes.orthogonal_views(grids, walk.labels, shift=0.06)
+run.save_figure(
+    figure,
+    "neighbours",
+    "Labels at 3 mm and 1.5 mm.",
+    "Tissue labels over the scan at two voxel sizes.",
+)
+
+# %% [markdown]
+# ## A quality check, and reference tissues
+#
+# Every scan is compared with the template's brain before it is used: a piece
+# that is missing, tissue that is no brain, a head of another size or place. Who
+# fails is listed here, and left out of all that follows.
+#
+# Most data sets have no tissue labels. A **reference** is then made without
+# learning, from the parts that FAST has {cite}`zhang2001`: three Gaussians and
+# voxels of two tissues, the ICBM152 tissue priors, a polynomial for uneven
+# brightness, and a Markov field. It is no truth. On phantoms, which have one,
+# the two are compared.
+
+# %%
+made = chapter.segment_all(run, p, everyone)
+bad = (made.table["reasons"] != "").to_numpy()
+listed = everyone.loc[bad, ["subject", "age_years"]].assign(
+    reason=made.table.loc[bad, "reasons"].to_numpy()
+)
+run.save_table(listed, "left_out", "Scans that failed the quality check.")
+tissues = made.select(~bad)
+table = everyone[~bad].reset_index(drop=True)
+age = table["age_years"].to_numpy(float)
+chapter.pretty(listed)
+
+# %% tags=["remove-input"]
+Markdown(
+    f"{int(bad.sum())} of {len(bad)} scans failed, "
+    f"{len(cases.left_out)} more had no age or no scan. {len(table)} are used."
+)
+
+# %% mystnb={"figure": {"name": "fig-05-volumes", "caption": "Tissue volumes of the mixture in template space, and their shares, against age."}, "image": {"alt": "Scatter plots of CSF, gray and white matter against age: fluid rises, gray matter falls."}}
+parts_ml = tissues.volumes_ml
+names = ("csf", "gray", "white")
+ml = dict(zip(names, parts_ml.T, strict=True))
+share = dict(
+    zip(names, (parts_ml / parts_ml.sum(axis=1, keepdims=True)).T, strict=True)
+)
+figure = brain_age.volumes_by_age(age, ml, share)
+run.save_figure(
+    figure,
+    "volumes",
+    "Tissue volumes and shares against age.",
+    "Scatter plots of tissue volumes against age.",
+)
+
+# %% [markdown]
+# ## Split and leak audit
+#
+# Some subjects, evenly over the ages, **teach segmentation**: their reference
+# labels train a network below, their ages may train regressors, and they are
+# never tested. All others are dealt to outer folds, stratified by age. Whatever
+# is chosen (a penalty, a kernel, a weight) is chosen on inner folds of the
+# training part.
+
+# %%
+parts = chapter.split_subjects(table, p)
+splits.assert_disjoint(table["subject"], parts.fold)
+written = table[["subject", "age_years"]].assign(fold=parts.fold)
+run.save_table(written, "split", "Fold of each subject; -1 teaches.")
+chapter.pretty(chapter.describe_subjects(table, parts.fold))
+
+# %%
+flat = tissues.images.reshape(len(table), -1).astype(np.float32)
+leaks = chapter.leak_audit(table, parts, flat)
+run.save_table(leaks, "leak_audit", "What could leak.")
+chapter.pretty(leaks)
+
+# %% [markdown]
+# ## Baselines
+#
+# *Mean* answers the mean age of the training part. *nwbv* is a quadratic in the
+# brain's share of the head as the data set's own table gives it, where it does:
+# one number, no image.
+
+# %%
+predictions = {}
+mean = np.full(len(age), np.nan)
+for fold in parts.folds:
+    mean[fold.test] = age[fold.train].mean()
+errors = {"mean": chapter.add_ages(run, age, parts, "mean", mean)}
+nwbv = table["nwbv"].to_numpy(float)
+if np.isfinite(nwbv).all():
+    guess = np.full(len(age), np.nan)
+    for fold in parts.folds:
+        curve = np.polyfit(nwbv[fold.train], age[fold.train], 2)
+        guess[fold.test] = np.polyval(curve, nwbv[fold.test])
+    errors["nwbv"] = chapter.add_ages(run, age, parts, "nwbv", guess)
+{name: round(error, 2) for name, error in errors.items()}
+
+# %% [markdown]
+# ## The networks
+#
+# The ResUNet adds a 1 × 1 × 1 projection of each block's input **after** the
+# last ReLU. The source's README describes 2 × 2 × 2 poolings, its code pools
+# 1 × 2 × 2, so that one axis is never reduced; both are here. The ResNeXt's
+# stem likewise keeps that axis. Counts are those of the published settings.
+
+# %%
+counts = chapter.parameter_table()
+run.save_table(counts, "networks", "Networks at their published settings.")
+counts.style.hide(axis="index").format(thousands=",")
+
+# %% [markdown]
+# ## Approach A: segment, then regress
+#
+# Two ResUNets of the same size learn by cross-entropy: one from **phantoms with
+# true labels** that are made for this purpose, one from **reference labels** of
+# the subjects set aside. The second can at best imitate the mixture.
+#
+# In `full` they are fed z-scores, as the source's is. In `quick` intensities are
+# scaled to white matter instead: a z-score depends on how much fluid there is,
+# which is what age changes, and a network that sees small cubes cannot know it.
+
+# %%
+fits = chapter.fit_segmenters(run, table, tissues, parts)
+tested = np.flatnonzero(parts.tested)
+by_age = tested[np.argsort(age[tested], kind="stable")]
+show = by_age[np.linspace(0, len(by_age) - 1, 3).astype(int)]
+segmented = chapter.apply_segmenters(run, fits, table, tissues, show)
+dice = chapter.add_dice(run, segmented.dice, parts.fold)
+run.save_table(dice, "dice", "Dice on scans that taught nothing.")
+chapter.pretty(dice)
+
+# %% mystnb={"figure": {"name": "fig-05-learning", "caption": "Cross-entropy of the two ResUNets over epochs."}, "image": {"alt": "Two falling curves of cross-entropy."}}
+from fetal_lib.training.torch_fit import read_torch_history
+
+histories = {
+    name.replace("res_unet_", "taught by "): [read_torch_history(fit.folder)]
+    for name, (_, fit) in fits.items()
+}
+figure = brain_age.curves(histories, "loss", "cross-entropy")
+run.save_figure(
+    figure,
+    "learning",
+    "Cross-entropy of the segmenters.",
+    "Cross-entropy of two networks over epochs.",
+)
+
+# %% mystnb={"figure": {"name": "fig-05-dice", "caption": "Dice of each tissue on held-out scans."}, "image": {"alt": "Box plots of Dice for CSF, gray and white matter, a panel for each network and kind of labels."}}
+figure = brain_age.dice_boxes(chapter.dice_groups(segmented, parts.fold))
+run.save_figure(
+    figure,
+    "dice",
+    "Dice of each tissue on held-out scans.",
+    "Box plots of Dice by tissue and network.",
+)
+
+# %% mystnb={"figure": {"name": "fig-05-tissues", "caption": "Held-out scans, youngest to oldest, with each segmentation in colour."}, "image": {"alt": "Axial slices of three scans with tissue labels of each method in colour."}}
+some = [segmented.shown[int(i)] for i in show]
+scans = [s["input"].astype(float) for s in some]
+kinds = {k: [s[k] for s in some] for k in some[0] if k != "input"}
+kinds = {k.replace("res_unet_", "by "): v for k, v in kinds.items()}
+titles = [f"{age[i]:.0f} years" for i in show]
+figure = volumes.tissue_gallery(scans, kinds, titles)
+run.save_figure(
+    figure,
+    "tissues",
+    "Held-out scans with each segmentation.",
+    "Slices of three scans with tissue labels in colour.",
+)
+
+# %% [markdown]
+# ### Age from volumes
+#
+# `volumes` are the mixture's shares of gray and white matter. They meet the
+# source's three regressors and three more. `volumes_covariates` adds sex and
+# head size, `volumes_contrast` how bright gray matter and fluid are beside
+# white. `res_unet` are the volumes of the network that was taught by truth.
+
+# %%
+relative = chapter.relative_volumes(parts_ml)
+sets = {
+    "volumes": relative,
+    "volumes_covariates": np.column_stack(
+        [relative, chapter.covariates(table)]
+    ),
+    "volumes_contrast": chapter.contrast_features(tissues),
+    "res_unet": chapter.relative_volumes(segmented.volumes["res_unet_truth"]),
+}
+predictions |= chapter.volume_models(run, age, sets, parts)
+for name, found in predictions.items():
+    errors[name] = chapter.add_ages(run, age, parts, name, found.outer)
+pd.Series(errors, name="MAE (y)").round(2).to_frame()
+
+# %% mystnb={"figure": {"name": "fig-05-regressors", "caption": "Told against true age on the outer folds: six regressors on two tissue shares."}, "image": {"alt": "Six scatter plots of told against true age."}}
+kept = parts.tested
+six = {k: predictions[f"volumes_{k}"].outer[kept] for k in volume_regressors()}
+figure = brain_age.predicted_against_true(age[kept], six)
+run.save_figure(
+    figure,
+    "regressors",
+    "Told against true age, six regressors on volumes.",
+    "Six scatter plots of told against true age.",
+)
+
+# %% [markdown]
+# ### What the segmenter's error does to the age
+#
+# The regressor has learnt from reference volumes. It is now shown those of a
+# network. A *mean shift* is a bias of the volumes, which a regressor trained on
+# the same network's volumes would absorb; the *SD* is noise that stays.
+
+# %%
+line, _ = volume_regressors()["linear"]
+propagated = chapter.propagate_segmentation(
+    age, parts, line, parts_ml, segmented.volumes
+)
+run.save_table(propagated, "propagated", "Segmentation error in years.")
+chapter.pretty(propagated)
+
+# %% [markdown]
+# ## Maps: where the tissue is
+#
+# A share says how much tissue there is, a map also where. Maps of the three
+# tissues on a 4 mm grid, blurred, meet ridge regression (`maps_ridge`) and a
+# Gaussian kernel (`maps_gaussian`) {cite:p}`franke2010`.
+
+# %%
+found = chapter.map_models(age, tissues, parts)
+predictions |= found
+for name, prediction in found.items():
+    errors[name] = chapter.add_ages(run, age, parts, name, prediction.outer)
+pd.DataFrame(
+    [
+        {"model": name, "fold": k + 1} | chosen
+        for name, prediction in found.items()
+        for k, chosen in enumerate(prediction.chosen)
+    ]
+).round(4)
+
+# %% [markdown]
+# ## Approach B: networks that read the age from the image
+#
+# ResNeXt as in the source, and a light network after SFCN {cite}`peng2021`, are
+# trained with mean squared error in each outer fold. The first inner fold is the
+# validation part: it is watched, it weighs the ensemble; it stops nothing and
+# picks no epoch. `eval()` is called.
+
+# %%
+nets = chapter.fit_age_networks(run, age, tissues, parts)
+for name, fit in nets.items():
+    predictions[name] = fit.prediction
+    errors[name] = chapter.add_ages(
+        run, age, parts, name, fit.prediction.outer
+    )
+{name: round(errors[name], 2) for name in nets}
+
+# %% mystnb={"figure": {"name": "fig-05-curves", "caption": "Root mean squared error of the age networks over epochs, a line an outer fold."}, "image": {"alt": "Training and validation error of the age networks over epochs."}}
+if nets:
+    figure = brain_age.curves(
+        {name: fit.histories for name, fit in nets.items()},
+        "rmse_years",
+        "RMSE (years)",
+    )
+    run.save_figure(
+        figure,
+        "curves",
+        "Errors of the age networks over epochs.",
+        "Training and validation error over epochs.",
+    )
+
+# %% [markdown]
+# ## An ensemble
+#
+# In each fold the best volume model, the best map model (by *inner* error) and
+# the networks are averaged, weighted by the inverse square of their inner
+# errors. No test part is asked.
+
+# %%
+together, weights = chapter.ensemble(predictions, age, parts)
+predictions["ensemble"] = together
+errors["ensemble"] = chapter.add_ages(
+    run, age, parts, "ensemble", together.outer
+)
+run.save_table(weights, "weights", "Weights of the ensemble, by fold.")
+chapter.pretty(weights)
+
+# %% [markdown]
+# ## Results on the outer folds
+#
+# Every model has told the age of the same subjects. Intervals are 95 % bootstrap
+# intervals over subjects.
+
+# %%
+metrics = ("mae_years", "rmse_years", "r2", "ccc")
+results = chapter.results_table(run.rows, metrics)
+run.save_table(results, "results", "All models on the outer folds.")
+chapter.pretty(results)
+
+# %% mystnb={"figure": {"name": "fig-05-comparison", "caption": "Mean absolute error of each model with 95 % intervals; logarithmic axis."}, "image": {"alt": "Mean absolute error of all models with intervals, best first."}}
+ranked = chapter.ranking(run.rows)
+figure = agreement.model_comparison(ranked, "value", "MAE (years), log scale")
+run.save_figure(
+    figure,
+    "comparison",
+    "Mean absolute error of each model.",
+    "Mean absolute error of all models with intervals.",
+)
+
+# %% mystnb={"figure": {"name": "fig-05-predicted", "caption": "Told against true age on the outer folds, one model of each approach and the ensemble."}, "image": {"alt": "Scatter plots of told against true age for volumes, maps, networks and the ensemble."}}
+few = ["volumes_linear", "volumes_contrast_gaussian_process"]
+few += ["maps_gaussian", *nets, "ensemble"]
+figure = brain_age.predicted_against_true(
+    age[kept], {name: predictions[name].outer[kept] for name in few}
+)
+run.save_figure(
+    figure,
+    "predicted",
+    "Told against true age, one model of each approach.",
+    "Scatter plots of told against true age.",
+)
+
+# %% mystnb={"figure": {"name": "fig-05-decades", "caption": "Mean absolute error by decade of age, with 95 % intervals."}, "image": {"alt": "Mean absolute error of three models in each decade."}}
+shown = ("volumes_linear", "maps_gaussian", "ensemble")
+decades = {
+    name: by_decade(age[kept], predictions[name].outer[kept], p.seed)
+    for name in shown
+}
+figure = brain_age.decades_figure(decades)
+run.save_figure(
+    figure,
+    "decades",
+    "Mean absolute error by decade.",
+    "Mean absolute error of three models in each decade.",
+)
+
+# %%
+run.save_table(decades["ensemble"], "by_decade", "The ensemble by decade.")
+chapter.pretty(decades["ensemble"])
+
+# %% [markdown]
+# ## The brain-age gap
+#
+# Told minus true age is called the gap, and often read as "older than his
+# years". Look at the left panel first: the young are told too old and the old
+# too young, because an uncertain model answers near the mean. That alone makes
+# the gap correlate with age, and with all that goes along with age.
+#
+# Two corrections are in use {cite:p}`smith2019,delange2022`. Both need the slope
+# of told on true age, which here comes from inner predictions. One divides by
+# the slope: an honest prediction with a larger error. The other adds back the
+# bias expected **at the subject's true age**. Its MAE is printed, and is not an
+# accuracy: the less a model knows, the more of its "prediction" is the true age
+# itself {cite}`butler2021`.
+
+# %% mystnb={"figure": {"name": "fig-05-gap", "caption": "The gap against age: as predicted, corrected without the age, and corrected with the true age."}, "image": {"alt": "Three scatter plots of the brain-age gap against age with regression lines."}}
+variants, gaps = chapter.gap_variants(age, together, parts)
+figure = brain_age.gap_figure(age[kept], variants)
+run.save_figure(
+    figure,
+    "gap",
+    "The brain-age gap before and after correction.",
+    "Three scatter plots of the gap against age.",
+)
+
+# %%
+fake = {"mean, corrected with the true age": chapter.correct_mean(age, parts)}
+gaps = pd.concat(
+    [gaps, chapter.gap_rows(age[kept], fake)], ignore_index=True
+)
+run.save_table(gaps, "gaps", "Gaps before and after correction.")
+chapter.pretty(gaps)
+
+# %% [markdown]
+# The last row is the *mean* predictor, which never sees a scan, after the same
+# correction. So much for errors computed after it.
+#
+# ## Does the interval hold what it promises?
+#
+# The half-width is the conformal quantile of the ensemble's errors on the
+# validation part of each fold {cite}`lei2018distribution`.
+
+# %% mystnb={"figure": {"name": "fig-05-interval", "caption": "Prediction interval of each tested subject, youngest first, and the true age."}, "image": {"alt": "Vertical intervals of told ages with the true age inside or outside."}}
+half = chapter.intervals(run, age, together, parts, "ensemble")
+figure = brain_age.age_intervals(age[kept], together.outer[kept], half[kept])
+run.save_figure(
+    figure,
+    "interval",
+    "Prediction intervals of the tested subjects.",
+    "Intervals of told ages and the true age.",
+)
+
+# %% tags=["remove-input"]
+row = next(r for r in run.rows if r["metric"] == "coverage")
+Markdown(
+    f"Promised: {p.coverage:.0%}. Measured on {row['n']} subjects: "
+    f"**{row['value']:.1%}**, with half-widths of {np.nanmin(half):.1f} to "
+    f"{np.nanmax(half):.1f} years."
+    + (
+        ""
+        if chapter.promise_kept(together, p.coverage)
+        else " The validation parts are too small to promise that coverage."
+    )
+)
+
+# %% [markdown]
+# ## What does the network look at?
+#
+# Occlusion: a cube is set to 0, the mean of a normalised brain, and the age told
+# again. Grad-CAM: where the last features raise or lower the answer. Both are
+# averaged over tested subjects in template space. Checks: the map of the same
+# network with **random weights** must differ; how much of the map lies on the
+# wettest quarter of the brain, where ventricles and fissures are; and whether
+# hiding what the map calls important moves the answer more than hiding blocks at
+# random.
+
+# %%
+if nets:
+    sfcn = nets["sfcn"]
+    why = chapter.explain_age_network(run, "sfcn", sfcn, tissues, parts)
+    run.save_table(why.checks, "map_checks", "Checks of the maps.")
+    display(chapter.pretty(why.checks))
+
+# %% mystnb={"figure": {"name": "fig-05-maps", "caption": "Mean occlusion map (change in years) and mean absolute Grad-CAM of SFCN, over the mean brain that it was fed."}, "image": {"alt": "Maps of importance over a mean brain in three planes."}}
+if nets:
+    figure = volumes.mean_maps(why.background, why.maps)
+    run.save_figure(
+        figure,
+        "maps",
+        "Mean occlusion map and mean Grad-CAM.",
+        "Maps of importance over a mean brain in three planes.",
+    )
+
+# %% mystnb={"figure": {"name": "fig-05-deletion", "caption": "Change of the told age while the brain is hidden in the order of each map, and in random blocks."}, "image": {"alt": "Curves of change of age against the hidden share of the brain."}}
+if nets:
+    figure = brain_age.deletion_curves(
+        np.array(chapter.SHARES), why.deletion
+    )
+    run.save_figure(
+        figure,
+        "deletion",
+        "Deletion curves of the maps.",
+        "Change of told age against the hidden share of the brain.",
+    )
+
+# %% [markdown]
+# ## What the source's own protocol would have reported
+#
+# Three flaws of source 004, on this data.
+#
+# **Training-set error.** One displayed figure of the source fits a regressor and
+# scores it on the same 500 subjects. For two or three numbers and a straight
+# line the harm is small; for anything that can remember it is total.
+
+# %%
+own = chapter.training_set_error(run, age, relative, parts)
+run.save_table(own, "training_set", "Errors on the own training set.")
+chapter.pretty(own)
+
+# %% [markdown]
+# **The part that chooses is the part that is reported.** The source picks the
+# number of epochs by the error on the part that it then reports, and it never
+# calls `eval()`: batch normalisation scores each batch by its own statistics,
+# and scoring changes the network. Here SFCN trains with the test part of the
+# first fold as its validation part.
+
+# %%
+if nets:
+    picked = chapter.picked_on_test(run, tissues.images, age, parts)
+    run.save_table(picked, "picked_on_test", "The source's protocol.")
+    display(chapter.pretty(picked))
+
+# %% [markdown]
+# **One unseeded split.** The source's two-fold cross-validation has no seed; a
+# second run gives another number, and the better one may be kept.
+
+# %% tags=["remove-input"]
+luck = chapter.best_of_many(run, age, relative, parts)
+Markdown(
+    f"Over {luck['n']} two-fold splits the linear regressor's MAE is "
+    f"{luck['mean']:.2f} years on average, {luck['best']:.2f} at best and "
+    f"{luck['worst']:.2f} at worst."
+)
+
+# %% [markdown]
+# ## The model that is saved
+#
+# `fetal-lib predict brain-age` needs no network: the saved model averages ridge
+# regression on maps with a shrunken cubic on shares and contrast. It is judged
+# by the same folds (`predict_model` in the results), then fitted to all.
+
+# %%
+saved = chapter.save_age_model(run, age, tissues, parts)
+Markdown(
+    f"MAE on the outer folds: **{chapter.last_mae(run):.2f} years**."
+)
+
+# %% tags=["remove-cell"]
+run.finish()
+
+# %% [markdown]
+# ## Limits and intended use
+#
+# - **Not for clinical use.** Research and teaching only. A gap is no diagnosis.
+# - Phantoms follow published volumes: a model that does well on them has found
+#   those volumes again. Their sulci are the template's.
+# - OASIS-1 is one scanner and one city; its young subjects are students. Ages
+#   between 30 and 40 are rare, so errors there rest on few people.
+# - Reference labels are a mixture model's opinion. A network taught by them can
+#   only agree or disagree with it.
+# - Scans must be stripped and registered to MNI space. Raw scans are declined
+#   with that advice, not silently used.
+# - The networks here are narrow and see few hundred scans at most; published
+#   networks on tens of thousands do far better {cite}`peng2021`.
+#
+# ## Key points
+#
+# 1. Two tissue shares and a straight line are the baseline that any network on
+#    few hundred scans must be shown against.
+# 2. Choose on inner folds; report outer folds; say how far one split scatters.
+# 3. The gap is regression to the mean first. Corrected with the true age, even a
+#    predictor that sees nothing looks perfect.
+# 4. A segmentation error is an age error: propagate it.
+#
+# ## Parameters to try
+#
+# | change | what to expect |
+# |---|---|
+# | `data=PATH` | the chapter on a BIDS folder, such as OASIS-1 |
+# | `n_folds=10` | more training subjects a fold, a longer run |
+# | `age_networks=false` | everything but approach B |
+# | `segmentation_spacing_mm=3` with `segmentation_side=64` | the source's grid |
+# | `pooling=code` | the source's poolings; several times the work |
+# | `profile=full` | the source's widths and sizes; wants a GPU |
+#
+# ## How to cite
+#
+# Cite this compendium (`CITATION.cff`), the data {cite:p}`marcus2007` and the
+# networks {cite:p}`cicek2016,xie2017,peng2021`.

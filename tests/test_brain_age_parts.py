@@ -1,0 +1,114 @@
+"""Parts, crops and checks of chapter 05 that need no training."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("torch")
+
+from fetal_lib.chapters.brain_age.data import leak_audit, split_subjects
+from fetal_lib.chapters.brain_age.explain import SHARES, _deletion
+from fetal_lib.chapters.brain_age.segmenter import _span, segment
+from fetal_lib.parameters.brain_age import BrainAgeParameters
+from fetal_lib.training.volume_augment import crop_augment, shift_augment
+
+RNG = np.random.default_rng(0)
+
+
+def people(n=60):
+    ages = RNG.uniform(18, 90, n)
+    frame = pd.DataFrame({"subject": [f"sub-{i:03d}" for i in range(n)], "age_years": ages})
+    return frame.assign(sex=RNG.choice(["F", "M"], n), etiv_ml=RNG.normal(1500, 100, n))
+
+
+def test_those_who_teach_are_never_tested_and_all_others_once():
+    parameters = BrainAgeParameters(n_segmentation=10, n_folds=4)
+    parts = split_subjects(people(), parameters)
+    tested = np.concatenate([fold.test for fold in parts.folds])
+    assert sorted(tested) == np.flatnonzero(~parts.teaches).tolist()
+    for fold in parts.folds:
+        assert set(np.flatnonzero(parts.teaches)) <= set(fold.train)
+        assert not set(fold.test) & set(fold.train)
+        for train, val in fold.inner:
+            assert not set(train) & set(val) and set(train) | set(val) == set(fold.train)
+            assert not parts.teaches[val].any()
+
+
+def test_scans_of_one_person_stay_together():
+    table = people()
+    table["subject"] = table["subject"].where(table.index % 2 == 0, table["subject"].shift())
+    parts = split_subjects(table, BrainAgeParameters(n_segmentation=4, n_folds=3))
+    assert table.assign(fold=parts.fold).groupby("subject")["fold"].nunique().max() == 1
+
+
+def test_too_few_people_are_refused_with_the_numbers():
+    with pytest.raises(ValueError, match="12 subjects can be used.*need 36"):
+        split_subjects(people(12), BrainAgeParameters())
+
+
+def test_the_audit_finds_a_scan_on_two_sides():
+    table = people()
+    parts = split_subjects(table, BrainAgeParameters(n_segmentation=4, n_folds=3))
+    features = RNG.normal(size=(60, 50))
+    a, b = parts.folds[0].test[0], parts.folds[1].test[0]
+    before = leak_audit(table, parts, features).set_index("check")["finding"]
+    features[b] = features[a]
+    after = leak_audit(table, parts, features).set_index("check")["finding"]
+    name = "scan pairs in two parts that correlate above 0.98"
+    assert before[name] == 0 and after[name] == 1
+
+
+def test_the_box_holds_the_brain_and_can_be_pooled():
+    values = np.zeros((96, 96, 96))
+    values[10:82, 2:93, 20:90] = 1
+    box = [_span(values, axis) for axis in range(3)]
+    assert [s.stop - s.start for s in box] == [80, 96, 80]
+    assert values[tuple(box)].sum() == values.sum()
+
+
+def test_a_network_sees_the_box_and_the_rest_is_background():
+    import torch
+
+    class White(torch.nn.Module):
+        def forward(self, x):
+            out = torch.zeros(len(x), 4, *x.shape[2:])
+            out[:, 3] = 1
+            return out
+
+    values = np.zeros((32, 32, 32), np.float32)
+    values[2:10, 2:10, 2:10] = 1
+    labels = segment(White(), values)
+    assert (labels == 3).sum() == 16**3 and labels[31, 31, 31] == 0
+
+
+def test_crops_cut_scan_and_labels_alike_and_keep_the_outside_at_0():
+    labels = RNG.integers(0, 4, (2, 24, 24, 24))
+    scans = labels[:, None].astype(np.float32)
+    x, y = crop_augment(16, gain=0.0, noise=0.0)(scans, labels, np.random.default_rng(1))
+    assert x.shape == (2, 1, 16, 16, 16)
+    np.testing.assert_array_equal(x[:, 0], y)
+    x, y = crop_augment(0)(scans, labels, np.random.default_rng(1))
+    assert x.shape == scans.shape and not x[:, 0][y == 0].any()
+
+
+def test_shifts_keep_the_targets_and_come_from_the_generator():
+    x, y = RNG.random((3, 1, 8, 8, 8)).astype(np.float32), np.ones((3, 1), np.float32)
+    one = shift_augment()(x, y, np.random.default_rng(3))
+    two = shift_augment()(x, y, np.random.default_rng(3))
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], y)
+
+
+def test_hiding_what_counts_moves_the_answer_first():
+    images = np.ones((2, 1, 8, 8, 8), np.float32)
+    counts = np.zeros((8, 8, 8))
+    counts[:2, :2, :2] = 1
+    curves = _deletion(
+        lambda x: (x[:, 0] * counts).sum(axis=(1, 2, 3)),
+        images,
+        np.ones((8, 8, 8), bool),
+        {"right": counts, "wrong": -counts},
+        0,
+    )
+    assert len(curves["right"]) == len(SHARES)
+    assert curves["right"][1] == 8 and curves["wrong"][-1] == 0

@@ -1,0 +1,162 @@
+"""Chapter 05 from parameters to results, and what its text may not contain."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "notebooks" / "05_brain_age.py"
+CELL = re.compile(r"^# %%(.*)$", re.M)
+RESULT = re.compile(r"\d+\.\d+ ?(?:years|y\b|mm|%)|(?:Dice|MAE|RMSE|R²)\D{0,12}\d")
+
+
+def run_chapter(tmp_path, name, *more):
+    out = tmp_path / name
+    command = [sys.executable, "-m", "fetal_lib", "run", "05", "--profile", "smoke"]
+    environment = os.environ | {"FETAL_CACHE": str(tmp_path / f"cache-{name}")}
+    done = subprocess.run(
+        [*command, "--out", str(out), *more],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        timeout=900,
+    )
+    return out, done
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chapter05")
+    out, done = run_chapter(folder, "first")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder, out
+
+
+def rows_of(out):
+    return json.loads((out / "results.json").read_text())["rows"]
+
+
+@pytest.mark.slow
+def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
+    _, out = smoke
+    rows = {(r["model"], r["metric"]): r for r in rows_of(out) if r["split"] == "test"}
+    models = ("mean", "volumes_linear", "volumes_bayesian_ridge", "volumes_poly3", "maps_ridge")
+    models += ("res_unet_linear", "resnext", "sfcn", "ensemble", "predict_model")
+    for model in models:
+        for metric in ("mae_years", "rmse_years", "r2", "ccc"):
+            assert (model, metric) in rows or (model, metric) == ("mean", "ccc")
+        row = rows[model, "mae_years"]
+        assert row["ci95"][0] <= row["value"] <= row["ci95"][1]
+    assert rows["volumes_linear", "mae_years"]["value"] < rows["mean", "mae_years"]["value"]
+    assert rows["ensemble", "coverage"]["n"] == rows["ensemble", "mae_years"]["n"]
+    for tissue, least in (("csf", 0.75), ("gray", 0.8), ("white", 0.85)):
+        assert rows[f"mixture_{tissue}", "dice"]["value"] > least - 0.15  # at 4 mm
+    for name, entry in json.loads((out / "figures" / "index.json").read_text()).items():
+        assert entry["alt"] and entry["caption"], name
+    assert {p.name for p in (out / "model").iterdir()} == {"card.md", "model.json", "weights.npz"}
+    assert json.loads((out / "record.json").read_text())["status"] == "ok"
+
+
+@pytest.mark.slow
+def test_all_models_see_the_same_subjects_and_those_that_teach_are_never_tested(smoke):
+    import pandas as pd
+
+    _, out = smoke
+    split = pd.read_csv(out / "tables" / "split.csv", dtype={"subject": str})
+    assert split["subject"].is_unique and (split["fold"] == -1).sum() >= 4
+    counts = {r["n"] for r in rows_of(out) if r["metric"] == "mae_years" and r["split"] == "test"}
+    assert counts == {int((split["fold"] >= 0).sum())}
+
+
+@pytest.mark.slow
+def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
+    folder, first = smoke
+    before = rows_of(first)
+    again, done = run_chapter(folder, "first")
+    assert done.returncode == 0, done.stderr[-2000:]
+    states = {fit["state"] for fit in json.loads((again / "record.json").read_text())["fits"]}
+    assert states == {"reused"} and rows_of(again) == before
+
+
+@pytest.mark.slow
+def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_path):
+    import csv
+
+    import nibabel
+    import numpy as np
+
+    from fetal_lib.phantoms.adult_brain import make_adult_brain
+
+    _, out = smoke
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for age in (25, 80):
+        phantom = make_adult_brain(77, age_years=age, space="mni")
+        image = nibabel.Nifti1Image(phantom.t1, phantom.affine)
+        nibabel.save(image, scans / f"sub-{age}_T1w.nii.gz")
+    noise = np.random.default_rng(0).random((40, 40, 40)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), scans / "sub-noise_T1w.nii.gz")
+    (scans / "sub-broken_T1w.nii.gz").write_bytes(b"no gzip")
+    table = tmp_path / "told.csv"
+    command = [sys.executable, "-m", "fetal_lib", "predict", "brain-age", str(scans)]
+    done = subprocess.run(
+        [*command, "--model", str(out), "--out", str(table), "--pictures", str(tmp_path / "p")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row["scan"]: row for row in csv.DictReader(table.open())}
+    young, old = (float(rows[f"sub-{a}_T1w.nii.gz"]["brain_age_years"]) for a in (25, 80))
+    assert young < 50 < old
+    for name in ("sub-noise_T1w.nii.gz", "sub-broken_T1w.nii.gz"):
+        assert rows[name]["status"] == "declined" and rows[name]["reason"]
+    assert len(list((tmp_path / "p").glob("*.png"))) == 2
+
+
+@pytest.mark.slow
+def test_oasis_is_read_by_the_same_code(tmp_path):
+    root = os.environ.get("FETAL_DATA", "")
+    if not root or not (Path(root) / "oasis1").is_dir():
+        pytest.skip("OASIS-1 is not there: set FETAL_DATA to the folder that holds oasis1/")
+    real, part = Path(root) / "oasis1", tmp_path / "part"
+    lines = (real / "participants.tsv").read_text().splitlines()
+    chosen = lines[1::6]
+    part.mkdir()
+    (part / "participants.tsv").write_text("\n".join([lines[0], *chosen]) + "\n")
+    for line in chosen:
+        shutil.copytree(real / line.split("\t")[0], part / line.split("\t")[0])
+    out, done = run_chapter(tmp_path, "real", "-p", f"data={part}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {r["data"] for r in rows_of(out)} == {"part"}
+
+
+def markdown_cells():
+    parts = CELL.split(NOTEBOOK.read_text())[1:]
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [text for head, text in pairs if "[markdown]" in head]
+
+
+def test_no_result_is_typed_by_hand():
+    """A result-like number stands only beside a citation or in a quotation of the source."""
+    for text in markdown_cells():
+        if RESULT.search(text):
+            assert "{cite" in text or "source" in text.lower(), text
+
+
+def test_cells_are_short_enough_to_read():
+    parts = CELL.split(NOTEBOOK.read_text())[1:]
+    for head, text in zip(parts[::2], parts[1::2], strict=True):
+        if "[markdown]" not in head and '"parameters"' not in head:
+            lines = text.strip().splitlines()
+            assert len(lines) <= 25, text
+            assert max(map(len, lines)) <= 79, max(lines, key=len)

@@ -1,0 +1,106 @@
+"""Fitting a number: it learns, stops, resumes, and the validation part picks the epoch."""
+
+import numpy as np
+import pytest
+
+from fetal_lib.models.vgg16_attention import get_age_network
+from fetal_lib.training.keras_regression import (
+    RegressionSettings,
+    augment_planes,
+    fit_regressor,
+    predict_values,
+    progress_of,
+    read_history,
+)
+
+
+def made_up(n=24):
+    rng = np.random.default_rng(0)
+    ga_days = rng.uniform(140, 270, n)
+    images = rng.integers(0, 40, (n, 32, 32, 3)) + (ga_days[:, None, None, None] - 120).astype(int)
+    return images.astype(np.uint8), ga_days
+
+
+def settings(epochs, **more):
+    known = {"batch_size": 4, "learning_rate": 2e-3, "centre": 205.0, "scale": 40.0, "seed": 1}
+    return RegressionSettings(epochs=epochs, **(known | more))
+
+
+def network():
+    return get_age_network(32, width=0.0625, batch_norm=True, hidden=16, dropout=0.2, seed=3)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_killed_fit_goes_on_as_if_it_was_not(tmp_path):
+    images, days = made_up()
+    data = (images[:16], days[:16], settings(4, augment=True), (images[16:], days[16:]))
+    whole, torn = network(), network()
+    fit_regressor(tmp_path / "whole", whole, *data)
+
+    def stop(event, **row):
+        if row["epoch"] == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit_regressor(tmp_path / "torn", torn, *data, stop)
+    fit_regressor(tmp_path / "torn", network(), *data)
+    rows = [[r["val_mae"] for r in read_history(tmp_path / n)] for n in ("whole", "torn")]
+    assert len(rows[0]) == 4
+    np.testing.assert_allclose(rows[0], rows[1], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_number_that_shows_in_the_picture_is_learned(tmp_path):
+    from fetal_lib.models.weights import load_weights
+
+    images, days = made_up(40)
+    model = network()
+    chosen = settings(15, learning_rate=5e-3)
+    fit_regressor(tmp_path, model, images[:30], days[:30], chosen, (images[30:], days[30:]))
+    load_weights(model, tmp_path / "weights.npz")
+    error = np.abs(predict_values(model, images[30:], 205.0, 40.0) - days[30:]).mean()
+    history = read_history(tmp_path)
+    assert error < 0.5 * np.abs(days[30:] - days[:30].mean()).mean()
+    # rounding to 16 bits moves it a little
+    assert abs(error - min(row["val_mae"] for row in history)) < 0.5
+
+
+def test_rate_and_stopping_follow_keras_callbacks():
+    """Three stalled epochs halve the rate and start to count anew; six stop the fit."""
+    plan = settings(50, rate_patience=3, stop_patience=6)
+    errors = [9.0, 8.0, 8.1, 8.2, 8.3]
+    assert progress_of(errors, plan).learning_rate == pytest.approx(1e-3)
+    assert progress_of(errors[:4], plan).learning_rate == pytest.approx(2e-3)
+    assert not progress_of([*errors, 8.3, 8.3], plan).over
+    stopped = progress_of([*errors, 8.3, 8.3, 8.3], plan)
+    assert stopped.over and stopped.best == 1
+    assert stopped.learning_rate == pytest.approx(5e-4)
+
+
+def test_the_cosine_ends_low():
+    plan = settings(10, cosine=True)
+    rates = [progress_of([1.0] * k, plan).learning_rate for k in range(10)]
+    assert rates[0] == pytest.approx(2e-3) and rates[-1] < 2e-4
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_mirroring_swaps_only_the_planes_it_may():
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[8:24, 4:12] = 200  # on the left
+    seen = [augment_planes(image, np.random.default_rng(s)) for s in range(12)]
+    left = np.array([[a[:, :16, k].sum() > a[:, 16:, k].sum() for k in range(3)] for a in seen])
+    assert left[:, 2].all() and not left[:, 0].all() and left[:, 0].any()
+    assert (left[:, 0] == left[:, 1]).all()
+    assert all(a.dtype == np.float32 and 0 <= a.min() and a.max() <= 1 for a in seen)
+
+
+def test_parts_that_do_not_fit_are_refused(tmp_path):
+    images, days = made_up(8)
+    with pytest.raises(ValueError, match="validation"):
+        fit_regressor(tmp_path, network(), images, days, settings(1), (images[:0], days[:0]))
+    with pytest.raises(ValueError, match="training"):
+        fit_regressor(tmp_path, network(), images, days[:3], settings(1), (images, days))

@@ -1,0 +1,148 @@
+"""`predict anomaly`: answers with a confidence, or a reason why not; bad files; models on disk."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+keras = pytest.importorskip("keras")
+cv2 = pytest.importorskip("cv2")
+
+from fetal_lib.cli.predict import app  # noqa: E402
+from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
+from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
+from fetal_lib.predict.anomaly import result_row, write_answers  # noqa: E402
+from fetal_lib.predict.anomaly_model import (  # noqa: E402
+    AnomalyModel,
+    AnomalyModelSpec,
+    load_anomaly_model,
+)
+
+CLASSES = ("normal", "encephalocele", "porencephaly", "vein_of_galen")
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    arguments = {"side": 24, "width": 0.25}
+    network = build_network("separable_cnn", n_classes=4, **arguments)
+    network.get_layer("logits").set_weights(
+        [w * 5 for w in network.get_layer("logits").get_weights()]
+    )
+    spec = AnomalyModelSpec("separable_cnn", arguments, CLASSES, temperature=2.0, set_threshold=0.2)
+    features = np.random.default_rng(0).normal(size=(60, 8))
+    return AnomalyModel(network, spec, FeatureDistance.fit(features, np.arange(60) % 4))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(1)
+    for i in range(5):
+        image = cv2.GaussianBlur(rng.integers(0, 255, (60, 80), dtype=np.uint8), (0, 0), 3)
+        cv2.imwrite(str(tmp_path / f"scan{i}.png"), image)
+    return tmp_path
+
+
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def images(n=6):
+    return np.random.default_rng(2).integers(0, 255, (n, 24, 24), dtype=np.uint8)
+
+
+def test_confidence_is_the_softmax_at_the_model_s_temperature(model):
+    logits, _ = model.logits_and_features(images())
+    answer = model.answer(images())[3]
+    scaled = np.exp(logits[3] / 2 - (logits[3] / 2).max())
+    assert answer.confidence == pytest.approx((scaled / scaled.sum()).max(), abs=1e-6)
+    assert answer.label == CLASSES[logits[3].argmax()]
+    named = [answer.label, *(name for name, _ in answer.runners_up)]
+    assert named == [CLASSES[k] for k in np.argsort(-logits[3])[:3]]
+
+
+def test_the_set_holds_every_class_above_the_threshold(model):
+    probs = model.probs(images())
+    for row, answer in zip(probs, model.answer(images()), strict=True):
+        wanted = {CLASSES[k] for k in np.flatnonzero(row >= 0.2)} | {answer.label}
+        assert set(answer.candidates) == wanted and answer.candidates[0] == answer.label
+
+
+def test_an_unsure_and_a_strange_image_get_a_reason(model):
+    unsure = AnomalyModel(model.network, replace(model.spec, abstain_below=1.1), model.distance)
+    assert unsure.answer(images())[0].reason.startswith("not sure: confidence")
+    strange = AnomalyModel(model.network, replace(model.spec, strange_above=-1.0), model.distance)
+    assert strange.answer(images())[0].reason.startswith("not like the training images")
+    assert model.answer(images())[0].reason == ""
+
+
+def test_a_scan_without_a_head_gets_a_reason(model):
+    answers = model.answer(images(2), found=np.array([True, False]))
+    assert [bool(answer.reason) for answer in answers] == [False, True]
+    assert answers[1].reason == "no fetal head found in the image"
+
+
+def test_a_saved_model_gives_the_same_answers(model, tmp_path):
+    from fetal_lib.models.weights import round_weights
+
+    round_weights(model.network)
+    spec = replace(model.spec, abstain_below=float("inf"), strange_above=float("inf"))
+    saved = AnomalyModel(model.network, spec, model.distance)
+    folder = saved.save(tmp_path / "run" / "model", "# card\n")
+    assert "Infinity" not in (folder / "model.json").read_text()
+    loaded = load_anomaly_model(tmp_path / "run")
+    assert loaded.spec == saved.spec
+    for a, b in zip(saved.answer(images()), loaded.answer(images()), strict=True):
+        assert a.label == b.label and a.confidence == pytest.approx(b.confidence, abs=1e-6)
+        assert a.distance == pytest.approx(b.distance, rel=1e-3)
+
+
+def test_bad_files_become_rows_and_the_source_files_stay(model, folder):
+    (folder / "a_empty.png").write_bytes(b"")
+    (folder / "b_text.png").write_text("no picture")
+    before = {p.name: p.read_bytes() for p in folder.glob("*.png")}
+    paths = sorted(folder.glob("*.png"))
+    counts = write_answers(paths, model, folder / "out" / "answers.csv")
+    assert counts == {"answered": 5, "unsure": 0, "unreadable": 2}
+    rows = rows_of(folder / "out" / "answers.csv")
+    assert [row["image"] for row in rows] == [p.name for p in paths]
+    assert all(row["reason"] for row in rows[:2]) and not rows[0]["label"]
+    assert all(0 < float(row["confidence"]) <= 1 for row in rows[2:])
+    assert {p.name: p.read_bytes() for p in folder.glob("*.png")} == before
+    assert not list(folder.rglob("*.part"))
+
+
+def test_answers_do_not_depend_on_the_batch(model, folder):
+    from fetal_lib.predict.anomaly import classify_scans
+
+    paths = sorted(folder.glob("*.png"))
+    once = [result_row(*row) for row in classify_scans(paths, model)]
+    single = [result_row(*row) for row in classify_scans(paths, model, batch_size=1)]
+    assert [r["label"] for r in once] == [r["label"] for r in single]
+
+
+def test_the_command_says_what_is_missing_without_a_traceback(folder, tmp_path):
+    run = CliRunner().invoke
+    none = run(app, ["anomaly", str(folder), "--model", str(tmp_path)])
+    assert none.exit_code == 2 and "no model.json in it" in none.output
+    gone = run(app, ["anomaly", str(tmp_path / "gone")])
+    assert gone.exit_code == 2 and "no such file or folder" in gone.output
+    (tmp_path / "model.json").write_text("{}")
+    broken = run(app, ["anomaly", str(folder), "--model", str(tmp_path)])
+    assert broken.exit_code == 2 and "train it anew" in broken.output
+    assert "Traceback" not in none.output + gone.output + broken.output
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_table(model, folder, tmp_path):
+    model.save(tmp_path / "model", "# card\n")
+    out = tmp_path / "answers.csv"
+    scans = [str(p) for p in sorted(folder.glob("scan*.png"))]
+    done = CliRunner().invoke(app, ["anomaly", *scans, "--model", str(tmp_path), "--out", str(out)])
+    assert done.exit_code == 0 and "5 answered" in done.output, done.output
+    assert len(rows_of(out)) == 5
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["labels"] == list(CLASSES)
