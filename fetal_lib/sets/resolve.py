@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 PHANTOM = "phantom"
+COMPLETE = "complete.json"
 
 
 def data_folder(data: str, make_phantoms: Callable[[Path], None], spec: dict, cache: Path) -> Path:
@@ -57,15 +59,28 @@ def data_folder(data: str, make_phantoms: Callable[[Path], None], spec: dict, ca
 def cached_phantoms(make_phantoms: Callable[[Path], None], spec: dict, cache: Path) -> Path:
     """Generate a phantom set, or return the one that the same spec made before.
 
-    A set that was interrupted while being written is written anew.
+    The set is written beside its place and renamed. One that was interrupted is written
+    anew, and of two processes that write the same set at once, the first one's is kept.
     """
     key = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
     folder = Path(cache) / "phantoms" / key
-    if (folder / "complete.json").is_file():
+    if (folder / COMPLETE).is_file():
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    make_phantoms(folder)
-    (folder / "complete.json").write_text(json.dumps(spec, sort_keys=True, indent=1))
+    part = folder.with_name(f"{key}.part-{os.getpid()}")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        make_phantoms(part)
+        (part / COMPLETE).write_text(json.dumps(spec, sort_keys=True, indent=1))
+        if not (folder / COMPLETE).is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # what an interrupted call left
+        try:
+            part.rename(folder)
+        except OSError:  # another process was faster
+            if not (folder / COMPLETE).is_file():
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
