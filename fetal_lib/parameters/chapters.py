@@ -73,6 +73,14 @@ CHAPTERS: dict[str, Chapter] = {
     chapter.name: chapter
     for chapter in (
         Chapter(
+            name="01_gestational_age",
+            number="01",
+            title="Gestational age from three-plane fetal MRI",
+            framework="Keras",
+            parameters="fetal_lib.parameters.gestational_age:GestationalAgeParameters",
+            draft=True,
+        ),
+        Chapter(
             name="02_brain_anomalies",
             number="02",
             title="Sixteen fetal brain classes on ultrasound",

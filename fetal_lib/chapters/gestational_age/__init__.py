@@ -1,0 +1,63 @@
+"""The steps of chapter 01, gestational age; its notebook calls them in order."""
+
+from fetal_lib.chapters.gestational_age.data import (
+    age_group,
+    cut_planes,
+    describe,
+    find_data,
+    fingerprint,
+    plane_names,
+    shared_fetuses,
+)
+from fetal_lib.chapters.gestational_age.fit import (
+    answers,
+    fit_fold,
+    layer_shapes,
+    make_folds,
+    new_network,
+)
+from fetal_lib.chapters.gestational_age.maps import (
+    deletion,
+    explain,
+    overlap_table,
+    random_weights_table,
+)
+from fetal_lib.chapters.gestational_age.report import (
+    PUBLISHED,
+    baseline_answers,
+    leak_table,
+    plane_ablation,
+    ranking,
+    reenact_leak,
+    results_table,
+    score_external,
+)
+from fetal_lib.sets.fetal_mri import read_cases
+
+__all__ = [
+    "PUBLISHED",
+    "age_group",
+    "answers",
+    "baseline_answers",
+    "cut_planes",
+    "deletion",
+    "describe",
+    "explain",
+    "find_data",
+    "fingerprint",
+    "fit_fold",
+    "layer_shapes",
+    "leak_table",
+    "make_folds",
+    "new_network",
+    "overlap_table",
+    "plane_ablation",
+    "plane_names",
+    "random_weights_table",
+    "ranking",
+    "read_cases",
+    "reenact_leak",
+    "results_table",
+    "score_external",
+    "shared_fetuses",
+]

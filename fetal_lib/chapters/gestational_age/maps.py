@@ -1,0 +1,164 @@
+"""What chapter 01's network looks at: gates and Grad-CAM of each plane, and their checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels, middle_regions
+from fetal_lib.chapters.gestational_age.fit import FoldFit, new_network
+from fetal_lib.explain.grad_cam import grad_cam
+from fetal_lib.explain.occlusion import map_similarity
+from fetal_lib.explain.sanity import randomised, region_shares, replacement_curve
+from fetal_lib.sets.fetal_mri import iter_scans
+from fetal_lib.training.keras_regression import predict_values
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from fetal_lib.parameters.gestational_age import GestationalAgeParameters
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Hold the maps of one fetus's middle slices.
+
+    Attributes
+    ----------
+    subject : str
+    image : uint8 (S, S, P)
+    gates, cams : float32 (P, S, S): mean gate over channels, 0 to 1; days, either sign cut to
+        its size.
+    random_cams : float32 (P, S, S), of the network with shuffled weights.
+    regions : name to bool (P, S, S).
+    """
+
+    subject: str
+    image: np.ndarray
+    gates: np.ndarray
+    cams: np.ndarray
+    random_cams: np.ndarray
+    regions: dict[str, np.ndarray]
+
+
+def explain(
+    planes: PlaneSet, cases: pd.DataFrame, one: FoldFit, parameters: GestationalAgeParameters
+) -> list[Maps]:
+    """Return the maps of held-out fetuses, spread over the ages.
+
+    Parameters
+    ----------
+    planes : PlaneSet
+    cases : DataFrame
+        Case table, for the labels.
+    one : FoldFit
+        The fold whose held-out fetuses are explained by its own network.
+    parameters : GestationalAgeParameters
+    """
+    p = parameters
+    rows = planes.table.iloc[one.test]
+    middle = rows[rows["slice"] == p.n_slices // 2].sort_values("ga_days")
+    pick = np.linspace(0, len(middle) - 1, min(p.explained, len(middle))).astype(int)
+    middle = middle.iloc[np.unique(pick)]
+    shuffled = randomised(one.network, lambda: new_network(p), p.seed)
+    chosen = cases.set_index("subject", drop=False).loc[middle["subject"]]
+    scans = iter_scans(chosen.reset_index(drop=True))
+    found = []
+    for row, scan in zip(middle.index, scans, strict=True):
+        image = planes.images[row][..., channels(p)]
+        regions = {k: v[channels(p)] for k, v in middle_regions(scan, p).items()}
+        cams = plane_cams(one.network, image, p)
+        random_cams = plane_cams(shuffled, image, p)
+        gates = plane_gates(one.network, image, p)
+        found.append(Maps(scan.subject, image, gates, cams, random_cams, regions))
+    return found
+
+
+def plane_cams(
+    network: keras.Model, image: np.ndarray, parameters: GestationalAgeParameters
+) -> np.ndarray:
+    """Return the size of signed Grad-CAM behind each plane's gate, float32 (P, S, S)."""
+    x = image / np.float32(255)
+    names = [f"gated_{plane}" for plane in CHOICES[parameters.planes]]
+    return np.stack([np.abs(grad_cam(network, name, x, signed=True)) for name in names])
+
+
+def plane_gates(
+    network: keras.Model, image: np.ndarray, parameters: GestationalAgeParameters
+) -> np.ndarray:
+    """Return the mean gate over channels of each plane, 0 to 1, float32 (P, S, S)."""
+    import cv2
+    import keras
+
+    names = [f"gate_{plane}" for plane in CHOICES[parameters.planes]]
+    inner = keras.Model(network.input, [network.get_layer(name).output for name in names])
+    outputs = inner(image[None] / np.float32(255), training=False)
+    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+    small = [keras.ops.convert_to_numpy(o)[0].mean(-1) for o in outputs]
+    size = image.shape[:2]
+    return np.stack([cv2.resize(g, size, interpolation=cv2.INTER_LINEAR) for g in small])
+
+
+def overlap_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
+    """Return, for each plane and kind of map, the share on each region beside its area.
+
+    The gate is compared by what it adds above its smallest value.
+    """
+    import pandas as pd
+
+    rows = []
+    for one in maps:
+        for k, plane in enumerate(CHOICES[parameters.planes]):
+            regions = {name: region[k] for name, region in one.regions.items()}
+            kinds = {"Grad-CAM": one.cams[k], "gate": one.gates[k] - one.gates[k].min()}
+            for kind, values in kinds.items():
+                for row in region_shares(values, regions).to_dict("records"):
+                    rows.append({"plane": plane, "map kind": kind} | row)
+    if not rows:
+        return pd.DataFrame(columns=["plane", "map kind", "region", "map", "area", "ratio"])
+    frame = pd.DataFrame(rows)
+    keys = ["plane", "map kind", "region"]
+    means = frame.groupby(keys, sort=False, as_index=False)[["map", "area"]].mean()
+    return means.assign(ratio=means["map"] / means["area"])
+
+
+def random_weights_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
+    """Return the rank correlation of each plane's Grad-CAM with that of shuffled weights."""
+    import pandas as pd
+
+    rows = []
+    for k, plane in enumerate(CHOICES[parameters.planes]):
+        found = [map_similarity(one.cams[k], one.random_cams[k]) for one in maps]
+        known = [value for value in found if np.isfinite(value)]
+        mean = float(np.mean(known)) if known else float("nan")
+        rows.append({"plane": plane, "rank correlation": mean, "fetuses": len(known)})
+    return pd.DataFrame(rows)
+
+
+def deletion(
+    maps: list[Maps], one: FoldFit, parameters: GestationalAgeParameters, steps: int = 8
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return how far the answer moves while pixels are hidden in the order of a map.
+
+    Returns
+    -------
+    share : float (steps + 1,), hidden share of each plane.
+    changes : order's name to mean absolute change, days (steps + 1,).
+    """
+    settings = one.settings
+    rng = np.random.default_rng(parameters.seed)
+
+    def measure(images: np.ndarray) -> np.ndarray:
+        return predict_values(one.network, images, settings.centre, settings.scale)
+
+    changes: dict[str, list[np.ndarray]] = {}
+    for fetus in maps:
+        noise = rng.random(fetus.image.shape[:2]).astype(np.float32)
+        orders = {"Grad-CAM": fetus.cams.mean(0), "gate": fetus.gates.mean(0), "random": noise}
+        for name, values in orders.items():
+            share, change = replacement_curve(fetus.image, values, measure, steps)
+            changes.setdefault(name, []).append(change)
+    return share, {name: np.mean(curves, 0) for name, curves in changes.items()}

@@ -1,0 +1,150 @@
+"""Score predicted gestational ages: in days, a fetus a case, by trimester, with intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.growth.gestation import trimester
+from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile
+from fetal_lib.metrics.regression import ccc, mae, r2, rmse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = {"mae_days": mae, "rmse_days": rmse, "r2": r2, "ccc": ccc}
+
+
+def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
+    """Combine the answers for all slices of a fetus into one: their median.
+
+    Parameters
+    ----------
+    subject, ga_days, pred_days : (N,), a row a slice triple.
+
+    Returns
+    -------
+    DataFrame
+        ``subject, ga_days, pred_days, spread_days, n``: median, SD between slices, slices.
+
+    Examples
+    --------
+    >>> table = per_fetus(np.array(list("aab")), [200, 200, 150], [190.0, 194.0, 151.0])
+    >>> table["pred_days"].tolist()
+    [192.0, 151.0]
+    """
+    import pandas as pd
+
+    rows = pd.DataFrame({"subject": subject, "ga_days": ga_days, "pred_days": pred_days})
+    return (
+        rows.groupby("subject", sort=False)
+        .agg(
+            ga_days=("ga_days", "first"),
+            pred_days_=("pred_days", "median"),
+            spread_days=("pred_days", lambda v: float(np.std(v))),
+            n=("pred_days", "size"),
+        )
+        .rename(columns={"pred_days_": "pred_days"})
+        .reset_index()
+    )
+
+
+def age_rows(
+    ga_days: np.ndarray,
+    pred_days: np.ndarray,
+    model: str,
+    split: str = "test",
+    groups: np.ndarray | None = None,
+    seed: int = 0,
+) -> list[dict]:
+    """Return result rows of MAE, RMSE, R² and CCC with 95 % bootstrap intervals over groups."""
+    pair = np.column_stack([ga_days, pred_days]).astype(float)
+    rows = []
+    for name, metric in METRICS.items():
+        low_high = bootstrap_ci(
+            pair, lambda v, m=metric: m(v[:, 0], v[:, 1]), groups, n_resamples=1000, seed=seed
+        )
+        row = {"model": model, "split": split, "metric": name, "n": len(pair), "ci95": low_high}
+        rows.append(row | {"value": metric(pair[:, 0], pair[:, 1])})
+    return rows
+
+
+def by_trimester(ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
+    """Return n, mean error, its SD and MAE in days of each trimester."""
+    import pandas as pd
+
+    error = np.asarray(pred_days, float) - np.asarray(ga_days, float)
+    which = np.array([trimester(day) for day in ga_days])
+    rows = []
+    for number in np.unique(which):
+        some = error[which == number]
+        sd = some.std(ddof=1) if len(some) > 1 else np.nan
+        row = {"trimester": int(number), "n": len(some), "mean error (d)": some.mean()}
+        rows.append(row | {"SD (d)": sd, "MAE (d)": np.abs(some).mean()})
+    return pd.DataFrame(rows)
+
+
+def cross_conformal(error_days: np.ndarray, fold: np.ndarray, coverage: float = 0.9) -> np.ndarray:
+    """Return half-widths: of each fold by the errors that the *other* folds were tested with.
+
+    Parameters
+    ----------
+    error_days : float (N,), of held-out fetuses, one a fetus.
+    fold : int (N,), in which each was held out.
+    coverage : promised.
+
+    Returns
+    -------
+    float (N,), infinite where the other folds are too small.
+
+    References
+    ----------
+    Barber RF et al. Predictive inference with the jackknife+. Ann Stat 2021;49:486-507.
+    doi:10.1214/20-AOS1965 (CV+, of which this is the symmetric form)
+
+    Examples
+    --------
+    >>> cross_conformal(np.array([1.0, 2.0, 30.0, 40.0]), np.array([0, 0, 1, 1]), 0.6).tolist()
+    [40.0, 40.0, 2.0, 2.0]
+    """
+    half = np.empty(len(error_days))
+    for number in np.unique(fold):
+        half[fold == number] = conformal_quantile(np.abs(error_days[fold != number]), coverage)
+    return half
+
+
+def fold_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return MAE and R² of each fold, and their mean and SD between folds.
+
+    Parameters
+    ----------
+    table : ``fold, ga_days, pred_days``, a row a fetus.
+    """
+    import pandas as pd
+
+    rows = []
+    for number, part in table.groupby("fold"):
+        pair = part["ga_days"].to_numpy(), part["pred_days"].to_numpy()
+        rows.append(
+            {"fold": str(number + 1), "n": len(part), "MAE (d)": mae(*pair), "R²": r2(*pair)}
+        )
+    frame = pd.DataFrame(rows)
+    for name, kind in (("mean", "mean"), ("SD between folds", "std")):
+        frame.loc[len(frame)] = {
+            "fold": name,
+            "n": int(frame["n"].iloc[: table["fold"].nunique()].sum()),
+            "MAE (d)": frame["MAE (d)"].iloc[: len(rows)].agg(kind),
+            "R²": frame["R²"].iloc[: len(rows)].agg(kind),
+        }
+    return frame
+
+
+def calibration_line(ga_days: np.ndarray, pred_days: np.ndarray) -> tuple[float, float]:
+    """Return slope and intercept (days, at the mean prediction) of true on predicted age.
+
+    A calibrated predictor has slope 1 and intercept 0.
+    """
+    pred = np.asarray(pred_days, float)
+    slope, intercept = np.polyfit(pred - pred.mean(), np.asarray(ga_days, float), 1)
+    return float(slope), float(intercept - pred.mean())

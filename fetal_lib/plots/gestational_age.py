@@ -1,0 +1,197 @@
+"""Figures of gestational age: slices, baselines, predictions, maps, and the leak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics.regression import mae, r2
+from fetal_lib.plots.agreement import draw_bland_altman
+from fetal_lib.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILION,
+    hide_ticks,
+    new_figure,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLANES = ("axial", "coronal", "sagittal")
+
+
+def plane_gallery(images: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Show the three planes of some fetuses, a column a fetus.
+
+    Parameters
+    ----------
+    images : uint8 (N, S, S, 3)
+    titles : length N.
+    """
+    n = len(images)
+    figure, axes = new_figure(3, n, height=3 * 7.2 / n + 0.3, squeeze=False)
+    for column, (image, title) in enumerate(zip(images, titles, strict=True)):
+        for row, plane in enumerate(PLANES):
+            panel = hide_ticks(axes[row, column])
+            panel.imshow(image[..., row], cmap="gray", vmin=0, vmax=255)
+            if column == 0:
+                panel.set_ylabel(plane, fontsize=8)
+        axes[0, column].set_title(title, fontsize=8)
+    return figure
+
+
+def age_histogram(ga_days: np.ndarray, brain_ml: np.ndarray) -> Figure:
+    """Show how many fetuses there are of each age, and the volume of their brains."""
+    figure, (left, right) = new_figure(1, 2, height=2.7)
+    weeks = np.asarray(ga_days) / 7
+    left.hist(weeks, bins=np.arange(np.floor(weeks.min()), np.ceil(weeks.max()) + 1), color=BLUE)
+    left.set(xlabel="gestational age (weeks)", ylabel="fetuses")
+    right.scatter(weeks, brain_ml, s=10, color=ORANGE, alpha=0.7, lw=0)
+    right.set(xlabel="gestational age (weeks)", ylabel="brain with fluid (mL)")
+    for axes in (left, right):
+        tidy(axes)
+    return figure
+
+
+def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
+    """Show the loss, and the error of the inner validation part, a line a fold."""
+    figure, (left, right) = new_figure(1, 2, height=2.7)
+    for number, history in enumerate(histories):
+        epoch = [row["epoch"] for row in history]
+        shade = {"color": BLUE, "alpha": 0.4 + 0.5 * number / max(1, len(histories) - 1), "lw": 1.2}
+        left.plot(epoch, [row["loss"] for row in history], **shade)
+        right.plot(epoch, [row["val_mae"] for row in history], **shade)
+    left.set(xlabel="epoch", ylabel="Huber loss, training part", yscale="log")
+    right.set(xlabel="epoch", ylabel="MAE (days), inner validation part", yscale="log")
+    for axes in (left, right):
+        tidy(axes)
+    return figure
+
+
+def age_agreement(ga_days: np.ndarray, pred_days: np.ndarray, fold: np.ndarray) -> Figure:
+    """Show predicted against true age, and the Bland-Altman plot beside it."""
+    figure, (left, right) = new_figure(1, 2, height=3.2)
+    ends = [ga_days.min() / 7, ga_days.max() / 7]
+    left.plot(ends, ends, color=GREY, lw=1)
+    left.scatter(ga_days / 7, pred_days / 7, c=fold, cmap="viridis", s=12, alpha=0.8, lw=0)
+    title = f"MAE {mae(ga_days, pred_days):.1f} d, R² {r2(ga_days, pred_days):.3f}"
+    left.set(xlabel="gestational age (weeks)", ylabel="predicted (weeks)")
+    left.set_title(title, fontsize=9)
+    tidy(left)
+    draw_bland_altman(right, ga_days, pred_days, "days")
+    return figure
+
+
+def age_interval_figure(ga_days: np.ndarray, pred_days: np.ndarray, half: np.ndarray) -> Figure:
+    """Show the error of each fetus, youngest first, within the interval that it was given."""
+    figure, axes = new_figure(height=2.8)
+    order = np.argsort(ga_days, kind="stable")
+    x, error = np.arange(len(order)), (ga_days - pred_days)[order]
+    width = half[order]
+    inside = np.abs(error) <= width
+    if np.isfinite(width).all():
+        axes.vlines(x, -width, width, color=ORANGE, alpha=0.4, lw=1.6, label="interval")
+    axes.scatter(x[inside], error[inside], s=9, color=GREEN, label="inside", zorder=3)
+    axes.scatter(
+        x[~inside], error[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
+    )
+    axes.set(xlabel="fetuses, youngest first", ylabel="true - predicted (days)")
+    axes.legend(frameon=False, fontsize=8, ncols=3)
+    tidy(axes)
+    return figure
+
+
+def map_gallery(
+    images: Sequence[np.ndarray],
+    maps: Sequence[np.ndarray],
+    planes: Sequence[str],
+    titles: Sequence[str],
+) -> Figure:
+    """Show maps over the slices that they belong to, a row a plane and a column a fetus.
+
+    Parameters
+    ----------
+    images : uint8 (S, S, P) each.
+    maps : float (P, S, S) each, not negative; brightest at the largest of the fetus.
+    planes : names of the P planes.
+    titles : of the fetuses.
+    """
+    n = len(images)
+    height = len(planes) * 7.2 / n + 0.4
+    figure, axes = new_figure(len(planes), n, height=height, squeeze=False)
+    for column, (image, values) in enumerate(zip(images, maps, strict=True)):
+        for row, plane in enumerate(planes):
+            panel = hide_ticks(axes[row, column])
+            panel.imshow(image[..., row], cmap="gray", vmin=0, vmax=255)
+            low, top = values[row].min(), max(values.max(), 1e-12)
+            panel.imshow(values[row], cmap="magma", alpha=0.5, vmin=min(low, top), vmax=top)
+            if column == 0:
+                panel.set_ylabel(plane, fontsize=8)
+        axes[0, column].set_title(titles[column], fontsize=8)
+    return figure
+
+
+def overlap_figure(table) -> Figure:
+    """Show the share of each map on each region over the region's area, a panel a kind of map.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``plane, map kind, region, ratio``.
+    """
+    kinds = list(dict.fromkeys(table["map kind"]))
+    figure, axes = new_figure(1, max(1, len(kinds)), height=2.8, sharey=True, squeeze=False)
+    colours = dict(zip(PLANES, (BLUE, ORANGE, GREEN), strict=True))
+    for panel, kind in zip(axes[0], kinds, strict=False):
+        part = table[table["map kind"] == kind]
+        regions = list(dict.fromkeys(part["region"]))
+        for k, plane in enumerate(dict.fromkeys(part["plane"])):
+            rows = part[part["plane"] == plane].set_index("region").loc[regions]
+            x = np.arange(len(regions)) + 0.22 * (k - 1)
+            panel.plot(x, rows["ratio"], "o", color=colours[plane], label=plane)
+        panel.axhline(1, color=GREY, lw=1)
+        panel.set(xticks=range(len(regions)), xticklabels=regions, title=kind)
+        panel.title.set_fontsize(9)
+        tidy(panel)
+    axes[0, 0].set_ylabel("share of map / share of area")
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def change_curves(share: np.ndarray, changes: Mapping[str, np.ndarray]) -> Figure:
+    """Show how far the answer moves while pixels are hidden, a line an order."""
+    figure, axes = new_figure(height=2.8, width=5.4)
+    for (name, values), colour in zip(changes.items(), (BLUE, ORANGE, GREY), strict=False):
+        axes.plot(share, values, marker="o", ms=3, color=colour, label=name)
+    axes.set(xlabel="share of the pixels that is hidden", ylabel="change of the age (days)")
+    axes.legend(frameon=False, fontsize=8)
+    tidy(axes)
+    return figure
+
+
+def ladder_figure(measured: Mapping[str, float], published: Sequence[tuple[str, float]]) -> Figure:
+    """Show errors of two protocols on the same data beside published ones, which differ in data.
+
+    Parameters
+    ----------
+    measured : protocol to MAE in days.
+    published : name and MAE in days.
+    """
+    names = [*measured, *(name for name, _ in published)]
+    values = [*measured.values(), *(value for _, value in published)]
+    figure, axes = new_figure(height=0.42 * len(names) + 0.9)
+    y = np.arange(len(names))[::-1]
+    colours = [BLUE] * len(measured) + [GREY] * len(published)
+    axes.barh(y, values, color=colours, height=0.6)
+    for at, value in zip(y, values, strict=True):
+        axes.annotate(f"{value:.1f}", (value, at), (3, -3), textcoords="offset points", fontsize=8)
+    axes.set(yticks=y, yticklabels=names, xlabel="MAE (days)")
+    axes.set_xlim(0, max(values) * 1.15)
+    tidy(axes)
+    return figure
