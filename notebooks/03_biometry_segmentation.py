@@ -438,7 +438,7 @@ run.save_figure(
 )
 
 # %% [markdown]
-# A map that means something differs from that of the same network with random
+# A map that means something differs from that of the same network with shuffled
 # weights (rank correlation well below 1), and lies on the structure or its edge
 # more than their areas would give.
 #

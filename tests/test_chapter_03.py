@@ -18,6 +18,7 @@ from fetal_lib.chapters.biometry_segmentation.data import CaseArrays  # noqa: E4
 from fetal_lib.chapters.biometry_segmentation.explain import (  # noqa: E402
     LAYERS,
     segmentation_cam,
+    shuffled,
 )
 from fetal_lib.chapters.biometry_segmentation.fit import NARROW  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
@@ -122,6 +123,17 @@ def test_grad_cam_is_defined_for_every_network(name):
     assert not segmenter.network.training  # Grad-CAM leaves it as it was
     assert shapes[-1] == (16, 16)  # a quarter of the size, as the page says
     assert found.shape == (64, 64) and (found >= 0).all() and np.isfinite(found).all()
+
+
+def test_shuffled_weights_keep_their_values_and_lose_their_places():
+    spec = SegmenterSpec("unext_s", 0.5, 32)
+    trained = Segmenter(spec.build(), spec)
+    other = shuffled(trained)
+    pairs = zip(trained.network.parameters(), other.network.parameters(), strict=True)
+    for a, b in pairs:
+        assert torch.equal(a.flatten().sort()[0], b.flatten().sort()[0])
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32), dtype=np.uint8)
+    assert np.abs(trained.probs(image) - other.probs(image)).max() > 1e-3
 
 
 def test_an_image_without_a_structure_has_an_empty_map():

@@ -92,12 +92,22 @@ def segmentation_cam(segmenter: Segmenter, image: np.ndarray, region: np.ndarray
     return grad_cam(region_score(segmenter, region), layer, x)
 
 
-def untrained(segmenter: Segmenter) -> Segmenter:
-    """Return the same network with other, random weights."""
-    from fetal_lib.training.torch_fit import seed_torch
+def shuffled(segmenter: Segmenter) -> Segmenter:
+    """Return the network with the entries of every kernel shuffled.
 
-    seed_torch(segmenter.spec.seed + 1)
-    return Segmenter(segmenter.spec.build(), segmenter.spec, segmenter.device)
+    It keeps the distribution of its weights and loses what it learnt. Fresh random weights would
+    not do: a fresh denoiser's last kernels are zero, and so would its map be.
+    """
+    import torch
+
+    network = segmenter.spec.build()
+    network.load_state_dict(segmenter.network.state_dict())
+    generator = torch.Generator().manual_seed(segmenter.spec.seed + 1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator)
+            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+    return Segmenter(network, segmenter.spec, segmenter.device)
 
 
 def cam_checks(segmenter: Segmenter, arrays: CaseArrays) -> tuple[list[np.ndarray], pd.DataFrame]:
@@ -114,20 +124,21 @@ def cam_checks(segmenter: Segmenter, arrays: CaseArrays) -> tuple[list[np.ndarra
     maps : list of ndarray, float32 (S, S)
     checks : DataFrame
         Per image: shares of the map on the structure and on the band of its edge, beside the
-        share of the image that each covers, and the rank correlation with random weights' map.
+        share of the image that each covers, and the rank correlation with the map of
+        the same network with shuffled weights.
     """
     import pandas as pd
 
-    random, maps, rows = untrained(segmenter), [], []
+    random, maps, rows = shuffled(segmenter), [], []
     for i in EXPLAINED[: len(arrays.images)]:
         image, mask = arrays.images[i], arrays.masks[i] >= 128
         edge = band(mask, max(2, len(image) // 16))
-        region = segmenter.probs(image[None])[0] >= 0.5  # the same for the random weights
+        region = segmenter.probs(image[None])[0] >= 0.5  # for both
         saliency, other = (segmentation_cam(s, image, region) for s in (segmenter, random))
         row = {"test image": i + 1, "map on structure": _share(saliency, mask)}
         row |= {"structure's area": mask.mean(), "map on edge": _share(saliency, edge)}
         row |= {"edge's area": edge.mean()}
-        row["rank correlation with random weights"] = _similarity(saliency, other)
+        row["rank correlation with shuffled weights"] = _similarity(saliency, other)
         maps.append(saliency)
         rows.append(row)
     return maps, pd.DataFrame(rows)
