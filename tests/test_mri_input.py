@@ -50,6 +50,16 @@ def test_the_resampled_cube_has_the_same_centre_and_volume():
     np.testing.assert_allclose(*middles, atol=0.1)
 
 
+@pytest.mark.parametrize("side", [24, 31, 40])
+def test_voxels_of_the_same_size_are_cut_out_and_not_mixed(side):
+    volume = np.random.default_rng(0).random((31, 30, 29)).astype(np.float32)
+    affine = np.diag([2.0, 2, 2, 1])
+    cube, its = resample(volume, affine, 2.0, side)
+    values = set(np.round(volume.ravel(), 5).tolist()) | {0.0}
+    assert set(np.round(cube.ravel(), 5).tolist()) <= values
+    assert np.allclose(its[:3, 3] / 2, np.rint(its[:3, 3] / 2))
+
+
 def test_inside_the_mask_mean_0_and_variance_1_and_outside_0():
     mask = ball()
     t1 = np.random.default_rng(0).normal(100, 20, mask.shape)

@@ -13,7 +13,7 @@ class BrainAgeParameters(ChapterParameters):
     """Hold the parameters of the brain age chapter; the defaults are profile quick."""
 
     n_phantoms: int = Field(
-        90,
+        72,
         ge=12,
         le=5000,
         title="phantom subjects",
@@ -92,13 +92,13 @@ class BrainAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "voxels"},
     )
     segmentation_epochs: int = Field(
-        30, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
+        40, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
     )
     segmentation_batch: int = Field(
-        4, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
+        2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
     )
     segmentation_rate: float = Field(
-        4e-3,
+        6e-3,
         gt=0,
         le=1,
         title="learning rate of the segmenter",

@@ -119,6 +119,9 @@ def resample(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring a volume to a cube of voxels about its own centre.
 
+    Where the new voxels are one, two, ... of the old ones wide, the centre moves by up to half a
+    voxel so that old voxels are hit: half a voxel off, labels and image would part company.
+
     Parameters
     ----------
     volume : (X, Y, Z)
@@ -136,9 +139,11 @@ def resample(
 
     kind = volume.dtype if nearest else np.float32
     image = to_sitk(np.asarray(volume, kind), affine)
-    middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
-    direction = np.reshape(image.GetDirection(), (3, 3))
-    origin = np.asarray(middle) - direction @ np.full(3, spacing_mm * (side - 1) / 2)
+    steps = spacing_mm / np.asarray(image.GetSpacing())
+    first = (np.asarray(image.GetSize()) - 1) / 2 - steps * (side - 1) / 2
+    whole = np.abs(steps - np.rint(steps)) < 1e-4
+    first = np.where(whole, np.floor(first + 0.5), first)
+    origin = np.asarray(image.TransformContinuousIndexToPhysicalPoint(first.tolist()))
     how = sitk.sitkNearestNeighbor if nearest else sitk.sitkBSpline
     grid = ([side] * 3, sitk.Transform(), how, origin.tolist(), [spacing_mm] * 3)
     moved = sitk.Resample(image, *grid, image.GetDirection(), 0.0)
