@@ -89,7 +89,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="mirrored views whose probabilities are averaged: one, two, two or four passes",
     )
     n_phantoms: int = Field(
-        150,
+        120,
         ge=12,
         le=5000,
         title="phantom examinations",
@@ -117,7 +117,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="fraction of heads that the prediction interval is to hold",
     )
     source_epochs: int = Field(
-        8,
+        6,
         ge=1,
         le=1000,
         title="epochs of the source's protocol",
