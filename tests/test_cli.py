@@ -44,7 +44,7 @@ def test_version(project):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run", "05"), "fetal-lib: 05: no such chapter"),
+        (("run", "06"), "fetal-lib: 06: no such chapter"),
         (("run", "04", "-p", "epochs=seven"), "fetal-lib: epochs: received 'seven'"),
         (("run", "04", "-p", "epochs=0"), "fetal-lib: epochs: received 0"),
         (("run", "04", "-p", "sead=1"), "did you mean 'seed'"),

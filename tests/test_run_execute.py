@@ -47,7 +47,7 @@ def test_a_good_run_leaves_all_its_outputs_and_a_true_record(project):
 @pytest.mark.parametrize(
     ("name", "profile", "values", "words"),
     [
-        ("05", None, {}, "05: no such chapter"),
+        ("06", None, {}, "06: no such chapter"),
         ("04", "tiny", {}, "profile: received 'tiny'"),
         ("04", None, {"sead": 1}, "did you mean 'seed'"),
         ("04", None, {"epochs": 0}, "epochs: received 0"),
