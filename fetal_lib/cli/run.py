@@ -23,6 +23,12 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End the run after so many seconds.")
     ] = None,
+    if_needed: Annotated[
+        bool,
+        typer.Option(
+            "--if-needed", help="Keep outputs that still stand; renew the text around them."
+        ),
+    ] = False,
 ) -> None:
     """Execute a chapter and write its results, tables and figures to a run folder.
 
@@ -34,7 +40,9 @@ def run(
     from fetal_lib.runs.execute import run_chapter
 
     values = parse_assignments(get_chapter(chapter).parameters_class(), parameter or [])
-    outcome = run_chapter(chapter, profile, values, out, timeout, say=typer.echo)
+    outcome = run_chapter(
+        chapter, profile, values, out, timeout, say=typer.echo, only_if_needed=if_needed
+    )
     lines = closing_lines(outcome)
     for line in lines:
         typer.echo(line, err=outcome.exit_code != 0)

@@ -33,6 +33,7 @@ from fetal_lib.runs.process import signal_text
 from fetal_lib.runs.record import RunRecord
 from fetal_lib.runs.session import SESSION_FILE
 from fetal_lib.runs.start import FOLDER_VARIABLE, new_record
+from fetal_lib.runs.text_only import renew_text
 from fetal_lib.runs.watch import ProgressTail, Say, StopRequest, stop_signals, watch
 from fetal_lib.runs.worker import OUTCOME_FILE, RUNNING_FILE
 
@@ -63,6 +64,7 @@ def run_chapter(
     out: str | Path = "",
     timeout_s: float | None = None,
     say: Say = say_nothing,
+    only_if_needed: bool = False,
 ) -> RunOutcome:
     """Execute one chapter in a process of its own, and close its record whatever happens.
 
@@ -79,6 +81,9 @@ def run_chapter(
         Seconds after which the run is ended.
     say : callable
         Receives short lines of progress.
+    only_if_needed : bool
+        Keep the outputs that the folder holds where they follow from the same code, parameters,
+        data and packages, and renew the text around them.
 
     Returns
     -------
@@ -104,6 +109,10 @@ def run_chapter(
     folder = run_folder(chapter.name, resolved.parameters)
     check_folder(folder)
     with stop_signals() as stop, held_folder(folder):
+        standing = renew_text(chapter, resolved, folder) if only_if_needed else None
+        if standing is not None:
+            say(f"{chapter.name}: the outputs in {shown(folder)} stand; the text is renewed")
+            return RunOutcome(folder, standing)
         record = new_record(chapter, resolved, "fetal-lib run")
         record.previous = take_over(folder)
         record.write(folder)

@@ -37,6 +37,7 @@ class RunRecord(BaseModel):
     started: str = Field(default_factory=lambda: utc_now())
     finished: str | None = None
     wall_s: float | None = None
+    text_renewed: str | None = None
     process: dict[str, Any] = Field(default_factory=dict)
     code: dict[str, Any] = Field(default_factory=dict)
     notebook: dict[str, Any] = Field(default_factory=dict)

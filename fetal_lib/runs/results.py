@@ -57,6 +57,7 @@ METRICS: dict[str, Metric] = {
     "auc_micro": Metric("", True, "area under the ROC curve of all decisions"),
     "ece": Metric("", False, "expected calibration error"),
     "params": Metric("", None, "number of weights"),
+    "gmac": Metric("10⁹", False, "multiply-accumulates of one image"),
     "train_s": Metric("s", False, "time to train", timing=True),
     "images_per_s": Metric("1/s", True, "images processed in a second", timing=True),
 }

@@ -21,6 +21,8 @@ from fetal_lib.parameters.resolve import load_profiles
 from fetal_lib.runs.machine import versions
 from fetal_lib.runs.record import RunRecord
 
+NOTEBOOK_CHANGED = "the notebook changed"
+
 
 def stale_reasons(chapter: Chapter, record: RunRecord) -> list[str]:
     """Return why a run is out of date, empty when it is not.
@@ -42,7 +44,7 @@ def _notebook(chapter: Chapter, record: RunRecord) -> list[str]:
         now = notebook_sha256(chapter.notebook())
     except ChapterError:
         return ["the notebook is missing"]
-    return [] if now == record.notebook.get("sha256") else ["the notebook changed"]
+    return [] if now == record.notebook.get("sha256") else [NOTEBOOK_CHANGED]
 
 
 def _modules(record: RunRecord) -> list[str]:
