@@ -32,7 +32,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         0.1, ge=0, le=0.9, title="dropout", description="fraction of features dropped in training"
     )
     epochs: int = Field(
-        20,
+        14,
         ge=1,
         le=1000,
         title="epochs",
