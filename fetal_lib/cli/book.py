@@ -42,13 +42,15 @@ def build(
 
 @app.command(hidden=True)
 def results() -> None:
-    """Write the merged results as a table and a page."""
+    """Write the merged results as a table and as pages."""
+    from fetal_lib.book.claims_page import write_claims
     from fetal_lib.book.jobs import book_chapters
     from fetal_lib.book.results_page import write_results
     from fetal_lib.parameters.project import project_root
 
     root = project_root()
     write_results(root, book_chapters(root))
+    write_claims(root, book_chapters(root))
 
 
 @app.command(hidden=True)

@@ -1,0 +1,111 @@
+"""What the source projects claim, read from `book/sources.yml` and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fetal_lib.runs.results import METRICS
+
+CLAIMS_FILE = "sources.yml"
+
+
+class ClaimsError(ValueError):
+    """`book/sources.yml` cannot be used; the text says where and why."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(_Strict):
+    """Name the rows of a run's results that answer a claim."""
+
+    model: str
+    metric: str
+    split: str = ""
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        return known_metric(metric)
+
+
+class Claim(_Strict):
+    """Hold one number of a source, and what answers it.
+
+    Attributes
+    ----------
+    measure : what was measured.
+    reported : what the source's text says.
+    found : what its own code, log or notebook shows.
+    published : best published result, with its citation.
+    ours : rows of the honest protocol.
+    protocol : rows of the source's protocol on the same data.
+    """
+
+    measure: str
+    reported: str
+    found: str
+    published: str
+    ours: list[Answer] = Field(min_length=1)
+    protocol: list[Answer] = []
+
+
+class Flaw(_Strict):
+    """Name a flaw of a source, and the two models whose difference it makes."""
+
+    flaw: str
+    metric: str
+    flawed: str
+    honest: str
+    flawed_split: str = "protocol"
+    honest_split: str = "test"
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        return known_metric(metric)
+
+
+class Source(_Strict):
+    """Hold one source project: its chapter, claims, flaws, and the verdict in two sentences."""
+
+    chapter: str
+    source: str
+    title: str
+    claims: list[Claim] = Field(min_length=1)
+    verdict: str
+    flaws: list[Flaw] = []
+
+
+def known_metric(metric: str) -> str:
+    """Return the name of a metric, and refuse one that no run writes."""
+    if metric not in METRICS:
+        raise ValueError(f"metric: received {metric!r}; it must be a name of results.json")
+    return metric
+
+
+def read_sources(book: Path) -> list[Source]:
+    """Read the claims of all sources.
+
+    Parameters
+    ----------
+    book : Path
+        The folder with `sources.yml`; without that file there are no sources.
+
+    Raises
+    ------
+    ClaimsError
+        If an entry is no source.
+    """
+    path = book / CLAIMS_FILE
+    if not path.is_file():
+        return []
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        return [Source.model_validate(entry) for entry in entries]
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ClaimsError(f"{path.name}: {error}") from error
