@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test test-fast lab status bench notebooks lint clean distclean
+.PHONY: help book test test-fast lab app status bench notebooks lint clean distclean
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -47,6 +47,9 @@ test-fast: $(STAMP)  ## the tests that take about a minute together
 lab: $(STAMP)  ## open the chapters in JupyterLab, the .py and .ipynb of each paired
 	@$(BIN)/fetal-lib notebooks sync
 	@$(BIN)/python -m jupyter lab --notebook-dir . --LabApp.default_url /lab/tree/notebooks
+
+app: $(STAMP)  ## open the trained models as a page in the browser
+	@$(BIN)/fetal-lib app
 
 status: $(STAMP)  ## the last run of every chapter, and which are stale
 	@$(BIN)/fetal-lib status
