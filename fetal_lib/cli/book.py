@@ -71,6 +71,16 @@ def phantoms() -> None:
     write_gallery(project_root() / "book" / "generated" / "phantoms")
 
 
+@app.command("try-it", hidden=True)
+def try_it() -> None:
+    """Make the page that measures in the browser, or one that says what is missing."""
+    from fetal_lib.book.try_it import write_try_it
+    from fetal_lib.parameters.project import project_root
+
+    missing = write_try_it(project_root())
+    typer.echo(f"without the measurement: {missing}" if missing else "book/generated/try_it.md")
+
+
 @app.command(hidden=True)
 def contents() -> None:
     """Write the table of contents and the table of chapters, of what exists."""
@@ -101,13 +111,17 @@ def site() -> None:
 def publish(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     name: Annotated[str, typer.Argument(help="Name of the reference run, such as hc18-quick.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A figure or table that stays behind; repeat."),
+    ] = None,
 ) -> None:
     """Keep a run's record, results, tables and figures as a reference run of the book."""
     from fetal_lib.runs.published import PublishError
     from fetal_lib.runs.published import publish as keep
 
     try:
-        folder = keep(run, name)
+        folder = keep(run, name, without or [])
     except PublishError as error:
         typer.echo(f"fetal-lib book publish: {error}", err=True)
         raise typer.Exit(2) from None

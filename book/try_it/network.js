@@ -1,0 +1,101 @@
+/* The network in the page: ONNX Runtime's WebAssembly and the weights come from two script files, because a page
+   that is opened from a disk may load scripts but nothing else. They are loaded when the first image is measured. */
+
+import { NUMBERS } from "./numbers.js";
+
+const HERE = document.currentScript ? document.currentScript.src : "";
+const FLIPS = { none: [false, false], left_right: [true, false], up_down: [false, true], both: [true, true] };
+
+globalThis.TRY_IT_PARTS = globalThis.TRY_IT_PARTS || {};
+
+let loading = null;
+
+/** Load a script that lies beside this one. */
+export function loadScript(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL(name, HERE).href;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`the file ${name} could not be loaded; load the page again`));
+    document.head.append(script);
+  });
+}
+
+/** Turn base64 text into bytes. */
+export function bytesFromBase64(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+async function unpack(part) {
+  const packed = new Blob([bytesFromBase64(globalThis.TRY_IT_PARTS[part])]);
+  delete globalThis.TRY_IT_PARTS[part];
+  return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+async function openSession(say) {
+  if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function") {
+    throw new Error("this browser is too old: it needs WebAssembly and DecompressionStream (since 2023)");
+  }
+  say(`Loading the network, ${NUMBERS.download_mb} MB, once …`);
+  await Promise.all(["runtime.js", "model.js"].map(loadScript));
+  say("Starting the network …");
+  const { ort } = globalThis;
+  const address = (content, type) => URL.createObjectURL(new Blob([content], { type }));
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = {
+    mjs: address(globalThis.TRY_IT_PARTS.glue, "text/javascript"),
+    wasm: address(await unpack("wasm"), "application/wasm"),
+  };
+  return ort.InferenceSession.create(await unpack("model"), { executionProviders: ["wasm"] });
+}
+
+/** Return the session, loading it on the first call; a failed load can be tried again. */
+function session(say) {
+  if (!loading) {
+    loading = openSession(say).catch((error) => {
+      loading = null;
+      throw error;
+    });
+  }
+  return loading;
+}
+
+/** Copy a picture's numbers, mirrored along either axis. */
+function flipped(values, width, height, [leftRight, upDown], out, offset) {
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const from = (upDown ? height - 1 - y : y) * width + (leftRight ? width - 1 - x : x);
+      out[offset + y * width + x] = values[from];
+    }
+  }
+}
+
+/**
+ * Return head probabilities of a squashed image, averaged over the model's views.
+ *
+ * @param {{values: Uint8Array, width: number, height: number}} image
+ * @param {(text: string) => void} say told what is being waited for
+ */
+export async function headProbs({ values, width, height }, say) {
+  const running = await session(say);
+  say("Looking for the head …");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const views = NUMBERS.model.flips.map((name) => FLIPS[name]);
+  const size = width * height;
+  const input = new Float32Array(views.length * size);
+  const scaledValues = Float32Array.from(values, (value) => value / 255);
+  views.forEach((view, i) => flipped(scaledValues, width, height, view, input, i * size));
+  const tensor = new globalThis.ort.Tensor("float32", input, [views.length, height, width, 1]);
+  const output = await running.run({ [running.inputNames[0]]: tensor });
+  const raw = output[running.outputNames[0]].data;
+  const probs = new Float32Array(size);
+  const view = new Float32Array(size);
+  views.forEach((flips, i) => {
+    flipped(raw.subarray(i * size, (i + 1) * size), width, height, flips, view, 0);
+    for (let at = 0; at < size; at += 1) probs[at] += view[at] / views.length;
+  });
+  return { values: probs, width, height };
+}

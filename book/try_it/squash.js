@@ -1,0 +1,69 @@
+/* Pixels to what the network takes: gray as Pillow makes it, size as OpenCV's INTER_AREA makes it. */
+
+/** Turn RGBA bytes into gray bytes (ITU-R 601-2, in Pillow's whole numbers). */
+export function grayFromRgba(rgba) {
+  const gray = new Uint8Array(rgba.length / 4);
+  for (let i = 0; i < gray.length; i += 1) {
+    const at = 4 * i;
+    gray[i] = (rgba[at] * 19595 + rgba[at + 1] * 38470 + rgba[at + 2] * 7471 + 32768) >> 16;
+  }
+  return gray;
+}
+
+/** List which source pixels a target pixel takes, and how much of each, when an axis shrinks. */
+function areaTable(from, to) {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, i) => {
+    const [start, end] = [i * scale, Math.min((i + 1) * scale, from)];
+    const cell = Math.min(scale, from - start);
+    const last = Math.min(Math.floor(end), from - 1);
+    const first = Math.min(Math.ceil(start), last);
+    const parts = [];
+    if (first - start > 1e-3) parts.push([first - 1, (first - start) / cell]);
+    for (let at = first; at < last; at += 1) parts.push([at, 1 / cell]);
+    if (end - last > 1e-3) parts.push([last, Math.min(end - last, 1, cell) / cell]);
+    return parts;
+  });
+}
+
+/** The same for an axis that does not shrink: two neighbours, as OpenCV weights them. */
+function linearTable(from, to) {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, i) => {
+    let at = Math.floor(i * scale);
+    const over = i + 1 - (at + 1) / scale;
+    let share = over <= 0 ? 0 : over - Math.floor(over);
+    if (at >= from - 1) [at, share] = [from - 1, 0];
+    return [[at, 1 - share], [Math.min(at + 1, from - 1), share]];
+  });
+}
+
+function roundHalfEven(value) {
+  const low = Math.floor(value);
+  const rest = value - low;
+  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
+}
+
+/** Resize gray bytes by area: cv2.resize(..., INTER_AREA). */
+export function squash({ values, width, height }, to) {
+  const shrinks = width >= to.width && height >= to.height;
+  const table = shrinks ? areaTable : linearTable;
+  const columns = table(width, to.width);
+  const rows = table(height, to.height);
+  const out = new Uint8Array(to.width * to.height);
+  const sums = new Float64Array(to.width);
+  rows.forEach((parts, y) => {
+    sums.fill(0);
+    for (const [v, rowShare] of parts) {
+      columns.forEach((cells, x) => {
+        let sum = 0;
+        for (const [u, share] of cells) sum += values[v * width + u] * share;
+        sums[x] += sum * rowShare;
+      });
+    }
+    sums.forEach((sum, x) => {
+      out[y * to.width + x] = Math.min(255, roundHalfEven(sum));
+    });
+  });
+  return { values: out, width: to.width, height: to.height };
+}

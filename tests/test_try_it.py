@@ -1,0 +1,187 @@
+"""The page that measures in the browser: its parts, without a browser."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import sys
+import tarfile
+from base64 import b64encode
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fetal_lib.book import try_it, try_it_runtime
+from fetal_lib.book.try_it_numbers import formulas, javascript, numbers
+from fetal_lib.book.try_it_runtime import TryItError, get_runtime
+from fetal_lib.growth import hadlock, intergrowth
+from fetal_lib.predict.head_model import HeadModelSpec
+
+PROJECT = Path(__file__).resolve().parents[1]
+SPEC = HeadModelSpec(128, 128, 16, 0.1, ("none", "up_down"), 0.03)
+
+
+def evaluate(formula: str, values: np.ndarray) -> np.ndarray:
+    """Compute an arrow function of JavaScript; its arithmetic reads the same in Python."""
+    name, _, body = formula.partition(" => ")
+    return eval(body, {"Math": SimpleNamespace(log=np.log, exp=np.exp), name.strip("()"): values})
+
+
+def test_formulas_in_javascript_give_what_the_library_gives():
+    found = formulas()
+    weeks, hc_mm = np.linspace(14, 40, 200), np.linspace(98, 346, 200)
+    np.testing.assert_allclose(
+        evaluate(found["hcMean"], weeks), intergrowth.mean_mm("HC", weeks), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        evaluate(found["hcSd"], weeks), intergrowth.sd_mm("HC", weeks), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        evaluate(found["gaDaysFromHc"], hc_mm), intergrowth.ga_days_from_hc(hc_mm), rtol=1e-12
+    )
+
+
+def test_numbers_for_the_page_are_those_of_the_library():
+    found = json.loads(json.dumps(numbers(SPEC, 9.234)))
+    assert found["download_mb"] == 9.2
+    assert found["model"]["flips"] == ["none", "up_down"]
+    assert found["limits"]["hc_mm"] == [40, 400] and found["limits"]["max_cut_share"] == 0.30
+    terms = found["hadlock"]["age_coefficients"]
+    weeks = sum(c * 17.5**power for power, c in enumerate(terms))
+    assert weeks == pytest.approx(hadlock.ga_weeks("HC", 175), abs=1e-12)
+
+
+def test_uncalibrated_model_has_no_interval_in_the_page():
+    spec = HeadModelSpec(128, 128, 16, 0.1)
+    assert json.loads(json.dumps(numbers(spec, 0)))["model"]["relative_half_width"] is None
+
+
+@pytest.mark.parametrize("text", ["open(g)", "g if g else 1", "g // 2", "'g'"])
+def test_what_is_no_arithmetic_is_not_translated(text):
+    with pytest.raises(ValueError, match="no translation into JavaScript"):
+        javascript(ast.parse(text, mode="eval").body)
+
+
+def test_bundle_refuses_a_missing_module_and_a_name_defined_twice():
+    with pytest.raises(ValueError, match="b.js is imported and is not there"):
+        try_it.bundle({"app.js": 'import { b } from "./b.js";\n'})
+    texts = {"app.js": 'import { b } from "./b.js";\nconst a = 1;\n', "b.js": "const a = 2;\n"}
+    with pytest.raises(ValueError, match="^a: defined in two modules"):
+        try_it.bundle(texts)
+
+
+def test_own_modules_make_one_classic_script():
+    texts = {p.name: p.read_text("utf-8") for p in (PROJECT / "book/try_it").glob("*.js")}
+    script = try_it.bundle(texts | {"numbers.js": "export const NUMBERS = {}, FORMULAS = {};\n"})
+    lines = script.splitlines()
+    assert lines[0] == "(() => {" and lines[-1] == "})();"
+    assert not [line for line in lines if line.startswith(("import ", "export "))]
+    assert script.index("function regionEdge") < script.index("function ellipseFromProbs")
+
+
+def test_every_source_of_the_page_exists():
+    listed = try_it.sources(PROJECT)
+    assert [name for name in listed if not (PROJECT / name).is_file()] == []
+    assert "fetal_lib/pretrained/head_circumference/weights.npz" in listed
+    assert "book/try_it/app.js" in listed and "fetal_lib/predict/head_measure.py" in listed
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes]:
+    """A lock file and its archive, in a project whose cache is empty."""
+    monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in (
+            ("a.js", "var ort;\n//# sourceMappingURL=a"),
+            ("b.mjs", "b"),
+            ("c", "c"),
+        ):
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    content = packed.getvalue()
+    checksum = b64encode(hashlib.sha512(content).digest()).decode()
+    lock = {"package": "small", "version": "1.0.0", "licence": "MIT"}
+    lock |= {"integrity": f"sha512-{checksum}"}
+    lock |= {"files": {"script": "package/a.js", "glue": "package/b.mjs", "wasm": "package/c"}}
+    path = tmp_path / "lock.json"
+    path.write_text(json.dumps(lock))
+    return path, content
+
+
+def test_runtime_is_fetched_once_and_then_read_from_the_cache(locked, monkeypatch):
+    lock, content = locked
+    asked = []
+    monkeypatch.setattr(try_it_runtime, "fetch_archive", lambda name: asked.append(name) or content)
+    assert get_runtime(lock) == get_runtime(lock)
+    assert asked == ["small@1.0.0"]
+    runtime = get_runtime(lock)
+    assert runtime.script == "var ort;" and runtime.wasm == b"c"
+
+
+def test_changed_archive_is_refused_and_not_kept(locked, monkeypatch, tmp_path):
+    lock, content = locked
+    monkeypatch.setattr(try_it_runtime, "fetch_archive", lambda name: content + b"x")
+    with pytest.raises(TryItError, match="small@1.0.0: its SHA-512 is sha512-.* and lock.json"):
+        get_runtime(lock)
+    assert not (tmp_path / "cache" / "npm").exists()
+
+
+def test_damaged_archive_in_the_cache_is_fetched_again(locked, monkeypatch, tmp_path):
+    lock, content = locked
+    kept = tmp_path / "cache" / "npm" / "small-1.0.0.tgz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(content[:-5])
+    monkeypatch.setattr(try_it_runtime, "fetch_archive", lambda name: content)
+    assert get_runtime(lock).glue == "b"
+    assert kept.read_bytes() == content
+
+
+def test_without_npm_the_page_says_how_to_get_it(locked, monkeypatch, tmp_path):
+    monkeypatch.setattr(try_it_runtime.shutil, "which", lambda name: None)
+    monkeypatch.setattr(try_it, "get_runtime", lambda: get_runtime(locked[0]))
+    (tmp_path / "book" / "try_it").mkdir(parents=True)
+    missing = try_it.write_try_it(tmp_path)
+    assert missing == "npm is not installed. Install Node.js, which brings it."
+    page = (tmp_path / "book" / "generated" / "try_it.md").read_text("utf-8")
+    assert missing in page and "fetal-lib book try-it" in page and "<script" not in page
+    assert not (tmp_path / "book" / "generated" / "static" / "try_it").exists()
+
+
+def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
+    from fetal_lib.book.try_it_onnx import head_model_to_onnx
+
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(TryItError, match=r"pip install 'fetal-lib\[keras,app\]'"):
+        head_model_to_onnx(None)
+
+
+@pytest.mark.slow
+def test_onnx_gives_what_keras_gives():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    from fetal_lib.book.try_it_onnx import head_model_to_onnx
+    from fetal_lib.phantoms.head import make_head
+    from fetal_lib.predict.head_model import load_head_model
+    from fetal_lib.sets.head_images import squash
+
+    model = load_head_model()
+    images = np.stack([squash(make_head(seed).image, model.shape) for seed in range(4)])
+    exported = head_model_to_onnx(model)
+    assert len(exported) < 4_600_000
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    views = images[..., None] / np.float32(255)
+    total = np.zeros(images.shape, np.float32)
+    for axes in ((), (1,)):
+        answer = session.run(None, {session.get_inputs()[0].name: np.flip(views, axes).copy()})[0]
+        total += np.flip(answer[..., 0], axes)
+    assert model.spec.flips == ("none", "up_down")
+    expected = model.probs(images)
+    assert 0.05 < (expected > 0.5).mean() < 0.8
+    assert np.abs(total / 2 - expected).max() < 5e-3
