@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fetal_lib.parameters.project import project_root
-from fetal_lib.runs.published import PublishError, publish, published_runs
+from fetal_lib.runs.published import PublishError, publish, published_runs, reference_table
 from fetal_lib.runs.record import RunRecord
 from fetal_lib.runs.results import result_row, results_document
 
@@ -43,6 +43,19 @@ def test_weights_stay_behind(run):
     assert published.parameters == {"data": "hc18"} and published.rows[0]["value"] == 2
 
 
+def test_figures_of_persons_stay_behind_where_a_licence_asks_for_it(run):
+    (run / "figures").mkdir()
+    for name in ("faces.png", "faces.svg", "curve.png"):
+        (run / "figures" / name).write_bytes(b"x")
+    index = {"faces": {"caption": "Faces."}, "curve": {"caption": "Curve."}}
+    (run / "figures" / "index.json").write_text(json.dumps(index))
+    target = publish(run, "x", without=["faces"]) / "figures"
+    assert {path.name for path in target.iterdir()} == {"curve.png", "index.json"}
+    assert json.loads((target / "index.json").read_text()) == {"curve": {"caption": "Curve."}}
+    with pytest.raises(PublishError, match="without=hands: the run has no such figure or table"):
+        publish(run, "x", without=["hands"])
+
+
 def test_an_unfinished_run_is_not_published(run):
     RunRecord(chapter=CHAPTER, status="killed").write(run)
     with pytest.raises(PublishError, match="status 'killed'; only a run that ended ok"):
@@ -61,6 +74,19 @@ def test_the_chapter_shows_real_test_rows_and_never_phantoms_as_real(run):
     (run / "results.json").write_text(json.dumps(document))
     publish(run, "hc18-quick")
     assert published_table().empty
+
+
+def test_a_table_of_reference_runs_keeps_the_order_asked_for(run):
+    rows = [
+        result_row(model=m, data=d, split="test", metric="adf_mm", value=v, n=9)
+        for m, d, v in (("mean", "hc18", 48.0), ("unet", "hc18", 2.0), ("unet", "phantom", 1.0))
+    ]
+    (run / "results.json").write_text(json.dumps(results_document(CHAPTER, rows)))
+    publish(run, "hc18-quick")
+    table = reference_table(CHAPTER, ["adf_mm", "dice"], ["unet", "no_such_model", "mean"])
+    assert table["model"].tolist() == ["unet", "mean"]
+    assert table["adf_mm"].tolist() == ["2.00", "48.00"] and table["n"].tolist() == [9, 9]
+    assert reference_table("05_brain_age", ["mae_years"]).empty
 
 
 def test_what_the_project_publishes_can_be_read():

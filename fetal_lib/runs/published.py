@@ -6,16 +6,23 @@ small parts of its folder; its weights stay where they are.
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fetal_lib.files.atomic import read_json, write_json
 from fetal_lib.parameters.project import project_root
 from fetal_lib.runs.record import read_record
 from fetal_lib.runs.results import read_results
 
-PARTS = ("record.json", "results.json", "tables", "figures")
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("tables", "figures")
+PARTS = ("record.json", "results.json", *KINDS)
 
 
 class PublishError(ValueError):
@@ -57,6 +64,56 @@ def published_runs(chapter: str) -> list[PublishedRun]:
     return [_read(path.parent) for path in folders]
 
 
+def reference_table(
+    chapter: str, metrics: Sequence[str], models: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return what the reference runs of a chapter found on real data, a row a model.
+
+    Parameters
+    ----------
+    chapter : str
+    metrics : sequence of str
+        Columns, by the names of `results.json`.
+    models : sequence of str
+        Which models, in this order; empty: all that have one of the metrics.
+
+    Returns
+    -------
+    DataFrame
+        ``run, data, model``, the metrics as text with their 95 % intervals, ``n``. Rows of
+        phantoms and of other parts than the test part are left out; empty without such a run.
+    """
+    import pandas as pd
+
+    lines = []
+    for published in published_runs(chapter):
+        rows = [r for r in published.rows if r["split"] == "test" and r["data"] != "phantom"]
+        known = dict.fromkeys(r["model"] for r in rows if r["metric"] in metrics)
+        for model in [m for m in models or known if m in known]:
+            mine = {r["metric"]: r for r in rows if r["model"] == model}
+            found = {name: score_text(mine[name]) for name in metrics if name in mine}
+            first = next(mine[name] for name in metrics if name in mine)
+            line = {"run": published.name, "data": first["data"], "model": model}
+            lines.append(line | found | {"n": first["n"]})
+    return pd.DataFrame(lines)
+
+
+def score_text(row: dict[str, Any]) -> str:
+    """Write a result with its 95 % interval; four decimals for overlaps, two otherwise.
+
+    Examples
+    --------
+    >>> score_text({"metric": "mae_years", "value": 6.05, "ci95": [5.38, 6.79]})
+    '6.05 (5.38 to 6.79)'
+    """
+    digits = 4 if row["metric"] in ("dice", "iou") else 2
+    text = f"{row['value']:.{digits}f}"
+    if row["ci95"] is None or not all(map(math.isfinite, row["ci95"])):
+        return text
+    low, high = row["ci95"]
+    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+
+
 def _read(folder: Path) -> PublishedRun:
     record = read_record(folder)
     if record is None:
@@ -67,7 +124,7 @@ def _read(folder: Path) -> PublishedRun:
     return PublishedRun(folder.name, read_results(folder), values, record.profile, hardware)
 
 
-def publish(run_folder: str | Path, name: str) -> Path:
+def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> Path:
     """Copy the small parts of a finished run to where the book shows them.
 
     Parameters
@@ -75,6 +132,9 @@ def publish(run_folder: str | Path, name: str) -> Path:
     run_folder : path
     name : str
         Of the published run, such as ``hc18-quick``; an older one of that name goes.
+    without : iterable of str
+        Names of figures and tables that stay behind: those that show scans or single persons of
+        a data set that may not be passed on.
 
     Returns
     -------
@@ -83,13 +143,18 @@ def publish(run_folder: str | Path, name: str) -> Path:
     Raises
     ------
     PublishError
-        If the run did not end ok. Whether its code had local changes stands in its record.
+        If the run did not end ok, or has no figure or table of a name in ``without``. Whether
+        its code had local changes stands in its record.
     """
     source = Path(run_folder)
     record = read_record(source)
     if record is None or record.status != "ok":
         state = "no record" if record is None else f"status {record.status!r}"
         raise PublishError(f"run={source.name!r}: {state}; only a run that ended ok is published.")
+    kept_back = set(without)
+    unknown = sorted(kept_back - {name for kind in KINDS for name in _exhibits(source / kind)})
+    if unknown:
+        raise PublishError(f"without={', '.join(unknown)}: the run has no such figure or table.")
     target = published_folder(record.chapter) / name
     if target.exists():
         shutil.rmtree(target)
@@ -99,4 +164,21 @@ def publish(run_folder: str | Path, name: str) -> Path:
             shutil.copytree(source / part, target / part)
         elif (source / part).is_file():
             shutil.copy2(source / part, target / part)
+    for kind in KINDS:
+        _leave_out(target / kind, kept_back)
     return target
+
+
+def _exhibits(folder: Path) -> dict[str, Any]:
+    """Return the index of a run's figures or tables, empty where it has none."""
+    return read_json(folder / "index.json") or {}
+
+
+def _leave_out(folder: Path, names: set[str]) -> None:
+    index = _exhibits(folder)
+    for name in names & index.keys():
+        for path in folder.glob(f"{name}.*"):
+            path.unlink()
+    if index:
+        kept = {name: entry for name, entry in index.items() if name not in names}
+        write_json(folder / "index.json", kept)

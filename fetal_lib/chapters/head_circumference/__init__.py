@@ -33,7 +33,7 @@ from fetal_lib.chapters.head_circumference.source import (
     second_experiment,
     vgg_features,
 )
-from fetal_lib.training.keras_fit import read_history
+from fetal_lib.training.keras_checkpoint import read_history
 
 __all__ = [
     "OCCLUDED",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fetal_lib.evaluation.heads import measure_heads, score_ellipses, summarise
 from fetal_lib.runs.folder import data_name
-from fetal_lib.runs.published import published_runs
+from fetal_lib.runs.published import published_runs, score_text
 from fetal_lib.sets.head_images import load_arrays, read_table
 
 if TYPE_CHECKING:
@@ -56,16 +54,8 @@ def published_table() -> pd.DataFrame:
             if not real:
                 continue
             line = {"trained on": trained, "tested on": f"{real[0]['data']} ({split})"}
-            line |= {r["metric"]: _text(r) for r in real}
+            line |= {r["metric"]: score_text(r) for r in real}
             line["n"] = max(r["n"] for r in real)
             line["profile"] = published.profile
             lines.append(line | {"hardware": published.hardware})
     return pd.DataFrame(lines)
-
-
-def _text(row: dict) -> str:
-    digits = 4 if row["metric"] == "dice" else 2
-    text = f"{row['value']:.{digits}f}"
-    if row["ci95"] is None or not np.isfinite(row["ci95"]).all():
-        return text
-    return text + " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)

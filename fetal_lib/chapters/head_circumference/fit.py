@@ -15,7 +15,8 @@ from fetal_lib.models.weights import load_weights
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.runs.folder import data_name
 from fetal_lib.training.augment import Augmentation
-from fetal_lib.training.keras_fit import WEIGHTS, FitSettings, fit_segmenter
+from fetal_lib.training.keras_checkpoint import WEIGHTS
+from fetal_lib.training.keras_fit import FitSettings, fit_segmenter
 from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:

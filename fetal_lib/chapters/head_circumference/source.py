@@ -15,13 +15,8 @@ from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
 from fetal_lib.models.weights import load_weights
-from fetal_lib.training.keras_fit import (
-    WEIGHTS,
-    FitSettings,
-    fit_segmenter,
-    half_size,
-    read_history,
-)
+from fetal_lib.training.keras_checkpoint import WEIGHTS, read_history
+from fetal_lib.training.keras_fit import FitSettings, fit_segmenter, half_size
 from fetal_lib.training.precision import precision_policy
 from fetal_lib.training.source_003 import SourceSplit, source_split
 
