@@ -22,6 +22,7 @@ def checked(t1, affine):
     return " | ".join(quality_check(Volume(np.asarray(t1, np.float32), affine, SPACING)))
 
 
+@pytest.mark.slow
 def test_good_scans_pass_at_any_age_and_spacing():
     for seed, age, spacing_mm in ((2, 20, 2.0), (3, 55, 3.0), (4, 90, 2.0)):
         phantom = make_adult_brain(seed, age, spacing_mm=spacing_mm, space="mni")

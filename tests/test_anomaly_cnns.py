@@ -27,6 +27,7 @@ def test_xception_has_the_trainable_count_of_the_source():
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 20_839_736
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_step_moves_every_kernel(name):
     """A dead layer would keep its kernel."""
@@ -68,6 +69,7 @@ def test_the_first_separable_layer_has_one_spatial_filter():
     assert depthwise.shape == (3, 3, 1, 1) and pointwise.shape == (1, 1, 1, 32)
 
 
+@pytest.mark.slow
 def test_xception_computes_what_the_one_of_keras_computes():
     theirs = keras.applications.Xception(include_top=False, weights=None, input_shape=(71, 71, 3))
     rng = np.random.default_rng(5)
@@ -85,6 +87,7 @@ def test_xception_computes_what_the_one_of_keras_computes():
     np.testing.assert_allclose(features.predict(gray, verbose=0), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_imagenet_weights_that_do_not_fit_or_are_not_there_say_what_to_do(tmp_path):
     theirs = keras.applications.Xception(include_top=False, weights=None, input_shape=(71, 71, 3))
     with pytest.raises(ValueError, match="ImageNet weights fit width=1 and n_middle=8"):
@@ -133,6 +136,7 @@ def test_macs_are_those_of_the_closed_form():
     assert layer_macs(dense) == 10 * 12 * 4 * 7
 
 
+@pytest.mark.slow
 def test_vgg16_costs_what_is_published():
     """15.5 GMAC at 224 pixels with its top (Canziani et al. 2016)."""
     model = keras.applications.VGG16(weights=None)

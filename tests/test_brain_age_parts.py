@@ -1,14 +1,19 @@
 """Parts, crops and checks of chapter 05 that need no training."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 pytest.importorskip("torch")
 
+from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.chapters.brain_age.data import leak_audit, split_subjects
 from fetal_lib.chapters.brain_age.explain import SHARES, _deletion
+from fetal_lib.chapters.brain_age.report import absolute_volumes
 from fetal_lib.chapters.brain_age.segmenter import _span, segment
+from fetal_lib.chapters.brain_age.source import best_on_test, source_design
 from fetal_lib.parameters.brain_age import BrainAgeParameters
 from fetal_lib.training.volume_augment import crop_augment, shift_augment
 
@@ -43,7 +48,7 @@ def test_scans_of_one_person_stay_together():
 
 def test_too_few_people_are_refused_with_the_numbers():
     with pytest.raises(ValueError, match="12 subjects can be used.*need 36"):
-        split_subjects(people(12), BrainAgeParameters())
+        split_subjects(people(12), BrainAgeParameters(n_segmentation=16))
 
 
 def test_the_audit_finds_a_scan_on_two_sides():
@@ -112,3 +117,35 @@ def test_hiding_what_counts_moves_the_answer_first():
     )
     assert len(curves["right"]) == len(SHARES)
     assert curves["right"][1] == 8 and curves["wrong"][-1] == 0
+
+
+def test_absolute_volumes_have_the_size_of_the_head_where_it_is_known():
+    volumes = np.array([[400.0, 800.0, 800.0], [500.0, 750.0, 750.0]])
+    own = absolute_volumes(volumes, np.array([1000.0, 3000.0]))
+    assert own.tolist() == [[200, 400, 400], [750, 1125, 1125]]
+    np.testing.assert_array_equal(absolute_volumes(volumes, np.array([1000.0, np.nan])), volumes)
+
+
+def test_the_cubic_of_three_shares_that_sum_to_one_has_half_its_rank():
+    shares = RNG.dirichlet([2, 5, 4], 80)
+    assert source_design(shares) == (20, 10)
+    assert source_design(RNG.random((80, 3))) == (20, 20)
+
+
+def test_the_best_on_the_test_part_is_no_worse_than_the_one_chosen_inside():
+    table = people()
+    age = table["age_years"].to_numpy()
+    parts = split_subjects(table, BrainAgeParameters(n_segmentation=4, n_folds=3))
+    added = []
+    run = SimpleNamespace(add_result=lambda **row: added.append(row))
+    lucky, good = age + np.sign(RNG.normal(size=60)), age + 2
+    inner_bad, inner_good = ([guess] * 3 for guess in (age + 9, age + 1))
+    predictions = {
+        "lucky": NestedPrediction(lucky, tuple(inner_bad), ({},) * 3),
+        "good": NestedPrediction(good, tuple(inner_good), ({},) * 3),
+        "network": NestedPrediction(age, tuple(inner_good)),
+    }
+    found = best_on_test(run, predictions, age, parts)
+    assert (found["n"], found["model"]) == (2, "lucky")
+    assert found["best"] == pytest.approx(1) and found["chosen"] == pytest.approx(2)
+    assert [row["value"] for row in added] == [found["best"], found["chosen"]]

@@ -1,50 +1,26 @@
-"""Chapter 02 from parameters to results, the flaws re-enacted, and what its text may not hold."""
+"""Chapter 02 from parameters to results, and the flaws of its source re-enacted."""
 
-import json
-import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[1]
-NOTEBOOK = ROOT / "notebooks" / "02_brain_anomalies.py"
-CELL = re.compile(r"^# %%(.*)$", re.M)
-RESULT = re.compile(
-    r"\d+\.\d+ ?(?:mm|days|d\b|%)|(?:Dice|MAE|F1|AUC|ECE|R²|accuracy)\D{0,12}\d", re.I
+from chapter_checks import (
+    ROOT,
+    figures_without_words,
+    rows_of,
+    run_chapter,
+    run_smoke,
+    status_of,
 )
+
 BASELINES = ("commonest_class", "grey_histogram", "border_only", "edges_logistic")
 NETWORKS = ("cnn", "separable_cnn", "xception")
 
 
-def run_chapter(tmp_path, name, *more):
-    out = tmp_path / name
-    command = [sys.executable, "-m", "fetal_lib", "run", "02", "--profile", "smoke"]
-    environment = os.environ | {"FETAL_CACHE": str(tmp_path / f"cache-{name}")}
-    done = subprocess.run(
-        [*command, "--out", str(out), *more],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-        timeout=900,
-    )
-    return out, done
-
-
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chapter02")
-    out, done = run_chapter(folder, "first")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return folder, out
-
-
-def rows_of(out):
-    return json.loads((out / "results.json").read_text())["rows"]
+    return run_smoke("02", tmp_path_factory.mktemp("chapter02"))
 
 
 @pytest.mark.slow
@@ -56,11 +32,10 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
             row = rows[model, metric]
             assert row["ci95"][0] <= row["value"] <= row["ci95"][1] or metric == "ece"
     assert len([r for r in rows_of(out) if r["metric"] == "coverage"]) == 1
-    for name, entry in json.loads((out / "figures" / "index.json").read_text()).items():
-        assert entry["alt"] and entry["caption"], name
+    assert figures_without_words(out) == []
     files = {p.name for p in (out / "model").iterdir()}
     assert files == {"card.md", "model.json", "weights.npz", "distance.npz"}
-    assert json.loads((out / "record.json").read_text())["status"] == "ok"
+    assert status_of(out) == "ok"
 
 
 @pytest.mark.slow
@@ -103,7 +78,7 @@ def test_the_saved_model_answers_on_a_folder(smoke, tmp_path):
 def test_the_same_seed_gives_the_same_results(smoke):
     """Trained anew in another cache, not reused."""
     folder, first = smoke
-    second, done = run_chapter(folder, "second")
+    second, done = run_chapter("02", folder, "second")
     assert done.returncode == 0, done.stderr[-2000:]
     assert rows_of(first) == rows_of(second)
 
@@ -152,25 +127,3 @@ def test_the_log_of_the_source_cannot_rank_its_first_two_models():
     log = log_table().set_index("model")
     cnn, separable = log.loc["CNN"], log.loc["separable CNN"]
     assert separable["accuracy (log)"] < cnn["accuracy (log)"] < separable["high"]
-
-
-def markdown_cells():
-    parts = CELL.split(NOTEBOOK.read_text())[1:]
-    pairs = zip(parts[::2], parts[1::2], strict=True)
-    return [text for head, text in pairs if "[markdown]" in head]
-
-
-def test_no_result_is_typed_by_hand():
-    """A result-like number stands only beside a citation or in a quotation of the source."""
-    for text in markdown_cells():
-        if RESULT.search(text):
-            assert "{cite" in text or "source" in text.lower(), text
-
-
-def test_cells_are_short_enough_to_read():
-    parts = CELL.split(NOTEBOOK.read_text())[1:]
-    for head, text in zip(parts[::2], parts[1::2], strict=True):
-        if "[markdown]" not in head and '"parameters"' not in head:
-            lines = text.strip().splitlines()
-            assert len(lines) <= 25, text
-            assert max(map(len, lines)) <= 79, max(lines, key=len)

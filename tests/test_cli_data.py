@@ -130,7 +130,7 @@ def test_a_folder_in_no_layout_lists_the_layouts(tmp_path):
 
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory):
-    return write_head_set(tmp_path_factory.mktemp("audit") / "heads", 40, 3)
+    return write_head_set(tmp_path_factory.mktemp("audit") / "heads", 24, 3)
 
 
 @pytest.mark.slow

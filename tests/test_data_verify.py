@@ -113,6 +113,21 @@ def test_a_faulty_number_is_named(folder, pixel, kind):
     assert found(folder) == {(name, kind)}
 
 
+def test_a_damaged_table_is_a_problem_and_no_error(folder):
+    table = folder / TABLE_NAME
+    table.write_bytes(table.read_bytes()[:100] + b"\0" + table.read_bytes()[100:])
+    assert (TABLE_NAME, "wrong type") in found(folder)
+    table.write_text(table.read_text().replace("\0", "x" * 200_000))  # longer than csv allows
+    assert (TABLE_NAME, "unreadable") in found(folder)
+
+
+def test_a_short_row_whose_name_stands_last_is_named(folder):
+    rows = [line.split(",") for line in lines_of(folder)]
+    lines = [f"{pixel},{hc},{name}" for name, pixel, hc in rows]
+    write_lines(folder, [*lines[:2], "0.1,170"])
+    assert (TABLE_NAME, "file name") in found(folder)
+
+
 def test_missing_columns_are_named(folder):
     lines = lines_of(folder)
     write_lines(folder, ["filename,pixel size(mm)", *(row.rsplit(",", 1)[0] for row in lines[1:])])

@@ -205,6 +205,7 @@ def test_the_gate_takes_the_larger_of_smoothed_and_original():
     assert gate[0, 0, 4, 5] > gate[0, 0, 4, 8] and gate[0, 0, 4, 5] > 0.5
 
 
+@pytest.mark.slow
 def test_the_released_version_lets_no_noise_gradient_reach_the_condition_network():
     for version, reached in (("repository", False), ("paper", True)):
         torch.manual_seed(0)
@@ -235,3 +236,14 @@ def test_looking_once_gives_what_a_whole_pass_gives():
 def test_unknown_versions_are_refused():
     with pytest.raises(ValueError, match="version='v3'"):
         get_med_seg_diff("v3")
+
+
+def test_a_shifted_schedule_has_the_shifted_ratio_at_every_step_and_none_by_default():
+    plain, shifted = Diffusion(), Diffusion(signal=0.2)
+    assert np.allclose(Diffusion(signal=1.0).kept, plain.kept)
+    ratio = np.sqrt(shifted.kept / (1 - shifted.kept)) / np.sqrt(plain.kept / (1 - plain.kept))
+    np.testing.assert_allclose(ratio, 0.2, rtol=1e-6)
+    assert (0 < shifted.betas).all() and (shifted.betas < 1).all()
+    np.testing.assert_allclose(shifted.respaced(10).kept, shifted.kept[shifted.respaced(10).steps])
+    with pytest.raises(ValueError, match="signal=0"):
+        Diffusion(signal=0)

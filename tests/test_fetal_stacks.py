@@ -52,6 +52,7 @@ def test_a_tilted_stack_shows_the_same_volume_at_the_same_place(phantom):
     assert tilt > 2.0
 
 
+@pytest.mark.slow
 def test_slices_blur_across_their_thickness():
     phantom = make_fetal_brain(2, 252, 1.0)
     thin, thick = (

@@ -6,6 +6,7 @@ import gzip
 
 import numpy as np
 import pytest
+from damaged_files import changes_near, mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_up_scans import real_data
@@ -23,16 +24,7 @@ FUZZ = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 SMALL = np.random.default_rng(1).integers(0, 200, (4, 5, 6)).astype(np.int16)
-MARKS = (b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"\x7f\xff\xff\xff", b"\x00\x00\xc0\x7f")
-CHANGES = st.lists(
-    st.tuples(
-        st.integers(0, 6),
-        st.one_of(st.floats(0, 1), st.floats(0, 0.5)),
-        st.integers(0, 255),
-    ),
-    min_size=1,
-    max_size=6,
-)
+CHANGES = changes_near(0.5)
 
 
 @pytest.fixture(scope="module")
@@ -48,30 +40,6 @@ def whole(tmp_path_factory) -> dict[str, bytes]:
         save_frames(folder / "frames.dcm", SMALL),
     ]
     return {path.name: path.read_bytes() for path in paths}
-
-
-def mutated(content: bytes, changes: list[tuple[int, float, int]]) -> bytes:
-    """Apply changes: which one, where (as a share of the file), with what byte."""
-    data = bytearray(content)
-    for which, where, byte in changes:
-        if len(data) < 5:
-            break
-        at = int(where * (len(data) - 1))
-        if which == 0:
-            data[at] ^= 1 << byte % 8
-        elif which == 1:
-            data[at] = byte
-        elif which == 2:
-            del data[at:]
-        elif which == 3:
-            data[at : at + 4] = MARKS[byte % 4]
-        elif which == 4:
-            data[at:at] = bytes([byte]) * (1 + byte % 9)
-        elif which == 5:
-            del data[at : at + 1 + byte % 9]
-        else:
-            data[at : at + 64] = bytes(min(64, len(data) - at))
-    return bytes(data)
 
 
 def check(path, content: bytes) -> None:

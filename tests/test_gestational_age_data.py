@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from fetal_lib.chapters.gestational_age import shared_fetuses
-from fetal_lib.chapters.gestational_age.data import PlaneSet, equal_blur
+from fetal_lib.chapters.gestational_age.data import PlaneSet
 from fetal_lib.chapters.gestational_age.fit import make_folds
 from fetal_lib.chapters.gestational_age.report import baseline_answers
 from fetal_lib.parameters.gestational_age import GestationalAgeParameters
+from fetal_lib.predict.gestational_age_slices import equal_blur
 
 
 def made_up(n=30, n_slices=3):

@@ -6,7 +6,6 @@ import pytest
 from made_up_scans import real_data
 
 from fetal_lib.data import groups
-from fetal_lib.sets.head_images import examination_of
 
 HASH = "rf.3801581fd5b2aea9f6e53a0455a86f34"
 
@@ -101,11 +100,6 @@ def test_all_bad_names_are_told_together():
 def test_an_unknown_rule_names_the_known_ones():
     with pytest.raises(ValueError, match="received 'hc19'; it must be one of .*'hc18'"):
         groups.groups_of([], "hc19")
-
-
-def test_the_rule_is_the_one_that_the_loader_of_heads_uses():
-    names = ["010_HC.png", "010_2HC.png", "805_4HC.png"]
-    assert groups.groups_of(names, "hc18") == [examination_of(name) for name in names]
 
 
 def test_links_join_groups_whatever_their_order():

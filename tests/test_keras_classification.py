@@ -7,6 +7,7 @@ keras = pytest.importorskip("keras")
 
 from fetal_lib.models.anomaly_cnns import build_separable_cnn  # noqa: E402
 from fetal_lib.training.augment_image import GENTLE, augment_image  # noqa: E402
+from fetal_lib.training.keras_checkpoint import read_history  # noqa: E402
 from fetal_lib.training.keras_classification import (  # noqa: E402
     ClassifierSettings,
     class_weights,
@@ -15,7 +16,6 @@ from fetal_lib.training.keras_classification import (  # noqa: E402
     fit_classifier,
     forward,
 )
-from fetal_lib.training.keras_fit import read_history  # noqa: E402
 
 SETTINGS = ClassifierSettings(epochs=3, batch_size=8, augmentation=GENTLE, seed=3)
 

@@ -9,11 +9,11 @@ from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.models.weights import load_weights, round_weights, save_weights  # noqa: E402
 from fetal_lib.training import keras_fit  # noqa: E402
 from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
+from fetal_lib.training.keras_checkpoint import read_history  # noqa: E402
 from fetal_lib.training.keras_fit import (  # noqa: E402
     FitSettings,
     epoch_arrays,
     fit_segmenter,
-    read_history,
 )
 
 

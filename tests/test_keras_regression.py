@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fetal_lib.models.vgg16_attention import get_age_network
+from fetal_lib.training.keras_checkpoint import read_history
 from fetal_lib.training.keras_regression import (
     RegressionSettings,
     augment_planes,
     fit_regressor,
     predict_values,
     progress_of,
-    read_history,
 )
 
 

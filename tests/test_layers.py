@@ -7,6 +7,7 @@ is never run and does not. A new room takes its place in ``LEVELS`` before it is
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ def imported(source: str, package: str) -> set[str]:
     return {parts[1] for parts in inside if parts[1] != "__version__"}
 
 
+@functools.cache
 def arrows() -> set[tuple[str, str, str]]:
     found = set()
     for path in LIBRARY.rglob("*.py"):

@@ -16,7 +16,9 @@ from fetal_lib.training.lightning_fit import (  # noqa: E402
 from fetal_lib.training.segmentation_loss import (  # noqa: E402
     anchored_diffusion_loss,
     bce_dice_loss,
+    mean_dice,
     released_diffusion_loss,
+    sampled_dice,
     soft_dice_loss,
 )
 
@@ -64,6 +66,29 @@ def test_it_learns_and_records_time_and_throughput(tmp_path):
     assert all(row["seconds"] > 0 and row["images_per_s"] > 0 for row in history)
     assert not network.training
     assert {p.name for p in tmp_path.iterdir()} == {"history.jsonl", "weights.npz"}
+
+
+def test_watched_dice_is_that_of_the_masks_image_by_image():
+    from fetal_lib.metrics.segmentation import dice
+
+    torch.manual_seed(0)
+    true, logits = (torch.rand(3, 1, 20, 20) > 0.5).float(), torch.randn(3, 1, 20, 20)
+    true[2], logits[2] = 0, -1  # nothing there, nothing found
+    pairs = zip(true.bool().numpy(), (logits > 0).numpy(), strict=True)
+    wanted = np.mean([dice(a[0], b[0]) for a, b in pairs])
+    assert mean_dice(lambda image: logits, true, true).item() == pytest.approx(wanted)
+
+
+@pytest.mark.slow
+def test_the_score_is_watched_and_changes_nothing(tmp_path):
+    scored, alone = new_network(), new_network()
+    part = discs(4, seed=1)
+    fit_segmenter(tmp_path / "a", scored, *discs(), SETTINGS, bce_dice_loss, part, score=mean_dice)
+    fit_segmenter(tmp_path / "b", alone, *discs(), SETTINGS, bce_dice_loss, part)
+    assert all(0 <= row["val_score"] <= 1 for row in read_fit_history(tmp_path / "a"))
+    assert "val_score" not in read_fit_history(tmp_path / "b")[0]
+    for a, b in zip(scored.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.mark.slow
@@ -162,6 +187,23 @@ def test_a_network_that_knows_the_mask_has_no_diffusion_loss(make):
     torch.manual_seed(0)
     assert make(process)(Oracle(mask), mask, mask).item() < 0.01
     assert make(process)(Oracle(1 - mask), mask, mask).item() > 1
+
+
+class KnowsTheMask:
+    """A diffusion network that gives the mask at every step."""
+
+    def look(self, image):
+        return None
+
+    def denoise(self, noisy, t, image, seen):
+        return torch.cat([2 * image - 1, -torch.ones_like(image)], 1)
+
+
+def test_a_network_that_knows_the_mask_samples_it():
+    mask = torch.from_numpy(discs(4)[1][:, None] / np.float32(255))
+    score = sampled_dice(Diffusion(predicts="mask"), n_steps=4)
+    assert score(KnowsTheMask(), mask, mask).item() == 1
+    assert score(KnowsTheMask(), 1 - mask, mask).item() == 0
 
 
 def test_the_anchor_is_taken_at_every_kth_step_only():

@@ -50,6 +50,7 @@ def test_the_projection_is_added_after_the_last_relu():
     assert block(volume()).min() < 0
 
 
+@pytest.mark.slow
 def test_the_stages_of_the_published_res_next_on_64_voxels():
     network = get_res_next_3d(16, 8).eval()  # an eighth of the width, the same strides
     with torch.no_grad():

@@ -148,6 +148,7 @@ def test_make_without_a_fitting_python_says_what_is_needed(tmp_path: Path) -> No
     assert not (tmp_path / ".venv" / ".installed").exists()
 
 
+@pytest.mark.slow
 def test_failed_installation_leaves_no_stamp(tmp_path: Path) -> None:
     folder = tmp_path / "a folder with spaces"
     folder.mkdir()

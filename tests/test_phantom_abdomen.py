@@ -53,7 +53,9 @@ def test_circumference_of_the_mask_is_the_stated_one(phantoms):
     assert compared >= 5
 
 
-@pytest.mark.parametrize("ga_days", [105, 154, 210, 273])
+@pytest.mark.parametrize(
+    "ga_days", [154, *(pytest.param(days, marks=pytest.mark.slow) for days in (105, 210, 273))]
+)
 def test_size_follows_the_standard_of_its_week(ga_days):
     mean, sd = mean_mm("AC", ga_days / 7), sd_mm("AC", ga_days / 7)
     sizes = [_draw_fetus(np.random.default_rng([seed, 31]), ga_days, None) for seed in range(200)]
@@ -68,6 +70,7 @@ def test_a_given_z_score_is_drawn():
     assert z_score("AC", phantom.ac_mm, 24.0) == pytest.approx(-1.5, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_trunk_is_rounder_than_a_head():
     trunks = [drawn(seed)[0].cephalic_index for seed in range(30)]
     heads = [2 * min(e.semi_major, e.semi_minor) / (e.semi_major + e.semi_minor)

@@ -114,6 +114,7 @@ def test_spread_between_persons_is_the_published_one():
     assert np.std(logs) == pytest.approx(0.40, abs=0.05)
 
 
+@pytest.mark.slow
 def test_warps_do_not_fold():
     for seed in range(6):
         velocity = warp.random_velocity(np.random.default_rng(seed))
@@ -128,6 +129,7 @@ def test_jacobian_of_a_known_stretch():
     assert warp.jacobian(np.stack([-2.0 * x[0], 0 * x[1], 0 * x[2]])).max() < 0
 
 
+@pytest.mark.slow
 def test_white_matter_is_brighter_than_gray_and_gray_than_fluid(phantoms):
     for phantom in phantoms:
         fluid, gray, white = (np.median(phantom.t1[phantom.labels == k]) for k in (1, 2, 3))
@@ -136,6 +138,7 @@ def test_white_matter_is_brighter_than_gray_and_gray_than_fluid(phantoms):
         assert (phantom.t1[phantom.labels > 0] > 0).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_labels_are_what_the_t1_shows(phantoms):
     """The nearest tissue's brightness gives the label of most voxels, bias field and all."""
     for phantom in phantoms:
@@ -148,6 +151,7 @@ def test_labels_are_what_the_t1_shows(phantoms):
             assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.70
 
 
+@pytest.mark.slow
 def test_cortex_lies_between_fluid_and_white_matter(phantoms):
     """Sulci do not touch white matter: few faces between CSF and white outside the ventricles."""
     for phantom in phantoms:
@@ -160,6 +164,7 @@ def test_cortex_lies_between_fluid_and_white_matter(phantoms):
         assert touching / both < 0.2
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_person_older():
     young, old = (make_adult_brain(5, age, "M", spacing_mm=COARSE_MM) for age in (25, 85))
     assert young.tiv_ml == pytest.approx(old.tiv_ml, rel=1e-3)
@@ -188,6 +193,7 @@ def test_a_seed_is_a_volume():
     assert not np.array_equal(first.t1, make_adult_brain(12, spacing_mm=4.0).t1)
 
 
+@pytest.mark.slow
 def test_volumes_do_not_depend_on_the_grid():
     fine, coarse = (make_adult_brain(4, 40, "F", spacing_mm=mm) for mm in (2.0, 3.0))
     assert fine.t1.shape == (91, 109, 91) and coarse.t1.shape == (61, 73, 61)
@@ -196,6 +202,7 @@ def test_volumes_do_not_depend_on_the_grid():
         assert coarse.volumes_ml[name] == pytest.approx(ml, abs=0.1)
 
 
+@pytest.mark.slow
 def test_skull_surrounds_the_brain_and_leaves_it():
     bare, whole = (
         make_adult_brain(2, 50, "F", spacing_mm=3.0, with_skull=skull) for skull in (False, True)

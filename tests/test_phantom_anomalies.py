@@ -73,6 +73,7 @@ def test_atrium_of_the_mask_is_that_of_the_class(label, ga_days):
         assert seen == pytest.approx(stated, abs=2.1 * section.cell_mm)
 
 
+@pytest.mark.slow
 def test_normal_atria_follow_the_standard():
     z = []
     for seed in range(60):
@@ -92,6 +93,7 @@ def test_head_follows_the_standard_of_its_week(ga_days):
     assert abs(np.mean(z)) < 0.35 and 0.78 < np.std(z) < 1.22
 
 
+@pytest.mark.slow
 def test_every_head_can_hold_a_severe_ventriculomegaly():
     for seed in range(400, 430):
         _, section = drawn(seed, "severe_ventriculomegaly", VENTRICULAR_PLANE, 133)

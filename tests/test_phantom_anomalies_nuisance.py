@@ -34,6 +34,7 @@ def setting(patient, view):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_age_size_probe_magnification_and_pose_do_not_tell_the_class():
     """The place of an encephalocele is kept in the picture, so that class is left out."""
     features, labels = [], []

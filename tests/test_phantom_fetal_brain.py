@@ -155,7 +155,9 @@ def test_folding_rises_with_age_and_is_smooth_before_22_weeks():
     assert means[-1] > 1.7 * means[0], means
 
 
-@pytest.mark.parametrize("week", [21, 26, 31, 37])
+@pytest.mark.parametrize(
+    "week", [21, *(pytest.param(week, marks=pytest.mark.slow) for week in (26, 31, 37))]
+)
 def test_fluid_is_brighter_than_white_matter_and_that_brighter_than_cortex(week):
     phantom = make_fetal_brain(2, 7.0 * week, 1.0)
     middle = {name: np.median(phantom.t2[phantom.labels == k]) for name, k in LABELS.items()}
@@ -203,6 +205,7 @@ def test_ventricles_lie_inside_the_brain_and_the_cerebellum_behind_and_below():
     assert not (touching == LABELS["background"]).any()
 
 
+@pytest.mark.slow
 def test_width_and_length_follow_the_biometry_charts():
     for week in (24, 30, 36):
         inside = [phantom.labels > 0 for phantom in many(week, 3.0)]
@@ -225,6 +228,7 @@ def test_the_affine_is_ras_in_mm_with_the_origin_in_the_middle():
     assert phantom.affine[:3, :3] @ middle + phantom.affine[:3, 3] == pytest.approx([0] * 3)
 
 
+@pytest.mark.slow
 def test_the_whole_head_is_in_the_volume_whatever_the_tilt():
     for seed in range(25):
         labels = make_fetal_brain(seed, 260, 3.0).labels
@@ -239,6 +243,7 @@ def test_a_seed_gives_the_same_phantom_and_another_another():
     assert first.t2.shape != other.t2.shape or not np.array_equal(first.t2, other.t2)
 
 
+@pytest.mark.slow
 def test_spacing_changes_the_grid_and_not_the_fetus():
     fine, coarse = (make_fetal_brain(6, 215, spacing) for spacing in (1.0, 2.0))
     for name in ("cortex", "white", "extra_axial_csf", "lateral_ventricles"):

@@ -10,6 +10,7 @@ import pytest
 from fetal_lib.geometry.ellipse import head_circumference_mm
 from fetal_lib.growth.intergrowth import mean_mm, sd_mm
 from fetal_lib.phantoms.head import CSV_HEADER, CSV_NAME, make_head, write_head_set
+from fetal_lib.phantoms.marks import grey_bar
 from fetal_lib.phantoms.ultrasound import (
     RAYLEIGH_SNR,
     Probe,
@@ -25,6 +26,11 @@ SEEDS = range(40, 52)
 @pytest.fixture(scope="module")
 def phantoms():
     return [make_head(seed) for seed in SEEDS]
+
+
+@pytest.fixture(scope="module")
+def unmarked():
+    return [make_head(seed, marks=False) for seed in SEEDS]
 
 
 def test_envelope_of_even_tissue_is_rayleigh_speckle():
@@ -99,10 +105,9 @@ def test_head_size_follows_the_standard_for_its_age():
     assert abs(np.mean(scores)) < 1.0
 
 
-def test_skull_is_brighter_than_what_it_encloses():
+def test_skull_is_brighter_than_what_it_encloses(unmarked):
     brighter = []
-    for seed in SEEDS:
-        phantom = make_head(seed, marks=False)
+    for phantom in unmarked:
         field = cv2.distanceTransform(phantom.mask.astype(np.uint8), cv2.DIST_L2, 5)
         seen = phantom.image > 0
         ring = phantom.image[(field > 2) & (field < 12) & seen].mean()
@@ -110,12 +115,20 @@ def test_skull_is_brighter_than_what_it_encloses():
     assert np.mean(brighter) >= 0.8
 
 
-def test_marks_lie_over_the_same_image(phantoms):
-    for seed, marked in zip(SEEDS, phantoms, strict=True):
-        plain = make_head(seed, marks=False)
+def test_marks_lie_over_the_same_image(phantoms, unmarked):
+    for plain, marked in zip(unmarked, phantoms, strict=True):
         assert np.mean(plain.image != marked.image) < 0.35
         assert (plain.image != marked.image).any()
         assert np.array_equal(plain.outline, marked.outline)
+
+
+@pytest.mark.parametrize("height", [8, 100, 160, 300])
+def test_the_grey_bar_fits_any_height(height):
+    for seed in range(5):
+        bar, tall = np.zeros((height, 64), np.uint8), np.zeros((300, 64), np.uint8)
+        grey_bar(bar, np.random.default_rng(seed))
+        grey_bar(tall, np.random.default_rng(seed))
+        assert np.array_equal(bar, tall[:height])
 
 
 def test_frames_share_the_fetus_and_differ_in_view():

@@ -38,7 +38,12 @@ PUBLISHED = {
     "trans_unet": 105_322_146,
     "med_seg_diff_released": 129_400_450,
 }
+HEAVY = {"duck_net_17", "duck_net_34", "med_seg_diff", "med_seg_diff_released"}
 all_networks = pytest.mark.parametrize("name", NETWORKS)
+heavy_ones_are_slow = pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in HEAVY else n for n in NETWORKS],
+)
 
 
 def narrow(name, in_channels=1, n_classes=1, **arguments):
@@ -125,7 +130,7 @@ def test_other_channels_than_built_for_are_refused(name):
         narrow(name)(*others, image.repeat(1, 3, 1, 1))
 
 
-@all_networks
+@heavy_ones_are_slow
 def test_a_gradient_reaches_every_parameter(name):
     network = narrow(name)
     result = outputs(network(*inputs(name)))
@@ -207,7 +212,7 @@ def test_the_export_to_onnx_gives_the_same_numbers(name):
         np.testing.assert_allclose(a, b.numpy(), rtol=1e-3, atol=1e-5 * float(1 + b.abs().max()))
 
 
-@all_networks
+@heavy_ones_are_slow
 def test_it_runs_under_mixed_precision(name):
     network = narrow(name).eval()
     given = inputs(name)
@@ -221,7 +226,7 @@ def test_it_runs_under_mixed_precision(name):
         assert 0 < (a - b.float()).abs().mean() < 0.1 * scale
 
 
-@all_networks
+@heavy_ones_are_slow
 def test_a_training_step_under_mixed_precision_is_finite(name):
     network = narrow(name)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -230,7 +235,7 @@ def test_a_training_step_under_mixed_precision_is_finite(name):
     assert all(p.grad.isfinite().all() for p in network.parameters())
 
 
-@all_networks
+@heavy_ones_are_slow
 def test_width_scales_the_network(name):
     with torch.device("meta"):
         half = count_parameters(build_network(name, width=0.5, image_size=64))

@@ -56,12 +56,12 @@ def test_an_image_s_ensemble_does_not_depend_on_its_batch():
     assert np.abs(whole[0] - whole[1]).max() > 1e-4  # members differ
 
 
-def test_the_condition_network_is_asked_once_for_all_steps():
+def test_the_condition_network_is_asked_once_for_all_members():
     one, calls = segmenter("med_seg_diff"), []
     look = one.network.look
     one.network.look = lambda image: calls.append(1) or look(image)
     one.members(IMAGES)
-    assert len(calls) == 3  # once a member; two steps each
+    assert len(calls) == 1  # for three members of two steps each
 
 
 @pytest.mark.parametrize("how", ["mean", "majority", "staple"])

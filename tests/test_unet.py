@@ -55,6 +55,7 @@ def test_probabilities_have_the_image_size(small):
     assert ((probs >= 0) & (probs <= 1)).all()
 
 
+@pytest.mark.slow
 def test_a_step_moves_every_kernel():
     """A dead convolution would keep its kernel."""
     keras.utils.set_random_seed(1)

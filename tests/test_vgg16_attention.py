@@ -48,6 +48,40 @@ def test_each_plane_reaches_the_answer():
         assert float(network(hidden, training=False)[0, 0]) != whole
 
 
+@pytest.mark.slow
+def test_batch_statistics_mix_the_planes_in_training_as_they_do_afterwards():
+    """Statistics a plane in training and a mixture afterwards would be two networks."""
+    import keras
+
+    network = get_age_network(32, ("axial", "coronal"), width=0.0625, batch_norm=True, n_pools=3)
+    features = keras.Model(network.input, network.get_layer("features_axial").output)
+    rng = np.random.default_rng(0)
+    x = rng.random((4, 32, 32, 2), np.float32)
+    other = x.copy()
+    other[..., 1] *= 0.2
+    seen = [
+        [keras.ops.convert_to_numpy(features(v, training=training)) for v in (x, other)]
+        for training in (True, False)
+    ]
+    assert np.abs(seen[0][0] - seen[0][1]).max() > 1e-3
+    assert np.abs(seen[1][0] - seen[1][1]).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_large_first_steps_do_not_silence_the_dense_layer():
+    import keras
+
+    network = get_age_network(32, width=0.0625, batch_norm=True, n_pools=3, hidden=32)
+    network.compile(keras.optimizers.Adam(5e-3), "huber")
+    rng = np.random.default_rng(0)
+    x = rng.random((8, 32, 32, 3), np.float32)
+    for _ in range(8):
+        network.train_on_batch(x, np.full((8, 1), -2.0, np.float32))
+    units = keras.Model(network.input, network.get_layer("hidden_relu").output)
+    alive = keras.ops.convert_to_numpy(units(x, training=True)).max(axis=0) > 0
+    assert alive.mean() > 0.3
+
+
 def test_fewer_poolings_keep_a_finer_grid():
     network = get_age_network(32, width=0.0625, n_pools=3, hidden=8)
     assert network.get_layer("gate_axial").output.shape[1:3] == (4, 4)

@@ -39,7 +39,8 @@ def hc18_examination(name: str) -> str:
     >>> hc18_examination("010_2HC.png"), hc18_examination("010_HC_Annotation.png")
     ('010', '010')
     """
-    return _first(r"(\d+)_\d*HC", name, "HC18 names start with a number, as 010_2HC.png does")
+    rule = "HC18 names start with the examination's number and an underscore, as 010_2HC.png does"
+    return _first(r"(\d+)_", name, rule)
 
 
 def source_stem(name: str) -> str:

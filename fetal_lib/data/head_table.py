@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fetal_lib.data.layouts.tables import Table, plain, read_cells
 from fetal_lib.data.report import Problem
 
 TABLE_NAME = "training_set_pixel_size_and_HC.csv"
@@ -46,24 +45,23 @@ def _number(text: str, column: str, name: str, problems: list[Problem]) -> float
     return value
 
 
-def _separator(header: str) -> str:
-    return ";" if header.count(";") > header.count(",") else ","
-
-
-def _row(cells: dict, line: int, problems: list[Problem]) -> HeadRow | None:
-    name = (cells[NAME_COLUMN] or "").strip()
+def _row(
+    columns: list[str], line: int, fields: list[str], problems: list[Problem]
+) -> HeadRow | None:
+    cells = dict(zip(columns, fields, strict=False))
+    name = cells.get(NAME_COLUMN, "")
     if not name or Path(name).name != name or "\\" in name:
         message = f"line {line}: filename is {name!r}; it must be a plain file name"
         problems.append(Problem(TABLE_NAME, "file name", message))
         return None
-    if None in cells:
-        comma = all(re.fullmatch(r"\s*\d+(\.\d+)?\s*", cell) for cell in cells[None])
-        message = f"line {line} has {3 + len(cells[None])} fields; the header has {len(COLUMNS)}"
+    if extra := fields[len(columns) :]:
+        comma = all(re.fullmatch(r"\d+(\.\d+)?", field) for field in extra)
+        message = f"line {line} has {len(fields)} fields; the header has {len(columns)}"
         hint = ": decimals are written with a point" if comma else ""
         problems.append(Problem(name, "decimal comma" if comma else "fields", message + hint))
         return HeadRow(name, None, None)
-    pixel = _number(cells[PIXEL_COLUMN] or "", PIXEL_COLUMN, name, problems)
-    return HeadRow(name, pixel, _number(cells[HC_COLUMN] or "", HC_COLUMN, name, problems))
+    pixel = _number(cells.get(PIXEL_COLUMN, ""), PIXEL_COLUMN, name, problems)
+    return HeadRow(name, pixel, _number(cells.get(HC_COLUMN, ""), HC_COLUMN, name, problems))
 
 
 def read_head_table(path: str | Path) -> tuple[list[HeadRow], list[Problem]]:
@@ -71,32 +69,29 @@ def read_head_table(path: str | Path) -> tuple[list[HeadRow], list[Problem]]:
 
     Parameters
     ----------
-    path : the CSV with the columns filename, pixel size(mm), head circumference (mm).
+    path : the CSV with the columns filename, pixel size(mm), head circumference (mm), whatever
+        their case, blanks and hyphens.
 
     Returns
     -------
     rows, each name once, and problems; rows are empty where a column is missing.
     """
-    path, problems = Path(path), []
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return [], [Problem(path.name, "missing", "the folder has no such table")]
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [Problem(path.name, "unreadable", f"{error}; a UTF-8 CSV is needed")]
-    header = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=_separator(header), skipinitialspace=True)
-    reader.fieldnames = [field.strip() for field in reader.fieldnames or []]
-    if _separator(header) == ";":
-        problems.append(Problem(path.name, "separator", "fields are parted by ';', not by ','"))
-    if missing := [column for column in COLUMNS if column not in reader.fieldnames]:
-        found = ", ".join(reader.fieldnames) or "nothing"
-        message = f"column {', '.join(map(repr, missing))} missing; found {found}"
-        return [], [*problems, Problem(path.name, "columns", message)]
-    numbered = [_row(cells, line, problems) for line, cells in enumerate(reader, start=2)]
+    table = Table(Path(path).name)
+    lines, problems = read_cells(Path(path), table), table.problems
+    if not lines:
+        return [], problems
+    if table.separator != ",":
+        table.note("separator", f"fields are parted by {table.separator!r}, not by ','")
+    known = {plain(column): column for column in COLUMNS}
+    columns = [known.get(plain(field), field) for field in lines[0][1]]
+    if missing := [column for column in COLUMNS if column not in columns]:
+        found = ", ".join(columns[:20]) or "nothing"
+        table.note("columns", f"column {', '.join(map(repr, missing))} missing; found {found}")
+        return [], problems
+    numbered = [_row(columns, line, fields, problems) for line, fields in lines[1:]]
     rows = [row for row in numbered if row is not None]
     if not rows:
-        problems.append(Problem(path.name, "empty", "the table has no rows"))
+        table.note("empty", "the table has no rows")
     for name, count in Counter(row.name for row in rows).items():
         if count > 1:
             problems.append(Problem(name, "duplicate", f"listed {count} times; once is the rule"))

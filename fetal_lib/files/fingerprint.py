@@ -179,10 +179,11 @@ def used_modules(package: str = "fetal_lib") -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the installed distributions, `{name: version}`, and the Python version."""
+    notes = [dist.metadata for dist in metadata.distributions()]  # each access reads the file
     found = {
-        dist.name.lower().replace("_", "-"): dist.version
-        for dist in metadata.distributions()
-        if dist.name and dist.name.lower() not in ("fetal-lib", "fetal_lib")
+        note["Name"].lower().replace("_", "-"): note["Version"]
+        for note in notes
+        if note["Name"] and note["Name"].lower() not in ("fetal-lib", "fetal_lib")
     }
     return {"python": ".".join(map(str, sys.version_info[:3])), **dict(sorted(found.items()))}
 

@@ -25,17 +25,17 @@ from fetal_lib.phantoms.anomalies.scan import (
     screen,
 )
 from fetal_lib.phantoms.anomalies.section import Section
-from fetal_lib.phantoms.head import _draw_outline
+from fetal_lib.phantoms.head import draw_outline
 from fetal_lib.phantoms.head_sampling import (
     MAX_GA_DAYS,
     MIN_GA_DAYS,
     Fetus,
     Pose,
     View,
-    _head_circumference_px,
-    _truncated,
+    draw_circumference_px,
     draw_fetus,
     draw_view,
+    truncated_normal,
 )
 from fetal_lib.phantoms.marks import draw_marks
 
@@ -115,7 +115,7 @@ def make_abdomen(
     ellipse = fit_ellipse(outline_points(view.skull, view.pose)[::4])
     return AbdomenPhantom(
         image=image,
-        outline=_draw_outline(ellipse, view.shape),
+        outline=draw_outline(ellipse, view.shape),
         mask=ellipse.mask(view.shape),
         pixel_size_mm=fetus.pixel_size_mm,
         ac_mm=ellipse.perimeter * fetus.pixel_size_mm,
@@ -141,13 +141,13 @@ def _draw_fetus(rng: np.random.Generator, ga_days: float | None, z: float | None
     from fetal_lib.growth.intergrowth import size_mm
 
     fetus = draw_fetus(rng, ga_days)
-    drawn = _truncated(rng, 0, 1, -MAX_Z, MAX_Z)
+    drawn = truncated_normal(rng, 0, 1, -MAX_Z, MAX_Z)
     ac_mm = float(size_mm("AC", fetus.ga_days / 7.0, z=drawn if z is None else z))
-    pixel_size_mm = ac_mm / _head_circumference_px(ac_mm, rng)
+    pixel_size_mm = ac_mm / draw_circumference_px(ac_mm, rng)
     return replace(
         fetus,
         hc_mm=ac_mm,
-        cephalic_index=_truncated(rng, 0.94, 0.035, 0.84, 0.995),
+        cephalic_index=truncated_normal(rng, 0.94, 0.035, 0.84, 0.995),
         relief=(1 + rng.uniform(0.3, 1.0) * (fetus.relief - 1)).astype(np.float32),
         bone_mm=fetus.bone_mm * rng.uniform(1.0, 2.2) / fetus.bone_mm.mean(),
         bone_db=0.6 * fetus.bone_db,

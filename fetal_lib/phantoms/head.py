@@ -54,7 +54,8 @@ class HeadPhantom:
     ellipse: Ellipse
 
 
-def _draw_outline(ellipse: Ellipse, shape: tuple[int, int]) -> np.ndarray:
+def draw_outline(ellipse: Ellipse, shape: tuple[int, int]) -> np.ndarray:
+    """Return an ellipse as a line one pixel wide, 255 on 0, uint8 (H, W)."""
     outline = np.zeros(shape, np.uint8)
     points = np.round(ellipse.boundary(1440)).astype(np.int32)
     cv2.polylines(outline, [points], True, 255, 1)
@@ -111,7 +112,7 @@ def make_head(
     ellipse = fit_ellipse(outline_points(view.skull, view.pose)[::4])
     return HeadPhantom(
         image=image,
-        outline=_draw_outline(ellipse, view.shape),
+        outline=draw_outline(ellipse, view.shape),
         mask=ellipse.mask(view.shape),
         pixel_size_mm=fetus.pixel_size_mm,
         hc_mm=ellipse.perimeter * fetus.pixel_size_mm,

@@ -28,8 +28,19 @@ from fetal_lib.phantoms.ultrasound import (
 )
 
 
-def _scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surroundings.Scenery:
-    """Return the tissue, fluid and distractors around the head's place."""
+def draw_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surroundings.Scenery:
+    """Return the tissue, fluid and distractors around the head's place.
+
+    Parameters
+    ----------
+    view : the frame, with pose and skull in pixels.
+    fetus : age, pixel size and the probe, whose tissue loss is used.
+    rng : numpy Generator, drawn from.
+
+    Returns
+    -------
+    Scenery, whose ``sample(x, y)`` gives echo (dB), loss (dB/mm) and mirror amplitude.
+    """
     pose, skull = view.pose, view.skull
     loss = fetus.probe.tissue_loss_db_mm
     scene = surroundings.tissue(view.shape, fetus.pixel_size_mm, loss, rng)
@@ -50,8 +61,19 @@ def _scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surroundings
     return scene
 
 
-def _reverberation(inside: np.ndarray, sample_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the haze under the near skull as amplitude: fading, with faint stripes."""
+def reverberation(inside: np.ndarray, sample_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the haze under the near skull as amplitude: fading, with faint stripes.
+
+    Parameters
+    ----------
+    inside : float32 (n_samples, n_lines), 1 inside the skull and 0 outside.
+    sample_mm : mm between samples along a line.
+    rng : numpy Generator, drawn from.
+
+    Returns
+    -------
+    float32 (n_samples, n_lines).
+    """
     depth_mm = np.cumsum(inside, axis=0, dtype=np.float32) * np.float32(sample_mm)
     level_db = rng.uniform(-48, -27)
     fade = np.exp(-depth_mm / np.float32(rng.uniform(5, 30)))
@@ -88,13 +110,25 @@ def _draw_head(
     brain_loss = np.float32(rng.uniform(0.2, 0.7) * fetus.probe.tissue_loss_db_mm)
     loss = loss + inside * (brain_loss - loss)
     mirror = mirror * (1 - inside)
-    return _draw_bone(skull, field, (echo, loss, mirror), rng)
+    return draw_bone(skull, field, (echo, loss, mirror), rng)
 
 
-def _draw_bone(
+def draw_bone(
     skull: Skull, field: HeadField, maps: tuple, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the maps with the skull on top: brightest where the beam meets it upright."""
+    """Return the maps with the skull on top: brightest where the beam meets it upright.
+
+    Parameters
+    ----------
+    skull : in pixels.
+    field : where the samples lie relative to it.
+    maps : echo (dB), loss (dB/mm) and mirror amplitude, float32 (n_samples, n_lines) each.
+    rng : numpy Generator, drawn from.
+
+    Returns
+    -------
+    The three maps, new arrays.
+    """
     echo, loss, mirror = maps
     depth = bone_depth(skull, field)
     sharp, floor = rng.uniform(0.8, 4.5), rng.uniform(0.01, 0.25)
@@ -110,8 +144,19 @@ def _draw_bone(
     return echo, loss + wall * np.float32(rng.uniform(0.3, 3.0)), mirror + share * bone
 
 
-def _gain_db(view: View, loss_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return time-gain compensation and uneven lateral gain in dB, (n_samples, n_lines)."""
+def gain_db(view: View, loss_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return time-gain compensation and uneven lateral gain in dB.
+
+    Parameters
+    ----------
+    view : the frame, whose sector gives the lines' angles.
+    loss_db : float32 (n_samples, n_lines), the loss on the way there and back.
+    rng : numpy Generator, drawn from.
+
+    Returns
+    -------
+    float (n_samples, n_lines).
+    """
     middle = loss_db[:, loss_db.shape[1] // 4 : 3 * loss_db.shape[1] // 4].mean(axis=1)
     middle = cv2.GaussianBlur(middle.astype(np.float32)[:, None], (0, 0), 25.0)
     tgc = middle * np.float32(rng.uniform(0.85, 1.08))
@@ -128,7 +173,7 @@ def _envelope(view: View, fetus: Fetus, rng: np.random.Generator) -> np.ndarray:
     """Return the received envelope on the scan lines, (n_samples, n_lines)."""
     sector, probe, pixel = view.sector, fetus.probe, fetus.pixel_size_mm
     x, y = sector.grid()
-    maps = _scenery(view, fetus, rng).sample(x, y)
+    maps = draw_scenery(view, fetus, rng).sample(x, y)
     depth_mm = (sector.ranges() - np.float32(view.face_px)) * np.float32(pixel)
     wall_mm = rng.uniform(0.15, 0.9) * view.focus_mm
     layers = surroundings.wall_layers(depth_mm, sector.angles() * probe.radius_mm, wall_mm, rng)
@@ -139,11 +184,11 @@ def _envelope(view: View, fetus: Fetus, rng: np.random.Generator) -> np.ndarray:
     beam = 0.5 + probe.lateral_fwhm_mm(view.focus_mm) / pixel / (sector.line_rad * sector.far)
     loss = cv2.GaussianBlur(np.float32(loss), (0, 0), sigmaX=rng.uniform(1, 3) * beam, sigmaY=0.5)
     loss_db = cumulative_loss_db(loss, sample_mm)
-    gain = _gain_db(view, loss_db, rng)
+    gain = gain_db(view, loss_db, rng)
     net = 10 ** ((gain - loss_db) / np.float32(20))
     amplitude = 10 ** (echo / np.float32(20)) * net
     hidden = field.distance < -view.skull.thickness[field.index]
-    amplitude = amplitude + net * _reverberation(hidden.astype(np.float32), sample_mm, rng)
+    amplitude = amplitude + net * reverberation(hidden.astype(np.float32), sample_mm, rng)
     amplitude += 10 ** ((gain * rng.uniform(0.2, 0.8) + rng.uniform(-84, -60)) / 20)
     sigma = psf_sigma_samples(probe, sector, pixel, view.focus_mm)
     envelope = speckle_envelope(amplitude, sigma, rng, int(rng.integers(1, 4)), mirror * net)
@@ -158,12 +203,20 @@ def _envelope(view: View, fetus: Fetus, rng: np.random.Generator) -> np.ndarray:
     return envelope
 
 
-def _grey_map(
-    envelope: np.ndarray, dynamic_range_db: float, rng: np.random.Generator
-) -> np.ndarray:
+def grey_map(envelope: np.ndarray, dynamic_range_db: float, rng: np.random.Generator) -> np.ndarray:
     """Return grey values 0-1 with gain and grey map set as by a sonographer.
 
     The 99th percentile and the median come out near values drawn as they vary over HC18.
+
+    Parameters
+    ----------
+    envelope : float32 (n_samples, n_lines), above 0.
+    dynamic_range_db : of the scanner, in dB; widened where it would not hold both.
+    rng : numpy Generator, drawn from.
+
+    Returns
+    -------
+    float32 (n_samples, n_lines), 0-1.
     """
     bright = float(np.clip(rng.normal(195, 32), 100, 250)) / 255
     middle = float(np.clip(31 * np.exp(rng.normal(0, 0.45)), 7, 90)) / 255
@@ -181,7 +234,7 @@ def _grey_map(
 def screen_image(view: View, fetus: Fetus, rng: np.random.Generator) -> np.ndarray:
     """Return the frame as the screen shows it, uint8 (H, W)."""
     envelope = _envelope(view, fetus, rng)
-    grey = _grey_map(envelope, fetus.probe.dynamic_range_db, rng)
+    grey = grey_map(envelope, fetus.probe.dynamic_range_db, rng)
     image = view.sector.scan_convert(grey)
     if rng.random() < 0.6:  # the scanner's own smoothing, and magnified frames
         blurred = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.6, 3.0)))

@@ -73,20 +73,22 @@ def draw_ga_days(rng: np.random.Generator) -> float:
     return float(round(np.clip(weeks * 7.0, MIN_GA_DAYS, MAX_GA_DAYS)))
 
 
-def _truncated(rng: np.random.Generator, mean: float, sd: float, low: float, high: float) -> float:
+def truncated_normal(
+    rng: np.random.Generator, mean: float, sd: float, low: float, high: float
+) -> float:
     """Draw from a normal distribution until the value lies within low-high."""
     while not low <= (value := rng.normal(mean, sd)) <= high:
         pass
     return float(value)
 
 
-def _head_circumference_px(hc_mm: float, rng: np.random.Generator) -> float:
-    """Draw the size on the screen as HC18 shows it for heads of this size."""
+def draw_circumference_px(hc_mm: float, rng: np.random.Generator) -> float:
+    """Draw the circumference on the screen in pixels, as HC18 shows heads of this size in mm."""
     steps = ((110.0, 970.0, 250.0), (150.0, 1150.0, 240.0), (200.0, 1360.0, 185.0))
     mean, sd = next(((m, s) for top, m, s in steps if hc_mm < top), (1300.0, 215.0))
     low = max(MIN_HC_PX, hc_mm / MAX_PIXEL_MM)
     high = min(MAX_HC_PX, hc_mm / MIN_PIXEL_MM)
-    return _truncated(rng, mean, sd, low, high)
+    return truncated_normal(rng, mean, sd, low, high)
 
 
 def _relief(rng: np.random.Generator, sutures: list[tuple[float, float]]) -> np.ndarray:
@@ -131,15 +133,17 @@ def draw_fetus(rng: np.random.Generator, ga_days: float | None) -> Fetus:
 
     days = draw_ga_days(rng) if ga_days is None else float(ga_days)
     weeks = days / 7.0
-    hc_mm = float(mean_mm("HC", weeks)) + float(sd_mm("HC", weeks)) * _truncated(rng, 0, 1, -3, 3)
+    hc_mm = float(mean_mm("HC", weeks)) + float(sd_mm("HC", weeks)) * truncated_normal(
+        rng, 0, 1, -3, 3
+    )
     n_sutures = int(rng.integers(1, 6))
     cephalic_index = (
-        _truncated(rng, 0.83, 0.045, 0.70, 0.92)
+        truncated_normal(rng, 0.83, 0.045, 0.70, 0.92)
         if hc_mm < EARLY_HC_MM
-        else _truncated(rng, 0.79, 0.038, 0.70, 0.86)
+        else truncated_normal(rng, 0.79, 0.038, 0.70, 0.86)
     )
     sutures = [(rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.09)) for _ in range(n_sutures)]
-    pixel_size_mm = hc_mm / _head_circumference_px(hc_mm, rng)
+    pixel_size_mm = hc_mm / draw_circumference_px(hc_mm, rng)
     bone = float(np.clip(rng.uniform(8, 19) * pixel_size_mm, 0.6, 4.0))
     return Fetus(
         ga_days=days,
@@ -174,8 +178,8 @@ def _pose(
     )
 
 
-def _skull(fetus: Fetus, hc_px: float) -> Skull:
-    """Return the skull whose fitted ellipse has the wanted perimeter in pixels."""
+def fit_skull(fetus: Fetus, hc_px: float) -> Skull:
+    """Return the skull whose fitted ellipse has the wanted perimeter, `hc_px` pixels."""
     major = hc_px / ramanujan_perimeter(1.0, fetus.cephalic_index)
     for _ in range(2):
         skull = Skull(
@@ -187,14 +191,22 @@ def _skull(fetus: Fetus, hc_px: float) -> Skull:
     return skull
 
 
-def _sector(
+def sector_in_view(
     shape: tuple[int, int],
     apex: tuple[float, float],
     face_px: float,
     end_px: float,
     half_rad: float,
 ) -> Sector:
-    """Return the part of a probe's sector that an image shows, with fitting sample counts."""
+    """Return the part of a probe's sector that an image shows, with fitting sample counts.
+
+    Parameters
+    ----------
+    shape : (height, width) of the image.
+    apex : (x, y) of the sector's centre in pixels.
+    face_px, end_px : distances from the apex between which the probe sees.
+    half_rad : half of the sector's opening.
+    """
     rows = np.linspace(0, shape[0], 28)[:, None] - apex[1]
     columns = np.linspace(0, shape[1], 41)[None, :] - apex[0]
     shown = np.hypot(rows, columns)
@@ -217,16 +229,16 @@ def draw_view(rng: np.random.Generator, fetus: Fetus) -> View:
         shape = (int(rng.integers(539, 546)), int(rng.integers(780, 800)))
     hc_px = fetus.hc_mm / fetus.pixel_size_mm
     pixel = fetus.pixel_size_mm
-    skull = _skull(fetus, hc_px)
+    skull = fit_skull(fetus, hc_px)
     axes_px = skull.semi_major, skull.semi_minor
     pose = _pose(rng, shape, axes_px, fetus.hc_mm < EARLY_HC_MM)
     top_y = pose.center_y - skull.semi_minor
-    wall_mm = max(4.0, _truncated(rng, 22.0, 12.0, 5.0, 60.0))
+    wall_mm = max(4.0, truncated_normal(rng, 22.0, 12.0, 5.0, 60.0))
     face_y = top_y - wall_mm / pixel
     face_px = fetus.probe.radius_mm / pixel
     apex = pose.center_x * 0.15 + shape[1] * 0.425 + rng.normal(0, 35), face_y - face_px
     end_px = shape[0] - apex[1] + rng.uniform(-25, 180)
     half_rad = math.radians(fetus.probe.half_angle_deg)
     depth_mm = (pose.center_y - face_y) * pixel
-    sector = _sector(shape, apex, face_px, end_px, half_rad)
+    sector = sector_in_view(shape, apex, face_px, end_px, half_rad)
     return View(shape, pose, skull, sector, face_px, depth_mm)

@@ -12,10 +12,11 @@ MAKER_TEXT = ("SONO", "FetalScan", "OB 2/3", "C1-5", "MI 1.1", "TIs 0.2", "4.0 c
 
 
 def grey_bar(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Draw the grey map's bar at the left border, white on top."""
+    """Draw the grey map's bar at the left border, white on top; a low image cuts it off."""
     top, height = int(rng.integers(15, 40)), int(rng.integers(140, 180))
     ramp = np.linspace(255, 0, height).astype(np.uint8)
-    image[top : top + height, 2:10] = ramp[:, None]
+    bar = image[top : top + height, 2:10]
+    bar[:] = ramp[: len(bar), None]
 
 
 def blank_boxes(image: np.ndarray, rng: np.random.Generator) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.data.groups import hc18_examination
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.outline import ellipse_from_outline
 from fetal_lib.readers.delimited import (
@@ -79,28 +80,6 @@ class HeadArrays:
         return len(self.images)
 
 
-def examination_of(name: str) -> str:
-    """Return the examination that a file belongs to: its leading number.
-
-    Raises
-    ------
-    ValueError
-        If the name does not start with digits.
-
-    Examples
-    --------
-    >>> examination_of("010_2HC.png"), examination_of("010_HC.png")
-    ('010', '010')
-    """
-    match = re.match(r"(\d+)_", Path(name).name)
-    if match is None:
-        raise ValueError(
-            f"filename={name!r}: HC18 names start with the examination's number and an "
-            "underscore, as 010_HC.png does; rename the file."
-        )
-    return match.group(1)
-
-
 def read_table(folder: str | Path) -> pd.DataFrame:
     """Return the path table of a folder in HC18's layout.
 
@@ -138,7 +117,7 @@ def read_table(folder: str | Path) -> pd.DataFrame:
     table = table.assign(**{COLUMNS[name]: column for name, column in values.items()})
     table = table.sort_values("image", ignore_index=True)
     table["image_path"], table["mask_path"] = _find(folder / IMAGE_FOLDER, list(table["image"]))
-    table["examination"] = [examination_of(name) for name in table["image"]]
+    table["examination"] = [hc18_examination(name) for name in table["image"]]
     return table[["image", *list(COLUMNS.values())[1:], "image_path", "mask_path", "examination"]]
 
 
@@ -151,9 +130,10 @@ def _row_problems(text: TextTable) -> list[str]:
             problems.append(f"line {line}: filename is {name!r}; it must be a plain file name")
             continue
         try:
-            examination_of(name)
-        except ValueError as error:
-            problems.append(f"line {line}: {error}")
+            hc18_examination(name)
+        except ValueError:
+            rule = "HC18 names start with the examination's number and an underscore"
+            problems.append(f"line {line}: filename={name!r}: {rule}, as 010_HC.png: rename it")
         empty = [column for column in LIMITS if row[column].casefold() in UNKNOWN]
         problems += [f"line {line}: {column} is not given for {name}" for column in empty]
     doubled = repeated([row["filename"] for row in text.rows])

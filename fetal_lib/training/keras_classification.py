@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.metrics.classification import confusion_matrix, macro_f1
-from fetal_lib.models.weights import save_weights
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.augment_image import augment_image
-from fetal_lib.training.keras_fit import (
-    CHECKPOINT,
+from fetal_lib.training.keras_checkpoint import (
     WEIGHTS,
-    _checkpoint,
-    _restore,
-    _seed_dropout,
+    finish_fit,
+    restore,
+    save_checkpoint,
+    seed_dropout,
 )
+from fetal_lib.training.keras_schedule import make_adam, whole_batches
 
 if TYPE_CHECKING:
     import keras
@@ -91,16 +91,13 @@ def compile_classifier(
 
     if settings.balance not in BALANCES:
         raise ValueError(f"balance={settings.balance!r}: use one of {', '.join(BALANCES)}.")
-    rate = settings.learning_rate
-    if not settings.constant_rate:
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate * 0.05,
-            decay_steps=max(1, steps_per_epoch * (settings.epochs - 1)),
-            warmup_target=rate,
-            warmup_steps=steps_per_epoch,
-        )
-    ema = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
-    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0, **ema)
+    optimizer = make_adam(
+        settings.learning_rate,
+        steps_per_epoch,
+        settings.epochs,
+        constant_rate=settings.constant_rate,
+        ema=settings.ema,
+    )
     loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=settings.label_smoothing
     )
@@ -135,9 +132,7 @@ def epoch_order(labels: np.ndarray, settings: ClassifierSettings, epoch: int) ->
         order = np.array([rng.choice(np.flatnonzero(labels == kind)) for kind in kinds])
     else:
         order = rng.permutation(len(labels))
-    if len(order) > settings.batch_size:  # whole batches, for like batch statistics
-        order = order[: len(order) - len(order) % settings.batch_size]
-    return order
+    return whole_batches(order, settings.batch_size)
 
 
 def epoch_images(
@@ -196,10 +191,10 @@ def fit_classifier(
     n_classes = model.output_shape[-1]
     compile_classifier(model, settings, max(1, len(images) // settings.batch_size))
     model.optimizer.build(model.trainable_variables)
-    history = _restore(model, folder)
+    history = restore(model, folder)
     for epoch in range(len(history), settings.epochs):
         start = time.perf_counter()
-        _seed_dropout(model, settings.seed, epoch)
+        seed_dropout(model, settings.seed, epoch)
         order = epoch_order(labels, settings, epoch)
         x = epoch_images(images, order, settings, epoch)
         row = _train_epoch(model, x, labels[order], settings, n_classes)
@@ -207,14 +202,9 @@ def fit_classifier(
             row |= watch(model, *validation)
         row = {"epoch": epoch + 1} | row | {"seconds": time.perf_counter() - start}
         history.append(row)
-        _checkpoint(model, folder, history)
+        save_checkpoint(model, folder, history)
         progress("epoch", epochs=settings.epochs, **row)
-    if settings.ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    save_weights(model, folder / f"part-{WEIGHTS}")
-    (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
-    for checkpoint in folder.glob(f"*-{CHECKPOINT}"):
-        checkpoint.unlink()
+    finish_fit(model, folder, averaged=bool(settings.ema))
 
 
 def _train_epoch(

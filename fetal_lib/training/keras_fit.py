@@ -9,7 +9,6 @@ weights that are kept are their exponential moving average.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,15 +17,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.models.weights import save_weights
 from fetal_lib.training.augment import Augmentation, augment_pair
+from fetal_lib.training.keras_checkpoint import (
+    WEIGHTS,
+    finish_fit,
+    restore,
+    save_checkpoint,
+    seed_dropout,
+)
+from fetal_lib.training.keras_schedule import make_adam, whole_batches
 
 if TYPE_CHECKING:
     import keras
-
-CHECKPOINT = "checkpoint.weights.h5"
-HISTORY = "history.jsonl"
-WEIGHTS = "weights.npz"
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,6 @@ def compile_model(model: keras.Model, settings: FitSettings, steps_per_epoch: in
     """Attach optimiser, loss and binary accuracy to a model, in place."""
     import keras
 
-    rate = settings.learning_rate
-    if not settings.constant_rate:
-        rate = keras.optimizers.schedules.CosineDecay(
-            settings.learning_rate * 0.05,
-            decay_steps=max(1, steps_per_epoch * (settings.all_epochs - 1)),
-            warmup_target=settings.learning_rate,
-            warmup_steps=steps_per_epoch,
-        )
     bce = keras.losses.BinaryCrossentropy()
     losses = {
         "bce": bce,
@@ -115,8 +109,13 @@ def compile_model(model: keras.Model, settings: FitSettings, steps_per_epoch: in
     }
     if settings.loss not in losses:
         raise ValueError(f"loss={settings.loss!r}: use one of {sorted(losses)}.")
-    ema = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
-    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0, **ema)
+    optimizer = make_adam(
+        settings.learning_rate,
+        steps_per_epoch,
+        settings.all_epochs,
+        constant_rate=settings.constant_rate,
+        ema=settings.ema,
+    )
     model.compile(optimizer, losses[settings.loss], metrics=["accuracy"])
 
 
@@ -138,9 +137,7 @@ def epoch_arrays(
         to whole batches; which images are left out changes from epoch to epoch.
     """
     rng = np.random.default_rng([settings.seed, epoch])
-    order = rng.permutation(len(images))
-    if len(order) > settings.batch_size:  # whole batches, for like batch statistics
-        order = order[: len(order) - len(order) % settings.batch_size]
+    order = whole_batches(rng.permutation(len(images)), settings.batch_size)
     ranges = settings.augmentation
     if ranges is None:
         divisor = np.float32(settings.divisor)
@@ -207,7 +204,7 @@ def fit_segmenter(
         return
     compile_model(model, settings, max(1, len(images) // settings.batch_size))
     model.optimizer.build(model.trainable_variables)
-    history = _restore(model, folder)
+    history = restore(model, folder)
     train, watched = [(images, masks)], [validation]  # one entry for each size
     if settings.half_size_epochs:
         train.insert(0, tuple(half_size(part) for part in train[0]))
@@ -215,27 +212,16 @@ def fit_segmenter(
     for epoch in range(len(history), settings.all_epochs):
         start = time.perf_counter()
         size = 0 if epoch < settings.half_size_epochs else -1
-        _seed_dropout(model, settings.seed, epoch)
+        seed_dropout(model, settings.seed, epoch)
         x, y = epoch_arrays(*train[size], settings, epoch)
         row = _train_epoch(model, x, y, settings.batch_size)
         if watched[size] is not None:
             row |= _watch(model, *watched[size], settings.divisor)
         row = {"epoch": epoch + 1} | row | {"seconds": time.perf_counter() - start}
         history.append(row)
-        _checkpoint(model, folder, history)
+        save_checkpoint(model, folder, history)
         progress("epoch", epochs=settings.all_epochs, **row)
-    if settings.ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    save_weights(model, folder / f"part-{WEIGHTS}")
-    (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
-    for checkpoint in folder.glob(f"*-{CHECKPOINT}"):
-        checkpoint.unlink()
-
-
-def read_history(folder: str | Path) -> list[dict]:
-    """Return the rows of a fit's history, one an epoch; empty before the first."""
-    path = Path(folder) / HISTORY
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    finish_fit(model, folder, averaged=bool(settings.ema))
 
 
 def _train_epoch(model: keras.Model, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict:
@@ -256,32 +242,3 @@ def _watch(model: keras.Model, images: np.ndarray, masks: np.ndarray, divisor: f
     x, y = (part[..., None] / np.float32(divisor) for part in (images, masks))
     loss, accuracy = model.evaluate(x, y, batch_size=16, verbose=0)[:2]
     return {"val_loss": loss, "val_accuracy": accuracy}
-
-
-def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Set what each dropout layer draws from; checkpoints do not hold it."""
-    for number, layer in enumerate(model.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            generator.state.assign(np.array([seed, 10_000 * epoch + number], dtype="uint32"))
-
-
-def _restore(model: keras.Model, folder: Path) -> list[dict]:
-    history = read_history(folder)
-    if history:
-        model.load_weights(folder / f"{len(history)}-{CHECKPOINT}")
-    return history
-
-
-def _checkpoint(model: keras.Model, folder: Path, history: list[dict]) -> None:
-    """Write weights first, then the history that names them, then drop the old weights."""
-    current = folder / f"{len(history)}-{CHECKPOINT}"
-    part = folder / f"part-{CHECKPOINT}"
-    model.save_weights(part, overwrite=True)
-    part.replace(current)
-    text = folder / f"{HISTORY}.part"
-    text.write_text("".join(json.dumps(row) + "\n" for row in history))
-    text.replace(folder / HISTORY)
-    for old in folder.glob(f"*-{CHECKPOINT}"):
-        if old != current:
-            old.unlink()

@@ -8,7 +8,6 @@ follow from the history, so a fit that was killed goes on as if it had not been.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,14 +16,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.models.weights import save_weights
+from fetal_lib.training.keras_checkpoint import (
+    WEIGHTS,
+    drop_checkpoints,
+    restore,
+    save_checkpoint,
+    seed_dropout,
+    write_weights,
+)
+from fetal_lib.training.keras_schedule import whole_batches
 
 if TYPE_CHECKING:
     import keras
 
-CHECKPOINT = "checkpoint.weights.h5"
-HISTORY = "history.jsonl"
-WEIGHTS = "weights.npz"
 BEST = "best.npz"
 
 
@@ -134,23 +138,22 @@ def fit_regressor(
     if (folder / WEIGHTS).is_file():
         return
     _compile(network, settings)
-    history = _restore(network, folder)
+    history = restore(network, folder)
     while not (state := progress_of([r["val_mae"] for r in history], settings)).over:
         start, epoch = time.perf_counter(), len(history)
         network.optimizer.learning_rate.assign(state.learning_rate)
-        _seed_dropout(network, settings.seed, epoch)
+        seed_dropout(network, settings.seed, epoch)
         row = {"epoch": epoch + 1, "loss": _train_epoch(network, images, values, settings, epoch)}
         found = predict_values(network, validation[0], settings.centre, settings.scale)
         row["val_mae"] = float(np.abs(found - validation[1]).mean())
         row |= {"learning_rate": state.learning_rate, "seconds": time.perf_counter() - start}
         history.append(row)
         if progress_of([r["val_mae"] for r in history], settings).best == epoch:
-            _write_weights(network, folder / BEST)
-        _checkpoint(network, folder, history)
+            write_weights(network, folder / BEST)
+        save_checkpoint(network, folder, history)
         progress("epoch", epochs=settings.epochs, **row)
     (folder / BEST).replace(folder / WEIGHTS)
-    for checkpoint in folder.glob(f"*-{CHECKPOINT}"):
-        checkpoint.unlink()
+    drop_checkpoints(folder)
 
 
 def predict_values(
@@ -164,12 +167,6 @@ def predict_values(
         x = images[i : i + batch_size] / np.float32(255)
         answers.append(keras.ops.convert_to_numpy(network(x, training=False))[:, 0])
     return np.concatenate(answers).astype(float) * scale + centre
-
-
-def read_history(folder: str | Path) -> list[dict]:
-    """Return the rows of a fit's history, one an epoch; empty before the first."""
-    path = Path(folder) / HISTORY
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def augment_planes(
@@ -228,11 +225,8 @@ def _train_epoch(
 ) -> float:
     """Take one step a batch; return the mean loss."""
     rng = np.random.default_rng([settings.seed, epoch])
-    order = rng.permutation(len(images))
-    size = settings.batch_size
-    if len(order) > size:  # whole batches, for like batch statistics
-        order = order[: len(order) - len(order) % size]
-    losses = []
+    size, losses = settings.batch_size, []
+    order = whole_batches(rng.permutation(len(images)), size)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
         if settings.augment:
@@ -243,37 +237,3 @@ def _train_epoch(
         row = network.train_on_batch(x, y[:, None].astype(np.float32), return_dict=True)
         losses.append(float(row["loss"]))
     return float(np.mean(losses))
-
-
-def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
-    for number, layer in enumerate(network.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            generator.state.assign(np.array([seed, 10_000 * epoch + number], dtype="uint32"))
-
-
-def _restore(network: keras.Model, folder: Path) -> list[dict]:
-    history = read_history(folder)
-    if history:
-        network.load_weights(folder / f"{len(history)}-{CHECKPOINT}")
-    return history
-
-
-def _write_weights(network: keras.Model, path: Path) -> None:
-    part = path.with_name(f"part-{path.name}")
-    save_weights(network, part)
-    part.replace(path)
-
-
-def _checkpoint(network: keras.Model, folder: Path, history: list[dict]) -> None:
-    """Write weights first, then the history that names them, then drop the old weights."""
-    current = folder / f"{len(history)}-{CHECKPOINT}"
-    part = folder / f"part-{CHECKPOINT}"
-    network.save_weights(part, overwrite=True)
-    part.replace(current)
-    text = folder / f"{HISTORY}.part"
-    text.write_text("".join(json.dumps(row) + "\n" for row in history))
-    text.replace(folder / HISTORY)
-    for old in folder.glob(f"*-{CHECKPOINT}"):
-        if old != current:
-            old.unlink()

@@ -69,7 +69,7 @@ from fetal_lib.chapters.brain_anomalies.source import (
     reenact_source,
 )
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
-from fetal_lib.training.keras_fit import read_history
+from fetal_lib.training.keras_checkpoint import read_history
 
 __all__ = [
     "LABELS",

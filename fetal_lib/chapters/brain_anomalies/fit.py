@@ -19,12 +19,12 @@ from fetal_lib.models.weights import load_weights
 from fetal_lib.training.augment_image import GENTLE
 from fetal_lib.training.denoise import denoise_all
 from fetal_lib.training.hyper_search import best_trial, read_trials, search
+from fetal_lib.training.keras_checkpoint import WEIGHTS
 from fetal_lib.training.keras_classification import (
     ClassifierSettings,
     fit_classifier,
     predict_logits,
 )
-from fetal_lib.training.keras_fit import WEIGHTS
 from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:

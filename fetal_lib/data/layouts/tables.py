@@ -45,9 +45,10 @@ class Row:
 
 @dataclass
 class Table:
-    """Hold what could be read of a table, and every problem of it."""
+    """Hold what could be read of a table, what parts its fields, and every problem of it."""
 
     name: str
+    separator: str = ","
     columns: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -84,7 +85,7 @@ def read_table(
     Table with the rows that have as many fields as the header, and every problem.
     """
     table = Table(name or path.name)
-    cells = _cells(path, table)
+    cells = read_cells(path, table)
     if not cells:
         return table
     known = {plain(column): column for column in (*needed, *(numbers or {}))}
@@ -104,14 +105,26 @@ def read_table(
     return table
 
 
-def _cells(path: Path, table: Table) -> list[tuple[int, list[str]]]:
-    """Return lines and fields, blank lines left out, or nothing after noting why."""
+def read_cells(path: Path, table: Table) -> list[tuple[int, list[str]]]:
+    """Return the line number and the fields of each line; what is wrong is noted in `table`.
+
+    Parameters
+    ----------
+    path : the file.
+    table : its `separator` is set, and problems are added.
+
+    Returns
+    -------
+    list of (line, fields), the header first; blank lines are left out, and it is empty where
+    the file cannot be read.
+    """
     text = _text(path, table)
     if text is None:
         return []
     header = text.split("\n", 1)[0]
-    separator = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=separator != "\t")
+    table.separator = max(",;\t", key=header.count)
+    blanks = table.separator != "\t"
+    reader = csv.reader(io.StringIO(text), delimiter=table.separator, skipinitialspace=blanks)
     rows = []
     try:
         for fields in reader:

@@ -11,7 +11,14 @@ from fetal_lib.phantoms.anatomy import Pose, Skull, bump, outline_points
 from fetal_lib.phantoms.anomalies.labels import LABELS
 from fetal_lib.phantoms.anomalies.plan import Plan, change, normal_plan
 from fetal_lib.phantoms.anomalies.section import Section
-from fetal_lib.phantoms.head_sampling import Fetus, View, _sector, _skull, _truncated, draw_fetus
+from fetal_lib.phantoms.head_sampling import (
+    Fetus,
+    View,
+    draw_fetus,
+    fit_skull,
+    sector_in_view,
+    truncated_normal,
+)
 
 MIN_GA_DAYS, MAX_GA_DAYS = 133.0, 252.0  # 19-36 weeks: the standards of the brain's structures
 HC18_SHAPE = (540, 800)  # the image for which sizes on the screen were matched
@@ -52,7 +59,7 @@ class Patient:
 def draw_ga_days(rng: np.random.Generator) -> float:
     """Draw a gestational age in days: most around the anomaly scan, a tail to 35 weeks."""
     if rng.random() < 0.6:
-        weeks = _truncated(rng, 22.0, 2.0, 19.0, 28.0)
+        weeks = truncated_normal(rng, 22.0, 2.0, 19.0, 28.0)
     else:
         weeks = rng.uniform(19.0, 35.0)
     return float(round(np.clip(weeks * 7.0, MIN_GA_DAYS, MAX_GA_DAYS)))
@@ -98,7 +105,7 @@ def draw_patient(
     turn = body.normal(0, 0.3) if body.random() < 0.6 else body.uniform(-np.pi / 2, np.pi / 2)
     turn = float(turn + (np.pi if fetus.facing < 0 else 0.0))
     hc_px = fetus.hc_mm / fetus.pixel_size_mm
-    plain = _skull(fetus, hc_px)
+    plain = fit_skull(fetus, hc_px)
     inner_minor = plain.semi_minor * fetus.pixel_size_mm - float(fetus.bone_mm.mean())
     plan = normal_plan(fetus.ga_days / 7.0, np.random.default_rng([seed, 5]))
     plan.far = (math.sin(turn), math.cos(turn))
@@ -106,7 +113,7 @@ def draw_patient(
     own = np.random.default_rng([seed, 6, LABELS.index(label)])
     change(plan, label, inner_minor, own)
     fetus = _deform(fetus, plan)
-    skull, gap = _skull(fetus, hc_px), None
+    skull, gap = fit_skull(fetus, hc_px), None
     if label == "encephalocele":
         for _ in range(50):  # neither under the probe nor in the skull's shadow
             toward, wide = _draw_gap(fetus, own)
@@ -134,13 +141,13 @@ def _any_view(rng: np.random.Generator, patient: Patient, image_size: tuple[int,
     x = width / 2 + 1.3 * off * math.cos(aside) + rng.normal(0, 0.015) * width
     y = height * 0.53 + off * math.sin(aside) + rng.normal(0, 0.015) * height
     tall = math.hypot(skull.semi_major * math.sin(turn), skull.semi_minor * math.cos(turn))
-    wall_mm = _truncated(rng, 22.0, 12.0, 5.0, 60.0)
+    wall_mm = truncated_normal(rng, 22.0, 12.0, 5.0, 60.0)
     face_y = y - tall - wall_mm / pixel
     face_px = probe.radius_mm / pixel
     apex = x * 0.15 + width * 0.425 + rng.normal(0, 0.04) * width, face_y - face_px
     end_px = height - apex[1] + rng.uniform(-0.05, 0.33) * height
     half = math.radians(probe.half_angle_deg * rng.uniform(1.0, 1.15))
-    sector = _sector(image_size, apex, face_px, end_px, half)
+    sector = sector_in_view(image_size, apex, face_px, end_px, half)
     return View(image_size, Pose(x, y, turn), skull, sector, face_px, (y - face_y) * pixel)
 
 

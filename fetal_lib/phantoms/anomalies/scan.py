@@ -13,11 +13,11 @@ from fetal_lib.phantoms import surroundings
 from fetal_lib.phantoms.anatomy import HeadField, head_field, soft_step
 from fetal_lib.phantoms.anomalies.section import CELLS, SHAPE, Section
 from fetal_lib.phantoms.head_render import (
-    _draw_bone,
-    _gain_db,
-    _grey_map,
-    _reverberation,
-    _scenery,
+    draw_bone,
+    draw_scenery,
+    gain_db,
+    grey_map,
+    reverberation,
 )
 from fetal_lib.phantoms.head_sampling import Fetus, View
 from fetal_lib.phantoms.ultrasound import (
@@ -51,7 +51,7 @@ def field_and_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> tup
     """Return where the samples lie, and the maps of the mother's tissues around the body."""
     sector, pixel = view.sector, np.float32(fetus.pixel_size_mm)
     x, y = sector.grid()
-    echo, loss, mirror = _scenery(view, fetus, rng).sample(x, y)
+    echo, loss, mirror = draw_scenery(view, fetus, rng).sample(x, y)
     depth_mm = (sector.ranges() - np.float32(view.face_px)) * pixel
     beam_mm = sector.angles() * fetus.probe.radius_mm
     echo += surroundings.wall_layers(depth_mm, beam_mm, rng.uniform(0.15, 0.9) * view.focus_mm, rng)
@@ -130,10 +130,10 @@ def received(
     sample_mm = view.sector.sample_px * fetus.pixel_size_mm
     loss = cv2.GaussianBlur(np.float32(loss), (0, 0), sigmaX=rng.uniform(1, 3), sigmaY=0.5)
     loss_db = cumulative_loss_db(loss, sample_mm)
-    gain = _turned_up(_gain_db(view, loss_db, rng), loss_db, inside)
+    gain = _turned_up(gain_db(view, loss_db, rng), loss_db, inside)
     net = 10 ** ((gain - loss_db) / np.float32(20))
     amplitude = 10 ** (echo / np.float32(20)) * net
-    haze = _reverberation(inside, sample_mm, rng)
+    haze = reverberation(inside, sample_mm, rng)
     amplitude += np.float32(rng.uniform(0.3, 1.0)) * net * haze
     amplitude += 10 ** ((gain * rng.uniform(0.2, 0.8) + rng.uniform(-84, -62)) / 20)
     sigma = psf_sigma_samples(fetus.probe, view.sector, fetus.pixel_size_mm, view.focus_mm)
@@ -144,7 +144,7 @@ def screen(view: View, fetus: Fetus, envelope: np.ndarray, rng: np.random.Genera
     """Return an envelope as the screen shows it, uint8 (H, W)."""
     if rng.random() < 0.6:  # smoothing after detection, as speckle reduction does
         envelope = cv2.GaussianBlur(envelope, (0, 0), float(rng.uniform(0.5, 1.0)))
-    grey = _grey_map(envelope, fetus.probe.dynamic_range_db, rng)
+    grey = grey_map(envelope, fetus.probe.dynamic_range_db, rng)
     image = view.sector.scan_convert(grey)
     if rng.random() < 0.5:
         blurred = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.4)))
@@ -156,7 +156,7 @@ def scan_head(view: View, fetus: Fetus, section: Section, rng: np.random.Generat
     """Return the frame of a head, uint8 (H, W)."""
     field, maps = field_and_scenery(view, fetus, rng)
     maps = put_section(view, fetus, section, field, maps, rng)
-    maps = _draw_bone(view.skull, field, maps, rng)
+    maps = draw_bone(view.skull, field, maps, rng)
     hidden = field.distance < -view.skull.thickness[field.index]
     return screen(view, fetus, received(view, fetus, maps, hidden.astype(np.float32), rng), rng)
 

@@ -1,0 +1,91 @@
+"""What the tests of all chapters share: a run in smoke, its rows, and the notebook's own text."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CELL = re.compile(r"^# %%(.*)$", re.M)
+RESULT = re.compile(
+    r"\d+\.\d+ ?(?:mm|years|y\b|days|d\b|%)"
+    r"|(?:Dice|ADF|MAE|RMSE|F1|AUC|ECE|R²|accuracy)\D{0,12}\d",
+    re.IGNORECASE,
+)
+MAX_LINES, MAX_COLUMNS = 25, 79
+
+
+def run_chapter(number: str, folder: Path, name: str, *more: str, timeout: float = 900):
+    """Run a chapter in smoke with a cache of its own; return the run folder and the process."""
+    out = folder / name
+    command = [sys.executable, "-m", "fetal_lib", "run", number, "--profile", "smoke"]
+    done = subprocess.run(
+        [*command, "--out", str(out), *more],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"FETAL_CACHE": str(folder / f"cache-{name}")},
+        timeout=timeout,
+    )
+    return out, done
+
+
+def run_smoke(number: str, folder: Path) -> tuple[Path, Path]:
+    """Run a chapter as "first", which must succeed; return the folder and the run in it."""
+    out, done = run_chapter(number, folder, "first")
+    if done.returncode:
+        raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
+    return folder, out
+
+
+def rows_of(out: Path) -> list[dict]:
+    """Return the rows of a run's results."""
+    return json.loads((out / "results.json").read_text())["rows"]
+
+
+def figures_without_words(out: Path) -> list[str]:
+    """Return the figures of a run that lack a caption or a text for those who cannot see it."""
+    index = json.loads((out / "figures" / "index.json").read_text())
+    return [name for name, entry in index.items() if not (entry["alt"] and entry["caption"])]
+
+
+def status_of(out: Path) -> str:
+    """Return how a run ended, by its own record."""
+    return json.loads((out / "record.json").read_text())["status"]
+
+
+def fit_states(out: Path) -> set[str]:
+    """Return how the fits of a run came to be: fitted, resumed, reused."""
+    return {fit["state"] for fit in json.loads((out / "record.json").read_text())["fits"]}
+
+
+def cells(notebook: Path) -> list[tuple[str, str]]:
+    """Return the marker line and the text of every cell."""
+    parts = CELL.split(notebook.read_text())[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def typed_results(notebook: Path) -> list[str]:
+    """Return text cells with a result-like number and neither a citation nor the source's name."""
+    texts = [text for head, text in cells(notebook) if "[markdown]" in head]
+    return [
+        text
+        for text in texts
+        if RESULT.search(text) and "{cite" not in text and "source" not in text.lower()
+    ]
+
+
+def oversized_cells(notebook: Path) -> list[str]:
+    """Return code cells of more than 25 lines or 79 columns; the parameters' is made by a tool."""
+    exempt = ("[markdown]", '"parameters"')
+    code = [text for head, text in cells(notebook) if not any(word in head for word in exempt)]
+    return [
+        text
+        for text in code
+        if len(text.strip().splitlines()) > MAX_LINES
+        or max(map(len, text.splitlines()), default=0) > MAX_COLUMNS
+    ]

@@ -1,0 +1,167 @@
+"""Chapter 01 from parameters to results, with its model, another atlas, and another backend."""
+
+import csv
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from chapter_checks import (
+    ROOT,
+    figures_without_words,
+    fit_states,
+    rows_of,
+    run_chapter,
+    run_smoke,
+    status_of,
+)
+from made_up_scans import real_data
+
+pytest.importorskip("keras")
+
+SMALL = ("-p", "epochs=1", "-p", "n_slices=1")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    return run_smoke("01", tmp_path_factory.mktemp("chapter01"))
+
+
+@pytest.mark.slow
+def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
+    _, out = smoke
+    rows = {(r["model"], r["metric"]): r for r in rows_of(out) if r["split"] == "test"}
+    for model in ("mean", "brain_volume", "brain_area", "vgg16_attention"):
+        for metric in ("mae_days", "rmse_days", "r2", "ccc"):
+            assert (model, metric) in rows or (model, metric) == ("mean", "ccc")
+        row = rows[model, "mae_days"]
+        assert row["ci95"][0] <= row["value"] <= row["ci95"][1]
+    assert rows["brain_volume", "mae_days"]["value"] < rows["mean", "mae_days"]["value"]
+    assert rows["vgg16_attention", "mae_days"]["value"] < rows["mean", "mae_days"]["value"]
+    assert 0 <= rows["vgg16_attention", "coverage"]["value"] <= 1
+    assert figures_without_words(out) == []
+    tables = {path.stem for path in (out / "tables").glob("*.csv")}
+    assert {"split", "folds", "by_trimester", "overlap", "map_checks", "leak"} <= tables
+    assert {"model.json", "card.md", "likeness.npz", "weights_0.npz"} <= {
+        path.name for path in (out / "model").iterdir()
+    }
+    assert status_of(out) == "ok"
+
+
+@pytest.mark.slow
+def test_every_fetus_is_tested_once_and_by_all_models(smoke):
+    import pandas as pd
+
+    _, out = smoke
+    split = pd.read_csv(out / "tables" / "split.csv", dtype={"subject": str})
+    assert split.groupby("subject")["fold"].nunique().max() == 1
+    counts = {r["n"] for r in rows_of(out) if r["metric"] == "mae_days" and r["split"] == "test"}
+    assert counts == {split["subject"].nunique()}
+    leak = pd.read_csv(out / "tables" / "leak_audit.csv").iloc[:, 1]
+    assert leak.iloc[0] > 0.25 and leak.iloc[1] == 0
+
+
+@pytest.mark.slow
+def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
+    folder, first = smoke
+    before = rows_of(first)
+    again, done = run_chapter("01", folder, "first")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert fit_states(again) == {"reused"} and rows_of(again) == before
+
+
+@pytest.mark.slow
+def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_path):
+    import nibabel
+
+    from fetal_lib.phantoms.fetal_brain import make_fetal_brain
+
+    _, out = smoke
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for seed in (77, 78):
+        phantom = make_fetal_brain(seed, ga_days=200, spacing_mm=3.0)
+        image = nibabel.Nifti1Image(phantom.t2, phantom.affine)
+        nibabel.save(image, scans / f"sub-{seed}_T2w.nii.gz")
+    noise = np.random.default_rng(0).random((40, 40, 40)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), scans / "sub-noise_T2w.nii.gz")
+    (scans / "sub-broken_T2w.nii.gz").write_bytes(b"no gzip")
+    table = tmp_path / "told.csv"
+    command = [sys.executable, "-m", "fetal_lib", "predict", "ga", str(scans)]
+    done = subprocess.run(
+        [*command, "--model", str(out), "--out", str(table), "--pictures", str(tmp_path / "p")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    with table.open() as file:
+        rows = {row["scan"]: row for row in csv.DictReader(file)}
+    for seed in (77, 78):
+        row = rows[f"sub-{seed}_T2w.nii.gz"]
+        assert row["status"] == "told", row["reason"]
+        assert float(row["low_days"]) < float(row["ga_days"]) < float(row["high_days"])
+    for name in ("noise", "broken"):
+        row = rows[f"sub-{name}_T2w.nii.gz"]
+        assert row["status"] == "declined" and row["reason"]
+    assert {path.stem for path in (tmp_path / "p").iterdir()} == {"sub-77_T2w", "sub-78_T2w"}
+
+
+@pytest.mark.slow
+def test_the_chapter_runs_unchanged_on_pytorch(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    out, done = run_chapter("01", tmp_path, "torch", *SMALL)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    values = {r["metric"]: r["value"] for r in rows_of(out) if r["model"] == "vgg16_attention"}
+    assert np.isfinite(values["mae_days"]) and values["params"] > 1000
+    assert (out / "model" / "weights_0.npz").is_file()
+
+
+@pytest.mark.slow
+def test_backends_give_the_same_answer_for_the_same_weights(tmp_path):
+    """TensorFlow and PyTorch agree to a hundredth on one network, gates and Grad-CAM too."""
+    pytest.importorskip("torch")
+    script = tmp_path / "answer.py"
+    script.write_text(
+        "import sys, numpy as np\n"
+        "from fetal_lib.models.vgg16_attention import get_age_network, PLANES\n"
+        "from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates\n"
+        "n = get_age_network(32, width=0.0625, batch_norm=True, n_pools=3, hidden=8)\n"
+        "rng = np.random.default_rng(0)\n"
+        "n.set_weights([0.1 + 0.3 * rng.random(w.shape) for w in n.get_weights()])\n"
+        "x = rng.integers(0, 255, (32, 32, 3)).astype(np.uint8)\n"
+        "from fetal_lib.training.keras_regression import predict_values\n"
+        "y = predict_values(n, x[None], 0.0, 1.0)\n"
+        "maps = {'cams': plane_cams(n, x, PLANES), 'gates': plane_gates(n, x, PLANES)}\n"
+        "np.savez(sys.argv[1], y=y, **maps)\n"
+    )
+    found = []
+    for backend in ("tensorflow", "torch"):
+        path = tmp_path / f"{backend}.npz"
+        environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
+        subprocess.run(
+            [sys.executable, str(script), str(path)], check=True, env=environment, cwd=ROOT
+        )
+        found.append(dict(np.load(path)))
+    for name, values in found[0].items():
+        np.testing.assert_allclose(values, found[1][name], rtol=1e-2, err_msg=name)
+
+
+@pytest.mark.slow
+def test_trained_on_individuals_of_an_atlas_and_tested_on_the_templates_of_a_disease(tmp_path):
+    folder = real_data("spina_bifida_atlas")
+    if folder is None:
+        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA or beside the checkout")
+    more = ("-p", f"external_data={folder}", "-p", "save_model=false")
+    out, done = run_chapter("01", tmp_path, "sb", *SMALL, *more)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    rows = [r for r in rows_of(out) if r["split"] == "external" and r["metric"] == "mae_days"]
+    assert rows[0]["n"] == 15 and rows[0]["data"] == folder.name
+
+
+@pytest.mark.slow
+def test_data_that_is_not_there_is_an_error_and_never_a_phantom(tmp_path):
+    out, done = run_chapter("01", tmp_path, "none", "-p", "data=nowhere")
+    assert done.returncode != 0 and "neither 'phantom', nor a folder" in done.stderr + done.stdout
