@@ -26,7 +26,7 @@ refit = False
 out = ""
 n_phantoms = 120
 spacing_mm = 2.0
-image_size = 64
+image_size = 48
 n_slices = 3
 size_normalised = True
 planes = "all"
@@ -37,14 +37,14 @@ n_pools = 3
 weights = "none"
 fine_tune_last = 100
 hidden = 64
-dropout = 0.2
-epochs = 12
-batch_size = 8
+dropout = 0.1
+epochs = 20
+batch_size = 4
 learning_rate = 0.002
 cosine = True
 scale_target = True
 augment = True
-n_folds = 5
+n_folds = 4
 coverage = 0.9
 leak_folds = 1
 ablation = False
@@ -91,6 +91,12 @@ Markdown(run.banner())
 # size is normalised away; and by how much does the source's protocol flatter?
 #
 # ## Data
+#
+# `data=phantom` makes fetuses up. A folder in BIDS or in the source's own layout is
+# read as it is. Of a folder with atlas templates by week, individuals are made:
+# blends of the two templates around an age, each with a smooth warp and a scan of
+# its own. They share a few templates, so that folds within one atlas flatter, and
+# only another atlas (`external_data`) tests the network.
 #
 # From each brain, slices are cut around its middle in three planes, turned upright.
 # With the size kept, a pixel is the same length in every fetus; with the size
@@ -198,8 +204,9 @@ chapter.results_table(run.rows).style.hide()
 # sigmoid is multiplied onto the features; the planes are flattened, concatenated,
 # and lead over a dense layer to a number. The gate has one channel for every
 # feature and no normalisation over space, so *where it looks* is loosely defined:
-# see the maps below. VGG16 without its top has 19 layers, so that the source's
-# "last 100 layers" trains all of them.
+# see the maps below. The source fine-tunes "the last 100 layers" of a backbone that
+# has 19 without its top, which freezes none. The table says what each depth trains
+# in this run's backbone; a narrow one counts each normalisation and ReLU as a layer.
 
 # %%
 network = chapter.new_network(p)
@@ -214,13 +221,20 @@ Markdown(f"Parameters in this run: **{network.count_params():,}**.")
 # %%
 chapter.layer_shapes(network)
 
+# %%
+depths = chapter.depth_table(p)
+run.save_table(depths, "fine_tuning", "What a fine-tuning depth trains.")
+depths.style.hide()
+
 # %% [markdown]
 # ## Training
 #
 # Huber loss and Adam, a new network for every fold. `quick` is a narrow VGG16
 # with batch normalisation on small slices, on a cosine; `full` is the source's
 # recipe: 224 pixels, 100 epochs, a rate that halves on a plateau, early stopping
-# after 10 epochs.
+# after 10 epochs. Gated features are never negative, so that one large first step
+# moves all units of the dense layer the same way and can silence them for good:
+# with `batch_norm` the layer is normalised, too, each sample by itself.
 
 # %%
 fits = [chapter.fit_fold(run, brains, fold) for fold in folds]
@@ -265,6 +279,7 @@ results.style.hide()
 # %% mystnb={"figure": {"name": "fig-01-comparison", "caption": "Mean absolute error of each predictor on held-out fetuses, with 95 % intervals; logarithmic axis."}, "image": {"alt": "Mean absolute error of the baselines and the network with intervals."}}
 ranked = chapter.ranking(run.rows)
 figure = agreement.model_comparison(ranked, "value", "MAE (days), log scale")
+figure.axes[0].minorticks_off()
 run.save_figure(
     figure,
     "comparison",
@@ -350,6 +365,16 @@ overlap = chapter.overlap_table(maps, p)
 run.save_table(overlap, "overlap", "Share of each map on each region.")
 overlap.round(2)
 
+# %% mystnb={"figure": {"name": "fig-01-overlap", "caption": "Share of each map on brain, ventricles and cortex, over the share of the picture that they cover; 1 is a map that knows nothing."}, "image": {"alt": "Ratio of a map's share to the area's share for three regions and three planes."}}
+if len(overlap):
+    figure = plots.overlap_figure(overlap)
+    run.save_figure(
+        figure,
+        "overlap",
+        "Share of each map on each region, over the region's area.",
+        "Ratio of a map's share to the area's share, by region and plane.",
+    )
+
 # %% mystnb={"figure": {"name": "fig-01-gates", "caption": "Gate maps (mean over channels) of held-out fetuses."}, "image": {"alt": "Gate maps over slices of fetal brains in three planes."}}
 shown = maps[:6]
 figure = plots.map_gallery(
@@ -374,15 +399,16 @@ run.save_figure(
 )
 
 # %% [markdown]
-# Three checks. A map that lies on a region no more than the region's area
-# explains nothing (ratio 1). The map of the same network with *shuffled weights*
-# must look different. And hiding pixels in the order of a map must move the
-# answer faster than hiding them at random.
+# Four checks. A map that lies on a region no more than the region's area explains
+# nothing (ratio 1). It should rank places as *occlusion* does, which hides a patch
+# of one plane and measures again. The map of the same network with *shuffled
+# weights* must look different. And hiding pixels in the order of a map must move
+# the answer faster than hiding them at random.
 
 # %%
-random_weights = chapter.random_weights_table(maps, p)
-run.save_table(random_weights, "random_weights", "Maps of shuffled weights.")
-random_weights.round(2)
+checks = chapter.checks_table(maps, p)
+run.save_table(checks, "map_checks", "Maps against occlusion and chance.")
+checks.round(2)
 
 # %% mystnb={"figure": {"name": "fig-01-deletion", "caption": "Change of the predicted age while pixels are hidden in the order of a map, or at random."}, "image": {"alt": "Curves of the change of predicted age against the share of hidden pixels."}}
 share, changes = chapter.deletion(maps, fits[0], p)
@@ -441,13 +467,14 @@ run.save_figure(
 # %% [markdown]
 # ## One plane, two, three
 #
-# With `ablation=true` the first fold is trained on each plane alone and on two.
+# With `ablation=true` the first fold is trained on each plane alone and on two, and
+# where the pictures are large enough with the other backbones, too.
 
 # %%
 if p.ablation:
-    ablation_table = chapter.plane_ablation(run, brains, folds[0], fits[0])
-    run.save_table(ablation_table, "ablation", "Fewer planes.")
-    display(ablation_table.round(2))
+    fewer = chapter.ablation(run, brains, folds[0], fits[0])
+    run.save_table(fewer, "ablation", "Planes and backbones.")
+    display(fewer.style.hide().format(precision=2))
 
 # %% [markdown]
 # ## Outside its data
@@ -462,7 +489,15 @@ if p.external_data:
     run.save_table(outside, "external", "Fetuses of another set.")
     display(outside.round(1))
 
+# %% [markdown]
+# ## Saving the model
+#
+# The networks of all folds are saved together; `fetal-lib predict ga` averages them,
+# draws what they looked at, and declines what does not look like their training.
+
 # %%
+if p.save_model:
+    saved = chapter.save_model(run, brains, fits, result)
 run.finish()
 
 # %% [markdown]
@@ -490,7 +525,9 @@ run.finish()
 # | `planes=axial` | one plane instead of three |
 # | `ablation=true` | all choices of planes, on one fold |
 # | `backbone=resnet50`, with `width=1`, `batch_norm=false`, `n_pools=5` | another network |
-# | `external_data=PATH` | an atlas, or another cohort |
+# | `backbone=xception` with the same, and `image_size=71` or more | another network |
+# | `data=ATLAS`, `external_data=OTHER_ATLAS` | trained on one atlas, tested on another |
+# | `external_data=PATH` | templates of a disease, or another cohort |
 # | `profile=full` | the source's recipe at its published size |
 #
 # ## How to cite

@@ -65,6 +65,36 @@ def predict_hc(
     typer.echo(f"{counts['measured']} measured, {counts['declined']} declined: {out}")
 
 
+@app.command("ga")
+def predict_ga(
+    scans: Annotated[
+        list[Path],
+        typer.Argument(help="T2 volumes (NIfTI), slices as pictures, or folders of them."),
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of chapter 01.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("gestational_age.csv"),
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of what was looked at.")
+    ] = None,
+) -> None:
+    """Tell the gestational age of fetal brains on T2 MRI, masked to the brain, in days.
+
+    Each scan gets days, weeks and days, and an interval; or the reason why it was declined:
+    no fetal brain, or outside 19 to 39 weeks. A mask NAME_mask.nii.gz beside a volume is
+    taken. Research use only, not for clinical decisions.
+    """
+    from fetal_lib.predict.gestational_age import run_command
+
+    try:
+        counts = run_command(scans, model, out, pictures)
+    except (ValueError, OSError) as error:
+        typer.echo(f"fetal-lib predict ga: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{counts['told']} told, {counts['declined']} declined: {out}")
+
+
 @app.command("anomaly")
 def predict_anomaly(
     images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],

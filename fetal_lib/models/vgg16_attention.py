@@ -4,8 +4,9 @@ After source 000: VGG16 without top reads each plane, a 1 x 1 convolution with a
 multiplied onto its features, the planes are flattened and concatenated, Dense 256, dropout 0.5
 and a linear output. 34,770,753 parameters at 224 pixels and three planes: 14,714,688 (VGG16) +
 3 x 262,656 (gates) + 19,267,840 (Dense 256) + 257. What differs: a grey plane is one channel of
-the input and is repeated to three inside; the backbone can be narrower, carry batch
-normalisation, or be Xception or ResNet50.
+the input and is repeated to three inside; the planes go through the backbone as one batch, so
+that batch normalisation sees in training the mixture of planes that it uses afterwards; the
+backbone can be narrower, carry batch normalisation, or be Xception or ResNet50.
 
 References
 ----------
@@ -51,7 +52,7 @@ def get_age_network(
     planes : one to three of axial, coronal, sagittal; the channels of the input, in this order.
     backbone : ``vgg16``, ``xception`` or ``resnet50``; shared by the planes.
     width : share of VGG16's channels; below 1 only with ``vgg16`` and random weights.
-    batch_norm : batch normalisation after each convolution of VGG16.
+    batch_norm : batch normalisation after each convolution of VGG16, and after the dense layer.
     n_pools : blocks of VGG16 that end by halving the size; fewer than its five keep a finer grid
         of features, and of maps, on small planes.
     weights : ``none`` (random, seeded), ``imagenet``, or the path of a weight file without top.
@@ -76,28 +77,33 @@ def get_age_network(
     (None, 1)
     """
     import keras
-    from keras import layers
+    from keras import layers, ops
 
     _check(side, planes, backbone, width, batch_norm, n_pools, weights)
     keras.utils.set_random_seed(seed)
     shared = _backbone(side, backbone, width, batch_norm, n_pools, weights, seed)
-    image = keras.Input((side, side, len(planes)), name="planes")  # (B, S, S, P)
+    n = len(planes)
+    image = keras.Input((side, side, n), name="planes")  # (B, S, S, P)
+    gray = ops.reshape(ops.transpose(image, (0, 3, 1, 2)), (-1, side, side, 1))  # (B*P, S, S, 1)
+    features = shared(ops.repeat(gray, 3, axis=-1))  # (B*P, h, w, K), h = S/32
+    height, width_px, n_channels = features.shape[1:]
+    by_plane = ops.reshape(features, (-1, n, height, width_px, n_channels))
     flat = []
     for k, plane in enumerate(planes):
-        gray = layers.Lambda(
-            lambda x, k=k: x[..., k : k + 1], output_shape=(side, side, 1), name=f"gray_{plane}"
-        )(image)
-        rgb = layers.Concatenate(name=f"rgb_{plane}")([gray] * 3)  # (B, S, S, 3)
-        features = layers.Activation("linear", name=f"features_{plane}")(shared(rgb))
-        n_channels = features.shape[-1]  # features: (B, h, w, K), h = S/32
-        gate = layers.Conv2D(n_channels, 1, activation="sigmoid", name=f"gate_{plane}")(features)
-        gated = layers.Multiply(name=f"gated_{plane}")([features, gate])
+        one = layers.Activation("linear", name=f"features_{plane}")(by_plane[:, k])  # (B, h, w, K)
+        gate = layers.Conv2D(n_channels, 1, activation="sigmoid", name=f"gate_{plane}")(one)
+        gated = layers.Multiply(name=f"gated_{plane}")([one, gate])
         flat.append(layers.Flatten(name=f"flat_{plane}")(gated))
     x = layers.Concatenate(name="fusion")(flat) if len(flat) > 1 else flat[0]
     penalty = keras.regularizers.L2(1e-3)
-    x = layers.Dense(hidden, activation="relu", kernel_regularizer=penalty, name="hidden")(x)
+    x = layers.Dense(hidden, kernel_regularizer=penalty, name="hidden")(x)  # (B, 256)
+    if batch_norm:  # gated features are not negative: a first step can silence every unit
+        x = layers.LayerNormalization(name="hidden_norm")(x)
+    x = layers.ReLU(name="hidden_relu")(x)
     x = layers.Dropout(dropout, seed=seed, name="dropout")(x)
-    return keras.Model(image, layers.Dense(1, name="age")(x), name="age_network")
+    network = keras.Model(image, layers.Dense(1, name="age")(x), name="age_network")
+    network.supports_jit = False  # XLA compiles longer than a short fit takes
+    return network
 
 
 def backbone_of(network: keras.Model) -> keras.Model:

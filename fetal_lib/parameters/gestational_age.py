@@ -29,7 +29,7 @@ class GestationalAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "mm"},
     )
     image_size: int = Field(
-        64,
+        48,
         ge=32,
         le=512,
         title="image size",
@@ -59,7 +59,9 @@ class GestationalAgeParameters(ChapterParameters):
         0.125, gt=0, le=1, title="width", description="share of VGG16's channels; 1 in the source"
     )
     batch_norm: bool = Field(
-        True, title="batch normalisation", description="after each convolution; not in the source"
+        True,
+        title="batch normalisation",
+        description="after each convolution and the dense layer; not in the source",
     )
     n_pools: int = Field(
         3,
@@ -86,12 +88,14 @@ class GestationalAgeParameters(ChapterParameters):
         64, ge=2, le=4096, title="dense units", description="before the output; 256 in the source"
     )
     dropout: float = Field(
-        0.2, ge=0, le=0.9, title="dropout", description="of the dense layer; 0.5 in the source"
+        0.1, ge=0, le=0.9, title="dropout", description="of the dense layer; 0.5 in the source"
     )
     epochs: int = Field(
-        12, ge=1, le=1000, title="epochs", description="at most so many passes over the slices"
+        20, ge=1, le=1000, title="epochs", description="at most so many passes over the slices"
     )
-    batch_size: int = Field(8, ge=1, le=256, title="batch size", description="samples in one step")
+    batch_size: int = Field(
+        4, ge=1, le=256, title="batch size", description="samples in one step; 8 in the source"
+    )
     learning_rate: float = Field(
         2e-3, gt=0, le=1, title="learning rate", description="of Adam; 1e-4 in the source"
     )
@@ -108,7 +112,7 @@ class GestationalAgeParameters(ChapterParameters):
     augment: bool = Field(
         True, title="augmentation", description="random shift, turn, size, gain and mirroring"
     )
-    n_folds: int = Field(5, ge=2, le=20, title="folds", description="each tested once")
+    n_folds: int = Field(4, ge=2, le=20, title="folds", description="each tested once")
     coverage: float = Field(
         0.9,
         ge=0.5,

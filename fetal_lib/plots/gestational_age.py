@@ -21,6 +21,7 @@ from fetal_lib.plots.style import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -137,7 +138,36 @@ def map_gallery(
     return figure
 
 
-def overlap_figure(table) -> Figure:
+def looked_at_figure(
+    image: np.ndarray, gates: np.ndarray, cams: np.ndarray, planes: Sequence[str], title: str
+) -> Figure:
+    """Show the slices of one brain, and gate and Grad-CAM over them, a column a plane.
+
+    Parameters
+    ----------
+    image : uint8 (S, S, P)
+    gates, cams : float (P, S, S), not negative; brightest at the largest of all planes.
+    planes : names of the P planes.
+    title : of the figure.
+    """
+    n = len(planes)
+    figure, axes = new_figure(3, n, height=6.4, width=2.1 * n + 0.4, squeeze=False)
+    for row, (name, values) in enumerate((("scan", None), ("gate", gates), ("Grad-CAM", cams))):
+        for column, plane in enumerate(planes):
+            panel = hide_ticks(axes[row, column])
+            panel.imshow(image[..., column], cmap="gray", vmin=0, vmax=255)
+            if values is not None:
+                limits = {"vmin": float(values.min()), "vmax": float(max(values.max(), 1e-12))}
+                panel.imshow(values[column], cmap="magma", alpha=0.5, **limits)
+            if row == 0:
+                panel.set_title(plane, fontsize=8)
+            if column == 0:
+                panel.set_ylabel(name, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def overlap_figure(table: pd.DataFrame) -> Figure:
     """Show the share of each map on each region over the region's area, a panel a kind of map.
 
     Parameters

@@ -143,11 +143,28 @@ def resample(
     first = (np.asarray(image.GetSize()) - 1) / 2 - steps * (side - 1) / 2
     whole = np.abs(steps - np.rint(steps)) < 1e-4
     first = np.where(whole, np.floor(first + 0.5), first)
+    if np.allclose(steps, 1, atol=1e-4):  # the same voxels: cut and pad, nothing to interpolate
+        return _cut_and_pad(np.asarray(volume, kind), affine, first.astype(int), side)
     origin = np.asarray(image.TransformContinuousIndexToPhysicalPoint(first.tolist()))
     how = sitk.sitkNearestNeighbor if nearest else sitk.sitkBSpline
     grid = ([side] * 3, sitk.Transform(), how, origin.tolist(), [spacing_mm] * 3)
     moved = sitk.Resample(image, *grid, image.GetDirection(), 0.0)
     return from_sitk(moved)
+
+
+def _cut_and_pad(
+    volume: np.ndarray, affine: np.ndarray, first: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    out = np.zeros((side,) * 3, volume.dtype)
+    spans = [
+        (max(0, a), min(n, a + side)) for a, n in zip(first.tolist(), volume.shape, strict=True)
+    ]
+    source = tuple(slice(low, high) for low, high in spans)
+    target = tuple(slice(s.start - a, s.stop - a) for s, a in zip(source, first, strict=True))
+    out[target] = volume[source]
+    moved = np.array(affine, float)
+    moved[:3, 3] += moved[:3, :3] @ first
+    return out, moved
 
 
 def network_input(

@@ -11,36 +11,41 @@ from fetal_lib.chapters.gestational_age.data import (
 )
 from fetal_lib.chapters.gestational_age.fit import (
     answers,
+    depth_table,
     fit_fold,
     layer_shapes,
     make_folds,
     new_network,
 )
 from fetal_lib.chapters.gestational_age.maps import (
+    checks_table,
     deletion,
     explain,
     overlap_table,
-    random_weights_table,
 )
 from fetal_lib.chapters.gestational_age.report import (
     PUBLISHED,
+    ablation,
     baseline_answers,
     leak_table,
-    plane_ablation,
     ranking,
     reenact_leak,
     results_table,
     score_external,
 )
+from fetal_lib.chapters.gestational_age.save import save_model
 from fetal_lib.sets.fetal_mri import read_cases
 
 __all__ = [
     "PUBLISHED",
+    "ablation",
     "age_group",
     "answers",
     "baseline_answers",
+    "checks_table",
     "cut_planes",
     "deletion",
+    "depth_table",
     "describe",
     "explain",
     "find_data",
@@ -51,13 +56,12 @@ __all__ = [
     "make_folds",
     "new_network",
     "overlap_table",
-    "plane_ablation",
     "plane_names",
-    "random_weights_table",
     "ranking",
     "read_cases",
     "reenact_leak",
     "results_table",
+    "save_model",
     "score_external",
     "shared_fetuses",
 ]

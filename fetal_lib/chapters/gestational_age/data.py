@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.files.fingerprint import folder_sha256
 from fetal_lib.models.vgg16_attention import PLANES
 from fetal_lib.parameters.project import cache_root
+from fetal_lib.phantoms.atlas_cohort import GENERATOR_VERSION as ATLAS_VERSION
+from fetal_lib.phantoms.atlas_cohort import Template
+from fetal_lib.phantoms.atlas_set import write_atlas_cohort
 from fetal_lib.phantoms.fetal_brain import LABELS, write_fetal_brain_set
 from fetal_lib.phantoms.fetal_brain.write import GENERATOR_VERSION
+from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.readers.volume_grid import Volume
-from fetal_lib.sets.fetal_mri import FetalScan, iter_scans
-from fetal_lib.sets.plane_slices import (
-    FIELD_SHARE,
-    PlaneSlices,
-    picture_slices,
-    plane_slices,
-)
-from fetal_lib.sets.resolve import data_folder
+from fetal_lib.sets.fetal_mri import FetalScan, iter_scans, read_cases
+from fetal_lib.sets.plane_slices import plane_slices
+from fetal_lib.sets.resolve import cached_phantoms, data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +35,6 @@ REGIONS = {
     "ventricles": (LABELS["lateral_ventricles"], LABELS["other_ventricles"]),
     "cortex": (LABELS["cortex"],),
 }
-
-COARSEST_SHARE = 0.05  # of the brain's diameter: a voxel of 2 mm at 19 weeks
-VOXEL_BLUR = 0.45  # SD of the blur that a voxel stands for, in voxels
 
 
 @dataclass(frozen=True)
@@ -67,14 +64,58 @@ class PlaneSet:
 
 
 def find_data(parameters: GestationalAgeParameters) -> Path:
-    """Return the folder that the ``data`` parameter names; phantoms are made on first use."""
+    """Return the folder that the ``data`` parameter names.
+
+    Phantoms are made on first use, and so are ``n_phantoms`` individuals of a folder of templates
+    by week.
+    """
     p = parameters
     spec = {"kind": "fetal_brain", "version": GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "spacing_mm": p.spacing_mm}
     make = partial(
         write_fetal_brain_set, n_subjects=p.n_phantoms, seed=p.seed, spacing_mm=p.spacing_mm
     )
-    return data_folder(p.data, make, spec, cache_root())
+    folder = data_folder(p.data, make, spec, cache_root())
+    return atlas_individuals(folder, p) if is_atlas(folder) else folder
+
+
+def is_atlas(folder: Path) -> bool:
+    """Return whether a folder holds templates by week, and nothing else."""
+    return bool((read_cases(folder)["kind"] == "template").all())
+
+
+def read_templates(folder: Path) -> list[Template]:
+    """Read the templates of an atlas with their labels; the mask is enough where there are none.
+
+    Raises
+    ------
+    ValueError
+        If a template has neither, or a file cannot be read.
+    """
+    cases, found = read_cases(folder), []
+    for scan in iter_scans(cases):
+        if scan.mask is None:
+            raise ValueError(
+                f"data={str(folder)!r}: {scan.subject} has neither labels nor a mask beside it; "
+                "an individual cannot be made of it. Add a parcellation.nii.gz or mask.nii.gz."
+            )
+        labels = scan.mask if scan.labels is None else np.where(scan.mask, scan.labels, 0)
+        volume = scan.volume
+        found.append(Template(scan.ga_days, volume.data, labels.astype(np.uint8), volume.affine))
+    return found
+
+
+def atlas_individuals(folder: Path, parameters: GestationalAgeParameters) -> Path:
+    """Return a folder of individuals made from an atlas; they are made on first use."""
+    p = parameters
+    files = folder_sha256(folder, cache_root() / "fingerprints" / f"atlas-{folder.name}.json")
+    spec = {"kind": "atlas_cohort", "version": ATLAS_VERSION, "n": p.n_phantoms, "files": files}
+    spec |= {"seed": p.seed, "spacing_mm": p.spacing_mm}
+
+    def make(place: Path) -> None:
+        write_atlas_cohort(place, read_templates(folder), p.n_phantoms, p.seed, p.spacing_mm)
+
+    return cached_phantoms(make, spec, cache_root())
 
 
 def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> PlaneSet:
@@ -92,7 +133,7 @@ def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> Pla
     group = dict(zip(cases["subject"], cases["group"], strict=True))
     for scan in iter_scans(cases):
         cut = cut_scan(scan, p.n_slices, p.image_size, p.size_normalised)
-        images.append(np.rint(cut.images.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
+        images.append(as_pictures(cut))
         known = {"subject": scan.subject, "group": group[scan.subject], "ga_days": scan.ga_days}
         known |= {"brain_ml": cut.brain_ml, "kind": scan.kind}
         rows += [known | {"slice": number} for number in range(p.n_slices)]
@@ -100,53 +141,21 @@ def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> Pla
     return PlaneSet(pd.DataFrame(rows), stacked, (stacked > 12).mean((1, 2)))
 
 
-def cut_scan(scan: FetalScan, n_slices: int, size: int, size_normalised: bool) -> PlaneSlices:
-    """Cut the slices of one scan, from a volume or from pictures.
-
-    With the size normalised away, large brains are blurred to the coarseness of the smallest:
-    voxels of one length would otherwise betray by their sharpness how large the brain is.
-    """
-    if scan.volume is None:
-        return picture_slices(scan.pictures, n_slices, size)
-    cut = plane_slices(scan.volume, n_slices, size, scan.mask, size_normalised)
-    if not size_normalised:
-        return cut
-    return replace(cut, images=equal_blur(cut.images, cut.pixel_mm, scan.volume.spacing_mm))
-
-
-def equal_blur(images: np.ndarray, pixel_mm: float, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Blur slices until a voxel's share of the brain is that of the coarsest.
-
-    Parameters
-    ----------
-    images : float (n, 3, S, S), size-normalised.
-    pixel_mm : length of their pixel.
-    spacing_mm : of the volume they were cut from.
-
-    Returns
-    -------
-    float32, same shape; unchanged where the volume is as coarse, or coarser.
-    """
-    from scipy import ndimage
-
-    size = images.shape[-1]
-    voxel_px = float(np.mean(spacing_mm)) / pixel_mm
-    coarsest_px = COARSEST_SHARE * size / FIELD_SHARE
-    sigma = VOXEL_BLUR * np.sqrt(max(0.0, coarsest_px**2 - voxel_px**2))
-    return ndimage.gaussian_filter(images, (0, 0, sigma, sigma)).astype(np.float32)
-
-
 def middle_regions(scan: FetalScan, parameters: GestationalAgeParameters) -> dict[str, np.ndarray]:
     """Return where brain, ventricles and cortex lie in the middle slices: bool (3, S, S) each.
 
-    Empty where the scan has no labels.
+    Labels are read by the numbers of the FeTA challenge, which the phantoms have. Without labels
+    there is the brain alone, by its mask; nothing without a mask.
     """
     p = parameters
-    if scan.labels is None or scan.volume is None:
+    if scan.volume is None or scan.mask is None:
         return {}
+    shown = {"brain": scan.mask}
+    if scan.labels is not None and scan.kind != "template":
+        shown = {name: np.isin(scan.labels, numbers) for name, numbers in REGIONS.items()}
     found = {}
-    for name, numbers in REGIONS.items():
-        inside = np.isin(scan.labels, numbers).astype(np.float32)
+    for name, region in shown.items():
+        inside = region.astype(np.float32)
         volume = Volume(inside, scan.volume.affine, scan.volume.spacing_mm)
         cut = plane_slices(volume, 1, p.image_size, scan.mask, p.size_normalised)
         found[name] = cut.images[0] > 0.5
@@ -192,18 +201,18 @@ def plane_names(parameters: GestationalAgeParameters) -> tuple[str, ...]:
 
 
 def describe(planes: PlaneSet) -> pd.DataFrame:
-    """Return the number of fetuses and samples, and the range of ages and volumes."""
+    """Return the number of fetuses and samples, and the range of ages and volumes, as text."""
     import pandas as pd
 
     fetuses = planes.fetuses()
     weeks = fetuses["ga_days"] / 7
     facts = {
-        "fetuses": len(fetuses),
-        "samples (a slice of each plane)": len(planes.table),
-        "youngest (weeks)": round(float(weeks.min()), 1),
-        "median (weeks)": round(float(weeks.median()), 1),
-        "oldest (weeks)": round(float(weeks.max()), 1),
-        "smallest brain with fluid (mL)": round(float(fetuses["brain_ml"].min()), 0),
-        "largest (mL)": round(float(fetuses["brain_ml"].max()), 0),
+        "fetuses": f"{len(fetuses)}",
+        "samples (a slice of each plane)": f"{len(planes.table)}",
+        "youngest (weeks)": f"{weeks.min():.1f}",
+        "median (weeks)": f"{weeks.median():.1f}",
+        "oldest (weeks)": f"{weeks.max():.1f}",
+        "smallest brain with fluid (mL)": f"{fetuses['brain_ml'].min():.0f}",
+        "largest (mL)": f"{fetuses['brain_ml'].max():.0f}",
     }
     return pd.DataFrame({"what": list(facts), "value": list(facts.values())})

@@ -10,15 +10,14 @@ import numpy as np
 
 from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels
 from fetal_lib.data.splits import nested_folds
-from fetal_lib.models.vgg16_attention import get_age_network, set_fine_tuning_depth
-from fetal_lib.models.weights import load_weights
-from fetal_lib.training.keras_regression import (
-    WEIGHTS,
-    RegressionSettings,
-    fit_regressor,
-    predict_values,
-    read_history,
+from fetal_lib.models.vgg16_attention import (
+    backbone_of,
+    get_age_network,
+    set_fine_tuning_depth,
 )
+from fetal_lib.models.weights import load_weights
+from fetal_lib.training.keras_checkpoint import WEIGHTS, read_history
+from fetal_lib.training.keras_regression import RegressionSettings, fit_regressor, predict_values
 
 if TYPE_CHECKING:
     import keras
@@ -89,6 +88,22 @@ def layer_shapes(network: keras.Model) -> pd.DataFrame:
     return frame[frame["layer"].str.startswith(kept)].reset_index(drop=True)
 
 
+def depth_table(parameters: GestationalAgeParameters) -> pd.DataFrame:
+    """Return what fine-tuning depths leave trainable in the backbone, the run's own among them."""
+    import pandas as pd
+
+    network = new_network(parameters)
+    backbone = backbone_of(network)
+    rows = []
+    for depth in sorted({100, 8, 4, 0, parameters.fine_tune_last}, reverse=True):
+        frozen = set_fine_tuning_depth(network, depth)
+        trained = sum(int(np.prod(weight.shape)) for weight in backbone.trainable_weights)
+        row = {"last layers": depth, "trained": len(backbone.layers) - frozen, "frozen": frozen}
+        own = "this run" if depth == parameters.fine_tune_last else ""
+        rows.append(row | {"trained parameters of the backbone": trained, "": own})
+    return pd.DataFrame(rows)
+
+
 def make_folds(planes: PlaneSet, parameters: GestationalAgeParameters) -> list[Fold]:
     """Return outer folds by fetus, stratified by age, each with inner folds of its own."""
     table = planes.table
@@ -125,6 +140,7 @@ def fit_part(
     test: np.ndarray,
     number: int,
     choice: str = "",
+    parameters: GestationalAgeParameters | None = None,
 ) -> FoldFit:
     """Train one network and answer for the test rows.
 
@@ -135,8 +151,9 @@ def fit_part(
     train, val, test : int, rows of the samples.
     number : of the fold; seeds differ by it.
     choice : of planes; the run's own where empty.
+    parameters : other ones than the run's.
     """
-    p = run.parameters
+    p = parameters or run.parameters
     days = planes.table["ga_days"].to_numpy(float)
     seed = p.seed * 1000 + number
     settings = fit_settings(p, days[train], seed, choice)
@@ -160,10 +177,16 @@ def fit_part(
     return FoldFit(network, settings, test, found, history, outcome.train_s)
 
 
-def fit_fold(run: Run, planes: PlaneSet, fold: Fold, choice: str = "") -> FoldFit:
+def fit_fold(
+    run: Run,
+    planes: PlaneSet,
+    fold: Fold,
+    choice: str = "",
+    parameters: GestationalAgeParameters | None = None,
+) -> FoldFit:
     """Train the network of one outer fold; its first inner fold steers the rate and the stop."""
     train, val = fold.inner[0]
-    return fit_part(run, planes, train, val, fold.test, fold.number, choice)
+    return fit_part(run, planes, train, val, fold.test, fold.number, choice, parameters)
 
 
 def answers(planes: PlaneSet, fits: list[FoldFit]) -> pd.DataFrame:

@@ -9,14 +9,13 @@ import numpy as np
 
 from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels, middle_regions
 from fetal_lib.chapters.gestational_age.fit import FoldFit, new_network
-from fetal_lib.explain.grad_cam import grad_cam
-from fetal_lib.explain.occlusion import map_similarity
+from fetal_lib.explain.occlusion import map_similarity, occlusion_map
 from fetal_lib.explain.sanity import randomised, region_shares, replacement_curve
+from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 from fetal_lib.sets.fetal_mri import iter_scans
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
-    import keras
     import pandas as pd
 
     from fetal_lib.parameters.gestational_age import GestationalAgeParameters
@@ -30,9 +29,10 @@ class Maps:
     ----------
     subject : str
     image : uint8 (S, S, P)
-    gates, cams : float32 (P, S, S): mean gate over channels, 0 to 1; days, either sign cut to
-        its size.
-    random_cams : float32 (P, S, S), of the network with shuffled weights.
+    gates, cams : float32 (P, S, S): mean gate over channels, 0 to 1; size of signed Grad-CAM,
+        days.
+    hidden : float (P, S, S), days by which the answer moves when a patch of one plane is hidden.
+    random_cams : float32 (P, S, S), Grad-CAM of the network with shuffled weights.
     regions : name to bool (P, S, S).
     """
 
@@ -40,6 +40,7 @@ class Maps:
     image: np.ndarray
     gates: np.ndarray
     cams: np.ndarray
+    hidden: np.ndarray
     random_cams: np.ndarray
     regions: dict[str, np.ndarray]
 
@@ -58,7 +59,7 @@ def explain(
         The fold whose held-out fetuses are explained by its own network.
     parameters : GestationalAgeParameters
     """
-    p = parameters
+    p, names = parameters, CHOICES[parameters.planes]
     rows = planes.table.iloc[one.test]
     middle = rows[rows["slice"] == p.n_slices // 2].sort_values("ga_days")
     pick = np.linspace(0, len(middle) - 1, min(p.explained, len(middle))).astype(int)
@@ -70,36 +71,36 @@ def explain(
     for row, scan in zip(middle.index, scans, strict=True):
         image = planes.images[row][..., channels(p)]
         regions = {k: v[channels(p)] for k, v in middle_regions(scan, p).items()}
-        cams = plane_cams(one.network, image, p)
-        random_cams = plane_cams(shuffled, image, p)
-        gates = plane_gates(one.network, image, p)
-        found.append(Maps(scan.subject, image, gates, cams, random_cams, regions))
+        days = np.float32(one.settings.scale)
+        cams = plane_cams(one.network, image, names) * days
+        random_cams = plane_cams(shuffled, image, names) * days
+        gates = plane_gates(one.network, image, names)
+        hidden = hidden_days(one, image)
+        found.append(Maps(scan.subject, image, gates, cams, hidden, random_cams, regions))
     return found
 
 
-def plane_cams(
-    network: keras.Model, image: np.ndarray, parameters: GestationalAgeParameters
-) -> np.ndarray:
-    """Return the size of signed Grad-CAM behind each plane's gate, float32 (P, S, S)."""
-    x = image / np.float32(255)
-    names = [f"gated_{plane}" for plane in CHOICES[parameters.planes]]
-    return np.stack([np.abs(grad_cam(network, name, x, signed=True)) for name in names])
+def hidden_days(one: FoldFit, image: np.ndarray, n_patches: int = 8) -> np.ndarray:
+    """Return by how many days hiding a patch of one plane moves the answer, float (P, S, S).
 
+    Parameters
+    ----------
+    one : FoldFit
+    image : uint8 (S, S, P)
+    n_patches : along a side.
+    """
+    patch = max(2, image.shape[0] // n_patches)
+    found = []
+    for k in range(image.shape[-1]):
 
-def plane_gates(
-    network: keras.Model, image: np.ndarray, parameters: GestationalAgeParameters
-) -> np.ndarray:
-    """Return the mean gate over channels of each plane, 0 to 1, float32 (P, S, S)."""
-    import cv2
-    import keras
+        def measure(changed: np.ndarray, k: int = k) -> np.ndarray:
+            whole = np.repeat(image[None], len(changed), axis=0)
+            whole[..., k] = changed
+            return predict_values(one.network, whole, one.settings.centre, one.settings.scale)
 
-    names = [f"gate_{plane}" for plane in CHOICES[parameters.planes]]
-    inner = keras.Model(network.input, [network.get_layer(name).output for name in names])
-    outputs = inner(image[None] / np.float32(255), training=False)
-    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-    small = [keras.ops.convert_to_numpy(o)[0].mean(-1) for o in outputs]
-    size = image.shape[:2]
-    return np.stack([cv2.resize(g, size, interpolation=cv2.INTER_LINEAR) for g in small])
+        plane = np.ascontiguousarray(image[..., k])
+        found.append(occlusion_map(plane, measure, patch, patch))
+    return np.stack(found)
 
 
 def overlap_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
@@ -125,16 +126,28 @@ def overlap_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.
     return means.assign(ratio=means["map"] / means["area"])
 
 
-def random_weights_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
-    """Return the rank correlation of each plane's Grad-CAM with that of shuffled weights."""
+def checks_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
+    """Return rank correlations of each plane's maps, means over fetuses.
+
+    A map that explains agrees with occlusion, and differs from the map of shuffled weights.
+    """
     import pandas as pd
 
     rows = []
     for k, plane in enumerate(CHOICES[parameters.planes]):
-        found = [map_similarity(one.cams[k], one.random_cams[k]) for one in maps]
-        known = [value for value in found if np.isfinite(value)]
-        mean = float(np.mean(known)) if known else float("nan")
-        rows.append({"plane": plane, "rank correlation": mean, "fetuses": len(known)})
+        pairs = {
+            "Grad-CAM and occlusion": [(one.cams[k], one.hidden[k]) for one in maps],
+            "gate and occlusion": [(one.gates[k], one.hidden[k]) for one in maps],
+            "Grad-CAM and its own with shuffled weights": [
+                (one.cams[k], one.random_cams[k]) for one in maps
+            ],
+        }
+        for name, both in pairs.items():
+            found = np.array([map_similarity(*pair) for pair in both])
+            known = found[np.isfinite(found)]
+            mean = float(known.mean()) if len(known) else float("nan")
+            row = {"plane": plane, "maps": name, "rank correlation": mean, "fetuses": len(known)}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

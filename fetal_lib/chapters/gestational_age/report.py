@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.baselines.brain_volume import fit_size_regression
-from fetal_lib.chapters.gestational_age.data import PlaneSet, age_group, cut_planes
+from fetal_lib.chapters.gestational_age.data import PlaneSet, age_group, channels, cut_planes
 from fetal_lib.chapters.gestational_age.fit import FoldFit, fit_fold, fit_part
 from fetal_lib.data.splits import Fold, k_folds
 from fetal_lib.evaluation.gestational_age import age_rows, per_fetus
 from fetal_lib.metrics.regression import mae, r2
+from fetal_lib.models.vgg16_attention import SIDES
 from fetal_lib.runs.folder import data_name
 from fetal_lib.sets.fetal_mri import read_cases
 from fetal_lib.training.keras_regression import predict_values
@@ -156,18 +157,33 @@ def leak_table(leak: Leak) -> pd.DataFrame:
     return frame
 
 
-def plane_ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataFrame:
-    """Train one fold on fewer planes; return the MAE of its test fetuses for each choice."""
+def ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataFrame:
+    """Train one fold on fewer planes, and with the other backbones that its pictures allow.
+
+    Returns
+    -------
+    DataFrame
+        ``backbone, planes, fetuses, MAE (d)`` of the fold's test fetuses.
+    """
     import pandas as pd
 
+    p = run.parameters
+    own = (p.backbone, p.planes)
+    tried = [(p.backbone, choice) for choice in ("axial", "coronal", "sagittal", "two", "all")]
+    tried += [(name, p.planes) for name, side in SIDES.items() if p.image_size >= side]
     rows = []
-    for choice in ("axial", "coronal", "sagittal", "two", "all"):
-        same = choice == run.parameters.planes
-        one = whole if same else fit_fold(run, planes, fold, choice)
+    for backbone, choice in dict.fromkeys([*tried, own]):
+        other = {"backbone": backbone}
+        if backbone != "vgg16":
+            other |= {"width": 1.0, "batch_norm": False, "n_pools": 5}
+        changed = p if backbone == p.backbone else p.model_copy(update=other)
+        same = (backbone, choice) == own
+        one = whole if same else fit_fold(run, planes, fold, choice, changed)
         part = planes.table.iloc[one.test]
         table = per_fetus(part["subject"].to_numpy(), part["ga_days"].to_numpy(), one.pred_days)
         error = mae(table["ga_days"], table["pred_days"])
-        rows.append({"planes": choice, "fetuses": len(table), "MAE (d)": error})
+        row = {"backbone": backbone, "planes": choice, "fetuses": len(table), "MAE (d)": error}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -183,9 +199,8 @@ def score_external(
     """
     p = parameters
     planes = cut_planes(read_cases(p.external_data), p)
-    found = [
-        predict_values(f.network, planes.images, f.settings.centre, f.settings.scale) for f in fits
-    ]
+    images = planes.images[..., channels(p)]
+    found = [predict_values(f.network, images, f.settings.centre, f.settings.scale) for f in fits]
     rows = planes.table
     table = per_fetus(rows["subject"].to_numpy(), rows["ga_days"].to_numpy(), np.mean(found, 0))
     pair = table["ga_days"].to_numpy(), table["pred_days"].to_numpy()

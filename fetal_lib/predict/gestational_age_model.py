@@ -1,0 +1,222 @@
+"""A trained gestational age model in a folder: the networks of all folds, and what they know.
+
+``model.json`` holds the arguments that build the networks, how slices are cut, the conformal
+half-width, and the range of what was trained on; ``weights_K.npz`` the weights of fold K;
+``likeness.npz`` mean pictures by age, which say whether a scan looks like those; ``card.md``
+what it was trained on and how good it is. No picture of a single fetus is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.models.vgg16_attention import get_age_network
+from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.training.keras_regression import predict_values
+
+if TYPE_CHECKING:
+    import keras
+
+LIKENESS_SIDE = 24
+LEAST_FETUSES = 3  # a mean picture of fewer would show a fetus
+DARK = 0.3  # of white: what is darker in some mean picture may lie outside the brain
+
+
+@dataclass(frozen=True)
+class GaModelSpec:
+    """What ``model.json`` holds.
+
+    Attributes
+    ----------
+    image_size, n_slices, size_normalised : how slices are cut.
+    planes : that the networks read.
+    backbone, width, batch_norm, n_pools, hidden, dropout : that the networks are built from.
+    centres, scales : of each network: age is ``centre + scale * answer``, days.
+    half_width_days : of the prediction interval; infinite when uncalibrated.
+    interval_coverage : coverage that it was calibrated for.
+    ga_range_days : youngest and oldest fetus of the training.
+    brain_ml_range : smallest and largest brain with its fluid; None where it was unknown.
+    min_likeness : likeness with the mean pictures below which a scan is declined.
+    trained_on : the data, in words.
+    """
+
+    image_size: int
+    n_slices: int
+    size_normalised: bool
+    planes: tuple[str, ...]
+    backbone: str
+    width: float
+    batch_norm: bool
+    n_pools: int
+    hidden: int
+    dropout: float
+    centres: tuple[float, ...]
+    scales: tuple[float, ...]
+    half_width_days: float
+    interval_coverage: float
+    ga_range_days: tuple[float, float]
+    brain_ml_range: tuple[float, float] | None
+    min_likeness: float
+    trained_on: str = ""
+
+    def build(self) -> keras.Model:
+        """Return an untrained network of the spec."""
+        shape = (self.image_size, self.planes, self.backbone, self.width, self.batch_norm)
+        return get_age_network(*shape, self.n_pools, hidden=self.hidden, dropout=self.dropout)
+
+
+class GaModel:
+    """Networks, a spec and mean pictures.
+
+    Parameters
+    ----------
+    networks : of the folds; their answers are averaged.
+    spec : GaModelSpec
+    references : float32 (G, 24, 24, P), mean pictures of G ages.
+    """
+
+    def __init__(
+        self, networks: Sequence[keras.Model], spec: GaModelSpec, references: np.ndarray
+    ) -> None:
+        self.networks, self.spec, self.references = list(networks), spec, references
+
+    def answers(self, images: np.ndarray) -> np.ndarray:
+        """Return days by each network for each slice triple, (K, n).
+
+        Parameters
+        ----------
+        images : uint8 (n, S, S, P), of one brain.
+        """
+        parts = zip(self.networks, self.spec.centres, self.spec.scales, strict=True)
+        return np.stack([predict_values(n, images, centre, scale) for n, centre, scale in parts])
+
+    def likeness(self, images: np.ndarray) -> float:
+        """Return how well pictures of one brain match the mean pictures, at most 1."""
+        return likeness(images, self.references)
+
+    def save(self, folder: str | Path, card: str) -> Path:
+        """Write spec, weights, mean pictures and model card into a folder, and return it."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, network in enumerate(self.networks):
+            save_weights(network, folder / f"weights_{number}.npz")
+        pictures = np.asarray(self.references, np.float16)
+        np.savez_compressed(folder / "likeness.npz", references=pictures)
+        values = asdict(self.spec)
+        if math.isinf(self.spec.half_width_days):
+            values["half_width_days"] = None  # JSON knows no infinity
+        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
+        (folder / "card.md").write_text(card, encoding="utf-8")
+        return folder
+
+
+def load_ga_model(folder: str | Path | None) -> GaModel:
+    """Load a model that :meth:`GaModel.save` wrote.
+
+    Parameters
+    ----------
+    folder : a run's ``model/`` folder, or the run's folder. No model is shipped.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or it cannot be read.
+    """
+    named = folder is not None
+    folder = Path(folder) if named else Path("model")
+    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
+        folder = folder / "model"
+    if not named or not (folder / "model.json").is_file():
+        what = f"model={str(folder)!r}: no model.json in it" if named else "no model is shipped"
+        raise ValueError(
+            f"{what}; give --model the folder of a finished run of 01_gestational_age, for example "
+            "after `fetal-lib run 01`."
+        )
+    try:
+        values = json.loads((folder / "model.json").read_text())
+        half = values["half_width_days"]
+        values["half_width_days"] = math.inf if half is None else half
+        names = ("planes", "centres", "scales", "ga_range_days", "brain_ml_range")
+        values |= {name: tuple(values[name]) for name in names if values[name] is not None}
+        spec = GaModelSpec(**values)
+        with np.load(folder / "likeness.npz", allow_pickle=False) as file:
+            references = file["references"].astype(np.float32)
+        networks = [spec.build() for _ in spec.centres]
+        for number, network in enumerate(networks):
+            load_weights(network, folder / f"weights_{number}.npz")
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"model={str(folder)!r} cannot be read ({error}); train it anew: `fetal-lib run 01`."
+        ) from error
+    return GaModel(networks, spec, references)
+
+
+def reference_pictures(
+    images: np.ndarray, subject: np.ndarray, ga_days: np.ndarray, n_ages: int = 6
+) -> np.ndarray:
+    """Return mean small pictures of fetuses of like age.
+
+    Parameters
+    ----------
+    images : uint8 (N, S, S, P)
+    subject, ga_days : (N,)
+    n_ages : at most so many groups of equal size; each has three fetuses or more.
+
+    Returns
+    -------
+    float32 (G, 24, 24, P), 0 to 1.
+    """
+    names, first = np.unique(subject, return_index=True)
+    order = np.argsort(np.asarray(ga_days)[first], kind="stable")
+    groups = np.array_split(names[order], max(1, min(n_ages, len(names) // LEAST_FETUSES)))
+    return np.stack([small_picture(images[np.isin(subject, group)]) for group in groups])
+
+
+def small_picture(images: np.ndarray) -> np.ndarray:
+    """Return the mean of pictures, (n, S, S, P) uint8 to (24, 24, P) float32, 0 to 1."""
+    import cv2
+
+    mean = images.mean(axis=0, dtype=np.float32) / 255
+    side = (LIKENESS_SIDE, LIKENESS_SIDE)
+    return cv2.resize(mean, side, interpolation=cv2.INTER_AREA).reshape(*side, -1)
+
+
+def likeness(images: np.ndarray, references: np.ndarray) -> float:
+    """Return how much of the mean picture of some age a brain's own mean picture has.
+
+    Only places count where all references show the brain: an outline alone is no likeness. At
+    each age it is 1 - (squared difference) / (squared deviation of the reference from its mean),
+    so that contrast and brightness count, not the pattern alone; the best age is taken.
+
+    Parameters
+    ----------
+    images : uint8 (n, S, S, P), of one brain.
+    references : float32 (G, 24, 24, P).
+
+    Returns
+    -------
+    float, 1 for an equal picture, 0 for an even gray of the right brightness, below it for
+    anything else.
+
+    Examples
+    --------
+    >>> brain = np.random.default_rng(0).integers(90, 255, (1, 24, 24, 3)).astype(np.uint8)
+    >>> likeness(brain, brain / np.float32(255)), likeness(255 - brain, brain / 255) < 0
+    (1.0, True)
+    """
+    inside = references.min(axis=0) > DARK
+    seen = small_picture(images)[inside]
+    found = [-np.inf]
+    for one in references:
+        reference = one[inside]
+        spread = float(((reference - reference.mean()) ** 2).sum())
+        if spread > 0:
+            found.append(1 - float(((seen - reference) ** 2).sum()) / spread)
+    return max(found)
