@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.geometry.fit import ellipse_from_probs
+from fetal_lib.geometry.shape import Ellipse
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import assd_mm, dice, hausdorff_mm, iou, precision, recall
 
@@ -37,21 +38,33 @@ KNOWN = ("image", "subject", "structure", "source", "pixel_size_mm", "true_mm")
 MAX_SIDE = 400  # masks are compared at most at this side: surfaces cost the square of it
 
 
-def circumference_mm(probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float) -> float:
-    """Return the circumference of the structure in a map of a squashed scan; NaN without one.
+def scan_ellipse(probs: np.ndarray, size_hw: tuple[int, int]) -> Ellipse | None:
+    """Return the ellipse of the structure in a map of a squashed scan, in the scan's pixels.
 
     Parameters
     ----------
     probs : ndarray (H, W), in [0, 1]
     size_hw : (height, width)
         Of the scan in pixels.
-    pixel_size_mm : float
+
+    Returns
+    -------
+    Ellipse or None
+        None where nothing was found that an ellipse fits.
     """
     try:
-        ellipse = ellipse_from_probs(probs).resized(probs.shape, size_hw)
+        return ellipse_from_probs(probs).resized(probs.shape, size_hw)
     except ValueError:
-        return math.nan
-    return ellipse.perimeter * pixel_size_mm
+        return None
+
+
+def circumference_mm(probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float) -> float:
+    """Return the circumference of the structure in a map of a squashed scan; NaN without one.
+
+    Parameters are those of :func:`scan_ellipse`, and the side of a pixel in mm.
+    """
+    ellipse = scan_ellipse(probs, size_hw)
+    return math.nan if ellipse is None else ellipse.perimeter * pixel_size_mm
 
 
 def score_structures(
@@ -70,8 +83,9 @@ def score_structures(
     Returns
     -------
     DataFrame
-        One row an image: the table's columns, ``pred_mm`` and the metrics. Distances and
-        circumferences are NaN where nothing was found, or where the pixel size is unknown.
+        One row an image: the table's columns, ``pred_mm`` (the circumference), ``minor_mm`` and
+        ``major_mm`` (the axes of the ellipse: BPD, outer to outer, and OFD of a head), and the
+        metrics. Lengths are NaN where nothing was found, or where the pixel size is unknown.
     """
     import pandas as pd
 
@@ -91,18 +105,27 @@ def _scores(
     true = reference[::step, ::step] >= 128
     found = cv2.resize(np.float32(probs), true.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
     overlap = iou(true, found)
-    pred_mm = circumference_mm(probs, reference.shape, size_mm)
+    lengths = _lengths(scan_ellipse(probs, reference.shape), size_mm)
+    gap_mm = lengths["pred_mm"] - true_mm
     return {
-        "pred_mm": pred_mm,
+        **lengths,
         "dice": dice(true, found),
         "iou": overlap,
         "recall": recall(true, found),
         "precision": precision(true, found),
         "map": float((overlap >= THRESHOLDS).mean()),
         **_distances(true, found, step * size_mm),
-        "df_mm": pred_mm - true_mm,
-        "adf_mm": abs(pred_mm - true_mm),
+        "df_mm": gap_mm,
+        "adf_mm": abs(gap_mm),
     }
+
+
+def _lengths(ellipse: Ellipse | None, size_mm: float) -> dict[str, float]:
+    names = ("pred_mm", "minor_mm", "major_mm")
+    if ellipse is None:
+        return dict.fromkeys(names, math.nan)
+    pixels = (ellipse.perimeter, 2 * ellipse.semi_minor, 2 * ellipse.semi_major)
+    return {name: size_mm * value for name, value in zip(names, pixels, strict=True)}
 
 
 def _distances(true: np.ndarray, found: np.ndarray, spacing_mm: float) -> dict[str, float]:

@@ -11,6 +11,8 @@ Ho J, Jain A, Abbeel P. Denoising diffusion probabilistic models. NeurIPS 2020. 
 Nichol A, Dhariwal P. Improved denoising diffusion probabilistic models. ICML 2021.
 arXiv:2102.09672 (learnt range of variances; fewer steps for a trained network)
 Song J, Meng C, Ermon S. Denoising diffusion implicit models. ICLR 2021. arXiv:2010.02502
+Hoogeboom E, Heek J, Salimans T. simple diffusion: end-to-end diffusion for high resolution images.
+ICML 2023. arXiv:2301.11093 (a schedule shifted by a factor of its signal-to-noise ratio)
 """
 
 from __future__ import annotations
@@ -51,6 +53,38 @@ def linear_betas(n_steps: int = N_STEPS) -> np.ndarray:
     return np.linspace(stretch * BETA_FIRST, stretch * BETA_LAST, n_steps)
 
 
+def shifted_betas(betas: np.ndarray, signal: float) -> np.ndarray:
+    """Return a schedule whose signal-to-noise ratio (of amplitudes) is ``signal`` times as high.
+
+    A mask is one large patch: averaged over its pixels it shows through noise that hides a picture,
+    and a network that sees it there learns late to look at the image. A factor below 1 hides it.
+
+    Parameters
+    ----------
+    betas : ndarray, float64 (n_steps,)
+    signal : float, above 0
+
+    Raises
+    ------
+    ValueError
+        If the factor is not positive.
+
+    Examples
+    --------
+    >>> kept = np.cumprod(1 - shifted_betas(linear_betas(), 0.1))[500]
+    >>> before = np.cumprod(1 - linear_betas())[500]
+    >>> round(float(np.sqrt(kept / (1 - kept)) / np.sqrt(before / (1 - before))), 6)
+    0.1
+    """
+    if not signal > 0:
+        raise ValueError(
+            f"signal={signal}: the factor of the signal must be above 0; 1 shifts none."
+        )
+    kept = np.cumprod(1 - betas)
+    kept = signal**2 * kept / (signal**2 * kept + 1 - kept)
+    return 1 - kept / np.append(1.0, kept[:-1])
+
+
 def spaced_steps(n_steps: int, n_kept: int) -> np.ndarray:
     """Return ``n_kept`` steps from 0 to ``n_steps - 1``, evenly spaced; one alone is the last.
 
@@ -76,6 +110,8 @@ class Diffusion:
     predicts : str
         What the network's first output is: ``"noise"``, as published, or ``"mask"``, which few
         epochs of training serve better.
+    signal : float
+        Factor of the schedule's signal-to-noise ratio, see :func:`shifted_betas`; 1 as published.
     steps, betas : ndarray, optional
         The original number of each step, and the variance that it adds; see :meth:`respaced`.
 
@@ -97,13 +133,14 @@ class Diffusion:
         self,
         n_steps: int = N_STEPS,
         predicts: str = "noise",
+        signal: float = 1.0,
         steps: np.ndarray | None = None,
         betas: np.ndarray | None = None,
     ) -> None:
         if predicts not in PREDICTS:
             raise ValueError(f"predicts={predicts!r}: use one of {PREDICTS}.")
         self.predicts = predicts
-        betas = linear_betas(n_steps) if betas is None else betas
+        betas = shifted_betas(linear_betas(n_steps), signal) if betas is None else betas
         self.n_steps = len(betas)
         self.steps = np.arange(self.n_steps) if steps is None else steps
         self.betas = betas

@@ -51,6 +51,7 @@ from fetal_lib.models.ss_former import SSFormer
 
 SIZE_MULTIPLE = 2**N_HALVINGS
 BASE = 128
+DROPOUT = 0.5
 KERNEL_RADIUS = 3
 VERSIONS = ("paper", "repository")
 
@@ -186,7 +187,7 @@ def get_med_seg_diff(
     in_channels: int = 3,
     n_classes: int = 1,
     width: float = 1.0,
-    dropout: float = 0.5,
+    dropout: float | None = None,
 ) -> MedSegDiff:
     """Build MedSegDiff.
 
@@ -200,8 +201,9 @@ def get_med_seg_diff(
         Channels of the mask.
     width : float
         Factor of all channels; 1 is a base width of 128.
-    dropout : float
-        Rate in the encoder of the condition network.
+    dropout : float, optional
+        Rate in the encoder of the condition network; by default the published 0.5 times the
+        width, because a narrow network cannot spare half of its few channels.
 
     Returns
     -------
@@ -222,4 +224,5 @@ def get_med_seg_diff(
     """
     if version not in VERSIONS:
         raise ValueError(f"version={version!r}: use one of {VERSIONS}.")
-    return MedSegDiff(version, in_channels, n_classes, width, dropout)
+    rate = DROPOUT * min(width, 1.0) if dropout is None else dropout
+    return MedSegDiff(version, in_channels, n_classes, width, rate)

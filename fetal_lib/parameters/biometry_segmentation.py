@@ -42,7 +42,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         json_schema_extra={"unit": "px"},
     )
     epochs: int = Field(
-        24, ge=1, le=1000, title="epochs", description="passes over the training images, for all"
+        36, ge=1, le=1000, title="epochs", description="passes over the training images, for all"
     )
     batch_size: int = Field(
         8,
@@ -80,7 +80,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         True, title="augmentation", description="random flips, rotation, zoom, shift and gain"
     )
     n_subjects: int = Field(
-        70,
+        80,
         ge=8,
         le=5000,
         title="phantom fetuses",
@@ -94,17 +94,26 @@ class BiometrySegmentationParameters(ChapterParameters):
         0.25, ge=0.05, le=0.6, title="test part", description="fraction of subjects held out"
     )
     val_fraction: float = Field(
-        0.1,
+        0.15,
         ge=0.05,
         le=0.5,
         title="validation part",
-        description="fraction of subjects that is watched, and stops training if patience is set",
+        description="fraction of subjects that chooses the best network, and stops training if "
+        "patience is set",
     )
     predicts: Literal["noise", "mask"] = Field(
         "mask",
         title="diffusion predicts",
         description="what the denoiser's output is: noise as published, or the mask, which short "
         "training serves better",
+    )
+    signal: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        title="signal of the diffusion",
+        description="factor of the noise schedule's signal-to-noise ratio; 1 as published; less "
+        "hides the mask, so that short training learns to look at the image",
     )
     anchor_every: int = Field(
         1,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.growth import intergrowth
 from fetal_lib.plots.agreement import agreement_figure
 from fetal_lib.plots.heads import show_scan
 from fetal_lib.plots.style import (
@@ -17,7 +19,6 @@ from fetal_lib.plots.style import (
     PURPLE,
     SKY,
     VERMILION,
-    hide_ticks,
     new_figure,
     tidy,
 )
@@ -29,31 +30,49 @@ if TYPE_CHECKING:
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 MARKERS = "osD^vPX"
 ASPECT = 800 / 540
+WEIGHT_Z = {"10th": -1.2816, "50th": 0.0, "90th": 1.2816}
+WEIGHT_WEEKS = (22, 40)
+MACROSOMIA_G = 4000.0
 
 
-def loss_curves(histories: Mapping[str, Sequence[dict]]) -> Figure:
-    """Show the validation loss of each model over epochs.
+def model_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return a colour and a marker for each model, in the order of the names."""
+    return dict(zip(names, cycle(zip(COLOURS, MARKERS, strict=True)), strict=False))
+
+
+def training_curves(histories: Mapping[str, Sequence[dict]]) -> Figure:
+    """Show loss over epochs, and the Dice that is watched over epochs and over time.
 
     Parameters
     ----------
-    histories : mapping of model to rows with ``epoch`` and ``val_loss``
-        Losses of different kinds go to different panels: plain networks left, diffusion right.
+    histories : mapping of model to rows with ``epoch, val_loss, val_score, seconds``
     """
-    groups = [
-        {n: h for n, h in histories.items() if n.startswith("med_seg_diff") == diffusion}
-        for diffusion in (False, True)
-    ]
-    groups = [g for g in groups if g]
-    figure, axes = new_figure(1, len(groups), height=2.9, squeeze=False)
-    styles = dict(zip(histories, zip(COLOURS, MARKERS, strict=True), strict=False))
-    for ax, group in zip(axes[0], groups, strict=True):
-        for name, history in group.items():
-            colour, marker = styles[name]
-            epoch = [row["epoch"] for row in history]
-            values = [row["val_loss"] for row in history]
-            ax.plot(epoch, values, color=colour, marker=marker, ms=3, lw=1.2, label=name)
-        ax.set(xlabel="epoch", ylabel="validation loss")
-        ax.legend(frameon=False, fontsize=7)
+    from matplotlib.ticker import LogLocator
+
+    figure, axes = new_figure(1, 3, height=2.9)
+    styles = model_styles(histories)
+    for name, rows in histories.items():
+        colour, marker = styles[name]
+        style = {"color": colour, "marker": marker, "ms": 2.5, "lw": 1.1}
+        epoch = [row["epoch"] for row in rows]
+        score = [row["val_score"] for row in rows]
+        axes[0].plot(epoch, [row["val_loss"] for row in rows], label=name, **style)
+        axes[1].plot(epoch, score, **style)
+        axes[2].plot(np.cumsum([row["seconds"] for row in rows]), score, **style)
+    axes[0].set(xlabel="epoch", ylabel="validation loss", yscale="log")
+    axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_minor_formatter("")
+    axes[1].set(xlabel="epoch", ylabel="validation Dice")
+    axes[2].set(xlabel="training time (s)", ylabel="validation Dice", xscale="log")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=7,
+    )
+    for ax in axes:
         tidy(ax)
     return figure
 
@@ -75,34 +94,54 @@ def model_grid(
         for ax, (name, found) in zip(line, probs.items(), strict=True):
             show_scan(ax, images[i], masks[i], found[i])
             if i == 0:
-                ax.set_title(name.replace("_", " "), fontsize=7)
+                ax.set_title(name, fontsize=7)
         line[0].set_ylabel(rows[i], fontsize=7)
     return figure
 
 
-def dice_over_cost(table: pd.DataFrame) -> Figure:
+def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> Figure:
     """Show Dice of each model over its operations and over its training time.
 
     Parameters
     ----------
     table : DataFrame
         ``model, dice, low, high, GMAC, train_s``.
+    sampled : DataFrame, optional
+        ``sampler, members, GMAC, Dice`` of one diffusion model's samplers, drawn as a curve.
     """
-    figure, axes = new_figure(1, 2, height=3.2, sharey=True)
+    figure, axes = new_figure(1, 2, height=3.4, sharey=True)
+    styles = model_styles(table["model"])
     for ax, column, label in zip(
         axes,
         ("GMAC", "train_s"),
         ("multiply-accumulates an image (10⁹)", "training (s)"),
         strict=True,
     ):
-        for k, row in enumerate(table.itertuples()):
+        for row in table.itertuples():
             spread = [[row.dice - row.low], [row.high - row.dice]]
-            style = {"color": COLOURS[k % len(COLOURS)], "fmt": MARKERS[k % len(MARKERS)]}
-            ax.errorbar(getattr(row, column), row.dice, spread, capsize=2, label=row.model, **style)
+            colour, marker = styles[row.model]
+            style = {"color": colour, "fmt": marker, "capsize": 2, "label": row.model}
+            ax.errorbar(getattr(row, column), row.dice, spread, **style)
         ax.set(xlabel=label)
         tidy(ax)
-    axes[0].set(ylabel="Dice", xscale="log")
-    axes[1].legend(frameon=False, fontsize=7)
+    axes[0].set_xscale("log")
+    if sampled is not None:
+        line = sampled[(sampled["sampler"] == "DDIM") & (sampled["members"] == 1)]
+        axes[0].plot(
+            line["GMAC"], line["Dice"], "-", color=GREY, marker=".", lw=1, label="DDIM, one member"
+        )
+        long = sampled[sampled["sampler"] == "ancestral"]
+        axes[0].plot(
+            long["GMAC"], long["Dice"], "*", color=GREY, ms=8, label="ancestral, one member"
+        )
+    axes[0].set(ylabel="Dice")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=7,
+    )
     return figure
 
 
@@ -116,63 +155,57 @@ def circumference_agreement(scores: pd.DataFrame) -> Figure:
     """
     kept = scores.dropna(subset=["true_mm", "pred_mm"])
     if len(kept) < 3:
-        figure, axes = new_figure(height=1.2)
-        text = f"{len(kept)} of {len(scores)} structures were measured: too few to show agreement"
-        axes.text(0.5, 0.5, text, ha="center", va="center", color=VERMILION)
-        axes.set_axis_off()
-        return figure
+        return words_only(
+            f"{len(kept)} of {len(scores)} structures were measured: too few to show agreement"
+        )
     figure = agreement_figure(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
     figure.axes[0].set(xlabel="reference (mm)", ylabel="measured (mm)")
     return figure
 
 
-def robustness_figure(table: pd.DataFrame) -> Figure:
-    """Show Dice of each model under each change, as a grid of numbers.
+def weight_chart(biometry: pd.DataFrame) -> Figure:
+    """Show estimated weights over known age on centiles, by annotation and by measurement.
 
     Parameters
     ----------
-    table : DataFrame
-        ``model, change, dice``.
+    biometry : DataFrame
+        ``ga_days, efw_true_g, efw_measured_g``; rows without an age or a weight are left out.
+        Without any row the figure says so.
     """
-    grid = table.pivot(index="model", columns="change", values="dice")
-    grid = grid.loc[table["model"].unique(), table["change"].unique()]
-    figure, axes = new_figure(height=0.42 * len(grid) + 1.2)
-    shown = axes.imshow(grid, cmap="viridis", vmin=0.5, vmax=1.0, aspect="auto")
-    for (i, j), value in np.ndenumerate(grid.to_numpy()):
-        colour = "white" if value < 0.8 else "black"
-        axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(grid.shape[1]), grid.columns, rotation=30, ha="right", fontsize=8)
-    axes.set_yticks(range(len(grid)), grid.index, fontsize=8)
-    figure.colorbar(shown, ax=axes, label="Dice", shrink=0.8)
+    needed = ["ga_days", "efw_true_g", "efw_measured_g"]
+    kept = biometry.reindex(columns=needed).dropna()
+    kept = kept[kept["ga_days"].between(*(7 * week for week in WEIGHT_WEEKS))]
+    if kept.empty:
+        return words_only("no subject of 22 to 40 weeks has head, abdomen and a known age")
+    weeks = np.linspace(*WEIGHT_WEEKS, 91)
+    figure, axes = new_figure(height=3.4)
+    for name, z in WEIGHT_Z.items():
+        line = intergrowth.efw_at_z(weeks, z)
+        axes.plot(weeks, line, color=BLUE, lw=1.6 if z == 0 else 0.9)
+        axes.annotate(name, (40.1, line[-1]), fontsize=7, va="center", color=BLUE)
+    axes.plot([], [], color=BLUE, label="INTERGROWTH-21st centiles")
+    ages = kept["ga_days"] / 7
+    axes.vlines(ages, kept["efw_true_g"], kept["efw_measured_g"], color=GREY, lw=0.8)
+    axes.scatter(ages, kept["efw_true_g"], s=14, color=GREEN, label="by annotation", zorder=3)
+    axes.scatter(
+        ages,
+        kept["efw_measured_g"],
+        s=16,
+        marker="x",
+        color=ORANGE,
+        label="by measurement",
+        zorder=3,
+    )
+    axes.axhline(MACROSOMIA_G, color=VERMILION, ls="--", lw=0.9, label="4,000 g")
+    axes.set(xlabel="gestational age (weeks)", ylabel="estimated weight (g)", xlim=(21.5, 41.5))
+    axes.legend(frameon=False, fontsize=8)
+    tidy(axes)
     return figure
 
 
-def map_grid(
-    images: np.ndarray, masks: np.ndarray, maps: Mapping[str, Sequence[np.ndarray]]
-) -> Figure:
-    """Show scans in the first row and, below, a row for each kind of map, each with its own bar.
-
-    Parameters
-    ----------
-    images, masks : ndarray, uint8 (N, H, W)
-    maps : mapping of kind to N maps (h, w), not negative
-    """
-    figure, axes = new_figure(
-        1 + len(maps), len(images), height=1.6 * (1 + len(maps)), squeeze=False
-    )
-    for i, ax in enumerate(axes[0]):
-        show_scan(ax, images[i], masks[i])
-        ax.set_title(f"test image {i + 1}", fontsize=8)
-    height = images.shape[1]
-    box = (0, ASPECT * height, height, 0)
-    for line, (kind, found) in zip(axes[1:], maps.items(), strict=True):
-        for i, ax in enumerate(line):
-            ax.imshow(images[i], cmap="gray", vmin=0, vmax=255, extent=box)
-            hide_ticks(ax)
-            if np.ptp(found[i]) == 0:
-                ax.set_title("the map is constant", fontsize=7, color=VERMILION)
-                continue
-            shown = ax.imshow(found[i], cmap="inferno", alpha=0.6, extent=box)
-            figure.colorbar(shown, ax=ax, shrink=0.8).ax.tick_params(labelsize=6)
-        line[0].set_ylabel(kind, fontsize=8)
+def words_only(text: str) -> Figure:
+    """Return a figure that says why there is nothing to see."""
+    figure, axes = new_figure(height=1.2)
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=VERMILION)
+    axes.set_axis_off()
     return figure

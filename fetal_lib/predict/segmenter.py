@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from fetal_lib.models.condition_unet import ConditionMaps
     from fetal_lib.models.diffusion import Diffusion
 
 BATCH = 16
@@ -40,6 +41,8 @@ class SegmenterSpec:
         Side in pixels that images are squashed to.
     predicts : str
         Of a diffusion network: ``"noise"`` or ``"mask"``.
+    signal : float
+        Of a diffusion network: factor of its schedule's signal-to-noise ratio, 1 as published.
     sampling_steps, members : int
         Of a diffusion network: DDIM steps, and masks that are sampled for each image.
     fusion : str
@@ -54,6 +57,7 @@ class SegmenterSpec:
     width: float = 1.0
     image_size: int = 256
     predicts: str = "noise"
+    signal: float = 1.0
     sampling_steps: int = 10
     members: int = 5
     fusion: str = "staple"
@@ -64,7 +68,7 @@ class SegmenterSpec:
         """Return the diffusion process that the network was trained with."""
         from fetal_lib.models.diffusion import Diffusion
 
-        return Diffusion(predicts=self.predicts)
+        return Diffusion(predicts=self.predicts, signal=self.signal)
 
     def build(self) -> nn.Module:
         """Return the untrained network for grey images and one structure."""
@@ -105,7 +109,7 @@ class Segmenter:
         """
         if self.is_diffusion:
             return fuse_members(self.members(images), self.spec.fusion)
-        return self._batches(images, lambda x: self.network(x).sigmoid())
+        return self._batches(images, lambda x: self.network(x).sigmoid())[:, 0]
 
     def members(
         self, images: np.ndarray, n_members: int | None = None, ancestral_steps: int = 0
@@ -125,26 +129,31 @@ class Segmenter:
         ndarray, float32 (K, N, H, W), in [0, 1]
             K members; member k starts from the same noise for every image.
         """
-        numbers = range(self.spec.members if n_members is None else n_members)
-        return np.stack(
-            [
-                self._batches(images, lambda x, k=k: self._sample(x, k, ancestral_steps))
-                for k in numbers
-            ]
-        )
+        import torch
+
+        n = self.spec.members if n_members is None else n_members
+
+        def sample_all(image: torch.Tensor) -> torch.Tensor:
+            seen = self.network.look(image)
+            drawn = (self._sample(image, seen, k, ancestral_steps) for k in range(n))
+            return torch.cat(list(drawn), dim=1)  # (B, K, H, W)
+
+        return self._batches(images, sample_all).swapaxes(0, 1)
 
     def anchor_probs(self, images: np.ndarray) -> np.ndarray:
         """Return what the condition network of a diffusion network says alone, (N, H, W)."""
-        return self._batches(images, lambda x: self.network.look(x).logits.sigmoid())
+        return self._batches(images, lambda x: self.network.look(x).logits.sigmoid())[:, 0]
 
-    def _sample(self, image: torch.Tensor, member: int, ancestral_steps: int = 0) -> torch.Tensor:
-        """Sample one mask an image, in [0, 1], with a single look at the image."""
+    def _sample(
+        self, image: torch.Tensor, seen: ConditionMaps, member: int, ancestral_steps: int
+    ) -> torch.Tensor:
+        """Sample one mask an image, (B, 1, H, W) in [0, 1]."""
         import torch
 
         generator = torch.Generator().manual_seed(self.spec.seed * 1000 + member)
         noise = torch.randn(1, 1, *image.shape[2:], generator=generator).to(image.device)
         start = noise.expand(len(image), -1, -1, -1)
-        seen, process = self.network.look(image), self.spec.process()
+        process = self.spec.process()
 
         def denoise(noisy: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             return self.network.denoise(noisy, t, image, seen)
@@ -157,13 +166,14 @@ class Segmenter:
         return (mask + 1) / 2
 
     def _batches(self, images: np.ndarray, compute: Any) -> np.ndarray:
+        """Return what is computed of all images, float32 (N, K, H, W)."""
         import torch
 
         parts = []
         with torch.inference_mode():
             for i in range(0, len(images), BATCH):
                 x = torch.from_numpy(images[i : i + BATCH, None] / np.float32(255))
-                parts.append(compute(x.to(self.device))[:, 0].float().cpu().numpy())
+                parts.append(compute(x.to(self.device)).float().cpu().numpy())
         return np.concatenate(parts)
 
     def save(self, folder: str | Path, card: str) -> Path:

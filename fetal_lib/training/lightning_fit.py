@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
 import warnings
 from collections.abc import Callable
@@ -21,17 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
-from fetal_lib.training.augment import Augmentation, augment_pair
+from fetal_lib.training.augment import Augmentation
+from fetal_lib.training.lightning_module import segmentation_module
 from fetal_lib.training.segmentation_loss import Loss
 
 if TYPE_CHECKING:
     import lightning
-    import torch
     from torch import nn
 
 HISTORY, WEIGHTS = "history.jsonl", "weights.npz"
 LAST, BEST = "last.ckpt", "best.ckpt"
-WARM_EPOCHS = 1.0
 PLACE = ("accelerator", "devices", "n_nodes", "strategy", "n_workers")
 Progress = Callable[..., None]
 
@@ -92,6 +90,7 @@ def fit_segmenter(
     loss: Loss,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     progress: Progress = lambda event, **fields: None,
+    score: Loss | None = None,
 ) -> None:
     """Fit a network, or go on with a fit that was interrupted.
 
@@ -112,6 +111,8 @@ def fit_segmenter(
         Watched; it steers nothing unless ``patience`` is set.
     progress : callable
         Called with the word ``epoch`` and the row of the history.
+    score : callable, optional
+        Of the form of a loss; its mean over the validation part is ``val_score`` in the history.
 
     Raises
     ------
@@ -122,7 +123,8 @@ def fit_segmenter(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / WEIGHTS).is_file():
-        _train(folder, network, (images, masks), settings, loss, validation, progress)
+        module = segmentation_module(network, (images, masks), settings, loss, validation, score)
+        _train(folder, module, settings, validation is not None, progress)
         save_torch_weights(network, folder / f"part-{WEIGHTS}")
         (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
         for name in (LAST, BEST):
@@ -132,7 +134,7 @@ def fit_segmenter(
 
 
 def read_fit_history(folder: str | Path) -> list[dict[str, float]]:
-    """Return a row an epoch: ``epoch, loss, val_loss, seconds, images_per_s``."""
+    """Return a row an epoch: ``epoch, loss, val_loss, val_score, seconds, images_per_s``."""
     path = Path(folder) / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -156,18 +158,15 @@ def _check(
 
 def _train(
     folder: Path,
-    network: nn.Module,
-    data: tuple[np.ndarray, np.ndarray],
+    module: lightning.LightningModule,
     settings: LightningSettings,
-    loss: Loss,
-    validation: tuple[np.ndarray, np.ndarray] | None,
+    watched: bool,
     progress: Progress,
 ) -> None:
     """Run the trainer and leave the weights that are kept in the network."""
     import torch
 
-    module = _module(network, data, settings, loss, validation)
-    trainer = _trainer(folder, settings, validation is not None, progress)
+    trainer = _trainer(folder, settings, watched, progress)
     last = folder / LAST
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few workers, few batches, no logger: all as intended
@@ -178,7 +177,7 @@ def _train(
     if settings.patience and best.is_file():
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
-    network.cpu()
+    module.network.cpu()
 
 
 def _trainer(
@@ -239,115 +238,3 @@ def _history_callback(
                 progress("epoch", epochs=settings.epochs, **row)
 
     return History()
-
-
-def _module(
-    network: nn.Module,
-    data: tuple[np.ndarray, np.ndarray],
-    settings: LightningSettings,
-    loss: Loss,
-    validation: tuple[np.ndarray, np.ndarray] | None,
-) -> lightning.LightningModule:
-    """Wrap a network for Lightning: its steps, its optimiser, its data."""
-    import lightning
-    import torch
-
-    class Segmentation(lightning.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network, self.data = network, data
-
-        def on_train_epoch_start(self) -> None:
-            words = np.random.SeedSequence([settings.seed, self.current_epoch])
-            torch.manual_seed(int(words.generate_state(1)[0]))
-
-        def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
-            value = loss(self.network, *batch)
-            self.log("loss", value, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-            return value
-
-        def on_validation_start(self) -> None:
-            self.kept_state = torch.get_rng_state()
-            torch.manual_seed(settings.seed)  # the same steps and noise at every epoch
-
-        def validation_step(self, batch: list[torch.Tensor], index: int) -> None:
-            value = loss(self.network, *batch)
-            self.log("val_loss", value, batch_size=len(batch[0]), sync_dist=True)
-
-        def on_validation_end(self) -> None:
-            torch.set_rng_state(self.kept_state)
-
-        def configure_optimizers(self) -> dict[str, Any]:
-            optimizer = torch.optim.AdamW(
-                self.network.parameters(),
-                settings.learning_rate,
-                weight_decay=settings.weight_decay,
-            )
-            total = self.trainer.estimated_stepping_batches
-            warm = min(WARM_EPOCHS * total / settings.epochs, total / 2)
-            schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimizer, lambda step: rate_factor(step, warm, total)
-            )
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-            }
-
-        def train_dataloader(self) -> torch.utils.data.DataLoader:
-            samples = _Samples(*data, settings, self.current_epoch)
-            return _loader(samples, settings)
-
-        def val_dataloader(self) -> Any:
-            return _loader(_Samples(*validation, settings), settings) if validation else []
-
-    return Segmentation()
-
-
-def rate_factor(step: int, warm: float, total: float) -> float:
-    """Return the share of the peak learning rate at a step: a line up, then a cosine down.
-
-    Examples
-    --------
-    >>> [round(rate_factor(step, 10, 110), 2) for step in (0, 9, 10, 60, 110)]
-    [0.1, 1.0, 1.0, 0.5, 0.0]
-    """
-    if step < warm:
-        return (step + 1) / warm if warm >= 1 else 1.0
-    share = (step - warm) / max(total - warm, 1e-9)
-    return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-
-
-class _Samples:
-    """Images and masks as tensors (1, H, W); with an epoch, in its order and augmented."""
-
-    def __init__(
-        self,
-        images: np.ndarray,
-        masks: np.ndarray,
-        settings: LightningSettings,
-        epoch: int | None = None,
-    ) -> None:
-        self.images, self.masks, self.settings, self.epoch = images, masks, settings, epoch
-        self.order = np.arange(len(images))
-        if epoch is not None:
-            rng = np.random.default_rng([settings.seed, epoch, 1])
-            whole = len(images) - len(images) % min(settings.batch_size, len(images))
-            self.order = rng.permutation(len(images))[:whole]
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
-        i, settings = int(self.order[position]), self.settings
-        image, mask = self.images[i], self.masks[i]
-        if self.epoch is None or settings.augmentation is None:
-            return image[None] / np.float32(255), mask[None] / np.float32(255)
-        rng = np.random.default_rng([settings.seed, self.epoch, 2, i])
-        image, mask = augment_pair(image, mask, rng, settings.augmentation, settings.aspect)
-        return image[None], mask[None]
-
-
-def _loader(samples: _Samples, settings: LightningSettings) -> torch.utils.data.DataLoader:
-    from torch.utils.data import DataLoader
-
-    return DataLoader(samples, batch_size=settings.batch_size, num_workers=settings.n_workers)

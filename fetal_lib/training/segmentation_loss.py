@@ -116,6 +116,43 @@ def released_diffusion_loss(process: Diffusion) -> Loss:
     return loss
 
 
+def mean_dice(network: nn.Module, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the Dice of a plain network's masks at probability one half, mean over images."""
+    return _hard_dice(network(image), mask)
+
+
+def sampled_dice(process: Diffusion, n_steps: int) -> Loss:
+    """Return the same for a diffusion network: one mask an image, sampled by DDIM.
+
+    Parameters
+    ----------
+    process : Diffusion
+    n_steps : int
+        Of DDIM.
+
+    Returns
+    -------
+    callable
+        ``score(network, image, mask)``.
+    """
+    import torch
+
+    def score(network: nn.Module, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        seen, noise = network.look(image), torch.randn_like(mask)
+        found = process.sample_ddim(lambda x, t: network.denoise(x, t, image, seen), noise, n_steps)
+        return _hard_dice(found, mask)
+
+    return score
+
+
+def _hard_dice(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean Dice of the pixels where values are positive; 1 where both are empty."""
+    found, true = (values > 0).float(), (mask >= 0.5).float()
+    total = (found + true).sum((1, 2, 3))
+    overlap = 2 * (found * true).sum((1, 2, 3)) / total.clamp(min=1)
+    return overlap.where(total > 0, 1.0).mean()
+
+
 def _denoising(
     process: Diffusion, network: nn.Module, image: torch.Tensor, mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

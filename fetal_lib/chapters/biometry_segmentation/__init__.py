@@ -1,11 +1,23 @@
 """The steps of chapter 03, segmentation and biometry; its notebook calls them in order."""
 
+from fetal_lib.chapters.biometry_segmentation.budget import (
+    add_costs,
+    dice_intervals,
+    network_table,
+    training_table,
+)
 from fetal_lib.chapters.biometry_segmentation.data import (
     find_data,
     fingerprint,
     load_cases,
     read_cases,
     references,
+)
+from fetal_lib.chapters.biometry_segmentation.ensembles import (
+    N_SAMPLED,
+    ensemble_table,
+    sampling_table,
+    sampling_verdict,
 )
 from fetal_lib.chapters.biometry_segmentation.explain import (
     EXPLAINED,
@@ -26,28 +38,31 @@ from fetal_lib.chapters.biometry_segmentation.growth import (
 from fetal_lib.chapters.biometry_segmentation.report import (
     add_scores,
     by_structure,
+    choose_best,
     ellipse_baseline,
-    ensemble_table,
-    network_table,
+    interval_text,
     pretty,
     reference_circumference_gap,
     results_table,
-    sampling_table,
     score_all,
     source_comparison,
     typical_and_worst,
 )
-from fetal_lib.chapters.biometry_segmentation.robust import robustness_table
+from fetal_lib.chapters.biometry_segmentation.robust import largest_losses, robustness_table
 from fetal_lib.chapters.biometry_segmentation.source import reenact_source
 
 __all__ = [
     "EXPLAINED",
+    "N_SAMPLED",
+    "add_costs",
     "add_scores",
     "attention_gates",
     "biometry_table",
     "by_structure",
     "cam_checks",
+    "choose_best",
     "chosen_networks",
+    "dice_intervals",
     "ellipse_baseline",
     "ensemble_table",
     "find_data",
@@ -56,18 +71,22 @@ __all__ = [
     "fit_settings",
     "flag_agreement",
     "growth_summary",
+    "interval_text",
+    "largest_losses",
     "load_cases",
     "model_card",
     "network_table",
     "pretty",
     "read_cases",
     "reenact_source",
-    "references",
     "reference_circumference_gap",
+    "references",
     "results_table",
     "robustness_table",
     "sampling_table",
+    "sampling_verdict",
     "score_all",
     "source_comparison",
+    "training_table",
     "typical_and_worst",
 ]

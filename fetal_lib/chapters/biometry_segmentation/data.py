@@ -113,6 +113,11 @@ def references(table: pd.DataFrame, arrays: CaseArrays) -> list[np.ndarray]:
     return found
 
 
+def pooled_name(table: pd.DataFrame) -> str:
+    """Return the name of all sources of a table or of scores together."""
+    return "+".join(table["source"].unique())
+
+
 def fingerprint(table: pd.DataFrame, arrays: CaseArrays) -> str:
     """Return a hash of the table and the arrays: what a fit depends on."""
     digest = hashlib.sha256()

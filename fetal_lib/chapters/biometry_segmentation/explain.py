@@ -16,6 +16,7 @@ import numpy as np
 
 from fetal_lib.explain.grad_cam_torch import grad_cam
 from fetal_lib.explain.occlusion import band, map_similarity, share_on
+from fetal_lib.explain.sanity import replacement_curve
 from fetal_lib.predict.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 EXPLAINED = (0, 1, 2)
 """Test images that are explained: the first three, not chosen by result."""
-MIDDLE = 500
+MIDDLE, EARLY, LATE = 500, 900, 100
+"""Time steps of the diffusion: maps are of the middle one; two others show what that decides."""
 LAYERS = {
     "unet": lambda n: n.decoder[2],
     "attention_unet": lambda n: n.decoder[2],
@@ -40,7 +42,7 @@ LAYERS = {
 }
 
 
-def region_score(segmenter: Segmenter, region: np.ndarray) -> nn.Module:
+def region_score(segmenter: Segmenter, region: np.ndarray, step: int = MIDDLE) -> nn.Module:
     """Return a network from one image (1, 1, S, S) to the scalar (1, 1) that is explained.
 
     Parameters
@@ -48,6 +50,8 @@ def region_score(segmenter: Segmenter, region: np.ndarray) -> nn.Module:
     segmenter : Segmenter
     region : ndarray, bool (S, S)
         The pixels that the scalar is averaged over.
+    step : int
+        Of a diffusion network: the time step that is looked at.
     """
     import torch
 
@@ -63,7 +67,7 @@ def region_score(segmenter: Segmenter, region: np.ndarray) -> nn.Module:
                 return self.network(image)[0, 0][inside].mean().view(1, 1)
             process = segmenter.spec.process()
             own = (2.0 * inside - 1)[None, None].to(image)
-            t = torch.full((1,), MIDDLE, device=image.device)
+            t = torch.full((1,), step, device=image.device)
             generator = torch.Generator().manual_seed(segmenter.spec.seed)
             noise = torch.randn(own.shape, generator=generator).to(image)
             noisy = process.add_noise(own, t, noise)
@@ -75,7 +79,13 @@ def region_score(segmenter: Segmenter, region: np.ndarray) -> nn.Module:
     return RegionScore().eval()  # Grad-CAM puts the mode back that it finds
 
 
-def segmentation_cam(segmenter: Segmenter, image: np.ndarray, region: np.ndarray) -> np.ndarray:
+def segmentation_cam(
+    segmenter: Segmenter,
+    image: np.ndarray,
+    region: np.ndarray,
+    step: int = MIDDLE,
+    signed: bool = False,
+) -> np.ndarray:
     """Return the Grad-CAM of one image, float32 (S, S); zero where the region is empty.
 
     Parameters
@@ -84,12 +94,16 @@ def segmentation_cam(segmenter: Segmenter, image: np.ndarray, region: np.ndarray
     image : ndarray, uint8 (S, S)
     region : ndarray, bool (S, S)
         The pixels that the network calls structure.
+    step : int
+        Of a diffusion network: the time step that is looked at.
+    signed : bool
+        Keep what lowers the scalar, as negative values.
     """
     if not region.any():
         return np.zeros(image.shape, np.float32)
     layer = LAYERS[segmenter.spec.network](segmenter.network)
     x = image[None] / np.float32(255)
-    return grad_cam(region_score(segmenter, region), layer, x)
+    return grad_cam(region_score(segmenter, region, step), layer, x, signed=signed)
 
 
 def shuffled(segmenter: Segmenter) -> Segmenter:
@@ -110,7 +124,9 @@ def shuffled(segmenter: Segmenter) -> Segmenter:
     return Segmenter(network, segmenter.spec, segmenter.device)
 
 
-def cam_checks(segmenter: Segmenter, arrays: CaseArrays) -> tuple[list[np.ndarray], pd.DataFrame]:
+def cam_checks(
+    segmenter: Segmenter, arrays: CaseArrays
+) -> tuple[list[np.ndarray], pd.DataFrame, pd.DataFrame]:
     """Make Grad-CAM maps of the first test images, and check what they mean.
 
     Parameters
@@ -124,24 +140,74 @@ def cam_checks(segmenter: Segmenter, arrays: CaseArrays) -> tuple[list[np.ndarra
     maps : list of ndarray, float32 (S, S)
     checks : DataFrame
         Per image: shares of the map on the structure and on the band of its edge, beside the
-        share of the image that each covers, and the rank correlation with the map of
-        the same network with shuffled weights.
+        share of the image that each covers; the rank correlation of the signed map with that of
+        the same network with shuffled weights and, of a diffusion network, with those at two other
+        steps.
+    curves : DataFrame
+        See :func:`cam_curves`.
     """
     import pandas as pd
 
-    random, maps, rows = shuffled(segmenter), [], []
+    random, maps, rows, curves = shuffled(segmenter), [], [], []
     for i in EXPLAINED[: len(arrays.images)]:
         image, mask = arrays.images[i], arrays.masks[i] >= 128
         edge = band(mask, max(2, len(image) // 16))
         region = segmenter.probs(image[None])[0] >= 0.5  # for both
-        saliency, other = (segmentation_cam(s, image, region) for s in (segmenter, random))
-        row = {"test image": i + 1, "map on structure": _share(saliency, mask)}
-        row |= {"structure's area": mask.mean(), "map on edge": _share(saliency, edge)}
-        row |= {"edge's area": edge.mean()}
-        row["rank correlation with shuffled weights"] = _similarity(saliency, other)
+        whole = segmentation_cam(segmenter, image, region, signed=True)
+        other = segmentation_cam(random, image, region, signed=True)
+        saliency = np.maximum(whole, 0)
+        row = {"model": segmenter.spec.network, "test image": i + 1}
+        row |= {"map on structure": _share(saliency, mask), "structure's area": mask.mean()}
+        row |= {"map on edge": _share(saliency, edge), "edge's area": edge.mean()}
+        row["r, shuffled weights"] = _similarity(whole, other)
+        for step in (EARLY, LATE) if segmenter.is_diffusion else ():
+            at_step = segmentation_cam(segmenter, image, region, step, signed=True)
+            row[f"r, step {step}"] = _similarity(whole, at_step)
         maps.append(saliency)
         rows.append(row)
-    return maps, pd.DataFrame(rows)
+        curves.append(cam_curves(segmenter, image, region, saliency))
+    return maps, pd.DataFrame(rows), pd.concat(curves, ignore_index=True)
+
+
+def cam_curves(
+    segmenter: Segmenter, image: np.ndarray, region: np.ndarray, saliency: np.ndarray
+) -> pd.DataFrame:
+    """Hide pixels, or show them, in the order of a map and in a random one.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    image : ndarray, uint8 (S, S)
+        Hidden pixels get its mean.
+    region : ndarray, bool (S, S)
+    saliency : ndarray (S, S)
+
+    Returns
+    -------
+    DataFrame
+        ``model, way`` (deletion or insertion), ``order`` (map or random), ``share`` of the pixels
+        and ``change``, by how much the explained scalar is away from that of the whole image.
+    """
+    import pandas as pd
+    import torch
+
+    score = region_score(segmenter, region)
+
+    def measure(images: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2)
+        with torch.no_grad():
+            return np.array([score(x[None].to(segmenter.device)).item() for x in batch])
+
+    x, found = image[..., None] / np.float32(255), []
+    for way in ("deletion", "insertion") if region.any() else ():
+        for order, ranks in (("map", saliency), ("random", np.zeros_like(saliency))):
+            share, change = replacement_curve(
+                x, ranks, measure, fill=float(x.mean()), insert=way == "insertion"
+            )
+            labels = {"model": segmenter.spec.network, "way": way, "order": order}
+            found.append(pd.DataFrame({**labels, "share": share, "change": change}))
+    columns = ["model", "way", "order", "share", "change"]
+    return pd.concat(found) if found else pd.DataFrame(columns=columns)
 
 
 def _share(saliency: np.ndarray, region: np.ndarray) -> float:

@@ -17,7 +17,9 @@ from fetal_lib.training.segmentation_loss import (
     Loss,
     anchored_diffusion_loss,
     bce_dice_loss,
+    mean_dice,
     released_diffusion_loss,
+    sampled_dice,
 )
 from fetal_lib.training.torch_fit import choose_device, seed_torch
 
@@ -38,6 +40,8 @@ NARROW = {
     "med_seg_diff": 0.125,
     "med_seg_diff_released": 0.125,
 }
+WATCH_STEPS = 5
+"""DDIM steps of the sample whose Dice is watched during training."""
 FIT_CODE = ("fetal_lib.training.lightning_fit", "fetal_lib.training.segmentation_loss")
 
 
@@ -63,6 +67,7 @@ def segmenter_spec(parameters: BiometrySegmentationParameters, name: str) -> Seg
         width=NARROW[name] if p.size == "narrow" else 1.0,
         image_size=p.image_size,
         predicts=p.predicts,
+        signal=p.signal,
         sampling_steps=p.sampling_steps,
         members=p.members,
         fusion=p.fusion,
@@ -103,6 +108,13 @@ def loss_of(spec: SegmenterSpec, anchor_every: int) -> Loss:
     return anchored_diffusion_loss(spec.process(), anchor_every)
 
 
+def score_of(spec: SegmenterSpec) -> Loss:
+    """Return the Dice that is watched during training."""
+    if not get_spec(spec.network).is_diffusion:
+        return mean_dice
+    return sampled_dice(spec.process(), min(WATCH_STEPS, spec.sampling_steps))
+
+
 def fit_one(
     run: Run,
     name: str,
@@ -130,17 +142,23 @@ def fit_one(
     def fit(folder: Path) -> None:
         seed_torch(p.seed)
         watched = (val.images, val.masks)
-        loss = loss_of(spec, p.anchor_every)
+        how = {"loss": loss_of(spec, p.anchor_every), "score": score_of(spec)}
         run.progress("stage", text=f"training {name}")
-        network = spec.build()
+        pairs = (train.images, train.masks)
         fit_segmenter(
-            folder, network, train.images, train.masks, settings, loss, watched, run.progress
+            folder,
+            spec.build(),
+            *pairs,
+            settings,
+            validation=watched,
+            progress=run.progress,
+            **how,
         )
 
     model = {"name": name, "width": spec.width, "image_size": spec.image_size}
     how = settings.as_spec() | {"split": split, "test": p.test_fraction, "val": p.val_fraction}
     if get_spec(name).is_diffusion:
-        how |= {"predicts": p.predicts, "anchor_every": p.anchor_every}
+        how |= {"predicts": p.predicts, "signal": p.signal, "anchor_every": p.anchor_every}
     code = (get_spec(name).module, *FIT_CODE)
     outcome = run.fit_or_reuse(model, how, code, fit)
     network = spec.build()
@@ -163,7 +181,8 @@ def fit_all(
 def model_card(run: Run, segmenter: Segmenter) -> str:
     """Return the model card: data, figures on the test part, limits; Markdown."""
     spec = segmenter.spec
-    rows = [r for r in run.rows if r["model"] == spec.network and r["split"] == "test"]
+    rows = [r for r in run.rows if (r["model"], r["split"]) == (spec.network, "test")]
+    rows = [r for r in rows if r["data"] == rows[0]["data"]]  # all sources pooled
     lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
     return "\n".join(
         [

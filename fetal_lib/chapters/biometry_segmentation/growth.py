@@ -53,16 +53,17 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
-        Of one model, with ``image, subject, structure, true_mm, pred_mm``.
+        Of one model, with ``image, subject, structure, true_mm, pred_mm, minor_mm, major_mm``.
     table : DataFrame
-        The case table, with ``image``, ``ga_days`` and ``fl_mm``, NaN where they are not known.
+        The case table, with ``image, ga_days, fl_mm, bpd_mm, ofd_mm``, NaN where not known.
 
     Returns
     -------
     DataFrame
-        ``subject, ga_days``, HC and AC as annotated and as measured (mm), and from each pair the
-        age from HC (days), weight by INTERGROWTH-21st and, with the table's femur length, by
-        Hadlock 1985 (g), the centile of the first at the known age, and the flags. NaN outside a
+        ``subject, ga_days``, HC, AC, BPD and OFD as annotated and as measured (mm; the last two
+        are the axes of the head's ellipse, outer to outer), and from HC and AC the age (days),
+        weight by INTERGROWTH-21st and, with the table's femur length, by Hadlock 1985 (g), the
+        centiles of HC, AC and the first weight at the known age, and the flags. NaN outside a
         formula's range.
     """
     import pandas as pd
@@ -73,8 +74,12 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         by = group.set_index("structure")
         if not {"head", "abdomen"} <= set(by.index) or by["pred_mm"].isna().any():
             continue
-        ga_days, fl_mm = (float(v) for v in known.loc[group["image"].iloc[0], ["ga_days", "fl_mm"]])
-        row = {"subject": subject, "ga_days": ga_days}
+        names = ["ga_days", "fl_mm", "bpd_mm", "ofd_mm"]
+        ga_days, fl_mm, bpd, ofd = known.loc[group["image"].iloc[0], names].astype(float)
+        row = {"subject": subject, "ga_days": ga_days, "bpd_true_mm": bpd, "ofd_true_mm": ofd}
+        head = by.loc[["head"]]
+        row |= {"bpd_measured_mm": head["minor_mm"].mean()}
+        row |= {"ofd_measured_mm": head["major_mm"].mean()}
         for kind, column in (("true", "true_mm"), ("measured", "pred_mm")):
             sizes = by[column].groupby(level=0).mean()
             row |= _derived(sizes["head"], sizes["abdomen"], fl_mm, ga_days, kind)
@@ -85,11 +90,14 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def _derived(
     hc_mm: float, ac_mm: float, fl_mm: float, ga_days: float, kind: str
 ) -> dict[str, float | str]:
+    weeks = ga_days / 7
     weight = _or_nan(lambda: intergrowth.efw_g(ac_mm=ac_mm, hc_mm=hc_mm))
-    centile = _or_nan(lambda: intergrowth.efw_centile(weight, ga_days / 7))
+    centile = _or_nan(lambda: intergrowth.efw_centile(weight, weeks))
     return {
         f"hc_{kind}_mm": hc_mm,
         f"ac_{kind}_mm": ac_mm,
+        f"hc_centile_{kind}": _or_nan(lambda: intergrowth.centile("HC", hc_mm, weeks)),
+        f"ac_centile_{kind}": _or_nan(lambda: intergrowth.centile("AC", ac_mm, weeks)),
         f"ga_{kind}_days": _or_nan(lambda: intergrowth.ga_days_from_hc(hc_mm)),
         f"efw_{kind}_g": weight,
         f"efw_hadlock_{kind}_g": _or_nan(lambda: hadlock.efw_g(ac_mm, fl_mm, hc_mm=hc_mm)),
@@ -113,9 +121,13 @@ def growth_summary(biometry: pd.DataFrame) -> pd.DataFrame:
     named = {
         "HC (mm)": "hc_{}_mm",
         "AC (mm)": "ac_{}_mm",
+        "BPD (mm)": "bpd_{}_mm",
+        "OFD (mm)": "ofd_{}_mm",
         "age from HC (days)": "ga_{}_days",
         "EFW, INTERGROWTH-21st (g)": "efw_{}_g",
         "EFW, Hadlock 1985 (g)": "efw_hadlock_{}_g",
+        "HC centile": "hc_centile_{}",
+        "AC centile": "ac_centile_{}",
         "weight centile": "centile_{}",
     }
     rows = []

@@ -1,4 +1,4 @@
-"""Tables of chapter 03: networks, scores by source and structure, ensembles, the source's table."""
+"""Tables of chapter 03: scores by source and structure, lengths, the source's table."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.biometry_segmentation.fit import NARROW
+from fetal_lib.chapters.biometry_segmentation.data import pooled_name
 from fetal_lib.evaluation.structures import (
     circumference_mm,
     score_structures,
     summarise_structures,
 )
+from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile
 from fetal_lib.metrics.regression import bland_altman
-from fetal_lib.models.segmentation_networks import (
-    build_network,
-    count_parameters,
-    get_spec,
-    published_parameters,
-)
+from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.predict.segmenter import fuse_members
 
 if TYPE_CHECKING:
@@ -39,33 +35,19 @@ SOURCE_TABLE = {
 }
 """README of source 002, "Combined Dataset": Dice, IoU, recall, mAP, minutes of training."""
 SHOWN = ("dice", "iou", "recall", "map")
-RELEASED_PASSES = 1000 * 5
-"""Steps times members of the released code's default."""
-
-
-def network_table(names: Sequence[str], size: str, image_size: int) -> pd.DataFrame:
-    """Return a row a network: parameters as published, counted and in this run.
-
-    Parameters
-    ----------
-    names : sequence of str
-    size : str
-        ``"narrow"`` or ``"published"``.
-    image_size : int
-        Pixels; positions that are learnt count.
-    """
-    import pandas as pd
-    import torch
-
-    rows = []
-    for name in names:
-        spec, width = get_spec(name), NARROW[name] if size == "narrow" else 1.0
-        with torch.device("meta"):
-            here = count_parameters(build_network(name, 1, 1, width, image_size))
-        row = {"network": spec.title, "published": spec.published_count or "not released"}
-        row |= {"counted at that setting": published_parameters(name), "width here": width}
-        rows.append(row | {"parameters here": here, "sides multiple of": spec.multiple})
-    return pd.DataFrame(rows)
+TITLES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "recall": "recall",
+    "map": "mAP",
+    "precision": "precision",
+    "hd95_mm": "HD95 (mm)",
+    "assd_mm": "ASSD (mm)",
+    "adf_mm": "ADF (mm)",
+}
+"""Metrics of the results tables; the first four are the source's."""
+COVERAGE = 0.9
+PLANES = {"head": "HC", "abdomen": "AC"}
 
 
 def score_all(
@@ -89,35 +71,104 @@ def score_all(
     return probs, scores, ensembles
 
 
-def add_scores(run: Run, scores: Mapping[str, pd.DataFrame]) -> None:
-    """Add result rows: pooled, and per source where there are several."""
+def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) -> str:
+    """Say how wide a network's prediction interval is, and how often it holds; Markdown.
+
+    Split-conformal, of the relative error of the circumference: one case a subject, its largest.
+    Adds the coverage of the test part as a result row.
+
+    Parameters
+    ----------
+    run : Run
+    name : str
+        Of the network.
+    val, test : DataFrame
+        Its scores.
+    """
+    kept, worst = test.dropna(subset=["pred_mm", "true_mm"]), _relative_errors(val)
+    if kept.empty or worst.empty:
+        return "Nothing was measured, so there is no prediction interval."
+    half = conformal_quantile(worst.groupby(level=0).max().to_numpy(), COVERAGE)
+    inside = (_relative_errors(test) <= half).to_numpy(float)
+    known = {"model": name, "data": pooled_name(test), "split": "test", "metric": "coverage"}
+    interval = bootstrap_ci(inside, groups=kept["subject"].to_numpy(), seed=run.parameters.seed)
+    ci95 = interval if np.isfinite(interval).all() else None
+    run.add_result(**known, value=inside.mean(), n=len(kept), ci95=ci95)
+    width = f"± {half:.1%} of the length" if np.isfinite(half) else "infinite: too few subjects"
+    return (
+        f"Prediction interval of **{name}** (split-conformal, from {worst.index.nunique()} "
+        f"validation subjects, for {COVERAGE:.0%} of new subjects): {width}. Of {len(kept)} test "
+        f"lengths, **{inside.mean():.0%}** lie inside."
+    )
+
+
+def _relative_errors(scores: pd.DataFrame) -> pd.Series:
+    """Return |measured - annotated| / measured by subject; structures not found are left out."""
+    kept = scores.dropna(subset=["pred_mm", "true_mm"]).set_index("subject")
+    return (kept["pred_mm"] - kept["true_mm"]).abs() / kept["pred_mm"]
+
+
+def add_scores(run: Run, scores: Mapping[str, pd.DataFrame], split: str = "test") -> None:
+    """Add result rows: pooled and, of the test part, of each source and structure."""
     for name, frame in scores.items():
-        sources = frame["source"].unique()
-        pooled = run.data_name if len(sources) == 1 else "+".join(sources)
-        for row in summarise_structures(frame, name, pooled, "test", run.parameters.seed):
-            run.add_result(**row)
-        for source in sources if len(sources) > 1 else ():
-            part = frame[frame["source"] == source]
-            for row in summarise_structures(part, name, source, "test", run.parameters.seed):
+        pooled = pooled_name(frame)
+        parts = _parts(frame, pooled) if split == "test" else {}
+        for data, part in {pooled: frame, **parts}.items():
+            for row in summarise_structures(part, name, data, split, run.parameters.seed):
                 run.add_result(**row)
 
 
-def results_table(rows: Sequence[dict]) -> pd.DataFrame:
-    """Return the test rows as a wide table, a row a model and data set, text with intervals."""
+def _parts(frame: pd.DataFrame, pooled: str) -> dict[str, pd.DataFrame]:
+    """Return the rows of each source, and of each structure, where there are several."""
+    parts = {}
+    if frame["source"].nunique() > 1:
+        parts |= dict(tuple(frame.groupby("source", sort=False)))
+    if frame["structure"].nunique() > 1:
+        by = frame.groupby("structure", sort=False)
+        parts |= {f"{pooled}, {structure}": part for structure, part in by}
+    return parts
+
+
+def choose_best(scores: Mapping[str, pd.DataFrame]) -> str:
+    """Return the network with the highest mean Dice on the validation part; the first of equals."""
+    return max(scores, key=lambda name: float(scores[name]["dice"].mean()))
+
+
+def results_table(
+    rows: Sequence[dict], split: str = "test", metrics: Sequence[str] = tuple(TITLES)
+) -> pd.DataFrame:
+    """Return the rows of one split as a wide table, a row a model and data set.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Of a run.
+    split : str
+    metrics : sequence of str
+        Keys of ``TITLES``, in this order.
+
+    Returns
+    -------
+    DataFrame
+        Of text: value and 95 % interval.
+    """
     import pandas as pd
 
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
-        if row["split"] != "test" or row["metric"] not in (*SHOWN, "hd95_mm", "assd_mm", "adf_mm"):
+        if row["split"] != split or row["metric"] not in metrics:
             continue
         line = lines.setdefault((row["model"], row["data"]), {"n": str(row["n"] or "")})
         digits = 2 if row["metric"].endswith("_mm") else 3
         text = f"{row['value']:.{digits}f}"
         if row["ci95"] is not None:
             text += " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)
-        line[row["metric"]] = text
+        line[TITLES[row["metric"]]] = text
+    order = list(dict.fromkeys(data for _, data in lines))
     kept = [{"model": m, "data": d, **line} for (m, d), line in lines.items()]
-    return pd.DataFrame(kept).fillna("")
+    kept.sort(key=lambda line: order.index(line["data"]))
+    columns = ["model", "data", "n", *(TITLES[m] for m in metrics)]
+    return pd.DataFrame(kept).reindex(columns=columns).fillna("")
 
 
 def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -126,17 +177,18 @@ def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     rows = []
     for model, frame in scores.items():
-        for structure, part in frame.groupby("structure"):
+        for structure, part in frame.groupby("structure", sort=False):
             kept = part.dropna(subset=["pred_mm", "true_mm"])
-            row = {"model": model, "measure": "HC" if structure == "head" else "AC"}
+            row = {"model": model, "measure": PLANES[structure]}
             row |= {"n": len(part), "not found": len(part) - len(kept)}
-            row["Dice"] = part["dice"].mean()
             if len(kept) > 2:
                 agreement = bland_altman(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
                 row |= {"DF (mm)": agreement.bias, "ADF (mm)": kept["adf_mm"].mean()}
+                row |= {"ADF (%)": 100 * (kept["adf_mm"] / kept["true_mm"]).mean()}
                 row |= {"lower limit": agreement.lower, "upper limit": agreement.upper}
             rows.append(row)
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows).sort_values("measure", ascending=False, kind="stable")
+    return found.reset_index(drop=True)
 
 
 def source_comparison(
@@ -152,80 +204,9 @@ def source_comparison(
         frame = scores[name]
         row: dict[str, object] = {"model": get_spec(name).title}
         for metric, quoted in zip(SHOWN, values, strict=False):
-            row |= {f"{metric}, source": quoted, f"{metric}, here": frame[metric].mean()}
+            title = TITLES[metric]
+            row |= {f"{title}, source": quoted, f"{title}, here": frame[metric].mean()}
         row |= {"minutes, source": values[-1], "minutes, here": train_s[name] / 60}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def ensemble_table(
-    segmenter: Segmenter,
-    members: np.ndarray,
-    table: pd.DataFrame,
-    arrays: CaseArrays,
-    references: Sequence[np.ndarray],
-) -> pd.DataFrame:
-    """Score each way to fuse an ensemble.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-    members : ndarray, float32 (K, N, S, S)
-        From :func:`score_all`.
-    table, arrays, references
-        The test part.
-
-    Returns
-    -------
-    DataFrame
-        ``answer``, Dice, ADF and HD95: one member alone, the three fusions, and the condition
-        network by itself, which needs no sampling.
-    """
-    import pandas as pd
-
-    answers = {"one member": members[0]}
-    answers |= {how: fuse_members(members, how) for how in ("mean", "majority", "staple")}
-    answers["condition network alone"] = segmenter.anchor_probs(arrays.images)
-    rows = []
-    for name, probs in answers.items():
-        frame = score_structures(table, references, probs)
-        row = {"answer": name, "Dice": frame["dice"].mean(), "ADF (mm)": frame["adf_mm"].mean()}
-        rows.append(row | {"HD95 (mm)": frame["hd95_mm"].mean()})
-    return pd.DataFrame(rows)
-
-
-def sampling_table(
-    segmenter: Segmenter,
-    table: pd.DataFrame,
-    arrays: CaseArrays,
-    references: Sequence[np.ndarray],
-    ancestral_steps: int,
-    n: int = 6,
-) -> pd.DataFrame:
-    """Compare one member by DDIM with one by many drawn steps, on the first ``n`` test images.
-
-    Returns
-    -------
-    DataFrame
-        ``sampler, passes``, Dice, seconds an image, and how many times fewer passes the run's
-        ensemble takes than the released code, with its 1000 steps and 5 members.
-    """
-    import time
-
-    import pandas as pd
-
-    images, part, masks = arrays.images[:n], table.iloc[:n], references[:n]
-    spec, rows = segmenter.spec, []
-    for name, steps, ancestral in (
-        ("DDIM", spec.sampling_steps, 0),
-        ("ancestral", ancestral_steps, ancestral_steps),
-    ):
-        start = time.perf_counter()
-        found = segmenter.members(images, 1, ancestral)[0]
-        seconds = (time.perf_counter() - start) / len(images)
-        row = {"sampler": name, "passes": steps, "s an image": seconds}
-        row["Dice"] = score_structures(part, masks, found)["dice"].mean()
-        row["fewer passes than released"] = RELEASED_PASSES / (steps * spec.members)
         rows.append(row)
     return pd.DataFrame(rows)
 

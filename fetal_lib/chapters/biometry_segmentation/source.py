@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.chapters.biometry_segmentation.data import pooled_name
 from fetal_lib.chapters.biometry_segmentation.fit import fit_one, fit_settings
 from fetal_lib.evaluation.structures import pooled_dice
 from fetal_lib.metrics.segmentation import dice
@@ -58,7 +59,7 @@ def reenact_source(
     shares = {"test": p.test_fraction, "val": p.val_fraction}
     splits = {
         "by subject": subject_part,
-        "by image (source)": image_level_parts(len(table), shares, p.seed),
+        "by image, as the source": image_level_parts(len(table), shares, p.seed),
     }
     settings = fit_settings(p, arrays, p.source_epochs)
     rows = []
@@ -66,18 +67,19 @@ def reenact_source(
         train, val, test = (arrays.select(part == word) for word in ("train", "val", "test"))
         segmenter, _ = fit_one(run, "unet", train, val, settings, split=f"source, {name}")
         subjects = table["subject"].to_numpy()
-        known = np.isin(subjects[part == "test"], subjects[part == "train"])
+        seen = np.isin(subjects[part == "test"], subjects[part == "train"])
         changed, changed_masks = augmented(test, p.seed)
         found = segmenter.probs(changed)
-        rows.append(
-            {
-                "split": name,
-                "test images of known subjects": known.mean(),
-                "Dice per image": _mean_dice(test.masks, segmenter.probs(test.images)),
-                "the same, augmented test": _mean_dice(changed_masks, found),
-                "Dice of pooled pixels, augmented test": pooled_dice(changed_masks, found),
-            }
-        )
+        dices = {
+            "Dice per image": _mean_dice(test.masks, segmenter.probs(test.images)),
+            "Dice, augmented test": _mean_dice(changed_masks, found),
+            "pooled Dice, augmented test": pooled_dice(changed_masks, found),
+        }
+        for way, value in dices.items():
+            model = f"unet, {name}: {way}"
+            known = {"model": model, "data": pooled_name(table), "split": "protocol"}
+            run.add_result(**known, metric="dice", value=value, n=len(test.images))
+        rows.append({"split": name, "test images of known subjects": seen.mean(), **dices})
     return pd.DataFrame(rows)
 
 

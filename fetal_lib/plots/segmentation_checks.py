@@ -1,0 +1,109 @@
+"""Pictures that question segmentation models: robustness, heat-maps, deletion and insertion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.plots.heads import show_scan
+from fetal_lib.plots.segmentation import ASPECT, model_styles, words_only
+from fetal_lib.plots.style import BLUE, VERMILION, hide_ticks, new_figure, tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+N_PANELS = 4
+
+
+def robustness_curves(table: pd.DataFrame, value: str, label: str) -> Figure:
+    """Show a score of each model over the strength of each change, a panel a change.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``model, change, level`` and the score.
+    value : str
+        Column of the score.
+    label : str
+        Of the vertical axes.
+    """
+    changes = list(table["change"].unique())
+    n_rows = -(-(len(changes) + 1) // N_PANELS)
+    figure, axes = new_figure(n_rows, N_PANELS, height=2.1 * n_rows, sharey=True)
+    styles = model_styles(table["model"].unique())
+    for ax, change in zip(axes.flat, changes, strict=False):
+        for name, line in table[table["change"] == change].groupby("model", sort=False):
+            colour, marker = styles[name]
+            ax.plot(line["level"], line[value], color=colour, marker=marker, ms=3, lw=1.1)
+        ax.set_xlabel(change, fontsize=8)
+        ax.tick_params(labelsize=7)
+        tidy(ax)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(label, fontsize=8)
+    for ax in axes.flat[len(changes) :]:
+        ax.set_axis_off()
+    for name, (colour, marker) in styles.items():
+        axes.flat[-1].plot([], [], color=colour, marker=marker, ms=4, label=name)
+    axes.flat[-1].legend(frameon=False, fontsize=7, loc="center")
+    return figure
+
+
+def replacement_curves(table: pd.DataFrame) -> Figure:
+    """Show how an explained number moves as pixels are hidden (left) or shown (right).
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``model, way`` (deletion or insertion), ``order`` (map or random), ``share, change``.
+    """
+    models = list(table["model"].unique())
+    if not models:
+        return words_only("no structure was found in these images: nothing to hide or to show")
+    size = {"height": 2.3 * len(models), "sharey": "row", "squeeze": False}
+    figure, axes = new_figure(len(models), 2, **size)
+    for line, name in zip(axes, models, strict=True):
+        for ax, way in zip(line, ("deletion", "insertion"), strict=True):
+            part = table[(table["model"] == name) & (table["way"] == way)]
+            for order, dashes in (("map", "-"), ("random", ":")):
+                mean = part[part["order"] == order].groupby("share")["change"].mean()
+                ax.plot(mean.index, mean, dashes, color=BLUE, lw=1.5, label=f"{order} order")
+            ax.set_title(f"{name}, {way}", fontsize=9)
+            ax.set_xlabel("share of pixels")
+            tidy(ax)
+        line[0].set_ylabel("change of the scalar")
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def map_grid(
+    images: np.ndarray, masks: np.ndarray, maps: Mapping[str, Sequence[np.ndarray]]
+) -> Figure:
+    """Show scans in the first row and, below, a row for each kind of map, each with its own bar.
+
+    Parameters
+    ----------
+    images, masks : ndarray, uint8 (N, H, W)
+    maps : mapping of kind to N maps (h, w), not negative
+    """
+    figure, axes = new_figure(
+        1 + len(maps), len(images), height=1.35 * (1 + len(maps)), squeeze=False
+    )
+    for i, ax in enumerate(axes[0]):
+        show_scan(ax, images[i], masks[i])
+        ax.set_title(f"test image {i + 1}", fontsize=8)
+    height = images.shape[1]
+    box = (0, ASPECT * height, height, 0)
+    for line, (kind, found) in zip(axes[1:], maps.items(), strict=True):
+        for i, ax in enumerate(line):
+            ax.imshow(images[i], cmap="gray", vmin=0, vmax=255, extent=box)
+            hide_ticks(ax)
+            if np.ptp(found[i]) == 0:
+                ax.set_title("the map is constant", fontsize=7, color=VERMILION)
+                continue
+            shown = ax.imshow(found[i], cmap="inferno", alpha=0.6, extent=box)
+            figure.colorbar(shown, ax=ax, shrink=0.8).ax.tick_params(labelsize=6)
+        line[0].set_ylabel(kind, fontsize=8)
+    return figure

@@ -1,0 +1,108 @@
+"""Chapter 03's networks against plain twins of the same layers: same numbers, and no slower."""
+
+import time
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from plain_networks import plain_network  # noqa: E402
+
+from fetal_lib.models.segmentation_networks import (  # noqa: E402
+    build_network,
+    count_parameters,
+    example_inputs,
+)
+
+SIDE, N, ROUNDS = 64, 8, 9
+SLOWER = 1.1
+"""What two timings of one network differ by at most on a machine that does other things too."""
+WIDTHS = {
+    "unet": 0.125,
+    "attention_unet": 0.125,
+    "duck_net_17": 0.25,
+    "unext": 1.0,
+    "trans_unet": 0.125,
+    "med_seg_diff": 0.125,
+}
+every_network = pytest.mark.parametrize("name", WIDTHS)
+
+
+def layers_as_called(network, given):
+    """Return the layers with weights in the order of their calls."""
+    called = []
+    leaves = [m for m in network.modules() if not list(m.children()) and list(m.parameters())]
+    hooks = [m.register_forward_hook(lambda m, i, o: called.append(m)) for m in leaves]
+    with torch.no_grad():
+        network(*given)
+    for hook in hooks:
+        hook.remove()
+    return called
+
+
+def twins(name):
+    """Return our network and its plain twin with the same weights, and inputs of both."""
+    torch.manual_seed(0)
+    given = example_inputs(name, N, side=SIDE)
+    ours = build_network(name, width=WIDTHS[name], image_size=SIDE).eval()
+    plain = plain_network(name, WIDTHS[name], SIDE).eval()
+    pairs = zip(layers_as_called(ours, given), layers_as_called(plain, given), strict=True)
+    with torch.no_grad():
+        for a, b in pairs:
+            for parameter in a.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+            b.load_state_dict(a.state_dict())
+    return ours, plain, given
+
+
+def outputs(result):
+    return (result,) if isinstance(result, torch.Tensor) else tuple(result)
+
+
+@every_network
+def test_a_plain_twin_gives_the_same_numbers(name):
+    ours, plain, given = twins(name)
+    assert count_parameters(ours, True) == count_parameters(plain, True)
+    with torch.no_grad():
+        for a, b in zip(outputs(ours(*given)), outputs(plain(*given)), strict=True):
+            scale = float(a.abs().max())
+            assert scale > 0
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * scale)
+
+
+def fastest(ours, plain, act):
+    """Return the seconds of each at its fastest, in turns, so that both meet the same machine."""
+    best = [float("inf"), float("inf")]
+    for _ in range(ROUNDS):
+        for k, network in enumerate((ours, plain)):
+            start = time.perf_counter()
+            act(network)
+            best[k] = min(best[k], time.perf_counter() - start)
+    return best
+
+
+@pytest.mark.slow
+@every_network
+def test_bench_forward_and_training_step_of(name):
+    ours, plain, given = twins(name)
+
+    def forward(network):
+        with torch.inference_mode():
+            network(*given)
+
+    def step(network):
+        network.zero_grad(set_to_none=True)
+        sum(o.square().mean() for o in outputs(network(*given))).backward()
+
+    ratios = []
+    for what, act in (("forward", forward), ("training step", step)):
+        for network in (ours, plain):
+            network.train(what != "forward")
+            act(network)
+        seconds = fastest(ours, plain, act)
+        ratios.append(seconds[0] / seconds[1])
+        print(
+            f"\n{name}, {what}: {1000 * seconds[0]:.1f} ms, plain {1000 * seconds[1]:.1f} ms, "
+            f"ratio {ratios[-1]:.2f}"
+        )
+    assert max(ratios) <= SLOWER
