@@ -33,6 +33,7 @@ SOFTENING_MM = 2.5  # SD of the blur of the priors
 FLOOR = (0.10, 0.05, 0.03)  # smallest prior of each tissue inside the brain
 START = (0.25, 0.55, 0.85)  # quantiles of the intensities that the means start from
 MIN_VOXELS = 2000
+NEAR_MM = 8.0  # what lies farther from the template's brain is left out
 NOISE = np.array([1.3, 1.0, 1.0])
 """SD of each tissue as a multiple of the SD that gray and white share: fluid is uneven."""
 PURE = [0, 2, 4]
@@ -101,14 +102,30 @@ def priors_on(shape: tuple[int, int, int], affine: np.ndarray) -> tuple[np.ndarr
     priors : float32 (3, X, Y, Z)
     brain : bool (X, Y, Z)
     """
+    priors, brain, _ = _template_on(*_grid_key(shape, affine))
+    return priors, brain
+
+
+def _grid_key(shape: tuple[int, ...], affine: np.ndarray) -> tuple[tuple, tuple]:
+    return tuple(int(n) for n in shape), tuple(np.asarray(affine, float).ravel().tolist())
+
+
+@lru_cache(maxsize=2)
+def _template_on(shape: tuple, numbers: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return priors, brain, and what is within `NEAR_MM` of it on a grid; one grid serves all."""
     from scipy import ndimage
 
+    affine = np.reshape(numbers, (4, 4))
     priors, brain, own = load_priors()
     matrix = np.linalg.inv(own) @ affine
     how = {"offset": matrix[:3, 3], "output_shape": shape, "order": 1, "mode": "nearest"}
-    moved = [ndimage.affine_transform(p, matrix[:3, :3], **how) for p in priors]
+    moved = np.stack([ndimage.affine_transform(p, matrix[:3, :3], **how) for p in priors])
     inside = ndimage.affine_transform(brain.astype(np.float32), matrix[:3, :3], **how) > 0.5
-    return np.stack(moved), inside
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    near = ndimage.distance_transform_edt(~inside, sampling=spacing) <= NEAR_MM
+    for array in (moved, inside, near):
+        array.setflags(write=False)
+    return moved, inside, near
 
 
 def segment_tissues(
@@ -126,7 +143,7 @@ def segment_tissues(
     t1 : float (X, Y, Z), RAS; 0 outside the head.
     affine : (4, 4), voxel to mm.
     mask : bool (X, Y, Z), the brain and its fluid. Without it, where the scan is positive and
-        at most 4 mm outside the template's brain.
+        at most `NEAR_MM` outside the template's brain.
     beta : weight of the Markov field; 0 leaves it out.
     bias_degree : degree of the brightness polynomial, 0 for none.
     n_iterations : steps of expectation-maximisation.
@@ -147,9 +164,9 @@ def segment_tissues(
     if np.ndim(t1) != 3:
         raise ValueError(f"t1 has shape {np.shape(t1)}; it must be (X, Y, Z), one 3D scan")
     t1 = np.nan_to_num(np.asarray(t1, np.float32))
-    priors, brain = priors_on(t1.shape, affine)
+    priors, _ = priors_on(t1.shape, affine)
     if mask is None:
-        mask = brain_mask(t1, affine, brain)
+        mask = brain_mask(t1, affine)
     if np.count_nonzero(mask) < MIN_VOXELS:
         raise ValueError(
             f"mask holds {np.count_nonzero(mask)} voxels; at least {MIN_VOXELS} are needed: is "
@@ -191,17 +208,12 @@ def even_out(t1: np.ndarray, mask: np.ndarray, brightness: np.ndarray) -> np.nda
     return corrected
 
 
-def brain_mask(t1: np.ndarray, affine: np.ndarray, brain: np.ndarray | None = None) -> np.ndarray:
-    """Return where a stripped scan holds brain: positive, and within 4 mm of the template's.
+def brain_mask(t1: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return where a stripped scan holds brain: positive, and within `NEAR_MM` of the template's.
 
     What a stripper left at the neck lies beyond.
     """
-    from scipy import ndimage
-
-    if brain is None:
-        _, brain = priors_on(t1.shape, affine)
-    spacing = np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0))
-    near = ndimage.distance_transform_edt(~brain, sampling=spacing) <= 4.0
+    _, _, near = _template_on(*_grid_key(np.shape(t1), affine))
     return (np.asarray(t1) > 0) & near
 
 

@@ -13,7 +13,7 @@ class BrainAgeParameters(ChapterParameters):
     """Hold the parameters of the brain age chapter; the defaults are profile quick."""
 
     n_phantoms: int = Field(
-        72,
+        60,
         ge=12,
         le=5000,
         title="phantom subjects",
@@ -21,7 +21,7 @@ class BrainAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "subjects"},
     )
     n_teachers: int = Field(
-        24,
+        12,
         ge=4,
         le=1000,
         title="phantoms that teach segmentation",
@@ -29,7 +29,7 @@ class BrainAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "subjects"},
     )
     n_segmentation: int = Field(
-        16,
+        8,
         ge=2,
         le=1000,
         title="subjects that teach segmentation",
@@ -92,7 +92,7 @@ class BrainAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "voxels"},
     )
     segmentation_epochs: int = Field(
-        40, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
+        80, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
     )
     segmentation_batch: int = Field(
         2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
@@ -144,7 +144,7 @@ class BrainAgeParameters(ChapterParameters):
         description="1e-4 in the source, for a network eight times as wide",
     )
     sfcn_width: int = Field(8, ge=2, le=64, title="channels of SFCN", description="32 as published")
-    sfcn_epochs: int = Field(24, ge=1, le=1000, title="epochs of SFCN", description="passes")
+    sfcn_epochs: int = Field(18, ge=1, le=1000, title="epochs of SFCN", description="passes")
     sfcn_rate: float = Field(
         3e-3, gt=0, le=1, title="learning rate of SFCN", description="peak rate of Adam"
     )
@@ -164,7 +164,7 @@ class BrainAgeParameters(ChapterParameters):
         description="fraction of subjects that the prediction interval is to hold",
     )
     occluded: int = Field(
-        6,
+        4,
         ge=1,
         le=100,
         title="explained subjects",

@@ -109,7 +109,6 @@ CHAPTERS: dict[str, Chapter] = {
             title="Brain age from T1 MRI",
             framework="PyTorch",
             parameters="fetal_lib.parameters.brain_age:BrainAgeParameters",
-            draft=True,
         ),
     )
 }

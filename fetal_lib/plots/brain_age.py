@@ -21,6 +21,7 @@ from fetal_lib.plots.style import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 SEX = {"F": ("women", VERMILION), "M": ("men", BLUE)}
@@ -51,6 +52,7 @@ def age_sex_histograms(age_years: np.ndarray, sex: np.ndarray) -> Figure:
     counts = [int((sex == k).sum()) for k in kinds]
     right.bar([SEX[k][0] for k in kinds], counts, color=[SEX[k][1] for k in kinds])
     right.set_ylabel("subjects")
+    right.yaxis.get_major_locator().set_params(integer=True)
     for axes in (left, right):
         tidy(axes)
     return figure
@@ -166,6 +168,27 @@ def predicted_against_true(
     return figure
 
 
+def model_errors(table: pd.DataFrame, label: str = "MAE (years)") -> Figure:
+    """Show an error of each model with its interval, best first, a line a model.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``model``, ``value``, ``low``, ``high``, sorted.
+    label : of the horizontal axis.
+    """
+    figure, axes = new_figure(height=0.2 * len(table) + 0.8)
+    y = np.arange(len(table))[::-1]
+    spread = [table["value"] - table["low"], table["high"] - table["value"]]
+    axes.errorbar(table["value"], y, xerr=spread, fmt="o", ms=4, color=BLUE, capsize=2, lw=1.2)
+    right = float(table["high"].max())
+    for at, number in zip(y, table["value"], strict=True):
+        axes.text(1.04 * right, at, f"{number:.2f}", va="center", fontsize=8)
+    axes.set(xlabel=label, xlim=(0, 1.14 * right), ylim=(-0.7, len(table) - 0.3))
+    axes.set_yticks(y, table["model"], fontsize=8)
+    return tidy(axes).figure
+
+
 def gap_figure(age_years: np.ndarray, variants: Mapping[str, np.ndarray]) -> Figure:
     """Show the brain-age gap against age, with its regression line, a panel a variant."""
     figure, axes = new_figure(1, len(variants), height=2.8, sharey=True, squeeze=False)
@@ -219,7 +242,7 @@ def age_intervals(age_years: np.ndarray, pred: np.ndarray, half: np.ndarray) -> 
         x[~inside], true[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
     )
     axes.set(xlabel="subjects, youngest first", ylabel="age (years)")
-    axes.legend(frameon=False, fontsize=8, ncols=3)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
     tidy(axes)
     return figure
 

@@ -63,6 +63,7 @@ def orthogonal_views(
     volumes: Mapping[str, np.ndarray],
     labels: Mapping[str, np.ndarray] | None = None,
     shift: float = 0.0,
+    limits: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
     """Show volumes in three planes through their middle, a column each.
 
@@ -71,14 +72,19 @@ def orthogonal_views(
     volumes : mapping of title to (X, Y, Z), RAS; shapes may differ.
     labels : mapping of the same titles to tissue labels, optional.
     shift : off the middle along the first axis, as a share of it: the midline shows little cortex.
+    limits : mapping of some titles to the values shown as black and white.
     """
+    x, y, z = next(iter(volumes.values())).shape
+    ratios = [y / x, z / x, z / y]
     n = len(volumes)
-    figure, axes = new_figure(3, n, height=1.05 + 5.4 * min(1.0, 4 / n), squeeze=False)
+    column = min(2.0, 6.9 / n)
+    size = {"height": 0.5 + column * sum(ratios), "width": 0.3 + column * n}
+    figure, axes = new_figure(3, n, squeeze=False, height_ratios=ratios, **size)
     for column, (title, volume) in enumerate(volumes.items()):
         part = None if labels is None else labels.get(title)
         for row, axis in enumerate((2, 1, 0)):
             at = int(volume.shape[axis] * (0.5 + (shift if axis == 0 else 0)))
-            show_plane(axes[row, column], volume, axis, at, part)
+            show_plane(axes[row, column], volume, axis, at, part, (limits or {}).get(title))
         axes[0, column].set_title(title, fontsize=8)
     for row, axis in enumerate((2, 1, 0)):
         axes[row, 0].set_ylabel(PLANES[axis], fontsize=8)
@@ -99,7 +105,9 @@ def tissue_gallery(
     from matplotlib.patches import Patch
 
     n = len(scans)
-    figure, axes = new_figure(n, 1 + len(columns), height=1.75 * n + 0.5, squeeze=False)
+    x, y, _ = scans[0].shape
+    height = n * (7.0 / (1 + len(columns)) * y / x + 0.08) + 0.5
+    figure, axes = new_figure(n, 1 + len(columns), height=height, squeeze=False)
     for row, scan in enumerate(scans):
         show_plane(axes[row, 0], scan, 2)
         axes[row, 0].set_ylabel(titles[row], fontsize=8)

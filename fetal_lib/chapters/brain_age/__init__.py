@@ -19,8 +19,11 @@ from fetal_lib.chapters.brain_age.models import (
     volume_models,
 )
 from fetal_lib.chapters.brain_age.report import (
+    REFERENCE_MODELS,
+    absolute_volumes,
     add_ages,
     add_dice,
+    add_reference_dice,
     correct_mean,
     covariates,
     dice_groups,
@@ -36,17 +39,28 @@ from fetal_lib.chapters.brain_age.report import (
 )
 from fetal_lib.chapters.brain_age.save import save_age_model
 from fetal_lib.chapters.brain_age.segmenter import apply_segmenters
-from fetal_lib.chapters.brain_age.source import best_of_many, picked_on_test, training_set_error
+from fetal_lib.chapters.brain_age.source import (
+    best_of_many,
+    best_on_test,
+    picked_on_test,
+    source_design,
+    training_set_error,
+)
 from fetal_lib.chapters.brain_age.tissues import grid_affine, on_grid, read_labels, segment_all
+from fetal_lib.chapters.brain_age.truth import find_truth
 from fetal_lib.chapters.brain_age.walk import preprocessing_steps
 from fetal_lib.evaluation.brain_age import gap_rows
 
 __all__ = [
+    "REFERENCE_MODELS",
     "SHARES",
+    "absolute_volumes",
     "add_ages",
     "add_dice",
+    "add_reference_dice",
     "apply_segmenters",
     "best_of_many",
+    "best_on_test",
     "contrast_features",
     "correct_mean",
     "covariates",
@@ -57,6 +71,7 @@ __all__ = [
     "explain_network",
     "find_data",
     "find_teachers",
+    "find_truth",
     "fit_age_networks",
     "fit_segmenters",
     "gap_rows",
@@ -79,6 +94,7 @@ __all__ = [
     "results_table",
     "save_age_model",
     "segment_all",
+    "source_design",
     "split_subjects",
     "training_set_error",
     "volume_models",

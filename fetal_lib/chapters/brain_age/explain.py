@@ -69,6 +69,7 @@ def explain_network(
         layer = model.stages if hasattr(model, "stages") else model.narrow
         cams[name] = _mean([np.abs(grad_cam(model, layer, x, signed=True)) * years for x in images])
     maps = {"occlusion": occlusion, "Grad-CAM": cams["trained"]}
+    maps = {name: np.where(brain, values, 0.0) for name, values in maps.items()}
     others = {"occlusion": random_occlusion, "Grad-CAM": cams["random"]}
     checks = _checks(maps, others, brain, fluid)
     deletion = _deletion(predict, images, brain, maps, seed)
@@ -92,7 +93,9 @@ def _checks(
         row["rank correlation with random weights"] = map_similarity(
             values[brain], others[name][brain]
         )
-        row["share of map on the wettest quarter"] = share_on(np.where(brain, values, 0), wet)
+        row["share of map on the quarter with most fluid"] = share_on(
+            np.where(brain, values, 0), wet
+        )
         rows.append(row | {"share of brain there": wet.sum() / brain.sum()})
     return pd.DataFrame(rows)
 

@@ -19,13 +19,17 @@ from fetal_lib.baselines.age_regression import (
     volume_regressors,
 )
 from fetal_lib.baselines.tissue_maps import map_kernels
-from fetal_lib.chapters.brain_age.data import TEACHER_SEED, find_teachers
 from fetal_lib.chapters.brain_age.explain import Explanation, explain_network
 from fetal_lib.chapters.brain_age.networks import YEARS, AgeFits, fit_folds, new_network
 from fetal_lib.chapters.brain_age.report import relative_volumes
-from fetal_lib.chapters.brain_age.segmenter import fit_segmenter, reference_lesson, true_lesson
+from fetal_lib.chapters.brain_age.segmenter import (
+    TAUGHT_BY_REFERENCE,
+    TAUGHT_BY_TRUTH,
+    fit_segmenter,
+    reference_lesson,
+    true_lesson,
+)
 from fetal_lib.models.torch_weights import load_torch_weights
-from fetal_lib.phantoms.adult_brain.write import GENERATOR_VERSION
 from fetal_lib.training.torch_fit import WEIGHTS, predict_network
 
 if TYPE_CHECKING:
@@ -34,11 +38,13 @@ if TYPE_CHECKING:
 
     from fetal_lib.chapters.brain_age.data import Parts
     from fetal_lib.chapters.brain_age.tissues import Tissues
+    from fetal_lib.chapters.brain_age.truth import Truth
     from fetal_lib.parameters.brain_age import BrainAgeParameters
     from fetal_lib.runs.session import Run
     from fetal_lib.training.reuse import FitOutcome
 
 SOURCE_REGRESSORS = ("linear", "bayesian_ridge", "poly3")
+SOURCE_SETS = ("volumes_absolute", "res_unet")
 KERNEL_ALPHAS = tuple(float(a) for a in np.logspace(-3, 1, 13))
 CONTRAST = ("gray_mean", "csf_mean", "noise")
 
@@ -72,21 +78,19 @@ def _count(network: nn.Module) -> int:
 
 
 def fit_segmenters(
-    run: Run, table: pd.DataFrame, tissues: Tissues, parts: Parts
+    run: Run, truth: Truth, table: pd.DataFrame, tissues: Tissues, parts: Parts
 ) -> dict[str, tuple[nn.Module, FitOutcome]]:
     """Train one ResUNet on phantoms with their truth, one on scans with reference labels."""
     p = run.parameters
-    folder = find_teachers(p)
-    truth = {"phantoms": p.n_teachers, "seed": p.seed + TEACHER_SEED, "made by": GENERATOR_VERSION}
     rows = np.flatnonzero(parts.teaches)
     reference = {"subjects": table["subject"].iloc[rows].tolist(), "data": run.data_fingerprint}
     fits = {
-        "res_unet_truth": fit_segmenter(
-            run, "res_unet_truth", partial(true_lesson, folder, p), truth
+        TAUGHT_BY_TRUTH: fit_segmenter(
+            run, TAUGHT_BY_TRUTH, partial(true_lesson, truth, p), truth.source
         ),
-        "res_unet_reference": fit_segmenter(
+        TAUGHT_BY_REFERENCE: fit_segmenter(
             run,
-            "res_unet_reference",
+            TAUGHT_BY_REFERENCE,
             partial(reference_lesson, table, tissues, rows, p),
             reference,
         ),
@@ -113,8 +117,7 @@ def volume_models(
     run : Run
     age_years : float (N,)
     sets : mapping of a name to features (N, F); the first set meets all six regressors, those
-        that begin with ``res_unet`` the source's three, the others the Gaussian process and the
-        cubic.
+        in `SOURCE_SETS` the source's three, the others the Gaussian process and the cubic.
     parts : Parts
     """
     from threadpoolctl import threadpool_limits
@@ -123,7 +126,7 @@ def volume_models(
     found = {}
     for number, (name, features) in enumerate(sets.items()):
         some = tuple(regressors) if number == 0 else ("gaussian_process", "poly3")
-        for kind in SOURCE_REGRESSORS if name.startswith("res_unet") else some:
+        for kind in SOURCE_REGRESSORS if name in SOURCE_SETS else some:
             estimator, grid = regressors[kind]
             with _no_convergence_warnings(), threadpool_limits(1):
                 found[f"{name}_{kind}"] = nested_predict(

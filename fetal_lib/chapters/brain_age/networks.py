@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.baselines.age_regression import NestedPrediction
+from fetal_lib.chapters.brain_age.tissues import CODE as TISSUE_CODE
 from fetal_lib.models.res_next_3d import get_res_next_3d
 from fetal_lib.models.sfcn_3d import get_sfcn_3d
 from fetal_lib.models.torch_weights import load_torch_weights
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 YEARS = 20.0
 """Ages are learnt as (age - mean of the training part) / YEARS."""
 AGE_CODE = (
+    *TISSUE_CODE,
     "fetal_lib.models.res_next_3d",
     "fetal_lib.models.sfcn_3d",
     "fetal_lib.training.torch_fit",

@@ -24,10 +24,25 @@ if TYPE_CHECKING:
 
     from fetal_lib.chapters.brain_age.data import Parts
     from fetal_lib.chapters.brain_age.segmenter import Segmented
+    from fetal_lib.chapters.brain_age.truth import Truth
     from fetal_lib.runs.session import Run
 
 DIGITS = {"r2": 3, "ccc": 3, "coverage": 3, "dice": 3}
 TISSUES = ("csf", "gray", "white")
+
+# What the table of reference runs shows: baselines, each approach, the ensemble, the saved model.
+REFERENCE_MODELS = (
+    "mean",
+    "nwbv",
+    "volumes_linear",
+    "volumes_poly3",
+    "res_unet_linear",
+    "resnext",
+    "sfcn",
+    "maps_gaussian",
+    "ensemble",
+    "predict_model",
+)
 
 
 def relative_volumes(volumes_ml: np.ndarray) -> np.ndarray:
@@ -39,6 +54,44 @@ def relative_volumes(volumes_ml: np.ndarray) -> np.ndarray:
     [[0.5, 0.25]]
     """
     return volumes_ml[:, 1:] / volumes_ml.sum(axis=1, keepdims=True)
+
+
+def absolute_volumes(volumes_ml: np.ndarray, etiv_ml: np.ndarray) -> np.ndarray:
+    """Return the person's own CSF, gray and white matter in mL, (N, 3).
+
+    Registration gives all heads one size; the volume inside the skull, where a data set knows
+    it for everybody, gives them back their own. Otherwise the volumes stay as they are.
+
+    Examples
+    --------
+    >>> absolute_volumes(np.array([[500.0, 800, 700]]), np.array([1500.0])).tolist()
+    [[375.0, 600.0, 525.0]]
+    """
+    if not np.isfinite(etiv_ml).all():
+        return volumes_ml
+    return volumes_ml * (etiv_ml / volumes_ml.sum(axis=1))[:, None]
+
+
+def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
+    """Add the Dice of the mixture on the phantoms that teach; nothing was learnt from them yet."""
+    import pandas as pd
+
+    rows = []
+    for tissue in TISSUES:
+        values = truth.tissues.table[f"dice_{tissue}"].to_numpy(float)
+        low, high = bootstrap_ci(values, seed=run.parameters.seed)
+        label = f"mixture_{tissue}"
+        run.add_result(
+            model=label,
+            split="external",
+            metric="dice",
+            value=values.mean(),
+            n=len(values),
+            ci95=(low, high),
+        )
+        row = {"tissue": tissue, "phantoms": len(values), "Dice": values.mean()}
+        rows.append(row | {"95 % low": low, "95 % high": high, "lowest": values.min()})
+    return pd.DataFrame(rows)
 
 
 def covariates(table: pd.DataFrame) -> np.ndarray:
@@ -133,7 +186,7 @@ def ranking(rows: Sequence[dict], metric: str = "mae_years") -> pd.DataFrame:
 
 def pretty(table: pd.DataFrame) -> Styler:
     """Return a table without its index, for display."""
-    return table.style.hide(axis="index").format(precision=3)
+    return table.style.hide(axis="index").format(precision=3, na_rep="–")
 
 
 def gap_variants(

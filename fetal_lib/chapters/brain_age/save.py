@@ -57,8 +57,8 @@ def save_age_model(
 ) -> NestedPrediction:
     """Judge the model on the outer folds, fit it to all subjects, and write it to ``model/``.
 
-    Its interval is the quantile of the errors on the outer folds; nobody was in the training
-    part of the fold that tested him, but the model that is written has seen all.
+    Its interval is the quantile of the errors on the outer folds; no subject was in the training
+    part of the fold that tested them, but the model that is written has seen all.
     """
     p = run.parameters
     judged, gram, map_weight = nested_age_model(age_years, tissues, parts)

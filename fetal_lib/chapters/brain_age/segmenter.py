@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.baselines.tissue_mixture import brain_mask, even_out, segment_tissues
-from fetal_lib.chapters.brain_age.tissues import (
-    CODE as TISSUE_CODE,
-)
+from fetal_lib.baselines.tissue_mixture import brain_mask, even_out
+from fetal_lib.chapters.brain_age import tissues as tissue_steps
 from fetal_lib.chapters.brain_age.tissues import (
     TISSUES,
     Tissues,
@@ -24,7 +22,7 @@ from fetal_lib.chapters.brain_age.tissues import (
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.res_unet_3d import get_res_unet_3d
 from fetal_lib.models.torch_weights import load_torch_weights
-from fetal_lib.sets.adult_mri import read_cases, read_scan
+from fetal_lib.sets.adult_mri import read_scan
 from fetal_lib.training.mri_input import network_input, resample
 from fetal_lib.training.torch_fit import (
     WEIGHTS,
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from fetal_lib.chapters.brain_age.data import Parts
+    from fetal_lib.chapters.brain_age.truth import Truth
     from fetal_lib.parameters.brain_age import BrainAgeParameters
     from fetal_lib.runs.session import Run
     from fetal_lib.training.reuse import FitOutcome
@@ -51,6 +51,9 @@ FIT_CODE = (
     "fetal_lib.training.mri_input",
 )
 N_CLASSES = 4
+TAUGHT_BY_TRUTH, TAUGHT_BY_REFERENCE = "res_unet_truth", "res_unet_reference"
+AHEAD = 16
+"""Scans that are prepared while a network works on others."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,9 @@ def on_segmenter_grid(labels: np.ndarray, p: BrainAgeParameters) -> np.ndarray:
     return moved.astype(np.int64)
 
 
-def true_lesson(folder: Path, p: BrainAgeParameters) -> Lesson:
-    """Return the phantoms of a folder with their true labels."""
-    pairs = list(_scans(read_cases(folder).table, p))
+def true_lesson(truth: Truth, p: BrainAgeParameters) -> Lesson:
+    """Return phantoms with their true labels."""
+    pairs = list(_scans(truth.table, p, truth.tissues.brightness))
     return Lesson(np.stack([a for a, _ in pairs])[:, None], np.stack([b for _, b in pairs]))
 
 
@@ -103,32 +106,37 @@ def reference_lesson(
     return Lesson(np.stack(inputs)[:, None], np.stack(labels))
 
 
-def _scans(
-    table: pd.DataFrame, p: BrainAgeParameters, brightness: np.ndarray | None = None
-) -> Iterator[tuple]:
+def _scans(table: pd.DataFrame, p: BrainAgeParameters, brightness: np.ndarray) -> Iterator[tuple]:
     """Yield the input of each scan and its labels on the segmenter's grid, None without any."""
 
     def one(job: tuple) -> tuple:
         row, files = job
         scan = read_scan(*files)
         t1 = on_grid(scan.volume.data, scan.volume.affine)
-        known = None if brightness is None else brightness[row]
-        if known is None:
-            known = segment_tissues(t1, grid_affine()).brightness
         labels = None
         if scan.labels is not None:
             labels = on_segmenter_grid(on_grid(scan.labels, scan.volume.affine, 0), p)
-        return segmenter_input(t1, p, known), labels
+        return segmenter_input(t1, p, brightness[row]), labels
 
-    jobs = table[["subject", "path", "labels_path"]].itertuples(index=False, name=None)
+    files = table[["subject", "path", "labels_path"]].itertuples(index=False, name=None)
+    jobs = list(enumerate(files))
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(one, enumerate(jobs))
+        for first in range(0, len(jobs), AHEAD):
+            yield from pool.map(one, jobs[first : first + AHEAD])
 
 
 def new_segmenter(p: BrainAgeParameters) -> nn.Module:
-    """Build the untrained ResUNet with the run's seed."""
+    """Build the untrained ResUNet with the run's seed, in the memory format fastest on a CPU."""
+    import torch
+
     seed_torch(p.seed)
-    return get_res_unet_3d(N_CLASSES, p.segmentation_width, POOLING[p.pooling])
+    network = get_res_unet_3d(N_CLASSES, p.segmentation_width, POOLING[p.pooling])
+    return network.to(memory_format=torch.channels_last_3d)
+
+
+def _code() -> tuple[str, ...]:
+    """Return the code that a fit rests on: labels and brightness come from the mixture."""
+    return (*FIT_CODE, *tissue_steps.CODE, "fetal_lib.chapters.brain_age.segmenter")
 
 
 def fit_segmenter(
@@ -166,7 +174,7 @@ def fit_segmenter(
     spec |= {"spacing_mm": p.segmentation_spacing_mm, "side": p.segmentation_side}
     spec |= {"intensity": p.segmentation_intensity}
     more = {"lesson": lesson, "crop": p.segmentation_crop}
-    outcome = run.fit_or_reuse(spec, settings.as_spec() | more, FIT_CODE, fit)
+    outcome = run.fit_or_reuse(spec, settings.as_spec() | more, _code(), fit)
     network = new_segmenter(p)
     load_torch_weights(network, outcome.folder / WEIGHTS)
     return network.eval(), outcome
@@ -179,7 +187,7 @@ class Segmented:
     Attributes
     ----------
     volumes : dict of name to float (N, 3)
-        CSF, gray and white, mL of template space.
+        CSF, gray and white, mL of template space; NaN for a scan that a network was not shown.
     dice : DataFrame
         ``row, network, against, csf, gray, white``: one row a scored scan, network and kind of
         labels (``truth`` or ``reference``).
@@ -197,15 +205,19 @@ def apply_segmenters(
     fits: dict[str, tuple[nn.Module, FitOutcome]],
     table: pd.DataFrame,
     tissues: Tissues,
+    parts: Parts,
     show: Sequence[int],
 ) -> Segmented:
-    """Segment every scan with every network, once; score each against what labels there are."""
+    """Segment every scan with every network, once; score each against what labels there are.
+
+    The network that was taught by references is not shown the scans that taught it.
+    """
     import pandas as pd
 
     networks = {name: network for name, (network, _) in fits.items()}
 
     def compute(folder: Path) -> None:
-        found = _apply(run, networks, table, tissues, show)
+        found = _apply(run, networks, table, tissues, parts.teaches, show)
         np.savez_compressed(folder / "volumes.npz", **found.volumes)
         found.dice.to_csv(folder / "dice.csv", index=False)
         flat = {f"{row}/{k}": v for row, some in found.shown.items() for k, v in some.items()}
@@ -213,8 +225,8 @@ def apply_segmenters(
 
     spec = {"name": "segmented", "fits": {name: fit.key for name, (_, fit) in fits.items()}}
     rows = {"subjects": table["subject"].tolist(), "show": [int(i) for i in show]}
-    code = (*FIT_CODE, *TISSUE_CODE, "fetal_lib.chapters.brain_age.segmenter")
-    folder = run.fit_or_reuse(spec, rows, code, compute).folder
+    rows |= {"teach": np.flatnonzero(parts.teaches).tolist()}
+    folder = run.fit_or_reuse(spec, rows, _code(), compute).folder
     shown: dict[int, dict[str, np.ndarray]] = {}
     with np.load(folder / "shown.npz") as file:
         for key in file.files:
@@ -230,13 +242,14 @@ def _apply(
     networks: dict[str, nn.Module],
     table: pd.DataFrame,
     tissues: Tissues,
+    teaches: np.ndarray,
     show: Sequence[int],
 ) -> Segmented:
     import pandas as pd
 
     p = run.parameters
     voxel_ml = p.segmentation_spacing_mm**3 / 1000
-    volumes = {name: np.zeros((len(table), 3)) for name in networks}
+    volumes = {name: np.full((len(table), 3), np.nan) for name in networks}
     rows, shown = [], {}
     for i, (values, truth) in enumerate(_scans(table, p, tissues.brightness)):
         reference = on_segmenter_grid(read_labels(tissues, tissues.rows[i : i + 1])[0], p)
@@ -245,6 +258,8 @@ def _apply(
             kept = {"input": values.astype(np.float16), **known}
             shown[i] = {k: v for k, v in kept.items() if v is not None}
         for name, network in networks.items():
+            if name == TAUGHT_BY_REFERENCE and teaches[i]:
+                continue
             found = segment(network, values)
             volumes[name][i] = [voxel_ml * (found == k).sum() for k in TISSUES.values()]
             rows += _scores(i, name, known, found)

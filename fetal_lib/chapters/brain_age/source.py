@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.baselines.age_regression import volume_regressors
+from fetal_lib.baselines.age_regression import (
+    NestedPrediction,
+    choose_on_inner,
+    volume_regressors,
+)
 from fetal_lib.chapters.brain_age.networks import YEARS, fit_one, fit_settings
 from fetal_lib.metrics.regression import mae, r2
 from fetal_lib.training.torch_fit import read_torch_history
@@ -100,6 +104,51 @@ def picked_on_test(
                 n=len(fold.test),
             )
     return pd.DataFrame(rows)
+
+
+def best_on_test(
+    run: Run, predictions: dict[str, NestedPrediction], age_years: np.ndarray, parts: Parts
+) -> dict:
+    """Compare the model that is best on the tested subjects with those that inner folds choose.
+
+    Returns
+    -------
+    dict
+        ``n`` models, ``model`` and ``best``: the lowest MAE on tested subjects and whose it is,
+        ``chosen``: the MAE when each fold takes the model that is best on its inner folds.
+    """
+    whole = {k: v for k, v in predictions.items() if v.chosen}
+    kept = parts.tested
+    errors = {k: mae(age_years[kept], v.outer[kept]) for k, v in whole.items()}
+    best = min(errors, key=errors.get)
+    chosen = np.full(len(age_years), np.nan)
+    for name, fold in zip(choose_on_inner(whole, age_years), parts.folds, strict=True):
+        chosen[fold.test] = whole[name].outer[fold.test]
+    found = {"best": errors[best], "chosen": mae(age_years[kept], chosen[kept])}
+    for kind, value in found.items():
+        run.add_result(
+            model=f"model_{kind}",
+            split="protocol",
+            metric="mae_years",
+            value=value,
+            n=int(kept.sum()),
+        )
+    return found | {"n": len(whole), "model": best}
+
+
+def source_design(shares: np.ndarray) -> tuple[int, int]:
+    """Return columns and rank of the source's cubic in three shares, which sum to one.
+
+    Examples
+    --------
+    >>> shares = np.random.default_rng(0).dirichlet([2, 5, 4], 50)
+    >>> source_design(shares)
+    (20, 10)
+    """
+    from sklearn.preprocessing import PolynomialFeatures
+
+    design = PolynomialFeatures(3).fit_transform(shares)
+    return design.shape[1], int(np.linalg.matrix_rank(design, tol=1e-8 * np.abs(design).max()))
 
 
 def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: Parts) -> dict:

@@ -20,7 +20,6 @@ from fetal_lib.training.mri_input import network_input
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fetal_lib.parameters.brain_age import BrainAgeParameters
     from fetal_lib.runs.session import Run
 
 CODE = (
@@ -87,18 +86,26 @@ class Tissues:
         return Tissues(table, *kept)
 
 
-def segment_all(run: Run, parameters: BrainAgeParameters, table: pd.DataFrame) -> Tissues:
-    """Check and segment every scan of a table, once for the same data and code."""
+def segment_all(run: Run, table: pd.DataFrame, source: dict | None = None) -> Tissues:
+    """Check and segment every scan of a table, once for the same data and code.
+
+    Parameters
+    ----------
+    run : Run
+    table : DataFrame
+        ``subject, path, labels_path``.
+    source : plain values that say where the scans come from, when it is not the run's data.
+    """
     import pandas as pd
 
-    p = parameters
+    p = run.parameters
 
     def compute(folder: Path) -> None:
         _compute(folder, table, p.age_spacing_mm, p.age_side, run.progress)
 
     spec = {"name": "tissue_mixture", "grid_mm": GRID_MM}
     spec |= {"age_spacing_mm": p.age_spacing_mm, "age_side": p.age_side}
-    outcome = run.fit_or_reuse(spec, {}, CODE, compute, seed=0)
+    outcome = run.fit_or_reuse(spec, source or {}, CODE, compute, seed=0)
     measures = pd.read_csv(outcome.folder / "measures.csv", keep_default_na=False)
     numbers = [name for name in measures if name != "reasons"]
     measures[numbers] = measures[numbers].apply(pd.to_numeric, errors="coerce")

@@ -25,6 +25,7 @@ class Walk:
     steps : dict of title to (X, Y, Z)
     labels : dict of title to labels, for the two resampled segmentations
     table : DataFrame, a row a step: grid, voxel, mean and SD inside the brain, smallest, largest
+    limits : dict of title to the values shown as black and white, where they are not plain
     bias_agreement : float, correlation of N4's field with the mixture's polynomial
     white_variation : dict, coefficient of variation of white matter before and after each
     """
@@ -32,6 +33,7 @@ class Walk:
     steps: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
     table: pd.DataFrame
+    limits: dict[str, tuple[float, float]]
     bias_agreement: float
     white_variation: dict[str, float]
 
@@ -74,7 +76,9 @@ def preprocessing_steps(row: pd.Series, settings: tuple[tuple[float, int], ...])
         rows.append(_row(title, steps[title], spacing, inside > 0))
     import pandas as pd
 
-    return Walk(steps, labels, pd.DataFrame(rows), agreement, variation)
+    middle = tuple(float(v) for v in np.percentile(field[mask], [1, 99]))
+    limits = {"bias field (N4)": middle}
+    return Walk(steps, labels, pd.DataFrame(rows), limits, agreement, variation)
 
 
 def _row(title: str, values: np.ndarray, spacing: float, mask: np.ndarray) -> dict:
