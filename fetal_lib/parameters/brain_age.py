@@ -13,7 +13,7 @@ class BrainAgeParameters(ChapterParameters):
     """Hold the parameters of the brain age chapter; the defaults are profile quick."""
 
     n_phantoms: int = Field(
-        60,
+        45,
         ge=12,
         le=5000,
         title="phantom subjects",
@@ -92,7 +92,7 @@ class BrainAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "voxels"},
     )
     segmentation_epochs: int = Field(
-        80, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
+        64, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
     )
     segmentation_batch: int = Field(
         2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
