@@ -35,6 +35,7 @@ def write_bids(folder, people=("01", "02", "03"), rows=None):
     return folder
 
 
+@pytest.mark.slow
 def test_a_phantom_set_reads_back(tmp_path):
     folder = write_adult_brain_set(tmp_path / "set", 2, 3, spacing_mm=5.0)
     cases = read_cases(folder)

@@ -402,7 +402,7 @@ def test_what_is_wrong_with_an_upload_is_told_in_its_place(tmp_path, monkeypatch
 
 
 def test_gradio_is_loaded_when_the_page_is_built_and_not_before():
-    code = "import sys, fetal_lib.app, fetal_lib.cli.app; print('gradio' in sys.modules)"
+    code = "import sys, fetal_lib.app, fetal_lib.cli.open_app; print('gradio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

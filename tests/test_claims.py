@@ -52,9 +52,10 @@ def pages(tmp_path):
 
 
 def test_patients_come_before_phantoms_and_each_number_leads_to_its_run(pages):
-    row = next(line for line in pages[0].splitlines() if line.startswith("| Error"))
-    ours, protocol = row.split(" | ")[-2:]
-    real, made_up = ours.split("<br>")
+    lines = dict(line.strip("| ").split(" | ", 1) for line in pages[0].splitlines() if "**" in line)
+    real, made_up = lines["**Ours, honest protocol**"].split("<br>")
+    protocol = lines["**Ours, the source's protocol**"]
+    assert "### Error" in pages[0]
     assert real.startswith("**hc18**: unet, `adf_mm` 2.10 mm (1.80 to 2.40, n 146)")
     assert "published/04_head_circumference/hc18-quick/record.json" in real
     assert made_up.startswith("phantoms: unet, `adf_mm` 5.00 mm (n 9)")
@@ -63,8 +64,10 @@ def test_patients_come_before_phantoms_and_each_number_leads_to_its_run(pages):
 
 
 def test_a_rung_needs_both_protocols_on_the_same_data(pages):
-    rungs = [line for line in pages[1].splitlines() if line.startswith("| 003")]
-    assert len(rungs) == 1 and "2.00 mm better than it is" in rungs[0] and "phantoms" in rungs[0]
+    assert "## Cheating (source 003)" in pages[1]
+    rungs = [line for line in pages[1].splitlines() if "record.json" in line]
+    assert len(rungs) == 1 and rungs[0].startswith("| phantoms, ")
+    assert rungs[0].endswith("| 9 | 3.00 mm | 5.00 mm | 2.00 mm better than it is |")
 
 
 def test_a_source_without_a_run_says_so(tmp_path):

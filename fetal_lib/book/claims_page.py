@@ -11,8 +11,7 @@ from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.runs.results import METRICS, results_table
 
 MISSING = "no run yet"
-COLUMNS = (
-    "Measure",
+LINES = (
     "Source reported",
     "Its code or log showed",
     "Published best",
@@ -61,27 +60,28 @@ class Run:
 
 
 def source_section(source: Source, runs: list[Run]) -> str:
-    """Write a source's heading, verdict and table."""
+    """Write a source's heading and verdict, and a table for each of its claims."""
     number = source.chapter.partition("_")[0]
-    lines = [
-        f"## Source {source.source}: {source.title}\n",
-        f"{source.verdict.strip()}\n",
-        f"Chapter {number}." if runs else f"Chapter {number} has no run in this book yet.",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        "|" + "---|" * len(COLUMNS),
-    ]
-    lines += [f"| {' | '.join(claim_cells(claim, runs))} |" for claim in source.claims]
-    return "\n".join(lines) + "\n"
+    missing = "" if runs else f" Chapter {number} has no run in this book yet."
+    parts = [f"## Source {source.source}: {source.title}\n", f"{source.verdict.strip()}{missing}\n"]
+    return "\n".join([*parts, *(claim_table(claim, runs) for claim in source.claims)])
+
+
+def claim_table(claim: Claim, runs: list[Run]) -> str:
+    """Write one claim as a table of two columns, which a phone can show."""
+    lines = [f"### {claim.measure}\n", "| | |", "|---|---|"]
+    pairs = zip(LINES, claim_cells(claim, runs), strict=True)
+    return "\n".join([*lines, *(f"| **{name}** | {cell} |" for name, cell in pairs)]) + "\n"
 
 
 def claim_cells(claim: Claim, runs: list[Run]) -> list[str]:
-    """Return the cells of one claim; a cell has a line for every run that answers."""
-    text = [claim.measure, claim.reported, claim.found, claim.published]
+    """Return what stands beside each of `LINES`; ours have a line for every run that answers."""
     return [
-        *text,
+        claim.reported,
+        claim.found,
+        claim.published,
         answers_text(claim.ours, runs, "test") or MISSING,
-        answers_text(claim.protocol, runs, "protocol") or ("–" if not claim.protocol else MISSING),
+        answers_text(claim.protocol, runs, "protocol") or (MISSING if claim.protocol else "–"),
     ]
 
 
@@ -114,25 +114,25 @@ def number_text(row: dict[str, Any], run: Run) -> str:
 
 
 def ladder(sources: list[Source], by_chapter: dict[str, list[Run]]) -> str:
-    """Write the table of flaws: what each adds to the score on the same data."""
-    lines = [
-        "| Source | Flaw | Data | With the flaw | Without | The flaw makes it | Run |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    empty = len(lines)
+    """Write, for each flaw, what it adds to the score on the data of every run that shows it."""
+    parts = []
     for source in sources:
         for flaw in source.flaws:
-            for run in by_chapter[source.chapter]:
-                cells = rung(flaw, run)
-                if cells is not None:
-                    lines.append(f"| {' | '.join([source.source, flaw.flaw, *cells])} |")
-    if len(lines) == empty:
-        return "No run in this book re-enacts a flaw yet.\n"
-    return "\n".join(lines) + "\n"
+            rungs = [rung(flaw, run) for run in by_chapter[source.chapter]]
+            lines = [f"| {' | '.join(cells)} |" for cells in rungs if cells is not None]
+            if lines:
+                words = METRICS[flaw.metric].description
+                head = f"## {flaw.flaw} (source {source.source})\n\nMeasured: {words}.\n"
+                titles = [
+                    "| Data | n | With | Without | The flaw makes it |",
+                    "|---|---|---|---|---|",
+                ]
+                parts.append("\n".join([head, *titles, *lines]) + "\n")
+    return "\n".join(parts) or "No run in this book re-enacts a flaw yet.\n"
 
 
 def rung(flaw: Flaw, run: Run) -> list[str] | None:
-    """Return data, both values, their difference and the run; None where the run has not both."""
+    """Return data, n, both values and their difference; None where the run has not both."""
     flawed = run.find(flaw.flawed, flaw.metric, flaw.flawed_split)
     honest = run.find(flaw.honest, flaw.metric, flaw.honest_split)
     if flawed is None or honest is None:
@@ -140,11 +140,9 @@ def rung(flaw: Flaw, run: Run) -> list[str] | None:
     metric = METRICS[flaw.metric]
     gain = flawed["value"] - honest["value"]
     better = gain > 0 if metric.higher_is_better else gain < 0
-    words = "better than it is" if better else "worse"
     size = value_text({"value": abs(gain), "unit": metric.unit})
+    words = f"{size} {'better than it is' if better else 'worse'}" if gain else "no different"
     data = "phantoms" if run.phantom else f"**{flawed['data']}**"
-    return [data, _cell(flawed), _cell(honest), f"{size} {words}", run.link]
-
-
-def _cell(row: dict[str, Any]) -> str:
-    return f"`{row['metric']}` {value_text(row)}, n {int(row['n'])}"
+    counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
+    n = " and ".join(map(str, counts))
+    return [f"{data}, {run.link}", n, value_text(flawed), value_text(honest), words]

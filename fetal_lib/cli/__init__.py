@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "parameters": ("fetal_lib.cli.parameters", "List a chapter's parameters."),
     "status": ("fetal_lib.cli.status", "Show the last run of every chapter."),
     "predict": ("fetal_lib.cli.predict", "Apply a trained model to your own images."),
-    "app": ("fetal_lib.cli.app", "Open the trained models as a page in the browser."),
+    "app": ("fetal_lib.cli.open_app", "Open the trained models as a page in the browser."),
     "data": ("fetal_lib.cli.data", "List, fetch and check data sets."),
     "phantoms": ("fetal_lib.cli.phantoms", "Write a set of made-up images with known truth."),
     "book": ("fetal_lib.cli.book", "Run what changed and build the site."),
