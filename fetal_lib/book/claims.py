@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fetal_lib.runs.results import METRICS
 
@@ -16,6 +17,16 @@ class ClaimsError(ValueError):
     """`book/sources.yml` cannot be used; the text says where and why."""
 
 
+def known_metric(metric: str) -> str:
+    """Return the name of a metric, and refuse one that no run writes."""
+    if metric not in METRICS:
+        raise ValueError(f"metric: received {metric!r}; it must be a name of results.json")
+    return metric
+
+
+MetricName = Annotated[str, AfterValidator(known_metric)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,13 +35,8 @@ class Answer(_Strict):
     """Name the rows of a run's results that answer a claim."""
 
     model: str
-    metric: str
+    metric: MetricName
     split: str = ""
-
-    @field_validator("metric")
-    @classmethod
-    def _known(cls, metric: str) -> str:
-        return known_metric(metric)
 
 
 class Claim(_Strict):
@@ -58,16 +64,11 @@ class Flaw(_Strict):
     """Name a flaw of a source, and the two models whose difference it makes."""
 
     flaw: str
-    metric: str
+    metric: MetricName
     flawed: str
     honest: str
     flawed_split: str = "protocol"
     honest_split: str = "test"
-
-    @field_validator("metric")
-    @classmethod
-    def _known(cls, metric: str) -> str:
-        return known_metric(metric)
 
 
 class Source(_Strict):
@@ -79,13 +80,6 @@ class Source(_Strict):
     claims: list[Claim] = Field(min_length=1)
     verdict: str
     flaws: list[Flaw] = []
-
-
-def known_metric(metric: str) -> str:
-    """Return the name of a metric, and refuse one that no run writes."""
-    if metric not in METRICS:
-        raise ValueError(f"metric: received {metric!r}; it must be a name of results.json")
-    return metric
 
 
 def read_sources(book: Path) -> list[Source]:
