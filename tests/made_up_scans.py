@@ -20,10 +20,10 @@ US_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
 
 
 def real_data(name: str) -> Path | None:
-    """Return a folder of real data: under FETAL_TEST_DATA, or beside the checkout."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("FETAL_TEST_DATA", beside)) / name
-    return folder if folder.is_dir() else None
+    """Return a folder of real data under FETAL_TEST_DATA, None where it is not set or not there."""
+    root = os.environ.get("FETAL_TEST_DATA")
+    folder = Path(root or "") / name
+    return folder if root and folder.is_dir() else None
 
 
 def scan(seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:

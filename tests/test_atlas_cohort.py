@@ -166,7 +166,7 @@ def test_the_spina_bifida_atlas_makes_fetuses_without_folds():
 
     folder = real_data("spina_bifida_atlas")
     if folder is None:
-        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA or beside the checkout")
+        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA")
     assert is_atlas(folder)
     templates = read_templates(folder)
     assert len(templates) == 15

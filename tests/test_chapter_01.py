@@ -153,7 +153,7 @@ def test_backends_give_the_same_answer_for_the_same_weights(tmp_path):
 def test_trained_on_individuals_of_an_atlas_and_tested_on_the_templates_of_a_disease(tmp_path):
     folder = real_data("spina_bifida_atlas")
     if folder is None:
-        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA or beside the checkout")
+        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA")
     more = ("-p", f"external_data={folder}", "-p", "save_model=false")
     out, done = run_chapter("01", tmp_path, "sb", *SMALL, *more)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

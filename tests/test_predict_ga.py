@@ -254,7 +254,7 @@ def test_the_least_likeness_lies_below_that_of_all_held_out_fetuses(training):
 def test_spina_bifida_templates_are_read_with_their_masks(model):
     folder = real_data("spina_bifida_atlas")
     if folder is None:
-        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA or beside the checkout")
+        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA")
     cases = list_cases([folder])
     assert len(cases) == 15 and all(case.mask_path is not None for case in cases)
     found = read_age(cases[7], model)
