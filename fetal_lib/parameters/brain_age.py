@@ -92,7 +92,7 @@ class BrainAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "voxels"},
     )
     segmentation_epochs: int = Field(
-        64, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
+        80, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
     )
     segmentation_batch: int = Field(
         2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
