@@ -6,7 +6,15 @@ import signal
 
 import psutil
 import pytest
-from made_up_project import alive, call_cli, run_folder, start_cli, wait_for, write_project
+from made_up_project import (
+    CHAPTER,
+    alive,
+    call_cli,
+    run_folder,
+    start_cli,
+    wait_for,
+    write_project,
+)
 
 from fetal_lib.runs.execute import run_chapter
 from fetal_lib.runs.record import read_record
@@ -38,6 +46,12 @@ def status_of(project):
     return read_record(run_folder(project))
 
 
+def status_by_cli(project):
+    """Return what `fetal-lib status --json` says of the chapter."""
+    listed = json.loads(call_cli(project, "status", "--json")[1])
+    return next(entry for entry in listed if entry["chapter"] == CHAPTER)
+
+
 def test_a_kernel_that_kills_itself_is_a_killed_run(project):
     write_project(project, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     outcome = run_chapter("04", "smoke")
@@ -62,7 +76,7 @@ def test_when_the_parent_is_killed_worker_and_kernel_die_and_the_record_is_close
     process.wait()
     wait_for(lambda: not alive(worker) and not alive(kernel), 10)
     assert status_of(project).status == "running"  # nobody was left to write it
-    status = json.loads(call_cli(project, "status", "--json")[1])[0]
+    status = status_by_cli(project)
     assert (status["status"], status["reason"]) == ("killed", "the process that ran it is gone")
     write_project(project)
     outcome = run_chapter("04", "smoke")
