@@ -122,7 +122,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(projec
     code, _, errors = call_cli(project, *RUN)
     assert code == 2 and f"is in use by another run (process {process.pid})" in errors
     assert alive(kernel)
-    assert call_cli(project, "status")[1].splitlines()[1].split()[1] == "running"
+    assert status_by_cli(project)["status"] == "running"
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
 
