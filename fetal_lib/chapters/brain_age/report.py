@@ -84,6 +84,7 @@ def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
         run.add_result(
             model=label,
             split="external",
+            data="phantom",
             metric="dice",
             value=values.mean(),
             n=len(values),
