@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).parents[1]
 CELL = re.compile(r"^# %%(.*)$", re.M)
@@ -61,6 +64,39 @@ def status_of(out: Path) -> str:
 def fit_states(out: Path) -> set[str]:
     """Return how the fits of a run came to be: fitted, resumed, reused."""
     return {fit["state"] for fit in json.loads((out / "record.json").read_text())["fits"]}
+
+
+def check_that_a_second_run_reuses(number: str, folder: Path, first: Path) -> None:
+    """Run a chapter once more in the place of "first": all fits are reused, no result changes."""
+    before = rows_of(first)
+    again, done = run_chapter(number, folder, "first")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert fit_states(again) == {"reused"} and rows_of(again) == before
+
+
+def write_no_brains(folder: Path, suffix: str) -> list[str]:
+    """Write a volume of noise and a file that is no NIfTI; return their names."""
+    import nibabel
+
+    noise = np.random.default_rng(0).random((40, 40, 40)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), folder / f"sub-noise{suffix}")
+    (folder / f"sub-broken{suffix}").write_bytes(b"no gzip")
+    return [f"sub-noise{suffix}", f"sub-broken{suffix}"]
+
+
+def predict(task: str, scans: Path, model: Path, folder: Path) -> dict[str, dict[str, str]]:
+    """Run `fetal-lib predict`, pictures into ``folder / "p"``; return the table's rows by scan."""
+    table = folder / "told.csv"
+    command = [sys.executable, "-m", "fetal_lib", "predict", task, str(scans)]
+    done = subprocess.run(
+        [*command, "--model", str(model), "--out", str(table), "--pictures", str(folder / "p")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    with table.open() as file:
+        return {row["scan"]: row for row in csv.DictReader(file)}
 
 
 def cells(notebook: Path) -> list[tuple[str, str]]:

@@ -11,9 +11,9 @@ pytest.importorskip("torch")
 from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.chapters.brain_age.data import leak_audit, split_subjects
 from fetal_lib.chapters.brain_age.explain import SHARES, _deletion
-from fetal_lib.chapters.brain_age.report import absolute_volumes
 from fetal_lib.chapters.brain_age.segmenter import _span, segment
 from fetal_lib.chapters.brain_age.source import best_on_test, source_design
+from fetal_lib.chapters.brain_age.volumes import absolute_volumes
 from fetal_lib.parameters.brain_age import BrainAgeParameters
 from fetal_lib.training.volume_augment import crop_augment, shift_augment
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from chapter_checks import (
+    check_that_a_second_run_reuses,
     figures_without_words,
-    fit_states,
     rows_of,
     run_chapter,
     run_smoke,
@@ -56,11 +56,7 @@ def test_the_same_seed_gives_the_same_results(smoke):
 
 @pytest.mark.slow
 def test_a_second_run_reuses_its_fits(smoke):
-    folder, first = smoke
-    before = rows_of(first)
-    again, done = run_chapter("04", folder, "first")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert fit_states(again) == {"reused"} and rows_of(again) == before
+    check_that_a_second_run_reuses("04", *smoke)
 
 
 @pytest.mark.slow

@@ -2,19 +2,18 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from chapter_checks import (
-    ROOT,
+    check_that_a_second_run_reuses,
     figures_without_words,
-    fit_states,
+    predict,
     rows_of,
     run_chapter,
     run_smoke,
     status_of,
+    write_no_brains,
 )
 
 pytest.importorskip("torch")
@@ -70,19 +69,12 @@ def test_all_models_see_the_same_subjects_and_those_that_teach_are_never_tested(
 
 @pytest.mark.slow
 def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
-    folder, first = smoke
-    before = rows_of(first)
-    again, done = run_chapter("05", folder, "first")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert fit_states(again) == {"reused"} and rows_of(again) == before
+    check_that_a_second_run_reuses("05", *smoke)
 
 
 @pytest.mark.slow
 def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_path):
-    import csv
-
     import nibabel
-    import numpy as np
 
     from fetal_lib.phantoms.adult_brain import make_adult_brain
 
@@ -93,22 +85,11 @@ def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_pat
         phantom = make_adult_brain(77, age_years=age, space="mni")
         image = nibabel.Nifti1Image(phantom.t1, phantom.affine)
         nibabel.save(image, scans / f"sub-{age}_T1w.nii.gz")
-    noise = np.random.default_rng(0).random((40, 40, 40)).astype(np.float32)
-    nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), scans / "sub-noise_T1w.nii.gz")
-    (scans / "sub-broken_T1w.nii.gz").write_bytes(b"no gzip")
-    table = tmp_path / "told.csv"
-    command = [sys.executable, "-m", "fetal_lib", "predict", "brain-age", str(scans)]
-    done = subprocess.run(
-        [*command, "--model", str(out), "--out", str(table), "--pictures", str(tmp_path / "p")],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    rows = {row["scan"]: row for row in csv.DictReader(table.open())}
+    no_brains = write_no_brains(scans, "_T1w.nii.gz")
+    rows = predict("brain-age", scans, out, tmp_path)
     young, old = (float(rows[f"sub-{a}_T1w.nii.gz"]["brain_age_years"]) for a in (25, 80))
     assert young < 50 < old
-    for name in ("sub-noise_T1w.nii.gz", "sub-broken_T1w.nii.gz"):
+    for name in no_brains:
         assert rows[name]["status"] == "declined" and rows[name]["reason"]
     assert len(list((tmp_path / "p").glob("*.png"))) == 2
 

@@ -65,7 +65,7 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
     counts = write_ages(
         list_scans([scans]), model(), tmp_path / "t.csv", read_known_ages(ages), tmp_path / "p"
     )
-    assert counts == {"told": 1, "declined": 3}
+    assert counts == {"predicted": 1, "declined": 3}
     rows = list(csv.DictReader((tmp_path / "t.csv").open()))
     told = rows[0]
     ml = [float(told[f"{k}_ml"]) for k in ("csf", "gray", "white")]

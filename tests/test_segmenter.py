@@ -146,6 +146,15 @@ def test_paired_tests_see_a_small_gap_that_unpaired_intervals_would_not():
     assert same["p"] == 1 and same["difference"] == 0
 
 
+def test_a_model_that_measured_nothing_has_no_difference_and_spoils_no_other():
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.7, 0.95, 12)
+    frames = {"a": fake_scores(base), "b": fake_scores(base - 0.1)}
+    found = paired_tests(frames | {"none": fake_scores(np.full(12, np.nan))})
+    assert found["difference"].isna().tolist() == [False, True, True]
+    assert found["p_holm"].iloc[0] == pytest.approx(3 * found["p"].iloc[0])
+
+
 def test_models_scored_on_other_images_are_not_compared():
     with pytest.raises(ValueError, match="different images"):
         paired_tests({"a": fake_scores([0.9, 0.8]), "b": fake_scores([0.9])})

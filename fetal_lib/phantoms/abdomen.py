@@ -7,12 +7,11 @@ in mm, which follows the INTERGROWTH-21st standard of the week.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from fetal_lib.geometry.ellipse import Ellipse, fit_ellipse
 from fetal_lib.phantoms.abdomen_anatomy import Trunk, draw_trunk
 from fetal_lib.phantoms.anatomy import HeadField, bone_depth, bone_profile, outline_points
 from fetal_lib.phantoms.anomalies.scan import (
@@ -25,10 +24,8 @@ from fetal_lib.phantoms.anomalies.scan import (
     screen,
 )
 from fetal_lib.phantoms.anomalies.section import Section
-from fetal_lib.phantoms.head import draw_outline
+from fetal_lib.phantoms.biometry import BiometryPhantom, check_request
 from fetal_lib.phantoms.head_sampling import (
-    MAX_GA_DAYS,
-    MIN_GA_DAYS,
     Fetus,
     Pose,
     View,
@@ -42,28 +39,13 @@ from fetal_lib.phantoms.marks import draw_marks
 MAX_Z = 3.0
 
 
-@dataclass(frozen=True)
-class AbdomenPhantom:
-    """Hold a made-up ultrasound image of a fetal abdomen and its truth.
+class AbdomenPhantom(BiometryPhantom):
+    """Hold a made-up ultrasound image of a fetal abdomen; its ellipse is the skin's outer edge."""
 
-    Attributes
-    ----------
-    image : uint8 (H, W), nearly always (540, 800).
-    outline : uint8 (H, W), 255 on a one-pixel ellipse along the outer edge of the skin.
-    mask : bool (H, W), the filled ellipse.
-    pixel_size_mm : mm per pixel, the same in both directions.
-    ac_mm : perimeter of the ellipse in mm.
-    ga_days : gestational age that the size was drawn for, in days.
-    ellipse : the ellipse in pixels.
-    """
-
-    image: np.ndarray
-    outline: np.ndarray
-    mask: np.ndarray
-    pixel_size_mm: float
-    ac_mm: float
-    ga_days: float
-    ellipse: Ellipse
+    @property
+    def ac_mm(self) -> float:
+        """Perimeter of the ellipse in mm."""
+        return self.circumference_mm
 
 
 def make_abdomen(
@@ -105,35 +87,16 @@ def make_abdomen(
     >>> phantom.image.shape, phantom.image.dtype.name, bool(124 < phantom.ac_mm < 171)
     ((540, 800), 'uint8', True)
     """
-    _check(seed, ga_days, frame, z)
+    check_request(seed, frame, ga_days, "abdomen")
+    if z is not None and not -MAX_Z <= z <= MAX_Z:
+        raise ValueError(f"z is {z}; it must be from -3 to 3 standard deviations, or None")
     fetus = _draw_fetus(np.random.default_rng([seed, 31]), ga_days, z)
     rng = np.random.default_rng([seed, 32, frame])
     view = draw_view(rng, fetus)
     image = _scan(view, fetus, _draw_anatomy(seed, view, fetus), rng)
     if marks:
         image = draw_marks(image, np.random.default_rng([seed, 33, frame]))
-    ellipse = fit_ellipse(outline_points(view.skull, view.pose)[::4])
-    return AbdomenPhantom(
-        image=image,
-        outline=draw_outline(ellipse, view.shape),
-        mask=ellipse.mask(view.shape),
-        pixel_size_mm=fetus.pixel_size_mm,
-        ac_mm=ellipse.perimeter * fetus.pixel_size_mm,
-        ga_days=fetus.ga_days,
-        ellipse=ellipse,
-    )
-
-
-def _check(seed: int, ga_days: float | None, frame: int, z: float | None) -> None:
-    if seed < 0 or frame < 0:
-        raise ValueError(f"seed is {seed} and frame {frame}; both must be 0 or more")
-    if ga_days is not None and not MIN_GA_DAYS <= ga_days <= MAX_GA_DAYS:
-        raise ValueError(
-            f"ga_days is {ga_days}; the INTERGROWTH-21st abdomen size covers {MIN_GA_DAYS:.0f}-"
-            f"{MAX_GA_DAYS:.0f} days (14-40 weeks): give the age in days, within that range"
-        )
-    if z is not None and not -MAX_Z <= z <= MAX_Z:
-        raise ValueError(f"z is {z}; it must be from -3 to 3 standard deviations, or None")
+    return AbdomenPhantom.of(image, view, fetus)
 
 
 def _draw_fetus(rng: np.random.Generator, ga_days: float | None, z: float | None) -> Fetus:

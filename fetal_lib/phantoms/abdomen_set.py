@@ -5,22 +5,25 @@ The layout is that of ``fetal_lib.sets.clinical_ultrasound``: a table, images, f
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from fetal_lib.growth.intergrowth import size_mm, z_score
 from fetal_lib.phantoms.abdomen import MAX_Z, AbdomenPhantom, make_abdomen
 from fetal_lib.phantoms.head import HeadPhantom, make_head
+from fetal_lib.phantoms.set_folder import (
+    new_folder,
+    subject_seed,
+    write_each,
+    write_json,
+    write_lines,
+    write_png,
+)
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 CSV_NAME = "table.csv"
 COLUMNS = (
     "image", "mask", "subject", "structure", "pixel_size_mm", "ga_days",
@@ -95,26 +98,15 @@ def _write_set(
     folder = Path(folder)
     if n < 1 or seed < 0:
         raise ValueError(f"n subjects is {n} and seed {seed}; at least 1 and 0 are needed")
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds files already; name a new folder or empty this one")
-    part = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    for name in ("images", "masks"):
-        (part / name).mkdir(parents=True)
-    try:
-        lines = [",".join(COLUMNS)]
-        with ThreadPoolExecutor(2) as pool:  # NumPy and OpenCV let go of the interpreter lock
-            jobs = pool.map(lambda k: _write_subject(part, k, seed, marks, structures), range(n))
-            for done, rows in enumerate(jobs, start=1):
-                lines += rows
-                if progress is not None:
-                    progress(done, n)
-        (part / CSV_NAME).write_text("\n".join(lines) + "\n", encoding="ascii")
+    with new_folder(folder) as part:
+        (part / "images").mkdir()
+        (part / "masks").mkdir()
+        subjects = write_each(
+            lambda k: _write_subject(part, k, seed, marks, structures), n, progress
+        )
+        lines = [row for rows in subjects for row in rows]
+        write_lines(part / CSV_NAME, [",".join(COLUMNS), *lines])
         _write_record(part, n, seed, marks, structures)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
@@ -122,7 +114,7 @@ def _write_subject(
     part: Path, number: int, seed: int, marks: bool, structures: tuple[str, ...]
 ) -> list[str]:
     """Write the images of one fetus; return its rows of the table."""
-    own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    own_seed = subject_seed(seed, number)
     rng = np.random.default_rng([own_seed, 41])
     phantoms: dict[str, HeadPhantom | AbdomenPhantom] = {}
     sizes: dict[str, float] = {}
@@ -150,19 +142,12 @@ def _write_image(
 ) -> str:
     """Write image and mask of one phantom; return its row."""
     name = f"S{number + 1:05d}_{structure}.png"
-    _write_png(part / "images" / name, phantom.image)
-    _write_png(part / "masks" / name, phantom.mask.astype(np.uint8) * 255)
+    write_png(part / "images" / name, phantom.image)
+    write_png(part / "masks" / name, phantom.mask.astype(np.uint8) * 255)
     known = [f"{sizes[column]:.2f}" if column in sizes else "" for column in COLUMNS[6:]]
     size = f"{phantom.pixel_size_mm:.12g}"
     row = (f"images/{name}", f"masks/{name}", f"S{number + 1:05d}", structure, size)
     return ",".join((*row, f"{phantom.ga_days:g}", *known))
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    if not done:
-        raise OSError(f"{path.name} could not be encoded as PNG, array {image.shape}")
-    path.write_bytes(data.tobytes())
 
 
 def _write_record(part: Path, n: int, seed: int, marks: bool, structures: tuple[str, ...]) -> None:
@@ -175,4 +160,4 @@ def _write_record(part: Path, n: int, seed: int, marks: bool, structures: tuple[
         "marks": marks,
         "shared_growth": SHARED_GROWTH,
     }
-    (part / "phantom.json").write_text(json.dumps(record, indent=1) + "\n", encoding="ascii")
+    write_json(part / "phantom.json", record)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,14 @@ from fetal_lib.phantoms.atlas_cohort import (
     Template,
     make_individual,
 )
-
-GAIN = 1000.0  # int16 on disk: the bright end of a volume
+from fetal_lib.phantoms.fetal_brain.write import as_int16
+from fetal_lib.phantoms.set_folder import (
+    new_folder,
+    subject_seed,
+    write_each,
+    write_json,
+    write_lines,
+)
 
 
 def write_atlas_cohort(
@@ -28,9 +32,11 @@ def write_atlas_cohort(
 ) -> Path:
     """Write individuals between the templates of an atlas, ages drawn evenly.
 
+    The folder appears complete or not at all: files are written beside it and renamed.
+
     Parameters
     ----------
-    folder : created where missing; it must be empty.
+    folder : created; it must not exist yet, or be empty.
     templates : of one atlas.
     n_subjects : at least 1.
     seed : non-negative; subject k is the same whatever n_subjects is.
@@ -52,24 +58,20 @@ def write_atlas_cohort(
     folder = Path(folder)
     if n_subjects < 1:
         raise ValueError(f"n_subjects is {n_subjects}; at least 1 is needed")
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds files already; name a new folder or empty this one")
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def write(number: int) -> str:
-        own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        one = make_individual(templates, own, spacing_mm=spacing_mm)
-        subject = f"sub-{number + 1:04d}"
-        _write_individual(folder, subject, one)
-        return f"{subject}\t{one.ga_days:.1f}"
-
-    with ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(write, range(n_subjects)))
-    table = "\n".join(["participant_id\tga_days", *rows]) + "\n"
-    (folder / "participants.tsv").write_text(table, encoding="ascii")
     about = {"Name": "Atlas cohort", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}
     about |= {"GeneratedBy": [{"Name": __name__, "Version": GENERATOR_VERSION}]}
-    (folder / "dataset_description.json").write_text(json.dumps(about, indent=1) + "\n")
+    with new_folder(folder) as part:
+
+        def write(number: int) -> str:
+            own_seed = subject_seed(seed, number)
+            one = make_individual(templates, own_seed, spacing_mm=spacing_mm)
+            subject = f"sub-{number + 1:04d}"
+            _write_individual(part, subject, one)
+            return f"{subject}\t{one.ga_days:.1f}"
+
+        rows = write_each(write, n_subjects)
+        write_lines(part / "participants.tsv", ["participant_id\tga_days", *rows])
+        write_json(part / "dataset_description.json", about)
     return folder
 
 
@@ -77,8 +79,7 @@ def _write_individual(folder: Path, subject: str, one: Individual) -> None:
     """Write image, mask and labels of one individual."""
     import nibabel
 
-    bright = float(np.percentile(one.t2[one.labels > 0], 99))
-    whole = np.clip(np.round(one.t2 * (GAIN / bright)), 0, 32767).astype(np.int16)
+    whole = as_int16(one.t2, one.labels)
     derived = folder / "derivatives"
     places = {
         folder / subject / "anat" / f"{subject}_T2w.nii.gz": whole,

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+
 SHIPPED = Path(__file__).parent.parent / "pretrained" / "brain_age"
+INFINITE = ("half_width_years",)
+"""What may be infinite."""
 NORM_TISSUES = ("csf", "gray", "white")
 
 
@@ -99,11 +103,7 @@ class AgeModel:
         arrays |= {"scale": self.scale, "powers": self.powers.astype(np.int8)}
         arrays |= {"coefficients": self.coefficients, "intercept": np.array(self.intercept)}
         np.savez_compressed(folder / "weights.npz", **arrays)
-        values = asdict(self.spec)
-        if math.isinf(self.spec.half_width_years):
-            values["half_width_years"] = None
-        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
-        (folder / "card.md").write_text(card)
+        write_spec(folder, self.spec, card, INFINITE)
         return folder
 
 
@@ -120,20 +120,13 @@ def load_age_model(folder: str | Path | None = None) -> AgeModel:
     ValueError
         If there is no such model, or it cannot be read.
     """
-    shipped = folder is None
-    folder = SHIPPED if folder is None else Path(folder)
-    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
-        folder = folder / "model"
-    if not (folder / "model.json").is_file():
-        what = "no model is shipped" if shipped else f"model={str(folder)!r}: no model.json in it"
-        raise ValueError(
-            f"{what}; give --model the folder of a finished run of 05_brain_age, for example after "
-            "`fetal-lib run 05`."
-        )
+    advice = (
+        "give --model the folder of a finished run of 05_brain_age, for example after "
+        "`fetal-lib run 05`."
+    )
+    folder = find_model(folder, SHIPPED, advice)
     try:
-        values = json.loads((folder / "model.json").read_text())
-        half = values["half_width_years"]
-        values["half_width_years"] = math.inf if half is None else half
+        values = read_spec(folder, INFINITE)
         values["age_range"] = tuple(values["age_range"])
         values["norms"] = {k: tuple(v) for k, v in values["norms"].items()}
         with np.load(folder / "weights.npz", allow_pickle=False) as file:

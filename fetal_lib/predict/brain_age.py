@@ -1,14 +1,11 @@
 """Tell the age from T1 scans, one after the other, in constant memory.
 
-A scan that is no stripped adult T1 brain in MNI space is declined with the reason; one bad file
-becomes a row and does not stop the others. The table is written beside its final name and moved
-there at the end.
+A scan that is no stripped adult T1 brain in MNI space is declined with the reason.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +15,7 @@ import numpy as np
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import brain_mask, segment_tissues
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
+from fetal_lib.predict.batch import list_files, scan_bar, write_rows
 from fetal_lib.sets.adult_mri import read_scan
 from fetal_lib.sets.adult_mri_quality import quality_check
 
@@ -46,13 +44,13 @@ ADVICE = (
 
 @dataclass(frozen=True)
 class AgeReading:
-    """Hold what was told of a scan, or why nothing was.
+    """Hold what was predicted of a scan, or why nothing was.
 
     Attributes
     ----------
     age_years, low_years, high_years : NaN when declined.
     volumes_ml : of CSF, gray and white matter in template space; empty when declined.
-    reason : empty when an age was told.
+    reason : empty when an age was predicted.
     t1, labels : the scan on the 2 mm grid and its tissues, for a picture.
     """
 
@@ -73,21 +71,14 @@ def list_scans(inputs: Sequence[str | Path]) -> list[Path]:
     ValueError
         If a path does not exist, or nothing is found; all missing ones are named.
     """
-    paths, missing = [], []
-    for item in map(Path, inputs):
-        if item.is_dir():
-            found = sorted(item.rglob("*.nii*"))
-            t1 = [p for p in found if "_T1w" in p.name]
-            paths += [p for p in t1 or found if p.name.endswith(SUFFIXES)]
-        elif item.is_file():
-            paths.append(item)
-        else:
-            missing.append(str(item))
-    if missing:
-        raise ValueError(f"scans: no such file or folder: {', '.join(missing[:10])}.")
-    if not paths:
-        raise ValueError(f"scans: no {' or '.join(SUFFIXES)} file in what was given.")
-    return paths
+    return list_files(inputs, _t1_scans, "scans", " or ".join(SUFFIXES))
+
+
+def _t1_scans(folder: Path) -> list[Path]:
+    """Return the ``*_T1w`` files below a folder, or all NIfTI files where none has that name."""
+    found = sorted(folder.rglob("*.nii*"))
+    t1 = [path for path in found if "_T1w" in path.name]
+    return [path for path in t1 or found if path.name.endswith(SUFFIXES)]
 
 
 def read_age(path: Path, model: AgeModel) -> AgeReading:
@@ -131,8 +122,8 @@ def _reading(
     low, high = model.spec.age_range
     if not low - BEYOND_YEARS <= age <= high + BEYOND_YEARS:
         reason = (
-            f"told {age:.0f} years, far outside the ages it was trained on ({low:.0f}-{high:.0f}): "
-            "not a brain like those"
+            f"predicted {age:.0f} years, far outside the ages it was trained on "
+            f"({low:.0f}-{high:.0f}): not a brain like those"
         )
         return AgeReading(reason=reason, t1=t1, labels=found.labels)
     half = model.spec.half_width_years
@@ -165,10 +156,10 @@ def result_row(
 ) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value.
 
-    A centile needs the **known** age of the person; at the told age it would say nothing.
+    A centile needs the **known** age of the person; at the predicted age it would say nothing.
     """
     row = dict.fromkeys(FIELDS, "")
-    row |= {"scan": path.name, "status": "declined" if reading.reason else "told"}
+    row |= {"scan": path.name, "status": "declined" if reading.reason else "predicted"}
     row["reason"] = reading.reason
     if reading.reason:
         return row
@@ -205,29 +196,22 @@ def write_ages(
     Returns
     -------
     dict
-        Number of scans ``told`` and ``declined``.
+        Number of scans ``predicted`` and ``declined``.
     """
-    out, known_ages = Path(out), known_ages or {}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    counts = {"told": 0, "declined": 0}
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
+    known_ages = known_ages or {}
+
+    def rows() -> Iterator[dict[str, str]]:
         for path in paths:
             reading = read_age(path, model)
-            row = result_row(path, reading, model, known_ages.get(path.name))
-            writer.writerow(row)
-            counts[row["status"]] += 1
             if pictures is not None and reading.t1 is not None:
                 save_picture(Path(pictures), path, reading)
-            progress(1)
-    part.replace(out)
-    return counts
+            yield result_row(path, reading, model, known_ages.get(path.name))
+
+    return write_rows(rows(), out, FIELDS, ("predicted", "declined"), progress)
 
 
 def save_picture(folder: Path, path: Path, reading: AgeReading) -> None:
-    """Write three planes of a scan with its tissues, titled with the told age."""
+    """Write three planes of a scan with its tissues, titled with the predicted age."""
     import matplotlib.pyplot as plt
 
     from fetal_lib.plots.volumes import orthogonal_views
@@ -274,14 +258,10 @@ def run_command(
     pictures: Path | None,
 ) -> dict[str, int]:
     """Do what ``fetal-lib predict brain-age`` was asked, with a bar on a terminal."""
-    import sys
-
-    from tqdm import tqdm
-
     from fetal_lib.predict.age_model import load_age_model
 
     paths = list_scans(scans)
     known = {} if ages is None else read_known_ages(ages)
     trained = load_age_model(model)
-    with tqdm(total=len(paths), unit="scan", file=sys.stderr, disable=None) as bar:
+    with scan_bar(len(paths)) as bar:
         return write_ages(paths, trained, out, known, pictures, bar.update)

@@ -1,13 +1,10 @@
 """Measure the head in any number of scans, in constant memory.
 
-Scans are read a batch at a time, so memory does not grow with their number; one
-bad file becomes a row with its reason and does not stop the others. The table is
-written beside its final name and moved there at the end.
+Scans are read a batch at a time, so memory does not grow with their number.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +15,7 @@ import numpy as np
 
 from fetal_lib.growth import intergrowth
 from fetal_lib.growth.gestation import format_weeks_days
+from fetal_lib.predict.batch import list_files, number_text, write_rows
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSizes
@@ -51,20 +49,12 @@ def list_images(inputs: Sequence[str | Path]) -> list[Path]:
     ValueError
         If a path does not exist, or nothing is found; all missing ones are named.
     """
-    paths, missing = [], []
-    for item in map(Path, inputs):
-        if item.is_dir():
-            found = sorted(p for p in item.iterdir() if p.suffix.lower() in SUFFIXES)
-            paths += [p for p in found if not p.stem.endswith("_Annotation")]
-        elif item.is_file():
-            paths.append(item)
-        else:
-            missing.append(str(item))
-    if missing:
-        raise ValueError(f"images: no such file or folder: {', '.join(missing[:10])}.")
-    if not paths:
-        raise ValueError(f"images: no {', '.join(sorted(SUFFIXES))} file in what was given.")
-    return paths
+    return list_files(inputs, _scans, "images", ", ".join(sorted(SUFFIXES)))
+
+
+def _scans(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return [path for path in found if not path.stem.endswith("_Annotation")]
 
 
 def predict_heads(
@@ -130,23 +120,19 @@ def _measuring(loaded, model: HeadModel, sizes: PixelSizes):
 
 def result_row(path: Path, result: HeadMeasurement, sizes: PixelSizes) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value."""
-
-    def text(value: float, digits: int = 1) -> str:
-        return "" if not math.isfinite(value) else f"{value:.{digits}f}"
-
     size = sizes.by_name.get(path.name, sizes.common_mm)
     return {
         "image": path.name,
         "status": "declined" if result.reason else "measured",
-        "hc_mm": text(result.hc_mm, 2),
-        "hc_low_mm": text(result.hc_low_mm, 2),
-        "hc_high_mm": text(result.hc_high_mm, 2),
+        "hc_mm": number_text(result.hc_mm, 2),
+        "hc_low_mm": number_text(result.hc_low_mm, 2),
+        "hc_high_mm": number_text(result.hc_high_mm, 2),
         "ga_intergrowth": format_weeks_days(result.ga_days) if result.ga_days > 0 else "",
-        "ga_intergrowth_days": text(result.ga_days),
-        "ga_hadlock_days": text(result.ga_hadlock_days),
-        "hc_centile": text(_centile(result.hc_mm, sizes.ga_days.get(path.name, math.nan))),
-        "pixel_size_mm": text(size, 5),
-        "cut_share": text(result.cut_share, 3),
+        "ga_intergrowth_days": number_text(result.ga_days),
+        "ga_hadlock_days": number_text(result.ga_hadlock_days),
+        "hc_centile": number_text(_centile(result.hc_mm, sizes.ga_days.get(path.name, math.nan))),
+        "pixel_size_mm": number_text(size, 5),
+        "cut_share": number_text(result.cut_share, 3),
         "reason": result.reason,
     }
 
@@ -190,21 +176,13 @@ def write_predictions(
     """
     from fetal_lib.plots.head_overlay import save_overlay
 
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    counts = {"measured": 0, "declined": 0}
     if overlays is not None:
         Path(overlays).mkdir(parents=True, exist_ok=True)
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
+
+    def rows() -> Iterator[dict[str, str]]:
         for path, result, scan in predict_heads(paths, model, sizes, keep_scan=bool(overlays)):
-            row = result_row(path, result, sizes)
-            writer.writerow(row)
-            counts[row["status"]] += 1
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
-            progress(1)
-    part.replace(out)
-    return counts
+            yield result_row(path, result, sizes)
+
+    return write_rows(rows(), out, FIELDS, ("measured", "declined"), progress)

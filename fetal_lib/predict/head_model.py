@@ -8,8 +8,7 @@ squashed to, the flips averaged at prediction, and the conformal half-width;
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent.parent / "pretrained" / "head_circumference"
 FLIPS = {"none": (), "left_right": (2,), "up_down": (1,), "both": (1, 2)}
 """Axes of (B, H, W, 1) that each view reverses."""
+INFINITE = ("relative_half_width",)
+"""What may be infinite."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,7 @@ class HeadModel:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(self.network, folder / "weights.npz")
-        values = asdict(self.spec)
-        if math.isinf(self.spec.relative_half_width):
-            values["relative_half_width"] = None  # JSON knows no infinity
-        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
-        (folder / "card.md").write_text(card)
+        write_spec(folder, self.spec, card, INFINITE)
         return folder
 
 
@@ -142,22 +140,18 @@ def load_head_model(folder: str | Path | None = None) -> HeadModel:
     ValueError
         If there is no ``model.json``, or it cannot be read.
     """
-    folder = SHIPPED if folder is None else Path(folder)
-    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
-        folder = folder / "model"
-    path = folder / "model.json"
-    if not path.is_file():
-        raise ValueError(
-            f"model={str(folder)!r}: no model.json in it; give the folder of a finished run of "
-            "04_head_circumference, or leave --model out for the model that is shipped."
-        )
+    advice = (
+        "give the folder of a finished run of 04_head_circumference, or leave --model out for the "
+        "model that is shipped."
+    )
+    folder = find_model(folder, SHIPPED, advice)
     try:
-        values = json.loads(path.read_text())
-        if values["relative_half_width"] is None:
-            values["relative_half_width"] = math.inf
+        values = read_spec(folder, INFINITE)
         spec = HeadModelSpec(**{**values, "flips": tuple(values["flips"])})
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"model={str(path)!r} cannot be read ({error}); train it anew.") from error
+        raise ValueError(
+            f"model={str(folder)!r} cannot be read ({error}); train it anew."
+        ) from error
     network = get_unet(spec.height, spec.width, spec.n_filters, spec.dropout)
     load_weights(network, folder / "weights.npz")
     return HeadModel(network, spec)

@@ -7,7 +7,7 @@ DDIM, and the ensemble is fused; what its condition network says about an image 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from fetal_lib.models.mask_fusion import FUSIONS, majority, staple
 from fetal_lib.models.segmentation_networks import build_network, get_spec
 from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
+from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
 
 if TYPE_CHECKING:
     import torch
@@ -181,31 +182,28 @@ class Segmenter:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_torch_weights(self.network, folder / "weights.npz")
-        (folder / "model.json").write_text(json.dumps(asdict(self.spec), indent=1) + "\n")
-        (folder / "card.md").write_text(card)
+        write_spec(folder, self.spec, card)
         return folder
 
 
 def load_segmenter(folder: str | Path, device: str = "cpu") -> Segmenter:
-    """Load what :meth:`Segmenter.save` wrote.
+    """Load what :meth:`Segmenter.save` wrote, from its folder or the run's.
 
     Raises
     ------
     ValueError
         If there is no ``model.json``, or it cannot be read.
     """
-    path = Path(folder) / "model.json"
-    if not path.is_file():
-        raise ValueError(
-            f"model={str(folder)!r}: no model.json in it; give the model folder of a finished run "
-            "of 03_biometry_segmentation."
-        )
+    advice = "give the folder of a finished run of 03_biometry_segmentation."
+    folder = find_model(folder, None, advice)
     try:
-        spec = SegmenterSpec(**json.loads(path.read_text()))
+        spec = SegmenterSpec(**read_spec(folder))
     except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(f"model={str(path)!r} cannot be read ({error}); train it anew.") from error
+        raise ValueError(
+            f"model={str(folder)!r} cannot be read ({error}); train it anew."
+        ) from error
     network = spec.build()
-    load_torch_weights(network, Path(folder) / "weights.npz")
+    load_torch_weights(network, folder / "weights.npz")
     return Segmenter(network, spec, device)
 
 

@@ -20,21 +20,17 @@ from fetal_lib.chapters.brain_age.models import (
 )
 from fetal_lib.chapters.brain_age.report import (
     REFERENCE_MODELS,
-    absolute_volumes,
     add_ages,
     add_dice,
     add_reference_dice,
     correct_mean,
-    covariates,
     dice_groups,
     gap_variants,
     intervals,
     last_mae,
     pretty,
     promise_kept,
-    propagate_segmentation,
     ranking,
-    relative_volumes,
     results_table,
 )
 from fetal_lib.chapters.brain_age.save import save_age_model
@@ -48,6 +44,12 @@ from fetal_lib.chapters.brain_age.source import (
 )
 from fetal_lib.chapters.brain_age.tissues import grid_affine, on_grid, read_labels, segment_all
 from fetal_lib.chapters.brain_age.truth import find_truth
+from fetal_lib.chapters.brain_age.volumes import (
+    absolute_volumes,
+    covariates,
+    propagate_segmentation,
+    relative_volumes,
+)
 from fetal_lib.chapters.brain_age.walk import preprocessing_steps
 from fetal_lib.evaluation.brain_age import gap_rows
 

@@ -20,15 +20,14 @@ from fetal_lib.baselines.age_regression import (
 )
 from fetal_lib.baselines.tissue_maps import map_kernels
 from fetal_lib.chapters.brain_age.explain import Explanation, explain_network
+from fetal_lib.chapters.brain_age.lessons import reference_lesson, true_lesson
 from fetal_lib.chapters.brain_age.networks import YEARS, AgeFits, fit_folds, new_network
-from fetal_lib.chapters.brain_age.report import relative_volumes
 from fetal_lib.chapters.brain_age.segmenter import (
     TAUGHT_BY_REFERENCE,
     TAUGHT_BY_TRUTH,
     fit_segmenter,
-    reference_lesson,
-    true_lesson,
 )
+from fetal_lib.chapters.brain_age.volumes import relative_volumes
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.training.torch_fit import WEIGHTS, predict_network
 

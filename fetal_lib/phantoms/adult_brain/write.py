@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +13,14 @@ from fetal_lib.phantoms.adult_brain.brain import (
     make_adult_brain,
 )
 from fetal_lib.phantoms.adult_brain.template import load_template
+from fetal_lib.phantoms.set_folder import (
+    new_folder,
+    subject_seed,
+    write_each,
+    write_json,
+    write_lines,
+    write_nifti,
+)
 
 GENERATOR_VERSION = "1"
 TSV_HEADER = "participant_id\tage\tsex\teTIV\tnWBV"
@@ -59,43 +63,18 @@ def write_adult_brain_set(
     check_request(seed, spacing_mm, space)
     if n_subjects < 1:
         raise ValueError(f"n_subjects is {n_subjects}; at least 1 is needed")
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds files already; name a new folder or empty this one")
-    part = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    part.mkdir(parents=True)
-    try:
-        phantoms = _write_subjects(part, n_subjects, seed, spacing_mm, space, progress)
-        _write_tables(part, phantoms, seed, spacing_mm, space)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with new_folder(folder) as part:
+        load_template()  # once, before two threads ask for it
+        rows = write_each(
+            lambda k: _write_subject(part, k, seed, spacing_mm, space), n_subjects, progress
+        )
+        _write_tables(part, rows, seed, spacing_mm, space)
     return folder
-
-
-def _write_subjects(
-    part: Path,
-    n: int,
-    seed: int,
-    spacing_mm: float,
-    space: str,
-    progress: Callable[[int, int], None] | None,
-) -> list[dict]:
-    load_template()  # once, before two threads ask for it
-    rows = []
-    with ThreadPoolExecutor(2) as pool:
-        jobs = pool.map(lambda k: _write_subject(part, k, seed, spacing_mm, space), range(n))
-        for done, row in enumerate(jobs, start=1):
-            rows.append(row)
-            if progress is not None:
-                progress(done, n)
-    return rows
 
 
 def _write_subject(part: Path, number: int, seed: int, spacing_mm: float, space: str) -> dict:
     """Write the two volumes of one subject; return its row and volumes."""
-    own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    own_seed = subject_seed(seed, number)
     phantom = make_adult_brain(own_seed, spacing_mm=spacing_mm, space=space)
     subject = f"sub-{number + 1:04d}"
     _write_nifti(part / subject / "anat" / f"{subject}_T1w.nii.gz", phantom.t1, phantom)
@@ -112,24 +91,16 @@ def _write_subject(part: Path, number: int, seed: int, spacing_mm: float, space:
 
 
 def _write_nifti(path: Path, volume: np.ndarray, phantom: AdultBrainPhantom) -> None:
-    import nibabel
-
-    path.parent.mkdir(parents=True)
     whole = np.round(volume).astype(np.uint8 if volume.dtype == np.uint8 else np.int16)
-    image = nibabel.Nifti1Image(whole, phantom.affine)
-    code = "mni" if phantom.space == "mni" else "aligned"
-    image.header.set_xyzt_units("mm")
-    image.set_sform(phantom.affine, code=code)
-    image.set_qform(phantom.affine, code=code)
-    nibabel.save(image, path)
+    write_nifti(path, whole, phantom.affine, "mni" if phantom.space == "mni" else "aligned")
 
 
 def _write_tables(part: Path, rows: list[dict], seed: int, spacing_mm: float, space: str) -> None:
     columns = TSV_HEADER.split("\t")
     lines = [TSV_HEADER, *("\t".join(str(row[name]) for name in columns) for row in rows)]
-    (part / "participants.tsv").write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_lines(part / "participants.tsv", lines)
     description = {"Name": "Adult brain phantoms", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
-    _write_json(part / "dataset_description.json", description)
+    write_json(part / "dataset_description.json", description)
     record = {
         "generator": "fetal_lib.phantoms.adult_brain",
         "version": GENERATOR_VERSION,
@@ -139,8 +110,4 @@ def _write_tables(part: Path, rows: list[dict], seed: int, spacing_mm: float, sp
         "space": space,
         "volumes_ml": {row["participant_id"]: row["volumes_ml"] for row in rows},
     }
-    _write_json(part / "phantom.json", record)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+    write_json(part / "phantom.json", record)

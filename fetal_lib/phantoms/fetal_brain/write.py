@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +14,14 @@ from fetal_lib.phantoms.fetal_brain.brain import (
 )
 from fetal_lib.phantoms.fetal_brain.fetus import SIZE_SD
 from fetal_lib.phantoms.fetal_brain.stacks import make_stacks
+from fetal_lib.phantoms.set_folder import (
+    new_folder,
+    subject_seed,
+    write_each,
+    write_json,
+    write_lines,
+    write_nifti,
+)
 
 GENERATOR_VERSION = "1"
 KINDS = ("volume", "stacks")
@@ -66,38 +70,16 @@ def write_fetal_brain_set(
             f"n_subjects is {n_subjects}, kind {kind!r} and size_sd {size_sd}; at least 1 subject, "
             f"{' or '.join(KINDS)}, and 0 to 0.25 are needed"
         )
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds files already; name a new folder or empty this one")
-    part = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    part.mkdir(parents=True)
     request = {"seed": seed, "spacing_mm": spacing_mm, "kind": kind, "size_sd": size_sd}
-    try:
-        rows = _write_subjects(part, n_subjects, request, progress)
+    with new_folder(folder) as part:
+        rows = write_each(lambda k: _write_subject(part, k, request), n_subjects, progress)
         _write_tables(part, rows, request)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
-
-
-def _write_subjects(
-    part: Path, n: int, request: dict, progress: Callable[[int, int], None] | None
-) -> list[dict]:
-    rows = []
-    with ThreadPoolExecutor(2) as pool:  # NumPy, SciPy and gzip let go of the interpreter lock
-        jobs = pool.map(lambda number: _write_subject(part, number, request), range(n))
-        for done, row in enumerate(jobs, start=1):
-            rows.append(row)
-            if progress is not None:
-                progress(done, n)
-    return rows
 
 
 def _write_subject(part: Path, number: int, request: dict) -> dict:
     """Write the volumes of one subject; return its row and volumes."""
-    own_seed = int(np.random.SeedSequence([request["seed"], number]).generate_state(1)[0])
+    own_seed = subject_seed(request["seed"], number)
     is_stacks = request["kind"] == "stacks"
     phantom = make_fetal_brain(
         own_seed,
@@ -108,15 +90,21 @@ def _write_subject(part: Path, number: int, request: dict) -> dict:
     subject = f"sub-{number + 1:04d}"
     for run, t2, labels, affine in _images(phantom, own_seed, is_stacks):
         stem = f"{subject}/anat/{subject}{run}"
-        bright = np.percentile(t2[labels > 0], 99)
-        whole = np.clip(np.round(t2 * (GAIN / bright)), 0, 32767).astype(np.int16)
-        _write_nifti(part / f"{stem}_T2w.nii.gz", whole, affine)
-        _write_nifti(part / "derivatives" / "labels" / f"{stem}_dseg.nii.gz", labels, affine)
+        whole = as_int16(t2, labels)
+        write_nifti(part / f"{stem}_T2w.nii.gz", whole, affine, "scanner")
+        labels_path = part / "derivatives" / "labels" / f"{stem}_dseg.nii.gz"
+        write_nifti(labels_path, labels, affine, "scanner")
     return {
         "participant_id": subject,
         "ga_days": round(phantom.ga_days, 1),
         "volumes_ml": {name: round(ml, 3) for name, ml in phantom.volumes_ml.items()},
     }
+
+
+def as_int16(t2: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return a volume as it is kept on disk: the bright end of the brain becomes `GAIN`."""
+    bright = np.percentile(t2[labels > 0], 99)
+    return np.clip(np.round(t2 * (GAIN / bright)), 0, 32767).astype(np.int16)
 
 
 def _images(
@@ -131,23 +119,12 @@ def _images(
         yield name, stack.data, stack.labels, stack.affine
 
 
-def _write_nifti(path: Path, volume: np.ndarray, affine: np.ndarray) -> None:
-    import nibabel
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = nibabel.Nifti1Image(volume, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code="scanner")
-    image.set_qform(affine, code="scanner")
-    nibabel.save(image, path)
-
-
 def _write_tables(part: Path, rows: list[dict], request: dict) -> None:
     lines = ["participant_id\tga_days"]
     lines += [f"{row['participant_id']}\t{row['ga_days']}" for row in rows]
-    (part / "participants.tsv").write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_lines(part / "participants.tsv", lines)
     description = {"Name": "Fetal brain phantoms", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
-    _write_json(part / "dataset_description.json", description)
+    write_json(part / "dataset_description.json", description)
     record = {
         "generator": "fetal_lib.phantoms.fetal_brain",
         "version": GENERATOR_VERSION,
@@ -155,8 +132,4 @@ def _write_tables(part: Path, rows: list[dict], request: dict) -> None:
         **request,
         "volumes_ml": {row["participant_id"]: row["volumes_ml"] for row in rows},
     }
-    _write_json(part / "phantom.json", record)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+    write_json(part / "phantom.json", record)
