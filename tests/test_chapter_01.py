@@ -1,6 +1,5 @@
 """Chapter 01 from parameters to results, with its model, another atlas, and another backend."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -9,12 +8,14 @@ import numpy as np
 import pytest
 from chapter_checks import (
     ROOT,
+    check_that_a_second_run_reuses,
     figures_without_words,
-    fit_states,
+    predict,
     rows_of,
     run_chapter,
     run_smoke,
     status_of,
+    write_no_brains,
 )
 from made_up_scans import real_data
 
@@ -32,7 +33,7 @@ def smoke(tmp_path_factory):
 def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
     _, out = smoke
     rows = {(r["model"], r["metric"]): r for r in rows_of(out) if r["split"] == "test"}
-    for model in ("mean", "brain_volume", "brain_area", "vgg16_attention"):
+    for model in ("mean", "brain_volume", "brain_area", "slice_measures", "vgg16_attention"):
         for metric in ("mae_days", "rmse_days", "r2", "ccc"):
             assert (model, metric) in rows or (model, metric) == ("mean", "ccc")
         row = rows[model, "mae_days"]
@@ -40,6 +41,9 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
     assert rows["brain_volume", "mae_days"]["value"] < rows["mean", "mae_days"]["value"]
     assert rows["vgg16_attention", "mae_days"]["value"] < rows["mean", "mae_days"]["value"]
     assert 0 <= rows["vgg16_attention", "coverage"]["value"] <= 1
+    both = [r for r in rows_of(out) if r["split"] == "protocol" and r["metric"] == "mae_days"]
+    assert {r["model"] for r in both} == {"vgg16_source_protocol", "vgg16_same_samples"}
+    assert both[0]["n"] == both[1]["n"] and all(r["ci95"] for r in both)
     assert figures_without_words(out) == []
     tables = {path.stem for path in (out / "tables").glob("*.csv")}
     assert {"split", "folds", "by_trimester", "overlap", "map_checks", "leak"} <= tables
@@ -64,11 +68,7 @@ def test_every_fetus_is_tested_once_and_by_all_models(smoke):
 
 @pytest.mark.slow
 def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
-    folder, first = smoke
-    before = rows_of(first)
-    again, done = run_chapter("01", folder, "first")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert fit_states(again) == {"reused"} and rows_of(again) == before
+    check_that_a_second_run_reuses("01", *smoke)
 
 
 @pytest.mark.slow
@@ -80,31 +80,20 @@ def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_pat
     _, out = smoke
     scans = tmp_path / "scans"
     scans.mkdir()
-    for seed in (77, 78):
-        phantom = make_fetal_brain(seed, ga_days=200, spacing_mm=3.0)
+    for seed, days in ((77, 160), (78, 250)):
+        phantom = make_fetal_brain(seed, ga_days=days, spacing_mm=3.0)
         image = nibabel.Nifti1Image(phantom.t2, phantom.affine)
         nibabel.save(image, scans / f"sub-{seed}_T2w.nii.gz")
-    noise = np.random.default_rng(0).random((40, 40, 40)).astype(np.float32)
-    nibabel.save(nibabel.Nifti1Image(noise, np.eye(4)), scans / "sub-noise_T2w.nii.gz")
-    (scans / "sub-broken_T2w.nii.gz").write_bytes(b"no gzip")
-    table = tmp_path / "told.csv"
-    command = [sys.executable, "-m", "fetal_lib", "predict", "ga", str(scans)]
-    done = subprocess.run(
-        [*command, "--model", str(out), "--out", str(table), "--pictures", str(tmp_path / "p")],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    with table.open() as file:
-        rows = {row["scan"]: row for row in csv.DictReader(file)}
+    no_brains = write_no_brains(scans, "_T2w.nii.gz")
+    rows = predict("ga", scans, out, tmp_path)
     for seed in (77, 78):
         row = rows[f"sub-{seed}_T2w.nii.gz"]
-        assert row["status"] == "told", row["reason"]
+        assert row["status"] == "predicted", row["reason"]
         assert float(row["low_days"]) < float(row["ga_days"]) < float(row["high_days"])
-    for name in ("noise", "broken"):
-        row = rows[f"sub-{name}_T2w.nii.gz"]
-        assert row["status"] == "declined" and row["reason"]
+    young, old = (float(rows[f"sub-{seed}_T2w.nii.gz"]["ga_days"]) for seed in (77, 78))
+    assert 133 < young < 195 and 205 < old < 279
+    for name in no_brains:
+        assert rows[name]["status"] == "declined" and rows[name]["reason"]
     assert {path.stem for path in (tmp_path / "p").iterdir()} == {"sub-77_T2w", "sub-78_T2w"}
 
 

@@ -5,11 +5,17 @@ import pandas as pd
 import pytest
 
 from fetal_lib.chapters.gestational_age import shared_fetuses
-from fetal_lib.chapters.gestational_age.data import PlaneSet
+from fetal_lib.chapters.gestational_age.baselines import against_baselines, baseline_answers, told
+from fetal_lib.chapters.gestational_age.data import PlaneSet, middle_regions
 from fetal_lib.chapters.gestational_age.fit import make_folds
-from fetal_lib.chapters.gestational_age.report import baseline_answers
+from fetal_lib.chapters.gestational_age.leak import Leak, inflation, leak_rows, leak_table
+from fetal_lib.chapters.gestational_age.report import results_table
 from fetal_lib.parameters.gestational_age import GestationalAgeParameters
-from fetal_lib.predict.gestational_age_slices import equal_blur
+from fetal_lib.phantoms.fetal_brain import make_fetal_brain
+from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
+from fetal_lib.readers.volume_grid import Volume
+from fetal_lib.sets.fetal_mri import FetalScan
+from fetal_lib.sets.plane_slices import plane_slices
 
 
 def made_up(n=30, n_slices=3):
@@ -42,19 +48,100 @@ def test_folds_over_slices_share_fetuses_and_folds_over_fetuses_none():
     assert shared_fetuses(subject, pd.factorize(subject)[0] % 5) == 0
 
 
-def test_a_baseline_that_knows_the_volume_finds_the_age_and_the_mean_does_not():
+def test_baselines_find_the_age_where_they_are_told_of_it():
+    """Volume rises with age here, areas are noise, and the pictures brighten with age."""
     planes = made_up()
-    found = baseline_answers(planes, make_folds(planes, GestationalAgeParameters()))
-    error = {n: np.abs(found[n] - found["ga_days"]).mean() for n in ("mean", "brain_volume")}
-    assert error["brain_volume"] < 2 and error["mean"] > 25
+    days = planes.table["ga_days"].to_numpy()
+    planes.images[:, 2:6, 2:6] = (days - 20)[:, None, None, None].astype(np.uint8)
+    p = GestationalAgeParameters()
+    found = baseline_answers(planes, make_folds(planes, p), p)
+    names = ("mean", "brain_volume", "brain_area", "slice_measures")
+    error = {n: np.abs(found[n] - found["ga_days"]).mean() for n in names}
+    assert error["brain_volume"] < 2 and error["slice_measures"] < 3
+    assert error["mean"] > 25 and error["brain_area"] > 25
 
 
-def test_large_brains_are_blurred_to_the_coarseness_of_small_ones():
-    """A sharp edge in a volume of fine voxels, and one of voxels as coarse as any."""
-    edge = np.zeros((1, 3, 64, 64), np.float32)
-    edge[..., 32:] = 1
-    fine = equal_blur(edge, pixel_mm=2.0, spacing_mm=(2.0, 2.0, 2.0))
-    coarse = equal_blur(edge, pixel_mm=0.9, spacing_mm=(2.0, 2.0, 2.0))
-    assert np.array_equal(coarse, edge)
-    assert np.abs(np.diff(fine[0, 0, 30])).max() < 0.8
-    assert fine[0, 0, 30, :20].max() == pytest.approx(0, abs=1e-6)
+def test_a_baseline_is_left_out_where_nothing_says_how_large_the_brains_are():
+    planes, p = made_up(), GestationalAgeParameters()
+    planes.table["brain_ml"] = np.nan
+    found = baseline_answers(planes, make_folds(planes, p), p)
+    assert "brain_volume" not in found and "brain_area" in found
+
+
+def test_the_results_say_what_each_predictor_was_told():
+    rows = [
+        {"model": m, "split": "test", "metric": "mae_days", "value": v, "ci95": (v - 1, v + 1)}
+        for m, v in (("mean", 30.0), ("brain_volume", 4.0), ("vgg16_attention", 6.0))
+    ]
+    away = GestationalAgeParameters()
+    table = results_table(rows, away).set_index("model")
+    assert "the same for all" in table.loc["mean", "knows"]
+    assert table.loc["vgg16_attention", "knows"] == "the pictures, size normalised away"
+    assert table.loc["brain_volume", "MAE (days)"] == "4.0 (3.0 to 5.0)"
+    assert told(GestationalAgeParameters(size_normalised=False))["mean"] == "nothing"
+    text = against_baselines(rows, away)
+    assert "**6.0 days**" in text and "0.20 times the error of `mean`" in text
+    assert "1.50 times the error of `brain_volume`" in text
+
+
+def test_the_leak_is_measured_on_the_same_samples_with_intervals_over_fetuses():
+    rng = np.random.default_rng(0)
+    subject, days = np.repeat(np.arange(40), 3), np.repeat(np.linspace(140, 270, 40), 3)
+    own = np.repeat(rng.normal(0, 6, 40), 3)  # the error of a fetus is that of all its slices
+    leak = Leak([], subject, days, days + own / 4, days + own, 0.9)
+    gain, (low, high) = inflation(leak)
+    assert gain == pytest.approx(np.abs(own).mean() * 3 / 4) and 0 < low < gain < high
+    assert high - low > 0.9
+    table = leak_table(leak_rows(leak))
+    assert table["MAE (d)"].iloc[1] - table["MAE (d)"].iloc[0] == pytest.approx(gain)
+    assert (table["from"] < table["MAE (d)"]).all() and (table["MAE (d)"] < table["to"]).all()
+
+
+def ellipsoid_scan(voxels_across):
+    """Return a bright ellipsoid with a dark ball in it; voxels of 1.5 mm."""
+    half = voxels_across // 2 + 4
+    grid = np.mgrid[-half : half + 1, -half : half + 1, -half : half + 1] * 2.0 / voxels_across
+    inside = np.hypot(np.hypot(grid[0] / 0.9, grid[1]), grid[2] / 0.8) < 1
+    data = np.where(inside, 1000.0, 0) - 400 * (np.hypot(np.hypot(*grid[:2]), grid[2]) < 0.4)
+    affine = np.diag([1.5, 1.5, 1.5, 1.0])
+    affine[:3, 3] = -1.5 * half
+    volume = Volume(data.astype(np.float32), affine, (1.5, 1.5, 1.5))
+    return FetalScan("a", 200.0, "volume", volume, None, inside, {})
+
+
+def apart(cut):
+    """Return how far slices of a small and a large scan of one shape are apart, and their areas."""
+    small, large = (cut(ellipsoid_scan(n)).images for n in (27, 63))
+    both = (small > 0.02) & (large > 0.02)
+    area = [(image > 0.02).mean() for image in (small, large)]
+    return np.abs(small - large)[both].mean(), area[0] / area[1]
+
+
+def test_small_and_large_brains_of_one_shape_look_alike():
+    """Neither sharpness nor the steps of an outline say how many voxels a brain has."""
+    raw, _ = apart(lambda scan: plane_slices(scan.volume, 1, 48, scan.mask, True))
+    equal, area_ratio = apart(lambda scan: cut_scan(scan, 1, 48, True))
+    assert equal < raw / 4 and equal < 0.01
+    assert area_ratio == pytest.approx(1, abs=0.015)
+
+
+def test_the_area_of_size_normalised_brains_tells_no_age():
+    phantoms = [make_fetal_brain(seed, days, 1.5) for seed, days in enumerate((140, 150, 250, 260))]
+    area = []
+    for one in phantoms:
+        volume = Volume(one.t2, one.affine, (1.5, 1.5, 1.5))
+        scan = FetalScan("a", one.ga_days, "volume", volume, None, one.labels > 0, {})
+        area.append((as_pictures(cut_scan(scan, 3, 48, True)) > 12).mean())
+    assert np.ptp(area) / np.mean(area) < 0.05
+
+
+@pytest.mark.parametrize("n_slices", [2, 3])
+def test_regions_lie_on_the_slice_that_is_explained(n_slices):
+    phantom = make_fetal_brain(5, 220, 3.0)
+    volume = Volume(phantom.t2, phantom.affine, (3.0,) * 3)
+    mask = phantom.labels > 0
+    scan = FetalScan("a", 220.0, "volume", volume, phantom.labels, mask, {})
+    p = GestationalAgeParameters(n_slices=n_slices, image_size=48)
+    shown = cut_scan(scan, n_slices, 48, True).images[n_slices // 2] > 0
+    brain = middle_regions(scan, p)["brain"]
+    assert (shown != brain).mean() < 0.02

@@ -88,6 +88,13 @@ def test_the_cosine_ends_low():
     assert rates == sorted(rates, reverse=True)
 
 
+def test_a_cosine_is_gone_through_to_its_end():
+    errors = [5.0] + [9.0] * 11  # none better for eleven epochs
+    assert progress_of(errors, settings(20)).over
+    assert not progress_of(errors, settings(20, cosine=True)).over
+    assert progress_of(errors, settings(12, cosine=True)).over
+
+
 def test_mirroring_swaps_only_the_planes_it_may():
     image = np.zeros((32, 32, 3), np.uint8)
     image[8:24, 4:12] = 200  # on the left

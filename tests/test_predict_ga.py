@@ -148,7 +148,7 @@ def test_what_is_no_fetal_brain_is_declined_and_the_rest_is_told(model, tmp_path
     inputs = [*sorted((tmp_path / "in").iterdir())]
     before = {p.name: p.read_bytes() for p in inputs}
     out, pictures = tmp_path / "t.csv", tmp_path / "p"
-    assert write_ages(list_cases(inputs), model, out, pictures) == {"told": 1, "declined": 9}
+    assert write_ages(list_cases(inputs), model, out, pictures) == {"predicted": 1, "declined": 9}
     rows = {row["scan"].split(".")[0]: row for row in csv.DictReader(out.open())}
     wrong = {k: rows[k]["reason"] for k, text in reasons.items() if text not in rows[k]["reason"]}
     assert not wrong
@@ -166,7 +166,7 @@ def test_an_answer_outside_the_ages_that_it_knows_is_declined(model, tmp_path):
     path = write(tmp_path / "a.nii.gz", phantom.t2, phantom.affine)
     from dataclasses import replace
 
-    for centre, words in ((290.0, "told 290 days"), (120.0, "told 120 days")):
+    for centre, words in ((290.0, "predicted 290 days"), (120.0, "predicted 120 days")):
         spec = replace(model.spec, centres=(centre, centre))
         found = told(GaModel(model.networks, spec, model.references), path)
         assert words in found.reason and "19 to 39" in found.reason
@@ -244,10 +244,17 @@ def test_the_least_likeness_lies_below_that_of_all_held_out_fetuses(training):
     subject, days, images, _ = training
     table = pd.DataFrame({"subject": subject, "ga_days": days})
     brains = PlaneSet(table, images, np.zeros((len(table), 3)))
-    rows = np.arange(len(table))
-    fits = [FoldFit(None, None, rows[k::2], None, [], 0.0) for k in range(2)]
+    fold = np.repeat(np.arange(len(AGES)) % 2, N_SLICES)
+    held_out = [np.flatnonzero(fold == k) for k in range(2)]
+    fits = [FoldFit(None, None, rows, None, [], 0.0) for rows in held_out]
     least = least_likeness(brains, fits, range(3))
-    assert -1 < least < 0.9
+    for rows in held_out:
+        references = reference_pictures(
+            *(v[fold != fold[rows[0]]] for v in (images, subject, days))
+        )
+        for name in np.unique(subject[rows]):
+            assert likeness(images[subject == name], references) > least
+        assert likeness(255 - images[rows[:N_SLICES]], references) < least
 
 
 @pytest.mark.slow

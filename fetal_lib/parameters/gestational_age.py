@@ -21,7 +21,7 @@ class GestationalAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "fetuses"},
     )
     spacing_mm: float = Field(
-        2.0,
+        1.5,
         ge=0.6,
         le=3.0,
         title="voxel of the phantoms",
@@ -37,7 +37,7 @@ class GestationalAgeParameters(ChapterParameters):
         json_schema_extra={"unit": "px"},
     )
     n_slices: int = Field(
-        3,
+        6,
         ge=1,
         le=40,
         title="slices of a plane",
@@ -91,10 +91,10 @@ class GestationalAgeParameters(ChapterParameters):
         0.1, ge=0, le=0.9, title="dropout", description="of the dense layer; 0.5 in the source"
     )
     epochs: int = Field(
-        20, ge=1, le=1000, title="epochs", description="at most so many passes over the slices"
+        12, ge=1, le=1000, title="epochs", description="at most so many passes over the slices"
     )
     batch_size: int = Field(
-        4, ge=1, le=256, title="batch size", description="samples in one step; 8 in the source"
+        8, ge=1, le=256, title="batch size", description="samples in one step; 8 as in the source"
     )
     learning_rate: float = Field(
         2e-3, gt=0, le=1, title="learning rate", description="of Adam; 1e-4 in the source"
@@ -110,7 +110,9 @@ class GestationalAgeParameters(ChapterParameters):
         description="learn standard deviations instead of days, which the source learns",
     )
     augment: bool = Field(
-        True, title="augmentation", description="random shift, turn, size, gain and mirroring"
+        False,
+        title="augmentation",
+        description="random shift, turn, size, gain and mirroring; not in the source",
     )
     n_folds: int = Field(4, ge=2, le=20, title="folds", description="each tested once")
     coverage: float = Field(

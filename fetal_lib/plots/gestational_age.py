@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,8 @@ from fetal_lib.plots.style import (
     GREEN,
     GREY,
     ORANGE,
+    PURPLE,
+    SKY,
     VERMILION,
     hide_ticks,
     new_figure,
@@ -22,9 +25,11 @@ from fetal_lib.plots.style import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PLANES = ("axial", "coronal", "sagittal")
+FOLD_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 
 
 def plane_gallery(images: np.ndarray, titles: Sequence[str]) -> Figure:
@@ -68,9 +73,12 @@ def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
         shade = {"color": BLUE, "alpha": 0.4 + 0.5 * number / max(1, len(histories) - 1), "lw": 1.2}
         left.plot(epoch, [row["loss"] for row in history], **shade)
         right.plot(epoch, [row["val_mae"] for row in history], **shade)
-    left.set(xlabel="epoch", ylabel="Huber loss, training part", yscale="log")
-    right.set(xlabel="epoch", ylabel="MAE (days), inner validation part", yscale="log")
+    left.set(xlabel="epoch", ylabel="Huber loss, training", yscale="log")
+    right.set(xlabel="epoch", ylabel="MAE (days), inner validation", yscale="log")
     for axes in (left, right):
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=7)
         tidy(axes)
     return figure
 
@@ -80,12 +88,35 @@ def age_agreement(ga_days: np.ndarray, pred_days: np.ndarray, fold: np.ndarray) 
     figure, (left, right) = new_figure(1, 2, height=3.2)
     ends = [ga_days.min() / 7, ga_days.max() / 7]
     left.plot(ends, ends, color=GREY, lw=1)
-    left.scatter(ga_days / 7, pred_days / 7, c=fold, cmap="viridis", s=12, alpha=0.8, lw=0)
+    for number, colour in zip(np.unique(fold), cycle(FOLD_COLOURS), strict=False):
+        x, y = ga_days[fold == number] / 7, pred_days[fold == number] / 7
+        left.scatter(x, y, color=colour, s=12, alpha=0.8, lw=0, label=f"fold {number + 1}")
+    left.legend(frameon=False, fontsize=7, loc="lower right", handletextpad=0.2)
     title = f"MAE {mae(ga_days, pred_days):.1f} d, R² {r2(ga_days, pred_days):.3f}"
     left.set(xlabel="gestational age (weeks)", ylabel="predicted (weeks)")
     left.set_title(title, fontsize=9)
     tidy(left)
     draw_bland_altman(right, ga_days, pred_days, "days")
+    return figure
+
+
+def outside_figure(ga_days: np.ndarray, pred_days: np.ndarray, outside: pd.DataFrame) -> Figure:
+    """Show predicted against true age of held-out fetuses, and of fetuses of another set.
+
+    Parameters
+    ----------
+    ga_days, pred_days : float (N,), of the held-out fetuses.
+    outside : ``ga_days, pred_days``, a row a fetus of the other set.
+    """
+    figure, axes = new_figure(height=3.4, width=4.6)
+    ends = np.array([min(ga_days.min(), outside["ga_days"].min()), ga_days.max()]) / 7
+    axes.plot(ends, ends, color=GREY, lw=1)
+    axes.scatter(ga_days / 7, pred_days / 7, s=10, color=BLUE, alpha=0.4, lw=0, label="held out")
+    x, y = outside["ga_days"] / 7, outside["pred_days"] / 7
+    axes.scatter(x, y, s=22, color=VERMILION, marker="D", label="another set")
+    axes.set(xlabel="gestational age (weeks)", ylabel="predicted (weeks)")
+    axes.legend(frameon=False, fontsize=8)
+    tidy(axes)
     return figure
 
 
@@ -113,28 +144,39 @@ def map_gallery(
     maps: Sequence[np.ndarray],
     planes: Sequence[str],
     titles: Sequence[str],
+    label: str,
 ) -> Figure:
     """Show maps over the slices that they belong to, a row a plane and a column a fetus.
+
+    All maps share one scale, from the smallest value to the 99.5th percentile.
 
     Parameters
     ----------
     images : uint8 (S, S, P) each.
-    maps : float (P, S, S) each, not negative; brightest at the largest of the fetus.
+    maps : float (P, S, S) each, not negative.
     planes : names of the P planes.
     titles : of the fetuses.
+    label : of the scale, with its unit.
     """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     n = len(images)
-    height = len(planes) * 7.2 / n + 0.4
-    figure, axes = new_figure(len(planes), n, height=height, squeeze=False)
+    side = min(6.6 / n, 1.8)
+    size = {"height": len(planes) * side + 0.4, "width": n * side + 0.8}
+    figure, axes = new_figure(len(planes), n, **size, squeeze=False)
+    limits = float(np.min(maps)), float(np.percentile(maps, 99.5))
     for column, (image, values) in enumerate(zip(images, maps, strict=True)):
         for row, plane in enumerate(planes):
             panel = hide_ticks(axes[row, column])
-            panel.imshow(image[..., row], cmap="gray", vmin=0, vmax=255)
-            low, top = values[row].min(), max(values.max(), 1e-12)
-            panel.imshow(values[row], cmap="magma", alpha=0.5, vmin=min(low, top), vmax=top)
+            _lay_over(panel, image[..., row], values[row], limits)
             if column == 0:
                 panel.set_ylabel(plane, fontsize=8)
         axes[0, column].set_title(titles[column], fontsize=8)
+    scale = ScalarMappable(Normalize(*limits), "magma")
+    bar = figure.colorbar(scale, ax=axes, shrink=0.7, pad=0.01)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     return figure
 
 
@@ -155,16 +197,27 @@ def looked_at_figure(
     for row, (name, values) in enumerate((("scan", None), ("gate", gates), ("Grad-CAM", cams))):
         for column, plane in enumerate(planes):
             panel = hide_ticks(axes[row, column])
-            panel.imshow(image[..., column], cmap="gray", vmin=0, vmax=255)
-            if values is not None:
-                limits = {"vmin": float(values.min()), "vmax": float(max(values.max(), 1e-12))}
-                panel.imshow(values[column], cmap="magma", alpha=0.5, **limits)
+            if values is None:
+                panel.imshow(image[..., column], cmap="gray", vmin=0, vmax=255)
+            else:
+                limits = float(values.min()), float(values.max())
+                _lay_over(panel, image[..., column], values[column], limits)
             if row == 0:
                 panel.set_title(plane, fontsize=8)
             if column == 0:
                 panel.set_ylabel(name, fontsize=8)
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _lay_over(
+    panel: Axes, image: np.ndarray, values: np.ndarray, limits: tuple[float, float]
+) -> None:
+    """Draw a slice and a map over it, the more opaque the higher it is."""
+    panel.imshow(image, cmap="gray", vmin=0, vmax=255)
+    low, high = limits[0], max(limits[1], limits[0] + 1e-12)
+    opaque = 0.8 * np.clip((values - low) / (high - low), 0, 1)
+    panel.imshow(values, cmap="magma", alpha=opaque, vmin=low, vmax=high)
 
 
 def overlap_figure(table: pd.DataFrame) -> Figure:
@@ -205,23 +258,30 @@ def change_curves(share: np.ndarray, changes: Mapping[str, np.ndarray]) -> Figur
     return figure
 
 
-def ladder_figure(measured: Mapping[str, float], published: Sequence[tuple[str, float]]) -> Figure:
+def ladder_figure(
+    measured: Mapping[str, tuple[float, float, float]], published: Sequence[tuple[str, float]]
+) -> Figure:
     """Show errors of two protocols on the same data beside published ones, which differ in data.
 
     Parameters
     ----------
-    measured : protocol to MAE in days.
+    measured : protocol to MAE in days, and the ends of its interval.
     published : name and MAE in days.
     """
     names = [*measured, *(name for name, _ in published)]
-    values = [*measured.values(), *(value for _, value in published)]
+    values = [*(value for value, _, _ in measured.values()), *(value for _, value in published)]
     figure, axes = new_figure(height=0.42 * len(names) + 0.9)
     y = np.arange(len(names))[::-1]
     colours = [BLUE] * len(measured) + [GREY] * len(published)
     axes.barh(y, values, color=colours, height=0.6)
-    for at, value in zip(y, values, strict=True):
-        axes.annotate(f"{value:.1f}", (value, at), (3, -3), textcoords="offset points", fontsize=8)
+    ends = values.copy()
+    for k, (value, low, high) in enumerate(measured.values()):
+        axes.errorbar(value, y[k], xerr=[[value - low], [high - value]], color="black", capsize=3)
+        ends[k] = high
+    for at, end, value in zip(y, ends, values, strict=True):
+        axes.annotate(f"{value:.1f}", (end, at), (4, -3), textcoords="offset points", fontsize=8)
     axes.set(yticks=y, yticklabels=names, xlabel="MAE (days)")
-    axes.set_xlim(0, max(values) * 1.15)
+    axes.set_xlim(0, max(ends) * 1.15)
+    axes.set_axisbelow(True)
     tidy(axes)
     return figure

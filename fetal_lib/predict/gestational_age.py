@@ -1,14 +1,12 @@
 """Tell the gestational age from fetal brain MRI, one after the other, in constant memory.
 
 What is not a fetal brain on T2-weighted MRI, or lies outside 19 to 39 weeks, is declined with the
-reason; one bad file becomes a row and does not stop the others. The table is written beside its
-final name and moved there at the end.
+reason.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ import numpy as np
 
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.models.vgg16_attention import PLANES
+from fetal_lib.predict.batch import number_text, scan_bar, write_rows
 from fetal_lib.predict.gestational_age_cases import Case, list_cases, read_case
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
@@ -47,7 +46,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class GaReading:
-    """Hold what was told of a scan, or why nothing was.
+    """Hold what was predicted of a scan, or why nothing was.
 
     Attributes
     ----------
@@ -55,7 +54,7 @@ class GaReading:
     brain_ml : of the brain with its fluid, NaN where unknown.
     likeness : with the pictures of the training, NaN where none was made.
     spread_days : SD between slices and networks.
-    reason : empty when an age was told.
+    reason : empty when an age was predicted.
     images : uint8 (n, S, S, P), None where the scan could not be cut.
     """
 
@@ -91,7 +90,7 @@ def read_age(case: Case, model: GaModel) -> GaReading:
     low, high = np.clip(spec.ga_range_days, *LIMITS_DAYS)
     if not low <= days <= high:
         reason = (
-            f"told {days:.0f} days, outside the ages it knows ({format_weeks_days(low)} to "
+            f"predicted {days:.0f} days, outside the ages it knows ({format_weeks_days(low)} to "
             f"{format_weeks_days(high)} weeks, of 19 to 39)"
         )
         return GaReading(reason=reason, **facts)
@@ -122,21 +121,17 @@ def _no_fetal_brain(brain_ml: float, like: float, model: GaModel) -> str:
 
 def result_row(case: Case, reading: GaReading) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value."""
-
-    def text(value: float, digits: int = 1) -> str:
-        return f"{value:.{digits}f}" if np.isfinite(value) else ""
-
-    told = not reading.reason
+    answered = not reading.reason
     return {
         "scan": case.name,
-        "status": "told" if told else "declined",
-        "ga_days": text(reading.ga_days),
-        "ga_weeks_days": format_weeks_days(reading.ga_days) if told else "",
-        "low_days": text(reading.low_days),
-        "high_days": text(reading.high_days),
-        "brain_ml": text(reading.brain_ml),
-        "likeness": text(reading.likeness, 2),
-        "spread_days": text(reading.spread_days),
+        "status": "predicted" if answered else "declined",
+        "ga_days": number_text(reading.ga_days),
+        "ga_weeks_days": format_weeks_days(reading.ga_days) if answered else "",
+        "low_days": number_text(reading.low_days),
+        "high_days": number_text(reading.high_days),
+        "brain_ml": number_text(reading.brain_ml),
+        "likeness": number_text(reading.likeness, 2),
+        "spread_days": number_text(reading.spread_days),
         "reason": reading.reason,
     }
 
@@ -161,25 +156,17 @@ def write_ages(
     Returns
     -------
     dict
-        Number of scans ``told`` and ``declined``.
+        Number of scans ``predicted`` and ``declined``.
     """
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    counts = {"told": 0, "declined": 0}
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
+
+    def rows() -> Iterator[dict[str, str]]:
         for case in cases:
             reading = read_age(case, model)
-            row = result_row(case, reading)
-            writer.writerow(row)
-            counts[row["status"]] += 1
             if pictures is not None and reading.images is not None:
                 save_picture(Path(pictures), case, reading, model)
-            progress(1)
-    part.replace(out)
-    return counts
+            yield result_row(case, reading)
+
+    return write_rows(rows(), out, FIELDS, ("predicted", "declined"), progress)
 
 
 def save_picture(folder: Path, case: Case, reading: GaReading, model: GaModel) -> None:
@@ -208,14 +195,11 @@ def run_command(
 ) -> dict[str, int]:
     """Do what ``fetal-lib predict ga`` was asked, with a bar on a terminal."""
     import os
-    import sys
-
-    from tqdm import tqdm
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from fetal_lib.predict.gestational_age_model import load_ga_model
 
     cases = list_cases(scans)
     trained = load_ga_model(model)
-    with tqdm(total=len(cases), unit="scan", file=sys.stderr, disable=None) as bar:
+    with scan_bar(len(cases)) as bar:
         return write_ages(cases, trained, out, pictures, bar.update)

@@ -9,9 +9,8 @@ what it was trained on and how good it is. No picture of a single fetus is kept.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,14 @@ import numpy as np
 
 from fetal_lib.models.vgg16_attention import get_age_network
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
     import keras
 
+INFINITE = ("half_width_days",)
+"""What may be infinite."""
 LIKENESS_SIDE = 24
 LEAST_FETUSES = 3  # a mean picture of fewer would show a fetus
 DARK = 0.3  # of white: what is darker in some mean picture may lie outside the brain
@@ -109,11 +111,7 @@ class GaModel:
             save_weights(network, folder / f"weights_{number}.npz")
         pictures = np.asarray(self.references, np.float16)
         np.savez_compressed(folder / "likeness.npz", references=pictures)
-        values = asdict(self.spec)
-        if math.isinf(self.spec.half_width_days):
-            values["half_width_days"] = None  # JSON knows no infinity
-        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
-        (folder / "card.md").write_text(card, encoding="utf-8")
+        write_spec(folder, self.spec, card, INFINITE)
         return folder
 
 
@@ -129,20 +127,13 @@ def load_ga_model(folder: str | Path | None) -> GaModel:
     ValueError
         If there is no such model, or it cannot be read.
     """
-    named = folder is not None
-    folder = Path(folder) if named else Path("model")
-    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
-        folder = folder / "model"
-    if not named or not (folder / "model.json").is_file():
-        what = f"model={str(folder)!r}: no model.json in it" if named else "no model is shipped"
-        raise ValueError(
-            f"{what}; give --model the folder of a finished run of 01_gestational_age, for example "
-            "after `fetal-lib run 01`."
-        )
+    advice = (
+        "give --model the folder of a finished run of 01_gestational_age, for example after "
+        "`fetal-lib run 01`."
+    )
+    folder = find_model(folder, None, advice)
     try:
-        values = json.loads((folder / "model.json").read_text())
-        half = values["half_width_days"]
-        values["half_width_days"] = math.inf if half is None else half
+        values = read_spec(folder, INFINITE)
         names = ("planes", "centres", "scales", "ga_range_days", "brain_ml_range")
         values |= {name: tuple(values[name]) for name in names if values[name] is not None}
         spec = GaModelSpec(**values)

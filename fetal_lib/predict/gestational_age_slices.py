@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.readers.volume_grid import Volume
 from fetal_lib.sets.plane_slices import (
     FIELD_SHARE,
     PlaneSlices,
@@ -17,15 +18,17 @@ from fetal_lib.sets.plane_slices import (
 if TYPE_CHECKING:
     from fetal_lib.sets.fetal_mri import FetalScan
 
-COARSEST_SHARE = 0.05  # of the brain's diameter: a voxel of 2 mm at 19 weeks
+COARSEST_SHARE = 0.0375  # of the brain's diameter: a voxel of 1.5 mm at 19 weeks
 VOXEL_BLUR = 0.45  # SD of the blur that a voxel stands for, in voxels
+OUTLINE_BLUR = 0.75  # SD of the blur that rounds the steps of an outline, in coarsest voxels
 
 
 def cut_scan(scan: FetalScan, n_slices: int, size: int, size_normalised: bool) -> PlaneSlices:
     """Cut the slices of one scan, from a volume or from pictures.
 
-    With the size normalised away, large brains are blurred to the coarseness of the smallest:
-    voxels of one length would otherwise betray by their sharpness how large the brain is.
+    With the size normalised away, large brains are blurred to the coarseness of the smallest, and
+    all outlines are rounded alike: voxels of one length would otherwise betray by their sharpness
+    and their steps how large the brain is.
 
     Parameters
     ----------
@@ -41,32 +44,47 @@ def cut_scan(scan: FetalScan, n_slices: int, size: int, size_normalised: bool) -
     """
     if scan.volume is None:
         return picture_slices(scan.pictures, n_slices, size)
-    cut = plane_slices(scan.volume, n_slices, size, scan.mask, size_normalised)
+    volume, mask = scan.volume, scan.mask
+    cut = plane_slices(volume, n_slices, size, mask, size_normalised)
     if not size_normalised:
         return cut
-    return replace(cut, images=equal_blur(cut.images, cut.pixel_mm, scan.volume.spacing_mm))
+    brain = (volume.data != 0 if mask is None else mask > 0).astype(np.float32)
+    whole = Volume(brain, volume.affine, volume.spacing_mm)
+    inside = plane_slices(whole, n_slices, size, brain > 0, True).images
+    images = equal_blur(cut.images, inside, cut.pixel_mm, volume.spacing_mm)
+    return replace(cut, images=images)
 
 
-def equal_blur(images: np.ndarray, pixel_mm: float, spacing_mm: tuple[float, ...]) -> np.ndarray:
+def equal_blur(
+    images: np.ndarray, inside: np.ndarray, pixel_mm: float, spacing_mm: tuple[float, ...]
+) -> np.ndarray:
     """Blur slices until a voxel's share of the brain is that of the coarsest.
 
     Parameters
     ----------
-    images : float (n, 3, S, S), size-normalised.
+    images : float (n, 3, S, S), size-normalised, 0 outside the brain.
+    inside : float (n, 3, S, S), share of each pixel that is brain.
     pixel_mm : length of their pixel.
     spacing_mm : of the volume they were cut from.
 
     Returns
     -------
-    float32, same shape; unchanged where the volume is as coarse, or coarser.
+    float32, same shape, 0 outside an outline that was rounded by the same blur in all brains; what
+    is not brain has no part in the blur.
     """
-    from scipy import ndimage
-
     size = images.shape[-1]
     voxel_px = float(np.mean(spacing_mm)) / pixel_mm
     coarsest_px = COARSEST_SHARE * size / FIELD_SHARE
     sigma = VOXEL_BLUR * np.sqrt(max(0.0, coarsest_px**2 - voxel_px**2))
-    return ndimage.gaussian_filter(images, (0, 0, sigma, sigma)).astype(np.float32)
+    outline = _blurred(inside, float(np.hypot(sigma, OUTLINE_BLUR * coarsest_px))) > 0.5
+    shown = _blurred(images, sigma) / np.maximum(_blurred(inside, sigma), 1e-3)
+    return np.where(outline, np.clip(shown, 0, 1), 0).astype(np.float32)
+
+
+def _blurred(slices: np.ndarray, sigma: float) -> np.ndarray:
+    from scipy import ndimage
+
+    return ndimage.gaussian_filter(slices, (0, 0, sigma, sigma), truncate=3.0)
 
 
 def as_pictures(cut: PlaneSlices) -> np.ndarray:

@@ -42,7 +42,7 @@ class RegressionSettings:
     batch_size, learning_rate : of Adam.
     rate_patience, rate_factor : epochs without a better validation error until the rate is
         multiplied by the factor.
-    stop_patience : epochs without a better validation error until the fit stops.
+    stop_patience : epochs without a better validation error until the fit stops; not on a cosine.
     huber_delta : in units of the scaled target, where the loss turns from square to straight.
     centre, scale : the network learns ``(value - centre) / scale``; 0 and 1 as in the source.
     augment : random shift, turn, size and gain, and left-right mirroring.
@@ -99,7 +99,8 @@ def progress_of(errors: Sequence[float], settings: RegressionSettings) -> Progre
         if wait >= settings.rate_patience:
             rate, wait = rate * settings.rate_factor, 0
     stalled = bool(errors) and len(errors) - 1 - best >= settings.stop_patience
-    if settings.cosine:
+    if settings.cosine:  # its errors fall last, when the rate does: it is never stopped before
+        stalled = False
         share = len(errors) / settings.epochs
         rate = settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
     return Progress(float(rate), best, stalled or len(errors) >= settings.epochs)

@@ -1,5 +1,10 @@
 """The steps of chapter 01, gestational age; its notebook calls them in order."""
 
+from fetal_lib.chapters.gestational_age.baselines import (
+    BASELINES,
+    against_baselines,
+    baseline_answers,
+)
 from fetal_lib.chapters.gestational_age.data import (
     age_group,
     cut_planes,
@@ -17,6 +22,13 @@ from fetal_lib.chapters.gestational_age.fit import (
     make_folds,
     new_network,
 )
+from fetal_lib.chapters.gestational_age.leak import (
+    PUBLISHED,
+    inflation,
+    leak_rows,
+    leak_table,
+    reenact_leak,
+)
 from fetal_lib.chapters.gestational_age.maps import (
     checks_table,
     deletion,
@@ -24,12 +36,8 @@ from fetal_lib.chapters.gestational_age.maps import (
     overlap_table,
 )
 from fetal_lib.chapters.gestational_age.report import (
-    PUBLISHED,
     ablation,
-    baseline_answers,
-    leak_table,
     ranking,
-    reenact_leak,
     results_table,
     score_external,
 )
@@ -37,8 +45,10 @@ from fetal_lib.chapters.gestational_age.save import save_model
 from fetal_lib.sets.fetal_mri import read_cases
 
 __all__ = [
+    "BASELINES",
     "PUBLISHED",
     "ablation",
+    "against_baselines",
     "age_group",
     "answers",
     "baseline_answers",
@@ -51,7 +61,9 @@ __all__ = [
     "find_data",
     "fingerprint",
     "fit_fold",
+    "inflation",
     "layer_shapes",
+    "leak_rows",
     "leak_table",
     "make_folds",
     "new_network",

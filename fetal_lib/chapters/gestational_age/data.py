@@ -157,8 +157,8 @@ def middle_regions(scan: FetalScan, parameters: GestationalAgeParameters) -> dic
     for name, region in shown.items():
         inside = region.astype(np.float32)
         volume = Volume(inside, scan.volume.affine, scan.volume.spacing_mm)
-        cut = plane_slices(volume, 1, p.image_size, scan.mask, p.size_normalised)
-        found[name] = cut.images[0] > 0.5
+        cut = plane_slices(volume, p.n_slices, p.image_size, scan.mask, p.size_normalised)
+        found[name] = cut.images[p.n_slices // 2] > 0.5
     return found
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from fetal_lib.parameters.gestational_age import GestationalAgeParameters
 
+N_RANDOM = 8  # random orders of each fetus
+
 
 @dataclass(frozen=True)
 class Maps:
@@ -28,6 +30,7 @@ class Maps:
     Attributes
     ----------
     subject : str
+    ga_days : float
     image : uint8 (S, S, P)
     gates, cams : float32 (P, S, S): mean gate over channels, 0 to 1; size of signed Grad-CAM,
         days.
@@ -37,6 +40,7 @@ class Maps:
     """
 
     subject: str
+    ga_days: float
     image: np.ndarray
     gates: np.ndarray
     cams: np.ndarray
@@ -76,7 +80,8 @@ def explain(
         random_cams = plane_cams(shuffled, image, names) * days
         gates = plane_gates(one.network, image, names)
         hidden = hidden_days(one, image)
-        found.append(Maps(scan.subject, image, gates, cams, hidden, random_cams, regions))
+        who = scan.subject, scan.ga_days
+        found.append(Maps(*who, image, gates, cams, hidden, random_cams, regions))
     return found
 
 
@@ -156,22 +161,47 @@ def deletion(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return how far the answer moves while pixels are hidden in the order of a map.
 
+    The random order is that of a map of the same coarseness whose values are drawn: single
+    pixels drawn at random would roughen the whole picture, which no map does.
+
     Returns
     -------
-    share : float (steps + 1,), hidden share of each plane.
+    share : float (steps + 1,), hidden share of the pixels of all planes.
     changes : order's name to mean absolute change, days (steps + 1,).
     """
-    settings = one.settings
     rng = np.random.default_rng(parameters.seed)
-
-    def measure(images: np.ndarray) -> np.ndarray:
-        return predict_values(one.network, images, settings.centre, settings.scale)
-
+    grid = one.network.get_layer(f"gate_{CHOICES[parameters.planes][0]}").output.shape[1:3]
     changes: dict[str, list[np.ndarray]] = {}
     for fetus in maps:
-        noise = rng.random(fetus.image.shape[:2]).astype(np.float32)
-        orders = {"Grad-CAM": fetus.cams.mean(0), "gate": fetus.gates.mean(0), "random": noise}
-        for name, values in orders.items():
-            share, change = replacement_curve(fetus.image, values, measure, steps)
+        orders = [("Grad-CAM", fetus.cams), ("gate", fetus.gates)]
+        orders += [("random", coarse_noise(fetus.gates.shape, grid, rng)) for _ in range(N_RANDOM)]
+        for name, values in orders:
+            share, change = _hide(fetus.image, values, one, steps)
             changes.setdefault(name, []).append(change)
     return share, {name: np.mean(curves, 0) for name, curves in changes.items()}
+
+
+def coarse_noise(
+    shape: tuple[int, int, int], grid: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Return maps of even noise on a grid, interpolated as heat-maps are: float32 (P, S, S)."""
+    import cv2
+
+    n, height, width = shape
+    drawn = rng.random((n, *grid)).astype(np.float32)
+    size = (width, height)
+    return np.stack([cv2.resize(d, size, interpolation=cv2.INTER_LINEAR) for d in drawn])
+
+
+def _hide(
+    image: np.ndarray, values: np.ndarray, one: FoldFit, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hide the pixels of all planes in the order of their maps: image (S, S, P), maps (P, S, S)."""
+    n, side = values.shape[:2]
+
+    def measure(tall: np.ndarray) -> np.ndarray:
+        planes = tall.reshape(-1, n, side, side).transpose(0, 2, 3, 1)
+        return predict_values(one.network, planes, one.settings.centre, one.settings.scale)
+
+    tall = image.transpose(2, 0, 1).reshape(n * side, side, 1)
+    return replacement_curve(tall, values.reshape(n * side, side), measure, steps)

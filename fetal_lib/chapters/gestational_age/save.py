@@ -79,8 +79,8 @@ def save_model(
 def least_likeness(brains: PlaneSet, fits: Sequence[FoldFit], kept: Sequence[int]) -> float:
     """Return the likeness that a scan must have: a margin below that of all held-out fetuses.
 
-    Each fetus is compared with mean pictures of folds that it is not in; the margin is the
-    distance from the lowest to the median.
+    Each fetus is compared with mean pictures of folds that it is not in; the margin is half
+    of the distance from the lowest to the median.
     """
     subject = brains.table["subject"].to_numpy()
     days = brains.table["ga_days"].to_numpy(float)
@@ -91,7 +91,7 @@ def least_likeness(brains: PlaneSet, fits: Sequence[FoldFit], kept: Sequence[int
         references = reference_pictures(images[others], subject[others], days[others])
         for name in np.unique(subject[one.test]):
             found.append(likeness(images[subject == name], references))
-    return float(2 * np.min(found) - np.median(found))
+    return float(1.5 * np.min(found) - 0.5 * np.median(found))
 
 
 def model_card(run: Run, spec: GaModelSpec) -> str:

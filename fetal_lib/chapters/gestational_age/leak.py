@@ -1,0 +1,135 @@
+"""Re-enact source 000's protocol on the chapter's data, and say by how much it flatters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.chapters.gestational_age.data import PlaneSet, age_group
+from fetal_lib.chapters.gestational_age.fit import FoldFit, fit_part
+from fetal_lib.data.splits import k_folds
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.regression import mae, r2
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_lib.runs.session import Run
+
+PUBLISHED = (
+    ("Shen 2022: a sample a fetus", 6.7),
+    ("Hasan 2024: images of a patient split", 3.8),
+    ("Hong 2021: rows of stacks split", 0.9),
+)
+ROWS = (
+    ("vgg16_source_protocol", "folds over slices, stopped by the test fold"),
+    ("vgg16_same_samples", "folds over fetuses, stopped within the training part"),
+)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Hold the source's protocol on the same data.
+
+    Attributes
+    ----------
+    fits : of its folds over samples; the held-out samples also stopped the training.
+    subject : (M,), of the held-out samples.
+    ga_days, pred_days : float (M,), of the held-out samples.
+    honest_days : float (M,), answers for the same samples by folds over fetuses.
+    shared : share of the held-out samples whose fetus was trained on.
+    """
+
+    fits: list[FoldFit]
+    subject: np.ndarray
+    ga_days: np.ndarray
+    pred_days: np.ndarray
+    honest_days: np.ndarray
+    shared: float
+
+    def answers(self) -> dict[str, np.ndarray]:
+        """Return the answers of both protocols by the model's name in the results."""
+        return dict(
+            zip([name for name, _ in ROWS], [self.pred_days, self.honest_days], strict=True)
+        )
+
+
+def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
+    """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself.
+
+    Parameters
+    ----------
+    run : Run
+    planes : PlaneSet
+    honest : DataFrame
+        From :func:`fetal_lib.chapters.gestational_age.fit.answers`.
+    """
+    p, table = run.parameters, planes.table
+    every_row = np.arange(len(table)).astype(str)  # each sample its own group
+    fold = k_folds(every_row, age_group(table["ga_days"]), p.n_folds, p.seed)
+    fits, shared = [], []
+    for number in range(min(p.leak_folds, p.n_folds)):
+        train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        fits.append(fit_part(run, planes, train, test, test, 100 + number))
+        known = set(table["subject"].iloc[train])
+        shared += [subject in known for subject in table["subject"].iloc[test]]
+    rows = np.concatenate([one.test for one in fits])
+    part = table.iloc[rows]
+    return Leak(
+        fits,
+        part["subject"].to_numpy(),
+        part["ga_days"].to_numpy(float),
+        np.concatenate([one.pred_days for one in fits]),
+        honest["pred_days"].loc[rows].to_numpy(),
+        float(np.mean(shared)),
+    )
+
+
+def leak_rows(leak: Leak, seed: int = 0) -> list[dict]:
+    """Return result rows: MAE and R² of the same samples by both protocols, split ``protocol``.
+
+    Intervals are 95 % bootstrap intervals over fetuses.
+    """
+    rows = []
+    for model, pred in leak.answers().items():
+        pair = np.column_stack([leak.ga_days, pred])
+        for name, metric in (("mae_days", mae), ("r2", r2)):
+            low_high = bootstrap_ci(
+                pair, lambda v, m=metric: m(v[:, 0], v[:, 1]), leak.subject, 1000, seed=seed
+            )
+            row = {"model": model, "split": "protocol", "metric": name, "n": len(pair)}
+            value = metric(pair[:, 0], pair[:, 1])
+            rows.append(row | {"value": value, "ci95": low_high})
+    return rows
+
+
+def leak_table(rows: list[dict]) -> pd.DataFrame:
+    """Return the rows of :func:`leak_rows` as a table: a row a protocol, with intervals."""
+    import pandas as pd
+
+    table = []
+    for model, words in ROWS:
+        mean, fit = (r for r in rows if r["model"] == model)
+        low, high = mean["ci95"]
+        row = {"protocol": words, "samples": mean["n"], "MAE (d)": mean["value"]}
+        table.append(row | {"from": low, "to": high, "R²": fit["value"]})
+    return pd.DataFrame(table)
+
+
+def inflation(leak: Leak, seed: int = 0) -> tuple[float, tuple[float, float]]:
+    """Return by how many days the source's protocol flatters, with a 95 % interval over fetuses.
+
+    It is the mean difference of the two absolute errors of each sample; positive flatters.
+
+    Examples
+    --------
+    >>> two = np.array(["a", "b"])
+    >>> leak = Leak([], two, np.zeros(2), np.array([1.0, 2.0]), np.array([4.0, -5.0]), 1.0)
+    >>> inflation(leak)
+    (3.0, (3.0, 3.0))
+    """
+    both = [np.abs(pred - leak.ga_days) for pred in leak.answers().values()]
+    gain = both[1] - both[0]
+    return float(gain.mean()), bootstrap_ci(gain, groups=leak.subject, seed=seed)
