@@ -1,4 +1,4 @@
-"""The head is found, turned level and cut out; masks follow; scans without a head stay whole."""
+"""The head is found, turned level and cut out; masks follow; a bar keeps the millimetres."""
 
 import numpy as np
 import pytest
@@ -70,17 +70,70 @@ def test_views_come_one_a_scan_with_the_ellipse_that_was_found():
     assert views[0][1].semi_major == pytest.approx(120, rel=0.03)
 
 
-def test_without_a_head_the_whole_scan_is_taken_and_said_so():
-    scan = scan_with(Ellipse(250, 190, 120, 95, 0.5))
+def test_without_a_head_the_middle_of_the_scan_is_taken_and_said_so():
+    usual = bv.usual_head((400, 540))
+    scan = scan_with(usual)
     ((view, ellipse),) = bv.views_of([scan], 48, "head", Finder(None))
     assert ellipse is None
+    np.testing.assert_array_equal(view, bv.head_view(scan, usual, 48))
     whole = next(bv.views_of([scan], 48, "whole"))[0]
-    np.testing.assert_array_equal(view, bv.stretch(whole))
+    assert whole.shape == (48, 48) and (whole != view).any()
+
+
+def test_a_region_that_is_no_ellipse_is_no_head():
+    probs = Ellipse(64, 64, 40, 30, 0.2).mask((128, 128)).astype(float)
+    assert bv.find_head(probs, (400, 540)) is not None
+    probs[:, 50:75] = 0  # a shadow cuts it in two
+    probs[100:, :60] = 1
+    assert bv.find_head(probs, (400, 540)) is None
+
+
+@pytest.mark.parametrize("side", [48, 64, 128])
+@pytest.mark.parametrize(("semi_major_px", "pixel_mm"), [(120, 0.3), (60, 0.6), (130, 0.42)])
+def test_the_bar_is_50_mm_long_whatever_the_zoom(side, semi_major_px, pixel_mm):
+    ellipse = Ellipse(250, 190, semi_major_px, 0.8 * semi_major_px, 0.4)
+    view = bv.head_view(scan_with(ellipse), ellipse, side, pixel_mm)
+    bar = (view[-1] == 255).sum()
+    view_mm = 2 * bv.BOX[0] * semi_major_px * pixel_mm / side
+    assert bar * view_mm == pytest.approx(50, abs=view_mm)
+    assert (view[-1, :bar] == 255).all() and not view[side - bv.ruler_rows(side)].any()
+
+
+def test_mirror_images_leave_the_bar_in_place():
+    view = np.random.default_rng(0).integers(0, 255, (2, 24, 24), dtype=np.uint8)
+    same, aside, down, both = bv.mirrored(view, 3)
+    np.testing.assert_array_equal(same, view)
+    for one in (aside, down, both):
+        np.testing.assert_array_equal(one[:, -3:], view[:, -3:])
+    np.testing.assert_array_equal(aside[:, :21], view[:, :21, ::-1])
+    np.testing.assert_array_equal(down[:, :21], view[:, 20::-1])
+    np.testing.assert_array_equal(both[:, :21], view[:, 20::-1, ::-1])
+
+
+def test_without_a_pixel_size_there_is_no_bar():
+    ellipse = Ellipse(250, 190, 120, 95, 0.5)
+    scans = [scan_with(ellipse)] * 2
+    views = bv.views_of(scans, 64, "head", Finder(ellipse), pixel_sizes=[0.3, float("nan")])
+    (first, _), (second, _) = views
+    rows = bv.ruler_rows(64)
+    assert first[-1].any() and not second[-rows:].any()
+    np.testing.assert_array_equal(first[:-rows], second[:-rows])
+
+
+def test_grey_values_are_stretched_over_the_brain_not_the_bone():
+    ellipse = Ellipse(250, 190, 120, 95, 0.0)
+    scan = Ellipse(250, 190, 124, 99, 0.0).mask((400, 540)).astype(np.uint8) * 250
+    inside = Ellipse(250, 190, 112, 87, 0.0).mask((400, 540))
+    x = np.broadcast_to(np.arange(540), (400, 540))
+    scan[inside] = (20 + 30 * (x > 250))[inside]  # a dim brain, half of it brighter
+    view = bv.head_view(scan, ellipse, 64)
+    assert view[32, 20] < 10 and view[32, 44] > 245
 
 
 def test_surroundings_and_head_share_the_view():
     outside = bv.surroundings(64, "head")
-    assert not outside[32, 32] and outside[0].all() and 0.4 < outside.mean() < 0.75
+    assert not outside[32, 32] and outside[0].all() and 0.3 < outside.mean() < 0.75
+    assert not outside[-bv.ruler_rows(64) :].any()
     assert bv.surroundings(64, "whole").mean() == pytest.approx(1 - 0.75**2, abs=0.03)
 
 

@@ -39,6 +39,41 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
 
 
 @pytest.mark.slow
+def test_the_scale_bar_is_shown_and_hidden(smoke):
+    import pandas as pd
+
+    _, out = smoke
+    table = pd.read_csv(out / "tables" / "ruler.csv")
+    assert set(table["network"]) == set(NETWORKS)
+    assert set(table["scale bar"]) == {"shown", "hidden"}
+    rows = {(r["model"], r["metric"]): r for r in rows_of(out) if r["split"] == "test"}
+    for row in table[table["scale bar"] == "shown"].itertuples():
+        assert row.macro_f1 == pytest.approx(rows[row.network, "macro_f1"]["value"], abs=1e-6)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_the_page_opens_in_the_notebook_unless_a_run_executes_it(by_hand, monkeypatch, tmp_path):
+    import os
+    from types import SimpleNamespace
+
+    import fetal_lib.app
+    from fetal_lib.runs.start import FOLDER_VARIABLE
+
+    source = (ROOT / "notebooks" / "02_brain_anomalies.py").read_text()
+    (cell,) = [c for c in source.split("\n# %%") if "from fetal_lib.app import" in c]
+    opened = []
+    monkeypatch.setattr(fetal_lib.app, "build", lambda anomaly: ("page", anomaly))
+    monkeypatch.setattr(fetal_lib.app, "launch", lambda page, **options: opened.append(page))
+    if by_hand:
+        monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    else:
+        monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    given = {"os": os, "p": SimpleNamespace(save_model=True)}
+    exec(cell, given | {"run": SimpleNamespace(folder=tmp_path)})
+    assert opened == ([("page", tmp_path)] if by_hand else [])
+
+
+@pytest.mark.slow
 def test_all_models_see_the_same_test_images_and_patients_stay_together(smoke):
     import pandas as pd
 

@@ -6,6 +6,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from fetal_lib.models.anomaly_cnns import build_separable_cnn  # noqa: E402
+from fetal_lib.training.augment import Augmentation  # noqa: E402
 from fetal_lib.training.augment_image import GENTLE, augment_image  # noqa: E402
 from fetal_lib.training.keras_checkpoint import read_history  # noqa: E402
 from fetal_lib.training.keras_classification import (  # noqa: E402
@@ -106,6 +107,20 @@ def test_an_augmented_image_stays_the_same_shape_and_scene():
     assert changed.shape == (24, 24) and changed.dtype == np.float32
     bright = (changed > 0.5).mean()
     assert bright == pytest.approx((images[2] > 128).mean(), rel=0.4)
+
+
+def test_a_strip_keeps_its_place_or_is_hidden():
+    image = np.full((24, 24), 90, np.uint8)
+    image[-3:] = 0
+    image[-2:, :10] = 200
+    plain = Augmentation(True, 40.0, (-0.2, 0.2), 0.2, 0.0, 0.0)
+    shown, hidden = (
+        augment_image(image, np.random.default_rng(5), plain, strip=3, hide_strip=share)
+        for share in (0.0, 1.0)
+    )
+    np.testing.assert_allclose(shown[-3:] * 255, image[-3:], atol=1e-3)
+    assert not hidden[-3:].any()
+    np.testing.assert_array_equal(shown[:-3], hidden[:-3])
 
 
 def test_the_last_batch_may_be_small():

@@ -65,6 +65,18 @@ def test_confidence_is_the_softmax_at_the_model_s_temperature(model):
     assert named == [CLASSES[k] for k in np.argsort(-logits[3])[:3]]
 
 
+def test_mirror_images_get_the_same_answer_where_they_are_averaged(model):
+    turned = np.flip(images(), (1, 2))
+    single = [model.logits_and_features(x)[0] for x in (images(), turned)]
+    assert np.abs(single[0] - single[1]).max() > 0.01
+    spec = replace(model.spec, mirrors=True)
+    whole = AnomalyModel(model.network, spec, model.distance)
+    logits, features = whole.logits_and_features(images())
+    np.testing.assert_allclose(logits, whole.logits_and_features(turned)[0], atol=1e-5)
+    assert features.shape == (6, 8)
+    np.testing.assert_allclose(whole.logits_and_features(images(), mirrors=False)[0], single[0])
+
+
 def test_the_set_holds_every_class_above_the_threshold(model):
     probs = model.probs(images())
     for row, answer in zip(probs, model.answer(images()), strict=True):
@@ -123,6 +135,33 @@ def test_answers_do_not_depend_on_the_batch(model, folder):
     once = [result_row(*row) for row in classify_scans(paths, model)]
     single = [result_row(*row) for row in classify_scans(paths, model, batch_size=1)]
     assert [r["label"] for r in once] == [r["label"] for r in single]
+
+
+def test_a_pixel_size_becomes_a_scale_bar(model, folder, monkeypatch):
+    from fetal_lib.geometry.ellipse import Ellipse
+    from fetal_lib.predict import anomaly
+    from fetal_lib.predict.brain_view import ruler_rows
+    from fetal_lib.predict.pixel_sizes import PixelSizes
+
+    class Finder:
+        shape = (60, 80)
+
+        def probs(self, images, batch_size=32):
+            return np.repeat(
+                Ellipse(40, 30, 24, 19, 0.0).mask((60, 80))[None] * 1.0, len(images), 0
+            )
+
+    seen = []
+    head = AnomalyModel(model.network, replace(model.spec, view="head"), model.distance)
+    monkeypatch.setattr(anomaly, "single_view_finder", Finder)
+    monkeypatch.setattr(
+        head, "answer", lambda views, found: seen.extend(views) or [None] * len(views)
+    )
+    paths = sorted(folder.glob("*.png"))
+    sizes = PixelSizes(by_name={paths[1].name: 1.0})
+    assert len(list(anomaly.classify_scans(paths[:3], head, sizes=sizes))) == 3
+    rows = ruler_rows(24)
+    assert [bool(view[-rows:].any()) for view in seen] == [False, True, False]
 
 
 def test_the_command_says_what_is_missing_without_a_traceback(folder, tmp_path):

@@ -23,23 +23,23 @@ class BrainAnomaliesParameters(ChapterParameters):
     view: Literal["head", "whole"] = Field(
         "head",
         title="view",
-        description="head: the scan turned, cut around the head and stretched in grey values, "
-        "where the shipped network of chapter 04 finds it; whole: squashed as in the source",
+        description="head: the scan turned, cut around the head that the shipped network of "
+        "chapter 04 finds, with a scale bar; whole: squashed as in the source",
     )
     denoise: Literal["none", "median", "bilateral", "nlm", "srad"] = Field(
         "none", title="filter", description="against speckle, before every network"
     )
     cnn_width: float = Field(
-        0.5, gt=0, le=2, title="width of the CNN", description="factor on filters and units"
+        0.25, gt=0, le=2, title="width of the CNN", description="factor on filters and units"
     )
     separable_width: float = Field(
         1.0, gt=0, le=2, title="width of the separable CNN", description="factor on filters, units"
     )
     xception_width: float = Field(
-        0.25, gt=0, le=2, title="width of Xception", description="factor on filters"
+        0.2, gt=0, le=2, title="width of Xception", description="factor on filters"
     )
     xception_middle: int = Field(
-        2, ge=0, le=16, title="middle modules", description="of Xception; 8 in the paper"
+        8, ge=0, le=16, title="middle modules", description="of Xception; 8 in the paper"
     )
     xception_weights: str = Field(
         "none",
@@ -49,9 +49,12 @@ class BrainAnomaliesParameters(ChapterParameters):
         "weight file without top",
         json_schema_extra={"path": True},
     )
-    epochs: int = Field(20, ge=1, le=1000, title="epochs", description="of the CNN and of Xception")
+    epochs: int = Field(20, ge=1, le=1000, title="epochs", description="of the CNN")
+    xception_epochs: int = Field(
+        32, ge=1, le=1000, title="epochs of Xception", description="it learns longest"
+    )
     separable_epochs: int = Field(
-        40, ge=1, le=1000, title="epochs of the separable CNN", description="an epoch costs little"
+        20, ge=1, le=1000, title="epochs of the separable CNN", description="an epoch costs little"
     )
     batch_size: int = Field(
         32,
@@ -63,6 +66,13 @@ class BrainAnomaliesParameters(ChapterParameters):
     )
     learning_rate: float = Field(
         1e-3, gt=0, le=1, title="learning rate", description="peak learning rate of Adam"
+    )
+    xception_learning_rate: float = Field(
+        3e-3,
+        gt=0,
+        le=1,
+        title="learning rate of Xception",
+        description="every convolution of it is normalised, so that it bears longer steps",
     )
     ema: float = Field(
         0.0,
@@ -94,7 +104,7 @@ class BrainAnomaliesParameters(ChapterParameters):
         "card computes in them, 32-bit elsewhere",
     )
     n_phantoms: int = Field(
-        600,
+        1000,
         ge=48,
         le=20000,
         title="phantom patients",
@@ -105,7 +115,7 @@ class BrainAnomaliesParameters(ChapterParameters):
         True, title="marks", description="draw text and caliper marks into the phantoms"
     )
     test_fraction: float = Field(
-        0.25, ge=0.05, le=0.6, title="test part", description="fraction of patients held out"
+        0.2, ge=0.05, le=0.6, title="test part", description="fraction of patients held out"
     )
     val_fraction: float = Field(
         0.15,
@@ -132,17 +142,17 @@ class BrainAnomaliesParameters(ChapterParameters):
         description="share of validation images that the strangeness limit lets through",
     )
     search_trials: int = Field(
-        4,
+        2,
         ge=0,
         le=1000,
         title="trials of the search",
         description="hyper-parameter sets of the separable CNN that Optuna tries; 0: no search",
     )
     search_epochs: int = Field(
-        8, ge=1, le=1000, title="epochs of a trial", description="each trial trains for so long"
+        4, ge=1, le=1000, title="epochs of a trial", description="each trial trains for so long"
     )
     cv_folds: int = Field(
-        3,
+        2,
         ge=0,
         le=20,
         title="folds",
@@ -150,10 +160,10 @@ class BrainAnomaliesParameters(ChapterParameters):
         "patients; 0: none",
     )
     cv_epochs: int = Field(
-        15, ge=1, le=1000, title="epochs of a fold", description="each fold trains for so long"
+        6, ge=1, le=1000, title="epochs of a fold", description="each fold trains for so long"
     )
     source_epochs: int = Field(
-        15,
+        8,
         ge=1,
         le=1000,
         title="epochs of the source's protocol",

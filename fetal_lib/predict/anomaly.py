@@ -1,14 +1,8 @@
-"""Classify any number of scans of the fetal brain, in constant memory.
-
-One bad file becomes a row with its reason and does not stop the others. The table is
-written beside its final name and moved there at the end.
-"""
+"""Classify any number of scans of the fetal brain, in constant memory."""
 
 from __future__ import annotations
 
-import csv
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,11 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel, load_anomaly_model
+from fetal_lib.predict.batch import scan_bar, write_rows
 from fetal_lib.predict.brain_view import single_view_finder, views_of
 from fetal_lib.predict.head_circumference import list_images
 from fetal_lib.predict.head_model import HeadModel
+from fetal_lib.predict.pixel_sizes import PixelSizes
 from fetal_lib.readers.image import read_gray
 
+UNKNOWN = PixelSizes()
 FIELDS = (
     "image",
     "status",
@@ -37,7 +34,10 @@ FIELDS = (
 
 
 def classify_scans(
-    paths: Sequence[Path], model: AnomalyModel, batch_size: int = 32
+    paths: Sequence[Path],
+    model: AnomalyModel,
+    batch_size: int = 32,
+    sizes: PixelSizes = UNKNOWN,
 ) -> Iterator[tuple[Path, AnomalyAnswer | None, str]]:
     """Yield an answer for each scan, in order.
 
@@ -47,6 +47,8 @@ def classify_scans(
     model : AnomalyModel
     batch_size : int
         Scans in memory at a time.
+    sizes : PixelSizes
+        A scan without one is answered as well, with its widths in mm unknown.
 
     Yields
     ------
@@ -57,14 +59,18 @@ def classify_scans(
     finder = single_view_finder() if model.spec.view == "head" else None
     while batch := list(islice(queue, batch_size)):
         loaded = [_load(path) for path in batch]
-        good = [scan for scan, _ in loaded if scan is not None]
-        answers = iter(answer_scans(good, model, finder))
+        good = [k for k, (scan, _) in enumerate(loaded) if scan is not None]
+        known = [sizes.by_name.get(batch[k].name, sizes.common_mm) for k in good]
+        answers = iter(answer_scans([loaded[k][0] for k in good], model, finder, known))
         for path, (scan, problem) in zip(batch, loaded, strict=True):
             yield path, next(answers) if scan is not None else None, problem
 
 
 def answer_scans(
-    scans: Sequence[np.ndarray], model: AnomalyModel, finder: HeadModel | None
+    scans: Sequence[np.ndarray],
+    model: AnomalyModel,
+    finder: HeadModel | None,
+    pixel_sizes: Sequence[float] | None = None,
 ) -> list[AnomalyAnswer]:
     """Return an answer for each scan that is held in memory.
 
@@ -75,11 +81,14 @@ def answer_scans(
     finder : HeadModel or None
         From :func:`fetal_lib.predict.brain_view.single_view_finder`, for models that see
         the head; None for those that see the whole scan.
+    pixel_sizes : sequence of float, optional
+        Of each scan in mm, NaN where it is not known.
     """
     if not scans:
         return []
     spec = model.spec
-    views, ellipses = zip(*views_of(scans, spec.side, spec.view, finder), strict=True)
+    made = views_of(scans, spec.side, spec.view, finder, pixel_sizes=pixel_sizes)
+    views, ellipses = zip(*made, strict=True)
     found = np.array([spec.view == "whole" or ellipse is not None for ellipse in ellipses])
     return model.answer(np.stack(views), found)
 
@@ -123,6 +132,7 @@ def write_answers(
     model: AnomalyModel,
     out: str | Path,
     progress: Callable[[int], None] = lambda n: None,
+    sizes: PixelSizes = UNKNOWN,
 ) -> dict[str, int]:
     """Classify scans and write a CSV.
 
@@ -134,30 +144,22 @@ def write_answers(
         It appears when all scans are done.
     progress : callable
         Called with the number of scans just finished.
+    sizes : PixelSizes
 
     Returns
     -------
     dict
         Number of scans ``answered``, ``unsure`` and ``unreadable``.
     """
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    counts = {"answered": 0, "unsure": 0, "unreadable": 0}
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        for path, answer, problem in classify_scans(paths, model):
-            row = result_row(path, answer, problem)
-            writer.writerow(row)
-            counts[row["status"]] += 1
-            progress(1)
-    part.replace(out)
-    return counts
+    rows = (result_row(*found) for found in classify_scans(paths, model, sizes=sizes))
+    return write_rows(rows, out, FIELDS, ("answered", "unsure", "unreadable"), progress)
 
 
 def run_command(
-    images: Sequence[str | Path], model: str | Path | None, out: str | Path
+    images: Sequence[str | Path],
+    model: str | Path | None,
+    out: str | Path,
+    sizes: PixelSizes = UNKNOWN,
 ) -> dict[str, int]:
     """Do what ``fetal-lib predict anomaly`` does: load, classify, write, show a bar.
 
@@ -171,10 +173,8 @@ def run_command(
     ValueError
         If a path does not exist or holds no image, or the folder holds no model.
     """
-    from tqdm import tqdm
-
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     paths = list_images(images)
     network = load_anomaly_model(model)
-    with tqdm(total=len(paths), unit="scan", file=sys.stderr, disable=None) as bar:
-        return write_answers(paths, network, out, bar.update)
+    with scan_bar(len(paths)) as bar:
+        return write_answers(paths, network, out, bar.update, sizes)

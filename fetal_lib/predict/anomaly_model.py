@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.selective import FeatureDistance, prediction_sets
 from fetal_lib.models.anomaly_cnns import build_network
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.brain_view import mirrored, ruler_rows
+from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
 from fetal_lib.training.denoise import denoise_all
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent.parent / "pretrained" / "brain_anomalies"
 INFINITE = ("abstain_below", "strange_above")
-"""Limits that may be infinite, which JSON does not know."""
+"""Limits that may be infinite."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class AnomalyModelSpec:
         ``head`` or ``whole``: what of a scan the network sees.
     denoise : str
         Filter that views go through.
+    mirrors : bool
+        Answer by the mean over a view and its mirror images.
     temperature : float
         Logits are divided by it.
     set_threshold, set_coverage : float
@@ -64,6 +68,7 @@ class AnomalyModelSpec:
     labels: tuple[str, ...]
     view: str = "whole"
     denoise: str = "none"
+    mirrors: bool = False
     temperature: float = 1.0
     set_threshold: float = 0.0
     set_coverage: float = 0.9
@@ -137,19 +142,29 @@ class AnomalyModel:
         return self.spec.side, self.spec.side
 
     def logits_and_features(
-        self, images: np.ndarray, batch_size: int = 64
+        self, images: np.ndarray, batch_size: int = 64, mirrors: bool | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return logits (N, K) and features (N, F), float32.
+        """Return logits (N, K) and features (N, F), float32; means over the mirror images.
 
         Parameters
         ----------
         images : ndarray, shape (N, side, side), uint8
             Views, not yet filtered.
         batch_size : int
+        mirrors : bool, optional
+            Instead of the spec's.
         """
+        clean = denoise_all(images, self.spec.denoise)
+        if not (self.spec.mirrors if mirrors is None else mirrors):
+            return self._forward(clean, batch_size)
+        strip = ruler_rows(self.spec.side) if self.spec.view == "head" else 0
+        views = list(mirrored(clean, strip))
+        found = self._forward(np.concatenate(views), batch_size)
+        return tuple(out.reshape(len(views), len(clean), -1).mean(axis=0) for out in found)
+
+    def _forward(self, clean: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         import keras
 
-        clean = denoise_all(images, self.spec.denoise)
         found: tuple[list, list] = ([], [])
         for i in range(0, len(clean), batch_size):
             batch = clean[i : i + batch_size][..., None] / np.float32(255)
@@ -209,10 +224,7 @@ class AnomalyModel:
             np.savez_compressed(
                 folder / "distance.npz", **{k: v.astype(np.float32) for k, v in arrays.items()}
             )
-        values = asdict(self.spec)
-        values |= {name: None for name in INFINITE if math.isinf(values[name])}
-        (folder / "model.json").write_text(json.dumps(values, indent=1) + "\n")
-        (folder / "card.md").write_text(card)
+        write_spec(folder, self.spec, card, INFINITE)
         return folder
 
 
@@ -229,23 +241,19 @@ def load_anomaly_model(folder: str | Path | None = None) -> AnomalyModel:
     ValueError
         If there is no ``model.json``, or it cannot be read.
     """
-    folder = SHIPPED if folder is None else Path(folder)
-    if not (folder / "model.json").is_file() and (folder / "model" / "model.json").is_file():
-        folder = folder / "model"
-    path = folder / "model.json"
-    if not path.is_file():
-        raise ValueError(
-            f"model={str(folder)!r}: no model.json in it; give the folder of a finished run of "
-            "02_brain_anomalies (`fetal-lib run 02` makes one)."
-        )
+    advice = (
+        "give the folder of a finished run of 02_brain_anomalies (`fetal-lib run 02` makes one)."
+    )
+    folder = find_model(folder, SHIPPED, advice)
     try:
-        values = json.loads(path.read_text())
-        values |= {name: math.inf for name in INFINITE if values[name] is None}
+        values = read_spec(folder, INFINITE)
         spec = AnomalyModelSpec(**{**values, "labels": tuple(values["labels"])})
         arguments = spec.arguments | {"n_classes": len(spec.labels)}
         network = build_network(spec.network, **arguments)
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"model={str(path)!r} cannot be read ({error}); train it anew.") from error
+        raise ValueError(
+            f"model={str(folder)!r} cannot be read ({error}); train it anew."
+        ) from error
     load_weights(network, folder / "weights.npz")
     return AnomalyModel(network, spec, _distance(folder / "distance.npz"))
 

@@ -2,16 +2,21 @@
 
 A sonographer zooms, turns the probe and sets the gain as the moment asks. ``head`` undoes
 that: the network of chapter 04 finds the skull's ellipse, and the scan is turned so that
-its long axis lies level, cut to a box around it, and stretched in grey values. Which end is
-the forehead stays open. Where no head is found the whole scan is taken. ``whole`` squashes
-the scan as it is, as source 001 does.
+its long axis lies level, cut to a box around it, and stretched in the grey values of the
+brain. Which end is the forehead stays open. Where no head is found, or the region that was
+found is no ellipse, the middle of the scan is taken, where heads usually are.
+
+A head that fills the view whatever its size has lost its millimetres, and some classes are
+defined by them: where the pixel size is known, a bar of 50 mm is drawn at the lower edge, as
+scanners draw a scale. ``whole`` squashes the scan as it is, as source 001 does.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,13 +29,21 @@ if TYPE_CHECKING:
     from fetal_lib.predict.head_model import HeadModel
 
 VIEWS = ("head", "whole")
-BOX = (1.5, 1.15)
+BOX = (1.45, 1.1)
 """Half-width and half-height of the box, in semi-major axes of the skull."""
 ASPECT = BOX[0] / BOX[1]
-LOW, HIGH = 1.0, 99.0
+LOW, HIGH = 1.0, 99.5
 """Percentiles of the grey values that become 0 and 255."""
+RULER_MM = 50.0
+"""Length of the scale bar."""
+AXIS_RATIO = 0.8
+"""Short over long axis of the usual skull."""
 MIN_AREA = 0.02
 """Share of the scan below which a found region is no head."""
+MIN_OVERLAP = 0.88
+"""Intersection over union of the found region and its ellipse below which it is no head."""
+USUAL = (0.5, 0.52, 0.3)
+"""Centre and semi-major axis of a head on a scan, as shares of its width, height and width."""
 BATCH = 32
 
 
@@ -51,12 +64,24 @@ def find_head(probs: np.ndarray, size_hw: tuple[int, int]) -> Ellipse | None:
         Of the head network.
     size_hw : (height, width) of the scan
     """
-    if (probs >= 0.5).mean() < MIN_AREA:
+    region = probs >= 0.5
+    if region.mean() < MIN_AREA:
         return None
     try:
-        return ellipse_from_probs(probs).resized(probs.shape, size_hw)
+        ellipse = ellipse_from_probs(probs)
     except ValueError:
         return None
+    fitted = ellipse.mask(probs.shape)
+    if (region & fitted).sum() < MIN_OVERLAP * (region | fitted).sum():
+        return None
+    return ellipse.resized(probs.shape, size_hw)
+
+
+def usual_head(size_hw: tuple[int, int]) -> Ellipse:
+    """Return the ellipse of a level head in the middle of a scan."""
+    height, width = size_hw
+    x, y, a = USUAL
+    return Ellipse(x * width, y * height, a * width, AXIS_RATIO * a * width, 0.0)
 
 
 def head_matrix(ellipse: Ellipse, side: int) -> np.ndarray:
@@ -77,30 +102,67 @@ def head_matrix(ellipse: Ellipse, side: int) -> np.ndarray:
     return np.column_stack([linear, middle - linear @ centre])
 
 
-def head_view(scan: np.ndarray, ellipse: Ellipse | None, side: int) -> np.ndarray:
+def head_view(
+    scan: np.ndarray, ellipse: Ellipse | None, side: int, pixel_mm: float = math.nan
+) -> np.ndarray:
     """Return the head as the classifier sees it.
 
     Parameters
     ----------
     scan : ndarray, shape (H, W), uint8
     ellipse : Ellipse or None
-        None takes the whole scan.
+        None takes the middle of the scan.
     side : int
+    pixel_mm : float
+        Pixel size of the scan in mm; NaN where it is not known: there is no scale bar then.
 
     Returns
     -------
     ndarray, shape (side, side), uint8
     """
-    if ellipse is None:
-        return stretch(squash(scan, (side, side)))
-    return stretch(_warp(scan, ellipse, side), ~surroundings(side, "head"))
+    ellipse = ellipse or usual_head(scan.shape)
+    view = stretch(_warp(scan, ellipse, side), _ellipse(side, 0.88))
+    rows, width = ruler_rows(side), 2 * BOX[0] * ellipse.semi_major
+    view[side - rows :] = 0
+    if not math.isnan(pixel_mm):
+        view[side - rows + 1 :, : round(RULER_MM / pixel_mm * side / width)] = 255
+    return view
 
 
-def mask_view(mask: np.ndarray, ellipse: Ellipse | None, side: int) -> np.ndarray:
+def ruler_rows(side: int) -> int:
+    """Return how many rows at the lower edge of a head's view hold the scale bar."""
+    return max(2, side // 16)
+
+
+def mirrored(views: np.ndarray, strip: int) -> Iterator[np.ndarray]:
+    """Yield views as they are, mirrored left-right, up-down, and both.
+
+    Parameters
+    ----------
+    views : ndarray, shape (N, S, S)
+    strip : int
+        Rows at the lower edge that keep their place, such as the scale bar's.
+    """
+    rows = views.shape[1] - strip
+    above, below = views[:, :rows], views[:, rows:]
+    for axes in ((), (2,), (1,), (1, 2)):
+        yield np.concatenate([np.flip(above, axes), below], axis=1)
+
+
+def _ellipse(side: int, share: float) -> np.ndarray:
+    """Return an ellipse of the usual shape, its size a share of the skull's; bool."""
+    y, x = (np.mgrid[:side, :side] - (side - 1) / 2) / (side / 2)
+    return np.hypot(x * BOX[0] / share, y * BOX[1] / (AXIS_RATIO * share)) <= 1
+
+
+def mask_view(
+    mask: np.ndarray, ellipse: Ellipse | None, side: int, view: str = "head"
+) -> np.ndarray:
     """Return a mask of a scan in the view's pixels, bool; a quarter covered is enough."""
     grey = mask.astype(np.uint8) * 255
-    small = squash(grey, (side, side)) if ellipse is None else _warp(grey, ellipse, side)
-    return small >= 64
+    if view == "whole":
+        return squash(grey, (side, side)) >= 64
+    return _warp(grey, ellipse or usual_head(mask.shape), side) >= 64
 
 
 def _warp(image: np.ndarray, ellipse: Ellipse, side: int) -> np.ndarray:
@@ -138,16 +200,18 @@ def surroundings(side: int, view: str) -> np.ndarray:
     side : int
     view : str
         ``head``: outside an ellipse of the usual shape (axis ratio 0.8) with a margin of
-        5 %; ``whole``: the outer eighth.
+        5 %, but for the rows of the scale bar; ``whole``: the outer eighth.
 
     Returns
     -------
     ndarray, shape (side, side), bool
     """
-    y, x = (np.mgrid[:side, :side] - (side - 1) / 2) / (side / 2)
     if view == "whole":
+        y, x = (np.mgrid[:side, :side] - (side - 1) / 2) / (side / 2)
         return np.maximum(np.abs(x), np.abs(y)) > 0.75
-    return np.hypot(x * BOX[0] / 1.05, y * BOX[1] / (0.8 * 1.05)) > 1
+    outside = ~_ellipse(side, 1.05)
+    outside[side - ruler_rows(side) :] = False
+    return outside
 
 
 def views_of(
@@ -156,6 +220,7 @@ def views_of(
     view: str = "head",
     finder: HeadModel | None = None,
     progress: Callable[[int], None] = lambda n: None,
+    pixel_sizes: Iterable[float] | None = None,
 ) -> Iterator[tuple[np.ndarray, Ellipse | None]]:
     """Yield the view of each scan, and the ellipse that it was cut by.
 
@@ -170,6 +235,8 @@ def views_of(
         Needed for ``head``.
     progress : callable
         Called with the number of scans just finished.
+    pixel_sizes : iterable of float, optional
+        Of each scan in mm, NaN where it is not known; for the scale bar of ``head``.
 
     Raises
     ------
@@ -186,9 +253,10 @@ def views_of(
     if finder is None:
         raise ValueError("finder: none given; view='head' needs load_head_model().")
     queue = iter(scans)
+    sizes = repeat(math.nan) if pixel_sizes is None else iter(pixel_sizes)
     while batch := list(islice(queue, BATCH)):
         probs = finder.probs(np.stack([squash(s, finder.shape) for s in batch]), BATCH)
         for scan, one in zip(batch, probs, strict=True):
             ellipse = find_head(one, scan.shape)
-            yield head_view(scan, ellipse, side), ellipse
+            yield head_view(scan, ellipse, side, next(sizes)), ellipse
         progress(len(batch))

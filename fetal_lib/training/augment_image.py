@@ -10,6 +10,10 @@ GENTLE = Augmentation(
     flip=True, rotation_deg=15.0, log_scale=(-0.12, 0.12), shift=0.06, log_gamma=0.25, gain=0.15
 )
 """For classes that are told apart by sizes: scale changes little."""
+ALIGNED = Augmentation(
+    flip=True, rotation_deg=15.0, log_scale=(-0.04, 0.04), shift=0.04, log_gamma=0.3, gain=0.15
+)
+"""For heads that lie level and fill the view; a scale bar keeps its length."""
 SOURCE = Augmentation(
     flip=True, rotation_deg=20.0, log_scale=(-0.22, 0.18), shift=0.2, log_gamma=0.0, gain=0.0
 )
@@ -17,7 +21,12 @@ SOURCE = Augmentation(
 
 
 def augment_image(
-    image: np.ndarray, rng: np.random.Generator, ranges: Augmentation, aspect: float = 1.0
+    image: np.ndarray,
+    rng: np.random.Generator,
+    ranges: Augmentation,
+    aspect: float = 1.0,
+    strip: int = 0,
+    hide_strip: float = 0.0,
 ) -> np.ndarray:
     """Change an image by one random draw.
 
@@ -28,6 +37,10 @@ def augment_image(
     ranges : Augmentation
     aspect : float
         Width over height before the image was squashed.
+    strip : int
+        Rows at the lower edge that keep their place, such as a scale bar's.
+    hide_strip : float
+        Probability that these rows are made black.
 
     Returns
     -------
@@ -43,6 +56,7 @@ def augment_image(
     import cv2
 
     height, width = image.shape
+    below = image[height - strip :]
     if ranges.flip:
         for axis in (0, 1):
             if rng.random() < 0.5:
@@ -55,6 +69,8 @@ def augment_image(
         rng.uniform(-ranges.shift, ranges.shift, 2) * [width, height],
     )
     moved = cv2.warpAffine(np.ascontiguousarray(image), matrix, (width, height))
+    if strip:
+        moved[height - strip :] = 0 if rng.random() < hide_strip else below
     gamma = np.exp(rng.uniform(-ranges.log_gamma, ranges.log_gamma))
     gain = 1 + rng.uniform(-ranges.gain, ranges.gain)
     return np.clip((moved.astype(np.float32) / 255) ** np.float32(gamma) * np.float32(gain), 0, 1)

@@ -58,6 +58,10 @@ class ClassifierSettings:
     augmentation : Augmentation or None
     aspect : float
         Width over height of the images before they were squashed.
+    strip : int
+        Rows at the lower edge that augmentation leaves in place.
+    hide_strip : float
+        Probability that it makes them black.
     seed : int
     """
 
@@ -70,6 +74,8 @@ class ClassifierSettings:
     label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
     aspect: float = 1.0
+    strip: int = 0
+    hide_strip: float = 0.0
     seed: int = 0
 
     def as_spec(self) -> dict:
@@ -152,7 +158,8 @@ def epoch_images(
     if settings.augmentation is None:
         return images[order][..., None] / np.float32(255)
     rng = np.random.default_rng([settings.seed, epoch, 2])
-    changed = [augment_image(images[i], rng, settings.augmentation, settings.aspect) for i in order]
+    given = (settings.augmentation, settings.aspect, settings.strip, settings.hide_strip)
+    changed = [augment_image(images[i], rng, *given) for i in order]
     return np.stack(changed)[..., None]
 
 

@@ -7,6 +7,7 @@ from fetal_lib.chapters.brain_anomalies.checks import (
     efficiency_table,
     filter_table,
     filtered_examples,
+    ruler_table,
 )
 from fetal_lib.chapters.brain_anomalies.data import (
     LABELS,
@@ -119,6 +120,7 @@ __all__ = [
     "results_table",
     "risk_curves",
     "roc_bands",
+    "ruler_table",
     "score_external",
     "score_network",
     "screening_table",

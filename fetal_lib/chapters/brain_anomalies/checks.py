@@ -14,13 +14,14 @@ from fetal_lib.chapters.brain_anomalies.decide import Scored
 from fetal_lib.metrics.classification import (
     accuracy,
     bootstrap_confusions,
+    class_scores,
     confusion_matrix,
     interval,
     macro_f1,
 )
 from fetal_lib.models.anomaly_cnns import NAMES, build_network
 from fetal_lib.models.cost import activation_bytes, layer_macs, network_macs, weight_bytes
-from fetal_lib.predict.brain_view import surroundings
+from fetal_lib.predict.brain_view import ruler_rows, surroundings
 from fetal_lib.training.denoise import FILTERS, denoise, denoise_all
 from fetal_lib.training.denoise import LABELS as FILTER_LABELS
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+N_FILTERED = 400
+"""Training images that each filter is tried on."""
 SMOOTH = 4
 """Pixels of a window in which speckle is measured."""
 
@@ -45,7 +48,8 @@ def baseline_probs(train: Cases, test: Cases, seed: int) -> dict[str, np.ndarray
 def filter_table(train: Cases, val: Cases, seed: int) -> pd.DataFrame:
     """Compare the filters: speckle, contrast of the lesion, edges, time, and classification.
 
-    The classifier is the logistic regression on edges, the judge the validation part.
+    The classifier is the logistic regression on edges, trained on 400 images at most, the
+    judge the validation part.
 
     Returns
     -------
@@ -57,6 +61,8 @@ def filter_table(train: Cases, val: Cases, seed: int) -> pd.DataFrame:
     """
     import pandas as pd
 
+    chosen = np.random.default_rng(seed).permutation(len(train))[:N_FILTERED]
+    train = train.select(np.sort(chosen))
     rows = []
     edges = None
     for name in FILTERS:
@@ -140,12 +146,45 @@ def border_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Dat
     rows = []
     for name, s in scored.items():
         for view, images in views.items():
-            pred = s.model.probs(images).argmax(1)
+            probs = s.test_probs if images is test.images else s.model.probs(images)
+            pred = probs.argmax(1)
             table = confusion_matrix(test.labels, pred, len(LABELS))
             draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
             low, high = interval(macro_f1(draws))
             row = {"network": name, "image": view, "macro_f1": macro_f1(table)}
             rows.append(row | {"low": low, "high": high, "accuracy": accuracy(table)})
+    return pd.DataFrame(rows)
+
+
+def ruler_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.DataFrame:
+    """Score the networks with and without the scale bar; nothing is trained again.
+
+    Returns
+    -------
+    DataFrame
+        ``network, scale bar, macro_f1, low, high`` and ``ventriculomegaly``, the mean F1 of
+        the three classes that are widths in mm; empty where views have no scale bar.
+    """
+    import pandas as pd
+
+    spec = next(iter(scored.values())).model.spec
+    if spec.view != "head":
+        return pd.DataFrame()
+    hidden = test.images.copy()
+    hidden[:, spec.side - ruler_rows(spec.side) :] = 0
+    wide = [k for k, name in enumerate(LABELS) if name.endswith("ventriculomegaly")]
+    rows = []
+    for name, s in scored.items():
+        for word, pred in (
+            ("shown", s.test_probs.argmax(1)),
+            ("hidden", s.model.probs(hidden).argmax(1)),
+        ):
+            table = confusion_matrix(test.labels, pred, len(LABELS))
+            draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
+            low, high = interval(macro_f1(draws))
+            row = {"network": name, "scale bar": word, "macro_f1": macro_f1(table)}
+            row |= {"low": low, "high": high}
+            rows.append(row | {"ventriculomegaly": float(np.nanmean(class_scores(table).f1[wide]))})
     return pd.DataFrame(rows)
 
 
@@ -173,7 +212,7 @@ def efficiency_table(networks: Mapping[str, keras.Model], side: int) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def _seconds(model: keras.Model, batch_size: int, repeats: int = 7) -> float:
+def _seconds(model: keras.Model, batch_size: int, repeats: int = 5) -> float:
     """Return the median time of a forward pass, the first one left out."""
     batch = np.zeros((batch_size, *model.input_shape[1:]), np.float32)
     return _median_time(lambda: model.predict_on_batch(batch), repeats)

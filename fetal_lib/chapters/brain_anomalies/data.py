@@ -86,11 +86,25 @@ class Cases:
 def find_data(parameters: BrainAnomaliesParameters) -> Path:
     """Return the folder that the ``data`` parameter names; phantoms are made on first use."""
     p = parameters
+    size = phantom_size(p.image_size)
     spec = {"kind": "anomalies", "version": anomalies.GENERATOR_VERSION, "n": p.n_phantoms}
-    spec |= {"seed": p.seed, "marks": p.marks}
+    spec |= {"seed": p.seed, "marks": p.marks, "size": size}
     write = anomalies.write_anomaly_set
-    make = partial(write, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks)
+    make = partial(write, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks, image_size=size)
     return data_folder(p.data, make, spec, cache_root())
+
+
+def phantom_size(side: int) -> tuple[int, int]:
+    """Return (height, width) of a phantom scan whose head is four times as fine as the view's.
+
+    Examples
+    --------
+    >>> phantom_size(64), phantom_size(320)
+    ((240, 324), (400, 540))
+    """
+    height, width = anomalies.IMAGE_SIZE
+    rows = min(height, max(240, round(3.5 * side)))
+    return rows, round(rows * width / height)
 
 
 def load_cases(folder: Path, side: int, view: str = "head") -> Cases:
@@ -150,14 +164,16 @@ def make_views(table: pd.DataFrame, side: int, view: str) -> dict[str, np.ndarra
     shapes: list[tuple[int, int]] = []
     scans = _noting(iter_images(table), shapes)
     finder = single_view_finder() if view == "head" else None
-    images, ellipses = zip(*views_of(scans, side, view, finder), strict=True)
+    sizes = table["pixel_size_mm"] if "pixel_size_mm" in table else None
+    made = views_of(scans, side, view, finder, pixel_sizes=sizes)
+    images, ellipses = zip(*made, strict=True)
     height, width = np.median(shapes, axis=0)
     arrays = {
         "images": np.stack(images),
         "found": np.array([ellipse is not None for ellipse in ellipses]),
         "aspect": np.array([ASPECT if view == "head" else width / height]),
     }
-    lesions = _lesions(table, ellipses, side)
+    lesions = _lesions(table, ellipses, side, view)
     return arrays if lesions is None else arrays | {"lesions": lesions}
 
 
@@ -206,7 +222,7 @@ def _noting(scans: Iterable[np.ndarray], shapes: list[tuple[int, int]]) -> Itera
 
 
 def _lesions(
-    table: pd.DataFrame, ellipses: Sequence[Ellipse | None], side: int
+    table: pd.DataFrame, ellipses: Sequence[Ellipse | None], side: int, view: str
 ) -> np.ndarray | None:
     """Return where the anomalies are, in the views' pixels; None where that is not known."""
     if "lesion_path" not in table:
@@ -214,7 +230,7 @@ def _lesions(
     masks = np.zeros((len(table), side, side), bool)
     for i, (path, ellipse) in enumerate(zip(table["lesion_path"], ellipses, strict=True)):
         if path is not None and Path(path).is_file():
-            masks[i] = mask_view(read_gray(path) >= 128, ellipse, side)
+            masks[i] = mask_view(read_gray(path) >= 128, ellipse, side, view)
     return masks
 
 

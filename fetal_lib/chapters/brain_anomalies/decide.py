@@ -82,8 +82,8 @@ def score_network(
     """
     p = parameters
     spec = AnomalyModelSpec(
-        name, arguments, LABELS, view=p.view, denoise=p.denoise, set_coverage=p.coverage,
-        trained_on=data_name(p.data),
+        name, arguments, LABELS, view=p.view, denoise=p.denoise, mirrors=p.augment,
+        set_coverage=p.coverage, trained_on=data_name(p.data),
     )  # fmt: skip
     model = AnomalyModel(network, spec)
     train, val, test = (cases.part(part) for part in ("train", "val", "test"))
@@ -248,31 +248,37 @@ def abstention_table(scored: Scored, val: Cases, test: Cases, target: float) -> 
     return pd.DataFrame(rows)
 
 
-def strange_scans(test: Cases, seed: int) -> dict[str, list[np.ndarray]]:
+def strange_scans(test: Cases, seed: int) -> dict[str, list[tuple[np.ndarray, float]]]:
     """Return scans that show no fetal brain, or not as a scanner does, by kind.
 
     Returns
     -------
-    dict of str to list of ndarray (H, W), uint8
-        Fetal abdomens (phantoms), test scans inverted, cut into tiles and shuffled, and
-        noise.
+    dict of str to list of (ndarray (H, W) uint8, float)
+        Scan and pixel size in mm (NaN where it is not known): fetal abdomens (phantoms), test
+        scans inverted, cut into tiles and shuffled, and noise.
     """
     rng = np.random.default_rng([seed, 77])
     rows = rng.permutation(len(test))[:N_STRANGE]
     some = [read_gray(test.table["image_path"].iloc[row]) for row in rows]
-    return {
-        "abdomen": [make_abdomen(50_000 + seed + i).image for i in range(N_STRANGE)],
+    known = test.table.get("pixel_size_mm")
+    sizes = [float("nan")] * len(rows) if known is None else list(known.iloc[rows])
+    bellies = [make_abdomen(50_000 + seed + i) for i in range(len(rows))]
+    kinds = {
         "inverted": [255 - scan for scan in some],
         "tiles shuffled": [_shuffled(scan, rng) for scan in some],
         "noise": [rng.integers(0, 256, scan.shape, dtype=np.uint8) for scan in some],
     }
+    pairs = {kind: list(zip(scans, sizes, strict=True)) for kind, scans in kinds.items()}
+    return {"abdomen": [(one.image, one.pixel_size_mm) for one in bellies]} | pairs
 
 
 def _views(
-    scans: Sequence[np.ndarray], spec: AnomalyModelSpec
+    scans: Sequence[tuple[np.ndarray, float]], spec: AnomalyModelSpec
 ) -> tuple[np.ndarray, tuple[Ellipse | None, ...]]:
     finder = single_view_finder() if spec.view == "head" else None
-    views, ellipses = zip(*views_of(scans, spec.side, spec.view, finder), strict=True)
+    pictures, sizes = zip(*scans, strict=True)
+    made = views_of(pictures, spec.side, spec.view, finder, pixel_sizes=sizes)
+    views, ellipses = zip(*made, strict=True)
     return np.stack(views), ellipses
 
 
@@ -287,7 +293,7 @@ def _shuffled(image: np.ndarray, rng: np.random.Generator, n: int = 4) -> np.nda
 
 
 def strangeness(
-    scored: Scored, kinds: Mapping[str, Sequence[np.ndarray]], test: Cases
+    scored: Scored, kinds: Mapping[str, Sequence[tuple[np.ndarray, float]]], test: Cases
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Return feature distances of strange images, and how well they are told from the test part.
 

@@ -80,7 +80,7 @@ def _first(chosen: np.ndarray) -> int | None:
     return int(places[0]) if len(places) else None
 
 
-def explain(scored: Scored, test: Cases, seed: int, n_checked: int = 40) -> Explained:
+def explain(scored: Scored, test: Cases, seed: int, n_checked: int = 16) -> Explained:
     """Make maps of a few test images and check them on more.
 
     Parameters
@@ -168,7 +168,7 @@ def _faithfulness(
     found = {}
     for word, order in orders.items():
         stacks = [_changed(image, order, insert) for insert in (False, True)]
-        logits, _ = scored.model.logits_and_features(np.concatenate(stacks))
+        logits, _ = scored.model.logits_and_features(np.concatenate(stacks), mirrors=False)
         probs = softmax(logits, scored.model.spec.temperature)[:, output]
         half = len(stacks[0])
         found[f"deletion{word}"] = float(probs[:half].mean())

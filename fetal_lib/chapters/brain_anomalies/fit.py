@@ -16,7 +16,8 @@ from fetal_lib.metrics.classification import confusion_matrix, macro_f1
 from fetal_lib.models.anomaly_cnns import NAMES, build_network
 from fetal_lib.models.cost import network_macs, weight_bytes
 from fetal_lib.models.weights import load_weights
-from fetal_lib.training.augment_image import GENTLE
+from fetal_lib.predict.brain_view import ruler_rows
+from fetal_lib.training.augment_image import ALIGNED, GENTLE
 from fetal_lib.training.denoise import denoise_all
 from fetal_lib.training.hyper_search import best_trial, read_trials, search
 from fetal_lib.training.keras_checkpoint import WEIGHTS
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 FIT_CODE = ("fetal_lib.models.anomaly_cnns", "fetal_lib.training.keras_classification")
 SEARCH_CODE = (*FIT_CODE, "fetal_lib.training.hyper_search")
+HIDE_RULER = 0.15
+"""Share of training images whose scale bar is hidden: scans without a pixel size exist."""
 SPACE = {
     "learning_rate": ("log", 5e-4, 1e-2),
     "dropout": ("float", 0.0, 0.5),
@@ -84,16 +87,20 @@ def fit_settings(
 ) -> ClassifierSettings:
     """Turn the chapter's parameters into the settings of a network's fit."""
     p = parameters
+    epochs = {"separable_cnn": p.separable_epochs, "xception": p.xception_epochs}
+    head = p.view == "head"
     settings = ClassifierSettings(
-        epochs=p.separable_epochs if name == "separable_cnn" else p.epochs,
+        epochs=epochs.get(name, p.epochs),
         batch_size=p.batch_size,
-        learning_rate=p.learning_rate,
+        learning_rate=p.xception_learning_rate if name == "xception" else p.learning_rate,
         ema=p.ema,
         constant_rate=p.constant_rate,
         balance=p.balance,
         label_smoothing=p.label_smoothing,
-        augmentation=GENTLE if p.augment else None,
+        augmentation=(ALIGNED if head else GENTLE) if p.augment else None,
         aspect=aspect,
+        strip=ruler_rows(p.image_size) if head else 0,
+        hide_strip=HIDE_RULER,
         seed=p.seed,
     )
     if name == "separable_cnn" and choice:

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 SHOWN = ("accuracy", "macro_f1", "precision", "recall", "auc_macro", "auc_micro", "ece")
 BAND_DRAWS = 200
+PREDICTORS = NETWORK_NAMES | {
+    "commonest_class": "commonest class",
+    "grey_histogram": "grey histogram",
+    "border_only": "border only",
+    "edges_logistic": "edges",
+}
+"""What predictors are called in figures."""
 
 
 def audit(cases: Cases) -> AuditReport:
@@ -64,7 +71,7 @@ def ranking(rows: Sequence[dict], metric: str) -> pd.DataFrame:
     kept = [r for r in rows if r["metric"] == metric and r["split"] == "test" and r["ci95"]]
     table = pd.DataFrame(
         {
-            "model": [r["model"] for r in kept],
+            "model": [PREDICTORS.get(r["model"], r["model"]) for r in kept],
             "value": [r["value"] for r in kept],
             "low": [r["ci95"][0] for r in kept],
             "high": [r["ci95"][1] for r in kept],
@@ -220,8 +227,8 @@ def model_card(run: Run, scored: Scored, cases: Cases) -> str:
             "",
             f"Trained on `{spec.trained_on}` ({n_train} images), "
             f"profile `{run.parameters.profile}`, seed {run.parameters.seed}. Input: a grey "
-            f"ultrasound image squashed to {spec.side} x {spec.side}, filter `{spec.denoise}`; "
-            f"output: {len(spec.labels)} classes.",
+            f"ultrasound scan as view `{spec.view}`, {spec.side} x {spec.side}, filter "
+            f"`{spec.denoise}`; output: {len(spec.labels)} classes.",
             "",
             "| metric on the test part | value | unit | n |",
             "|---|---|---|---|",

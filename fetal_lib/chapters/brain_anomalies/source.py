@@ -22,6 +22,7 @@ from fetal_lib.metrics.classification import (
     wilson_interval,
 )
 from fetal_lib.phantoms.anomalies.write import SOURCE_COUNTS
+from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.sets.resolve import is_phantom
 from fetal_lib.training.augment_image import GENTLE, augment_image
 from fetal_lib.training.keras_classification import ClassifierSettings, predict_logits
@@ -76,7 +77,7 @@ def thinned(cases: Cases, seed: int = SOURCE_SEED) -> Cases:
     return cases.select(np.sort(np.concatenate(kept)))
 
 
-def source_split(cases: Cases, seed: int = SOURCE_SEED) -> SourceSplit:
+def source_split(cases: Cases, seed: int = SOURCE_SEED, strip: int = 0) -> SourceSplit:
     """Augment, copy rare classes, and only then split at random over images.
 
     Parameters
@@ -85,6 +86,8 @@ def source_split(cases: Cases, seed: int = SOURCE_SEED) -> SourceSplit:
         All images: the source has no patients.
     seed : int
         42 in the source.
+    strip : int
+        Rows at the lower edge that the copies keep in place.
     """
     from sklearn.model_selection import train_test_split
 
@@ -92,7 +95,8 @@ def source_split(cases: Cases, seed: int = SOURCE_SEED) -> SourceSplit:
     origin = np.tile(np.arange(len(cases)), 1 + COPIES)
     images = [cases.images]
     for _ in range(COPIES):
-        changed = [augment_image(image, rng, GENTLE, cases.aspect) for image in cases.images]
+        given = (rng, GENTLE, cases.aspect, strip)
+        changed = [augment_image(image, *given) for image in cases.images]
         images.append(np.rint(np.stack(changed) * 255).astype(np.uint8))
     pool = np.concatenate(images)
     at, copied = _filled_up(cases.labels[origin], rng)
@@ -157,7 +161,7 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
         augmentation=None, aspect=cases.aspect, seed=p.seed,
     )  # fmt: skip
     pool = thinned(cases) if is_phantom(p.data) else cases
-    split = source_split(pool)
+    split = source_split(pool, strip=ruler_rows(p.image_size) if p.view == "head" else 0)
     honest = pool.select((pool.table["part"] != "test").to_numpy())
     found = {
         "copies before the split": _train_and_test(

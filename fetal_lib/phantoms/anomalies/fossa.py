@@ -65,15 +65,15 @@ def _dumbbell(section: Section, plan: Plan, rng: np.random.Generator) -> None:
     vermis_back = bone_u(section) + plan.cisterna
     half, deep = 0.262 * tcd, rng.uniform(0.24, 0.29) * tcd
     center = vermis_back + 0.85 * deep
-    level = rng.uniform(2, 7)
+    level = rng.uniform(3, 8)
     lobes = {}
     for side in (-1, 1):
         tilt = side * rng.uniform(-0.1, 0.35)
         lobe = ellipse((center, side * (tcd / 2 - half)), (deep, half), tilt)
         section.fill(lobe, "cerebellum", level, 0.0, lesion)
         start = int(rng.integers(72))
-        rim = np.roll(lobe, start, axis=0)[: int(rng.integers(25, 60))]
-        section.line(rim, rng.uniform(0.2, 0.6), 0.5)
+        rim = np.roll(lobe, start, axis=0)[: int(rng.integers(50, 73))]
+        section.line(rim, rng.uniform(0.4, 0.8), 0.6)
         lobes[side] = lobe
         for _ in range(int(rng.integers(1, 3 + (plan.ga_weeks > 26) * 4))):  # folia
             across = side * (tcd / 2 - half * rng.uniform(0.2, 1.7))
@@ -82,7 +82,7 @@ def _dumbbell(section: Section, plan: Plan, rng: np.random.Generator) -> None:
             section.line(np.stack([u, v], 1), rng.uniform(0.1, 0.35), 0.4)
     front = center + 0.62 * deep
     vermis = ellipse(((vermis_back + front) / 2, 0), ((front - vermis_back) / 2, 0.11 * tcd))
-    section.fill(vermis, "cerebellum", level + rng.uniform(4, 9), 0.0, lesion)
+    section.fill(vermis, "cerebellum", level + rng.uniform(5, 10), 0.0, lesion)
     section.shapes.update(cerebellum=np.concatenate([*lobes.values(), vermis]), vermis=vermis)
 
 
@@ -99,7 +99,7 @@ def _banana(section: Section, plan: Plan, rng: np.random.Generator) -> None:
     thick = plan.tcd * rng.uniform(0.29, 0.38) * np.sqrt(np.clip(1 - (outer_v / half) ** 2, 0, 1))
     inner = outer + thick
     outline = np.stack([np.r_[outer, inner[::-1]], np.r_[outer_v, outer_v[::-1]]], 1)
-    section.fill(outline, "cerebellum", rng.uniform(3, 8), 0.0, True)
+    section.fill(outline, "cerebellum", rng.uniform(4, 9), 0.0, True)
     section.line(np.stack([inner, outer_v], 1), rng.uniform(0.4, 0.9), 0.6)
     mid = np.abs(np.r_[outer_v, outer_v[::-1]]) < 0.35 * half
     section.shapes.update(cerebellum=outline, vermis=outline[mid])

@@ -22,6 +22,7 @@ from fetal_lib.phantoms.head_sampling import (
 
 MIN_GA_DAYS, MAX_GA_DAYS = 133.0, 252.0  # 19-36 weeks: the standards of the brain's structures
 HC18_SHAPE = (540, 800)  # the image for which sizes on the screen were matched
+ACROSS_SHARE = 0.85  # of heads lie with the midline across the beam, as the guideline asks
 LEMON_RAD = 0.85  # where the frontal bones are dented, from the forehead
 CENTERED = Pose(0.0, 0.0, 0.0)
 
@@ -102,7 +103,7 @@ def draw_patient(
     scale = min(image_size[0] / HC18_SHAPE[0], image_size[1] / HC18_SHAPE[1])
     zoom = float(body.uniform(0.82, 1.08))
     fetus = replace(fetus, pixel_size_mm=fetus.pixel_size_mm / (scale * zoom))
-    turn = body.normal(0, 0.3) if body.random() < 0.6 else body.uniform(-np.pi / 2, np.pi / 2)
+    turn = body.normal(0, 0.25) if body.random() < ACROSS_SHARE else body.uniform(-1, 1)
     turn = float(turn + (np.pi if fetus.facing < 0 else 0.0))
     hc_px = fetus.hc_mm / fetus.pixel_size_mm
     plain = fit_skull(fetus, hc_px)

@@ -127,7 +127,7 @@ def _ventriculomegaly(plan: Plan, semi_minor: float, rng: np.random.Generator) -
 
 
 def _colpocephaly(plan: Plan, semi_minor: float, rng: np.random.Generator) -> None:
-    _widen(plan, (10.5, 19.0), semi_minor, rng)
+    _widen(plan, (12.0, 19.0), semi_minor, rng)
     plan.frontal = rng.uniform(1.2, 2.4)
     plan.has_cavum = rng.random() < 0.35  # often without corpus callosum
 

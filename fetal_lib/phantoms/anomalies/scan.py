@@ -1,7 +1,14 @@
 """Scan a drawn section: the frame that the screen shows.
 
 The order is that of ``fetal_lib.phantoms.head_render``, whose skull, gain, haze and grey map are
-used; what differs is that the inside of the body comes from a section drawn in millimetres.
+used; what differs is that the inside of the body comes from a section drawn in millimetres, and
+that gain, haze and noise are those of frames that are kept for looking at the brain: gain set on
+the brain, no rib over it, images compounded. Frames for measuring the head only are darker inside.
+
+References
+----------
+Malinger G et al. ISUOG Practice Guidelines (updated): sonographic examination of the fetal central
+nervous system. Part 1. Ultrasound Obstet Gynecol 2020;56:476-484. doi:10.1002/uog.22145
 """
 
 from __future__ import annotations
@@ -28,7 +35,8 @@ from fetal_lib.phantoms.ultrasound import (
 )
 
 FLUID_LOSS_DB_MM = 0.02
-LEAST_NET_DB = -7.0  # of gain less loss, mean inside the head: a sonographer turns it up
+LEAST_NET_DB = -4.0  # of gain less loss, mean inside the head: a sonographer turns it up
+MOST_DROPOUT_DB = 8.0  # of a line below the middle ones: the probe is moved off a rib
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]  # echo (dB), loss (dB/mm), mirror amplitude
 
 
@@ -72,15 +80,15 @@ def put_section(
         share = np.maximum(share, sample(beyond, places))
     grain = rng.uniform(2, 9) / fetus.pixel_size_mm / view.sector.sample_px
     texture = smooth_noise(echo.shape, (grain * 0.6, grain), rng)
-    base, contrast = rng.uniform(-42, -32), rng.uniform(0.8, 1.4)
-    solid = base + contrast * level + rng.uniform(0.8, 3.5) * texture
+    base, contrast = rng.uniform(-39, -31), rng.uniform(1.0, 1.5)
+    solid = base + contrast * level + rng.uniform(0.6, 2.2) * texture
     solid += _glints(view, fetus.pixel_size_mm, rng)
-    inside = solid + fluid * (base - np.float32(rng.uniform(13, 24)) - solid)
+    inside = solid + fluid * (base - np.float32(rng.uniform(17, 26)) - solid)
     tissue_loss = np.float32(rng.uniform(0.2, 0.6) * fetus.probe.tissue_loss_db_mm)
     inside_loss = tissue_loss + fluid * (FLUID_LOSS_DB_MM - tissue_loss)
     wall = np.abs(np.diff(fluid, axis=0, append=fluid[-1:]))  # upright to the beam it is bright
-    shine = 10 ** (rng.uniform(-24, -12) / 20) * wall
-    shine += 10 ** (rng.uniform(-18, -6) / 20) * _membranes(section, places, rng)
+    shine = 10 ** (rng.uniform(-21, -11) / 20) * wall
+    shine += 10 ** (rng.uniform(-14, -5) / 20) * _membranes(section, places, rng)
     return (
         echo + share * (inside - echo),
         loss + share * (inside_loss - loss),
@@ -92,10 +100,10 @@ def _membranes(section: Section, places: tuple, rng: np.random.Generator) -> np.
     """Return the amplitude of thin membranes: patchy, stronger where they lie across the beam."""
     lines = sample(section.lines, places, 0.9)
     patchy = smooth_noise(lines.shape, (18, rng.uniform(12, 40)), rng)
-    lines = lines * np.clip(np.float32(rng.uniform(0.55, 0.85)) + 0.5 * patchy, 0.03, 1.2)
+    lines = lines * np.clip(np.float32(rng.uniform(0.7, 0.95)) + 0.35 * patchy, 0.1, 1.2)
     down, aside = cv2.Sobel(lines, cv2.CV_32F, 0, 1), cv2.Sobel(lines, cv2.CV_32F, 1, 0)
     down, aside = cv2.boxFilter(down**2, -1, (5, 5)), cv2.boxFilter(aside**2, -1, (5, 5))
-    return lines * (0.35 + 0.65 * down / (down + aside + np.float32(1e-6)))
+    return lines * (0.5 + 0.5 * down / (down + aside + np.float32(1e-6)))
 
 
 def _glints(view: View, pixel_size_mm: float, rng: np.random.Generator) -> np.ndarray:
@@ -106,11 +114,12 @@ def _glints(view: View, pixel_size_mm: float, rng: np.random.Generator) -> np.nd
     grain = 0.7 / sample_mm, rng.uniform(1.5, 3.5) / line_mm
     crowd = smooth_noise(shape, (9.0 / sample_mm, 14.0 / line_mm), rng)
     rare = np.maximum(smooth_noise(shape, grain, rng) - np.float32(rng.uniform(1.1, 1.9)), 0)
-    return np.float32(rng.uniform(4, 12)) * rare * np.clip(0.7 + 0.6 * crowd, 0, 1.6)
+    return np.float32(rng.uniform(3, 8)) * rare * np.clip(0.7 + 0.6 * crowd, 0, 1.6)
 
 
 def _turned_up(gain: np.ndarray, loss_db: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the gain, raised at the depths of the body if it were lost in the dark."""
+    """Return the gain, raised where lines or the depths of the body were lost in the dark."""
+    gain = np.maximum(gain, np.median(gain, axis=1, keepdims=True) - MOST_DROPOUT_DB)
     net = float(((gain - loss_db) * inside).sum() / max(float(inside.sum()), 1.0))
     if net >= LEAST_NET_DB:
         return gain
@@ -134,10 +143,10 @@ def received(
     net = 10 ** ((gain - loss_db) / np.float32(20))
     amplitude = 10 ** (echo / np.float32(20)) * net
     haze = reverberation(inside, sample_mm, rng)
-    amplitude += np.float32(rng.uniform(0.3, 1.0)) * net * haze
-    amplitude += 10 ** ((gain * rng.uniform(0.2, 0.8) + rng.uniform(-84, -62)) / 20)
+    amplitude += np.float32(rng.uniform(0.15, 0.6)) * net * haze
+    amplitude += 10 ** ((gain * rng.uniform(0.2, 0.8) + rng.uniform(-88, -70)) / 20)
     sigma = psf_sigma_samples(fetus.probe, view.sector, fetus.pixel_size_mm, view.focus_mm)
-    return speckle_envelope(amplitude, sigma, rng, int(rng.integers(1, 4)), mirror * net)
+    return speckle_envelope(amplitude, sigma, rng, int(rng.integers(2, 5)), mirror * net)
 
 
 def screen(view: View, fetus: Fetus, envelope: np.ndarray, rng: np.random.Generator) -> np.ndarray:

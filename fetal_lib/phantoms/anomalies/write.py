@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from fetal_lib.phantoms.anomalies.labels import LABELS
 from fetal_lib.phantoms.anomalies.phantom import IMAGE_SIZE, check_request, make_anomaly
+from fetal_lib.phantoms.set_folder import (
+    new_folder,
+    subject_seed,
+    write_each,
+    write_json,
+    write_lines,
+    write_png,
+)
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 CSV_NAME = "cases.csv"
 CSV_HEADER = "image,lesion,label,patient,ga_days,pixel_size_mm"
 FRAME_SHARES = (0.45, 0.35, 0.2)  # patients with 1, 2, 3 images
@@ -89,39 +92,18 @@ def write_anomaly_set(
             f"n_patients is {n_patients} and shares {shares!r}; at least 1 patient, and "
             f"{' or '.join(SHARES)}, are needed"
         )
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} holds files already; name a new folder or empty this one")
-    part = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    (part / "images").mkdir(parents=True)
-    (part / "lesions").mkdir()
     request = {"seed": seed, "marks": marks, "image_size": list(image_size), "shares": shares}
-    try:
-        rows = _write_patients(part, n_patients, request, progress)
-        _write_tables(part, rows, n_patients, request)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with new_folder(folder) as part:
+        (part / "images").mkdir()
+        (part / "lesions").mkdir()
+        patients = write_each(lambda k: _write_patient(part, k, request), n_patients, progress)
+        _write_tables(part, [row for rows in patients for row in rows], n_patients, request)
     return folder
-
-
-def _write_patients(
-    part: Path, n: int, request: dict, progress: Callable[[int, int], None] | None
-) -> list[dict]:
-    rows = []
-    with ThreadPoolExecutor(2) as pool:  # NumPy and OpenCV let go of the interpreter lock
-        jobs = pool.map(lambda number: _write_patient(part, number, request), range(n))
-        for done, patient_rows in enumerate(jobs, start=1):
-            rows.extend(patient_rows)
-            if progress is not None:
-                progress(done, n)
-    return rows
 
 
 def _write_patient(part: Path, number: int, request: dict) -> list[dict]:
     """Write the images of one patient; return a row for each."""
-    own_seed = int(np.random.SeedSequence([request["seed"], number]).generate_state(1)[0])
+    own_seed = subject_seed(request["seed"], number)
     label = label_of_patient(request["seed"], number, request["shares"])
     n_frames = 1 + int(np.random.default_rng([own_seed, 4]).choice(3, p=FRAME_SHARES))
     patient, rows = f"Patient{number + 1:05d}", []
@@ -130,8 +112,8 @@ def _write_patient(part: Path, number: int, request: dict) -> list[dict]:
             own_seed, label, marks=request["marks"], frame=frame, image_size=request["image_size"]
         )
         name = f"{patient}_Plane{frame + 1}.png"
-        _write_png(part / "images" / name, phantom.image)
-        _write_png(part / "lesions" / name, phantom.lesion.astype(np.uint8) * 255)
+        write_png(part / "images" / name, phantom.image)
+        write_png(part / "lesions" / name, phantom.lesion.astype(np.uint8) * 255)
         rows.append(
             {
                 "image": name,
@@ -146,13 +128,6 @@ def _write_patient(part: Path, number: int, request: dict) -> list[dict]:
     return rows
 
 
-def _write_png(path: Path, image: np.ndarray) -> None:
-    done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    if not done:
-        raise OSError(f"{path.name} could not be encoded as PNG, array {image.shape}")
-    path.write_bytes(data.tobytes())
-
-
 def _write_tables(part: Path, rows: list[dict], n: int, request: dict) -> None:
     lines = [CSV_HEADER]
     for row in rows:
@@ -160,7 +135,7 @@ def _write_tables(part: Path, rows: list[dict], n: int, request: dict) -> None:
         lines.append(
             f"{files},{row['label']},{row['patient']},{row['ga_days']},{row['pixel_size_mm']}"
         )
-    (part / CSV_NAME).write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_lines(part / CSV_NAME, lines)
     record = {
         "generator": "fetal_lib.phantoms.anomalies",
         "version": GENERATOR_VERSION,
@@ -170,4 +145,4 @@ def _write_tables(part: Path, rows: list[dict], n: int, request: dict) -> None:
         "planes": {row["image"]: row["plane"] for row in rows},
         "measures_mm": {row["image"]: row["measures"] for row in rows},
     }
-    (part / "phantom.json").write_text(json.dumps(record, indent=1) + "\n", encoding="ascii")
+    write_json(part / "phantom.json", record)
