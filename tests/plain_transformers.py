@@ -171,7 +171,9 @@ class PlainCondition(nn.Module):
     def __init__(self, width):
         super().__init__()
         n = condition_widths(width)
-        self.enc = nn.ModuleList(self.stage(a, b, b, 0.5) for a, b in zip([1, *n], n, strict=False))
+        rate = 0.5 if width >= 1 else 0.0
+        stages = (self.stage(a, b, b, rate) for a, b in zip([1, *n], n, strict=False))
+        self.enc = nn.ModuleList(stages)
         ends = [n[0], *n[:4]]
         self.dec = nn.ModuleList(self.stage(2 * n[k], n[k], ends[k], 0.0) for k in range(5))
         self.head = nn.Conv2d(n[0], 1, 1, bias=False)
@@ -205,13 +207,11 @@ class PlainMedSegDiff(nn.Module):
         super().__init__()
         base = self.base = scaled(128, width, 4)
         n_time, n = 4 * base, [base * m for m in (1, 1, 2, 2, 4, 4)]
-        self.condition = PlainCondition(base / 128)
+        n_condition = condition_widths(max(base / 128, 0.25))
+        self.condition = PlainCondition(max(base / 128, 0.25))
         self.time = nn.Sequential(nn.Linear(base, n_time), nn.SiLU(), nn.Linear(n_time, n_time))
         self.first = nn.Conv2d(2, base, 3, padding=1)
-        self.smooth, self.gate = (
-            GaussianSmoothing(),
-            nn.Conv2d(condition_widths(base / 128)[0], 1, 1),
-        )
+        self.smooth, self.gate = GaussianSmoothing(), nn.Conv2d(n_condition[0], 1, 1)
         self.down, kept = nn.ModuleList(), [base]
         for level, k in enumerate(n):
             if level:
@@ -221,7 +221,7 @@ class PlainMedSegDiff(nn.Module):
                 self.down.append(PlainTimed(kept[-1], k, n_time, level == 4))
                 kept.append(k)
         self.mid1 = PlainTimed(n[-1], n[-1], n_time, True)
-        self.project = nn.Conv2d(condition_widths(base / 128)[-1], n[-1], 1)
+        self.project = nn.Conv2d(n_condition[-1], n[-1], 1)
         self.ask1, self.ask2 = PlainSpectral(n[-1], n_time), PlainSpectral(n[-1], n_time)
         self.mid2 = PlainTimed(n[-1], n[-1], n_time, False)
         self.up, now = nn.ModuleList(), n[-1]

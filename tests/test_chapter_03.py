@@ -262,8 +262,11 @@ def test_hidden_pixels_change_the_scalar_and_all_shown_ones_do_not():
     ends = curves.groupby(["way", "order"])["change"].agg(["first", "last"])
     assert (ends.loc["deletion", "first"] == 0).all() and (ends.loc["deletion", "last"] > 0).all()
     assert (ends.loc["insertion", "last"] < 1e-6).all()
+    means = chapter.curve_means(curves).set_index("way")
+    part = curves[(curves["way"] == "insertion") & (curves["order"] == "random")]
+    assert means.loc["insertion", "mean, random order"] == pytest.approx(part["change"].mean())
     nothing = cam_curves(segmenter, image, np.zeros((32, 32), bool), image.astype(np.float32))
-    assert nothing.empty
+    assert nothing.empty and chapter.curve_means(nothing).empty
 
 
 @pytest.mark.slow
@@ -287,6 +290,13 @@ def test_every_network_of_the_table_says_its_counts():
     table = chapter.network_table(["unext", "med_seg_diff"], "narrow", 96)
     assert table["published"].tolist() == [1_471_921, "not released"]
     assert table["counted at that setting"].iloc[0] == 1_471_921
+
+
+def test_shown_tables_keep_their_signs_and_say_when_they_are_empty():
+    shown = chapter.pretty(pd.DataFrame({"flag": ["SGA (< 10th)"], "p": [2.5e-7], "n": [12345]}))
+    html = shown.to_html()
+    assert "SGA (&lt; 10th)" in html and "2.5e-07" in html and "12,345" in html
+    assert "no subject has what it needs" in chapter.pretty(pd.DataFrame()).to_html()
 
 
 def test_unknown_networks_are_refused_by_name():

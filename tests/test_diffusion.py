@@ -233,6 +233,16 @@ def test_looking_once_gives_what_a_whole_pass_gives():
         assert torch.equal(network.denoise(noisy, t, image, seen), network(noisy, t, image).values)
 
 
+def test_a_narrow_network_keeps_a_quarter_of_the_condition_network_and_no_dropout():
+    narrow = get_med_seg_diff("paper", 1, 1, 0.125).condition
+    rates = {m.p for m in narrow.modules() if isinstance(m, torch.nn.Dropout2d)}
+    assert narrow.head.in_channels == 8 and rates == {0.0}
+    assert get_med_seg_diff("repository", 1, 1, 0.125).condition.head.in_channels == 4
+    with torch.device("meta"):
+        whole = get_med_seg_diff("paper").condition
+    assert {m.p for m in whole.encoder.modules() if isinstance(m, torch.nn.Dropout2d)} == {0.5}
+
+
 def test_unknown_versions_are_refused():
     with pytest.raises(ValueError, match="version='v3'"):
         get_med_seg_diff("v3")

@@ -171,7 +171,7 @@ def paired_tests(
     DataFrame
         ``first, second, difference`` (first minus second, mean over images), its 95 % bootstrap
         interval over subjects, and the p value of Wilcoxon's signed-rank test on subjects' means,
-        by Holm's procedure for all pairs.
+        by Holm's procedure for all pairs. NaN where no image has a value of both.
 
     Raises
     ------
@@ -187,11 +187,16 @@ def paired_tests(
             raise ValueError(f"{first}, {second}: scored on different images; score both on one.")
         gap = a[metric].to_numpy(float) - b[metric].to_numpy(float)
         kept = np.isfinite(gap)
+        row = {"first": first, "second": second}
+        if not kept.any():
+            missing = dict.fromkeys(("difference", "low", "high", "p"), math.nan)
+            rows.append(row | missing)
+            continue
         subjects = a["subject"].to_numpy()[kept]
         low, high = bootstrap_ci(gap[kept], groups=subjects, seed=seed)
         means = pd.Series(gap[kept]).groupby(subjects).mean().to_numpy()
-        row = {"first": first, "second": second, "difference": gap[kept].mean()}
-        rows.append(row | {"low": low, "high": high, "p": _wilcoxon(means)})
+        row |= {"difference": gap[kept].mean(), "low": low, "high": high}
+        rows.append(row | {"p": _wilcoxon(means)})
     table = pd.DataFrame(rows)
     return table.assign(p_holm=holm(table["p"].to_numpy())) if len(table) else table
 

@@ -52,6 +52,9 @@ from fetal_lib.models.ss_former import SSFormer
 SIZE_MULTIPLE = 2**N_HALVINGS
 BASE = 128
 DROPOUT = 0.5
+NARROWEST_CONDITION = 0.25
+"""Of the paper's version: a condition network that starts with fewer than 8 channels outlines badly
+what it shall point to."""
 KERNEL_RADIUS = 3
 VERSIONS = ("paper", "repository")
 
@@ -140,6 +143,8 @@ class MedSegDiff(nn.Module):
         self.version, self.in_channels, self.n_classes = version, in_channels, n_classes
         base = scaled(BASE, width, 4)
         width = base / BASE  # so that 4 times 32 condition channels fit the base
+        if version == "paper":
+            width = max(width, NARROWEST_CONDITION)
         widths = condition_widths(width)
         self.condition = ConditionUNet(in_channels, n_classes, width, dropout)
         self.denoiser = DenoisingUNet(in_channels + n_classes, 2 * n_classes, base)
@@ -200,10 +205,11 @@ def get_med_seg_diff(
     n_classes : int
         Channels of the mask.
     width : float
-        Factor of all channels; 1 is a base width of 128.
+        Factor of all channels; 1 is a base width of 128. The condition network of the paper's
+        version keeps a quarter of its channels at least.
     dropout : float, optional
-        Rate in the encoder of the condition network; by default the published 0.5 times the
-        width, because a narrow network cannot spare half of its few channels.
+        Rate in the encoder of the condition network; by default the published 0.5 at full width,
+        and none below it, because a narrow network cannot spare any of its few channels.
 
     Returns
     -------
@@ -224,5 +230,6 @@ def get_med_seg_diff(
     """
     if version not in VERSIONS:
         raise ValueError(f"version={version!r}: use one of {VERSIONS}.")
-    rate = DROPOUT * min(width, 1.0) if dropout is None else dropout
-    return MedSegDiff(version, in_channels, n_classes, width, rate)
+    if dropout is None:
+        dropout = DROPOUT if width >= 1 else 0.0
+    return MedSegDiff(version, in_channels, n_classes, width, dropout)

@@ -138,6 +138,14 @@ class BiometrySegmentationParameters(ChapterParameters):
     fusion: Literal["staple", "mean", "majority"] = Field(
         "staple", title="fusion", description="of the ensemble's masks"
     )
+    robust_images: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        title="images that are changed",
+        description="test images of the robustness checks, evenly spaced",
+        json_schema_extra={"unit": "images"},
+    )
     source_epochs: int = Field(
         12,
         ge=1,

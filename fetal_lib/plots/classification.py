@@ -77,6 +77,8 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
 
 def search_figure(trials: Sequence[Mapping]) -> Figure:
     """Show the score of each trial, the best so far, and scores over the learning rate."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     figure, (left, right) = new_figure(1, 2, height=2.6)
     values = np.array([row["value"] for row in trials])
     number = np.arange(1, len(values) + 1)
@@ -94,7 +96,10 @@ def search_figure(trials: Sequence[Mapping]) -> Figure:
         chosen = [k == kind for k in kinds]
         right.scatter(np.array(rates)[chosen], values[chosen], s=22, color=colour, marker=marker,
                       label=f"balance: {kind}")  # fmt: skip
-    right.set(xlabel="learning rate", xscale="log")
+    right.set(xlabel="learning rate", xscale="log", xlim=(min(rates) / 2, max(rates) * 2))
+    right.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
+    right.xaxis.set_minor_formatter(NullFormatter())
     right.legend(frameon=False, fontsize=7)
     tidy(left), tidy(right)
     return figure
@@ -249,9 +254,8 @@ def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
     for axes, column in zip(panels, columns, strict=True):
         for row, colour, marker in zip(table.itertuples(), COLOURS, MARKERS, strict=False):
             x = table.loc[row.Index, column]
-            axes.scatter(
-                x, score[row.network], s=36, color=colour, marker=marker, label=row.network
-            )
+            name = row.network.replace("_", " ")
+            axes.scatter(x, score[row.network], s=36, color=colour, marker=marker, label=name)
         axes.set(xscale="log", xlabel=column)
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=6))

@@ -104,6 +104,7 @@ def map_grid(
                 ax.set_title("the map is constant", fontsize=7, color=VERMILION)
                 continue
             shown = ax.imshow(found[i], cmap="inferno", alpha=0.6, extent=box)
-            figure.colorbar(shown, ax=ax, shrink=0.8).ax.tick_params(labelsize=6)
+            bar = figure.colorbar(shown, ax=ax, shrink=0.8, format="%.2g")
+            bar.ax.tick_params(labelsize=6)
         line[0].set_ylabel(kind, fontsize=8)
     return figure

@@ -23,6 +23,7 @@ from fetal_lib.chapters.biometry_segmentation.explain import (
     EXPLAINED,
     attention_gates,
     cam_checks,
+    curve_means,
 )
 from fetal_lib.chapters.biometry_segmentation.fit import (
     chosen_networks,
@@ -62,6 +63,7 @@ __all__ = [
     "cam_checks",
     "choose_best",
     "chosen_networks",
+    "curve_means",
     "dice_intervals",
     "ellipse_baseline",
     "ensemble_table",

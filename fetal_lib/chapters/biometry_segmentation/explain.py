@@ -210,6 +210,18 @@ def cam_curves(
     return pd.concat(found) if found else pd.DataFrame(columns=columns)
 
 
+def curve_means(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean change over each curve of :func:`cam_curves`: a row a model and way.
+
+    A map that finds what matters has a higher mean than the random order in deletion, and a lower
+    one in insertion.
+    """
+    keys = ["model", "way", "order"]
+    means = curves.astype({"change": float}).groupby(keys, sort=False)["change"].mean()
+    grid = means.unstack("order").reindex(columns=["map", "random"]).reset_index()
+    return grid.rename(columns={"map": "mean, map order", "random": "mean, random order"})
+
+
 def _share(saliency: np.ndarray, region: np.ndarray) -> float:
     return share_on(saliency, region) if saliency.any() else float("nan")
 

@@ -185,7 +185,7 @@ def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 agreement = bland_altman(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
                 row |= {"DF (mm)": agreement.bias, "ADF (mm)": kept["adf_mm"].mean()}
                 row |= {"ADF (%)": 100 * (kept["adf_mm"] / kept["true_mm"]).mean()}
-                row |= {"lower limit": agreement.lower, "upper limit": agreement.upper}
+                row |= {"lower limit (mm)": agreement.lower, "upper limit (mm)": agreement.upper}
             rows.append(row)
     found = pd.DataFrame(rows).sort_values("measure", ascending=False, kind="stable")
     return found.reset_index(drop=True)
@@ -233,8 +233,14 @@ def reference_circumference_gap(
 
 
 def pretty(table: pd.DataFrame) -> Styler:
-    """Return a table without its index and with few digits, for display."""
-    return table.style.hide(axis="index").format(precision=3)
+    """Return a table without its index and with few digits, for display; words if it is empty."""
+    import pandas as pd
+
+    if table.empty:
+        table = pd.DataFrame({"table": ["empty: no subject has what it needs"]})
+    small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}
+    how = {"precision": 3, "thousands": ",", "na_rep": "", "escape": "html"}
+    return table.style.hide(axis="index").format(small, **how)
 
 
 def typical_and_worst(scores: pd.DataFrame, n: int = 4) -> np.ndarray:

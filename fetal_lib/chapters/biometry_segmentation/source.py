@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from fetal_lib.runs.session import Run
 
 
+SPLITS = {"by subject": "by_subject", "by image, as the source": "by_image"}
+"""How the two splits are called on the page, and in the result rows."""
+WAYS = {
+    "Dice per image": "",
+    "Dice, augmented test": "_augmented_test",
+    "pooled Dice, augmented test": "_pooled",
+}
+"""The ways to score, likewise."""
+
+
 def image_level_parts(n: int, shares: dict[str, float], seed: int) -> np.ndarray:
     """Deal out single images at random, as the source does: ``train``, ``val`` or ``test``."""
     order = np.random.default_rng([seed, 42]).permutation(n)
@@ -57,29 +67,27 @@ def reenact_source(
 
     p = run.parameters
     shares = {"test": p.test_fraction, "val": p.val_fraction}
-    splits = {
-        "by subject": subject_part,
-        "by image, as the source": image_level_parts(len(table), shares, p.seed),
-    }
+    parts = (subject_part, image_level_parts(len(table), shares, p.seed))
     settings = fit_settings(p, arrays, p.source_epochs)
     rows = []
-    for name, part in splits.items():
+    for (name, short), part in zip(SPLITS.items(), parts, strict=True):
         train, val, test = (arrays.select(part == word) for word in ("train", "val", "test"))
         segmenter, _ = fit_one(run, "unet", train, val, settings, split=f"source, {name}")
         subjects = table["subject"].to_numpy()
         seen = np.isin(subjects[part == "test"], subjects[part == "train"])
         changed, changed_masks = augmented(test, p.seed)
         found = segmenter.probs(changed)
-        dices = {
-            "Dice per image": _mean_dice(test.masks, segmenter.probs(test.images)),
-            "Dice, augmented test": _mean_dice(changed_masks, found),
-            "pooled Dice, augmented test": pooled_dice(changed_masks, found),
-        }
-        for way, value in dices.items():
-            model = f"unet, {name}: {way}"
-            known = {"model": model, "data": pooled_name(table), "split": "protocol"}
-            run.add_result(**known, metric="dice", value=value, n=len(test.images))
-        rows.append({"split": name, "test images of known subjects": seen.mean(), **dices})
+        dices = (
+            _mean_dice(test.masks, segmenter.probs(test.images)),
+            _mean_dice(changed_masks, found),
+            pooled_dice(changed_masks, found),
+        )
+        for way, value in zip(WAYS.values(), dices, strict=True):
+            known = {"model": f"unet_{short}{way}", "data": pooled_name(table)}
+            known |= {"split": "protocol", "metric": "dice"}
+            run.add_result(**known, value=value, n=len(test.images))
+        row = {"split": name, "test images of known subjects": seen.mean()}
+        rows.append(row | dict(zip(WAYS, dices, strict=True)))
     return pd.DataFrame(rows)
 
 
