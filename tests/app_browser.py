@@ -143,6 +143,16 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
 
+    def drag(self, selector: str, path: Path) -> None:
+        """Drag a file from the desktop onto an element."""
+        box = self.run(
+            f"(b => [b.x + b.width / 2, b.y + b.height / 2])"
+            f"(document.querySelector({selector!r}).getBoundingClientRect())"
+        )
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, x=box[0], y=box[1], data=data)
+
     def click_tab(self, title: str) -> None:
         """Choose a tab by its title."""
         same = f"t.textContent.trim().replaceAll('\\u00a0', ' ') == {title!r}"

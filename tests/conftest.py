@@ -1,7 +1,45 @@
-"""One thread for each worker: several with several threads each get in one another's way."""
+"""A browser for the tests that need one; one thread for each worker, since more are in the way."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--app-pictures",
+        metavar="FOLDER",
+        help="where test_app_pictures.py leaves its pictures of the app, such as book/images",
+    )
+
+
+@pytest.fixture(scope="module")
+def app_pictures(request, tmp_path_factory):
+    """Give the folder that the option names, or a temporary one."""
+    named = request.config.getoption("--app-pictures")
+    return Path(named).resolve() if named else tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Give a Chromium of its own; the test is skipped where there is none."""
+    pytest.importorskip("websocket", reason="needs websocket-client")
+    from app_browser import Browser, find_chromium
+
+    if find_chromium() is None:
+        pytest.skip("no Chromium on this computer")
+    chromium = Browser(tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture
+def tabs(browser):
+    """Give the browser, and close the tabs that a test opened."""
+    yield browser
+    browser.close_pages()

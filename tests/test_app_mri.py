@@ -1,5 +1,6 @@
 """The page's tabs for MRI: an age with interval and picture, or the reason why there is none."""
 
+import gzip
 import re
 
 import numpy as np
@@ -8,24 +9,21 @@ import pytest
 keras = pytest.importorskip("keras")
 nibabel = pytest.importorskip("nibabel")
 
-from fetal_lib.app import brain_age, gestational_age  # noqa: E402
+from made_up_models import (  # noqa: E402
+    GA_INTERVAL,
+    GA_TOLD,
+    adult_age_model,
+    fetal_age_model,
+    make_fetus,
+    save_volume,
+)
+
+from fetal_lib.app import brain_age, gestational_age, volumes  # noqa: E402
 from fetal_lib.app.shelf import Choice, Loaded  # noqa: E402
 from fetal_lib.app.uploads import Upload, UploadError  # noqa: E402
-from fetal_lib.models.vgg16_attention import PLANES  # noqa: E402
 from fetal_lib.phantoms.adult_brain import make_adult_brain  # noqa: E402
-from fetal_lib.phantoms.fetal_brain import make_fetal_brain  # noqa: E402
-from fetal_lib.predict.age_model import AgeModel, AgeModelSpec  # noqa: E402
-from fetal_lib.predict.gestational_age_model import (  # noqa: E402
-    GaModel,
-    GaModelSpec,
-    reference_pictures,
-)
-from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan  # noqa: E402
-from fetal_lib.readers.volume_grid import Volume  # noqa: E402
-from fetal_lib.sets.fetal_mri import FetalScan  # noqa: E402
 
 pytestmark = pytest.mark.slow
-SIDE = 32
 
 
 class OneModel:
@@ -41,31 +39,17 @@ class OneModel:
 
 @pytest.fixture(scope="module")
 def fetus():
-    return make_fetal_brain(40, ga_days=200, spacing_mm=3.0)
+    return make_fetus()
 
 
 @pytest.fixture(scope="module")
 def fetal_model(fetus):
-    """A network that answers 205 days to all that looks like one fetus."""
-    volume = Volume(fetus.t2, fetus.affine, (3.0,) * 3)
-    scan = FetalScan("s", 200.0, "volume", volume, fetus.labels, fetus.labels > 0, {})
-    cut = cut_scan(scan, 2, SIDE, True)
-    pictures = reference_pictures(as_pictures(cut), np.array(["s", "s"]), np.full(2, 200.0))
-    shape = {"image_size": SIDE, "n_slices": 2, "size_normalised": True, "planes": PLANES}
-    shape |= {"backbone": "vgg16", "width": 0.0625, "batch_norm": True, "n_pools": 3}
-    limits = {"half_width_days": 9.0, "interval_coverage": 0.9, "ga_range_days": (140.0, 266.0)}
-    limits |= {"brain_ml_range": (0.8 * cut.brain_ml, 1.2 * cut.brain_ml), "min_likeness": 0.2}
-    spec = GaModelSpec(**shape, **limits, hidden=8, dropout=0.0, centres=(205.0,), scales=(40.0,))
-    network = spec.build()
-    kernel, bias = network.get_layer("age").get_weights()
-    network.get_layer("age").set_weights([0 * kernel, 0 * bias])
-    return GaModel([network], spec, pictures)
+    return fetal_age_model(fetus)
 
 
 def upload(folder, name, data, affine):
     """Write a volume under a name that says nothing, as an upload."""
-    place = folder / f"{name}.nii"
-    nibabel.save(nibabel.Nifti1Image(np.asarray(data, np.float32), affine), place)
+    place = save_volume(folder / f"{name}.nii", data, affine)
     return Upload(place.rename(folder / f"upload-{name}"), f"{name}.nii")
 
 
@@ -74,7 +58,7 @@ def test_a_fetal_brain_gets_weeks_days_interval_and_what_was_looked_at(
 ):
     file = upload(tmp_path, "fetus", fetus.t2, fetus.affine)
     html = gestational_age.tell_files([file], OneModel(fetal_model, tmp_path))
-    assert "29+2 weeks" in html and "196.0 to 214.0 days, 90% interval" in html
+    assert GA_TOLD in html and GA_INTERVAL in html
     assert 'data-picture="overlay"' in html and "runs/mine" in html
     assert file.path.is_file()  # it goes with the request, not before
 
@@ -86,7 +70,7 @@ def test_a_mask_belongs_to_the_volume_that_it_is_named_after(tmp_path, fetus, fe
     mask = upload(tmp_path, "fetus_mask", fetus.labels > 0, fetus.affine)
     alone = gestational_age.tell_files([volume], OneModel(fetal_model, tmp_path))
     both = gestational_age.tell_files([volume, mask], OneModel(fetal_model, tmp_path))
-    assert "I don’t know" in alone and "29+2 weeks" in both
+    assert "I don’t know" in alone and GA_TOLD in both
 
 
 def test_what_is_no_fetal_brain_is_not_told_and_no_path_is_shown(tmp_path, fetus, fetal_model):
@@ -104,22 +88,12 @@ def test_what_is_no_fetal_brain_is_not_told_and_no_path_is_shown(tmp_path, fetus
         gestational_age.tell_files([Upload(tmp_path / "letter", "a.nii")] * 2, shelf)
 
 
-def adult_model():
-    """Tell 30 years plus 100 times the share of CSF, averaged with 50."""
-    norm = (0.1, 0.002, 0.0, 0.02)
-    spec = AgeModelSpec(
-        1.0, 0.5, 50.0, 7.0, 0.9, (18.0, 95.0), dict.fromkeys(("csf", "gray", "white"), norm)
-    )
-    powers = np.array([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]])
-    weights = np.array([-100.0, -100.0])
-    return AgeModel(
-        spec, np.zeros((3, 45, 54, 45)), np.zeros(5), np.ones(5), powers, weights, 130.0
-    )
-
-
 def test_an_adult_brain_gets_years_volumes_and_centiles_for_a_known_age(tmp_path):
     brain = make_adult_brain(5, age_years=60, space="mni")
-    file, shelf = upload(tmp_path, "t1", brain.t1, brain.affine), OneModel(adult_model(), tmp_path)
+    file, shelf = (
+        upload(tmp_path, "t1", brain.t1, brain.affine),
+        OneModel(adult_age_model(), tmp_path),
+    )
     html = brain_age.tell_files([file], "60", shelf)
     years = float(re.search(r'fl-value">([\d.]+) years', html)[1])
     assert f"{years - 7:.1f} to {years + 7:.1f} years, 90% interval" in html
@@ -129,6 +103,49 @@ def test_an_adult_brain_gets_years_volumes_and_centiles_for_a_known_age(tmp_path
 
 def test_a_head_with_its_skull_is_told_what_to_do(tmp_path):
     brain = make_adult_brain(6, age_years=50, with_skull=True)
-    file, shelf = upload(tmp_path, "t1", brain.t1, brain.affine), OneModel(adult_model(), tmp_path)
+    file, shelf = (
+        upload(tmp_path, "t1", brain.t1, brain.affine),
+        OneModel(adult_age_model(), tmp_path),
+    )
     html = brain_age.tell_files([file], "", shelf)
     assert "I don’t know" in html and "strip the skull" in html
+
+
+def bomb(path, shape):
+    """Write a few kilobytes that become as large as their header says."""
+    header = nibabel.Nifti1Header()
+    header.set_data_shape(shape)
+    header.set_data_dtype(np.float64)
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    with gzip.open(path, "wb") as file:
+        file.write(header.binaryblock + bytes(4))
+        for _ in range(40):
+            file.write(bytes(1_000_000))
+    return Upload(path, "bomb.nii.gz")
+
+
+def test_a_packed_volume_that_would_become_too_large_is_not_unpacked(
+    tmp_path, fetal_model, monkeypatch
+):
+    file = bomb(tmp_path / "bomb", (1000, 1000, 199))
+    assert file.path.stat().st_size < 100_000
+    monkeypatch.setattr(brain_age, "read_age", lambda *_: pytest.fail("it was read"))
+    told = brain_age.tell_files([file], "", OneModel(adult_age_model(), tmp_path))
+    assert "I don’t know" in told and "199 million voxels; at most 50 million" in told
+    monkeypatch.setattr(gestational_age, "read_age", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(UploadError, match="bomb.nii.gz: 199 million voxels"):
+        gestational_age.tell_files([file], OneModel(fetal_model, tmp_path))
+    assert volumes.check_volume(bomb(tmp_path / "small", (100, 100, 100))) is None
+
+
+def test_a_volume_is_read_under_a_name_of_the_app(tmp_path):
+    """A name that ends in .hdr would have the reader look for a file beside it."""
+    brain = make_adult_brain(5, age_years=60, space="mni")
+    file = upload(tmp_path, "t1", brain.t1, brain.affine)
+    renamed = Upload(file.path.rename(tmp_path / "t1.hdr"), "t1.hdr")
+    with volumes.volume_path(renamed) as path:
+        assert path.name == "scan.nii" and path.read_bytes() == renamed.path.read_bytes()
+    assert not path.exists() and renamed.path.is_file()
+    (tmp_path / "t1.hdr").write_bytes(bytes(128) + b"DICM" + bytes(500))
+    with pytest.raises(UploadError, match="t1.hdr: a DICOM file"):
+        volumes.check_volume(renamed)

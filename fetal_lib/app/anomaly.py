@@ -5,41 +5,68 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fetal_lib.app import markup
 from fetal_lib.app.shelf import Loaded, Shelf
-from fetal_lib.app.uploads import Upload, UploadError, read_scan, shrunk
-from fetal_lib.predict.anomaly import answer_scans, result_row
+from fetal_lib.app.uploads import (
+    Upload,
+    UploadError,
+    read_number,
+    read_scan,
+    shrunk,
+    stated_pixel_size,
+)
+from fetal_lib.predict.anomaly import result_row
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
-from fetal_lib.predict.brain_view import head_matrix, views_of
+from fetal_lib.predict.brain_view import head_matrix, usual_head, views_of
+from fetal_lib.predict.head_measure import check_pixel_size
 from fetal_lib.predict.head_model import HeadModel
 
+if TYPE_CHECKING:
+    from fetal_lib.geometry.ellipse import Ellipse
+
 OPACITY = 0.65
+WHERE = {"head": "no head was found", "whole": "all of it was taken"}
 BLUE_BGR = (178, 114, 0)
 
 
-def answer_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) -> str:
+def answer_files(
+    files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
+) -> str:
     """Return the result for one scan, or the table for several, as HTML.
 
     Raises
     ------
     ValueError
-        If a single scan cannot be read, or there is no model.
+        If a single scan cannot be read, the pixel size is none, or there is no model.
     """
+    typed = read_number(pixel_size_mm, "pixel size")
+    if typed is not None:
+        check_pixel_size(typed)
     loaded = shelf.get("anomaly", label)
-    finder = _finder(shelf, loaded)
+    finder = shelf.head_finder().model if loaded.model.spec.view == "head" else None
     if len(files) == 1:
-        return answer_scan(read_scan(files[0]), files[0].name, loaded, finder)
-    return _answer_many(files, loaded, finder)
+        scan, size = read_scan(files[0]), _pixel_size(files[0], typed)
+        return answer_scan(scan, files[0].name, loaded, finder, size)
+    return _answer_many(files, loaded, finder, typed)
 
 
-def _finder(shelf: Shelf, loaded: Loaded) -> HeadModel | None:
-    return shelf.head_finder().model if loaded.model.spec.view == "head" else None
+def _pixel_size(file: Upload, typed: float | None) -> float:
+    """Return the pixel size that was typed, else that of the file, NaN where neither is there."""
+    size = stated_pixel_size(file) if typed is None else typed
+    return math.nan if size is None else size
 
 
-def answer_scan(scan: np.ndarray, name: str, loaded: Loaded, finder: HeadModel | None) -> str:
+def answer_scan(
+    scan: np.ndarray,
+    name: str,
+    loaded: Loaded,
+    finder: HeadModel | None,
+    pixel_size_mm: float = math.nan,
+) -> str:
     """Return the result for a scan as HTML.
 
     Parameters
@@ -48,24 +75,45 @@ def answer_scan(scan: np.ndarray, name: str, loaded: Loaded, finder: HeadModel |
     name : shown above the result.
     loaded : an anomaly model.
     finder : finds the head, for models that see the head only.
+    pixel_size_mm : of the scan; NaN where it is not known.
     """
     start = perf_counter()
-    model, (scan, _) = loaded.model, shrunk(scan)
+    model, (scan, factor) = loaded.model, shrunk(scan)
     with loaded.lock:
-        ((view, ellipse),) = views_of([scan], model.spec.side, model.spec.view, finder)
-        found = np.array([model.spec.view == "whole" or ellipse is not None])
-        (answer,) = model.answer(view[None], found)
+        view, ellipse, answer = _answer(scan, pixel_size_mm * factor, model, finder)
         heat = explain(model, view, answer.label)
-    matrix = None if ellipse is None else head_matrix(ellipse, model.spec.side)
+    matrix = None
+    if model.spec.view == "head":
+        matrix = head_matrix(ellipse or usual_head(scan.shape), model.spec.side)
     marked = np.repeat(scan[..., None], 3, axis=2)
     if ellipse is not None:
         _draw(marked, ellipse)
-    where = "the head that was found" if ellipse is not None else "the whole image was taken"
+    where = "no head was found" if model.spec.view == "head" else "the whole image was taken"
+    where = "the head that was found" if ellipse is not None else where
     plain = markup.picture(markup.data_url(marked), f"Your scan: {where}", "scan")
     shown = markup.picture(*_overlay(scan, heat, matrix, answer.label), "overlay")
     parts = (*_words(answer, model), markup.pictures(plain, shown))
+    if model.spec.view == "head":
+        parts += (markup.facts({"Pixel size": _scale_words(pixel_size_mm)}),)
     seconds = perf_counter() - start
     return markup.result(name, *parts, choice=loaded.choice, seconds=seconds)
+
+
+def _answer(
+    scan: np.ndarray, pixel_size_mm: float, model: AnomalyModel, finder: HeadModel | None
+) -> tuple[np.ndarray, Ellipse | None, AnomalyAnswer]:
+    """Return the view of a scan, the head that was found, and what the model says."""
+    spec = model.spec
+    made = views_of([scan], spec.side, spec.view, finder, pixel_sizes=[pixel_size_mm])
+    ((view, ellipse),) = made
+    (answer,) = model.answer(view[None], np.array([spec.view == "whole" or ellipse is not None]))
+    return view, ellipse, answer
+
+
+def _scale_words(pixel_size_mm: float) -> str:
+    if math.isnan(pixel_size_mm):
+        return "not known; some classes differ in millimetres only, so the answer is less certain"
+    return f"{pixel_size_mm:.4f} mm"
 
 
 def explain(model: AnomalyModel, view: np.ndarray, label: str) -> np.ndarray:
@@ -101,7 +149,7 @@ def _overlay(
     return markup.data_url(mixed), f"Grad-CAM: what spoke for “{_words_of(label)}”"
 
 
-def _draw(canvas: np.ndarray, ellipse) -> None:
+def _draw(canvas: np.ndarray, ellipse: Ellipse) -> None:
     import cv2
 
     points = np.round(ellipse.boundary(360) * 16).astype(np.int32)
@@ -132,14 +180,16 @@ def _words_of(label: str) -> str:
     return label.replace("_", " ")
 
 
-def _answer_many(files: Sequence[Upload], loaded: Loaded, finder: HeadModel | None) -> str:
-    start = perf_counter()
-    rows = []
+def _answer_many(
+    files: Sequence[Upload], loaded: Loaded, finder: HeadModel | None, typed: float | None
+) -> str:
+    start, rows = perf_counter(), []
     for file in files:
         try:
-            scan = shrunk(read_scan(file))[0]
+            scan, factor = shrunk(read_scan(file))
+            size = _pixel_size(file, typed) * factor
             with loaded.lock:
-                (answer,) = answer_scans([scan], loaded.model, finder)
+                *_, answer = _answer(scan, size, loaded.model, finder)
             row = result_row(file.path, answer)
         except UploadError as error:
             row = result_row(file.path, None, str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from fetal_lib.app import markup
 from fetal_lib.app.shelf import Loaded, Shelf
-from fetal_lib.app.uploads import MAX_VOLUME_BYTES, Upload, UploadError, read_number
+from fetal_lib.app.uploads import Upload, UploadError, read_number
+from fetal_lib.app.volumes import volume_path
 from fetal_lib.predict.age_model import NORM_TISSUES
 from fetal_lib.predict.brain_age import AgeReading, read_age, result_row
 
@@ -59,17 +61,17 @@ def tell_files(
 
 def _read(file: Upload, loaded: Loaded) -> AgeReading:
     try:
-        file.check_size(MAX_VOLUME_BYTES)
-        reading = read_age(file.path, loaded.model)
-    except ValueError as error:
-        return AgeReading(reason=file.message(error))
-    return AgeReading(**(vars(reading) | {"reason": file.message(ValueError(reading.reason))}))
+        with volume_path(file) as path:
+            reading = read_age(path, loaded.model)
+            return replace(reading, reason=reading.reason.replace(str(path), file.name))
+    except UploadError as error:
+        return AgeReading(reason=str(error))
 
 
 def _parts(reading: AgeReading, row: dict[str, str], loaded: Loaded) -> tuple[str, ...]:
     views = "" if reading.t1 is None else markup.pictures(_views(reading))
     if reading.reason:
-        note = f"{reading.reason}."
+        note = f"{reading.reason.removesuffix('.')}."
         return (markup.headline("Brain age", "I don’t know", note, "unknown"), views)
     coverage = loaded.model.spec.interval_coverage
     note = "no interval: the model was not calibrated"

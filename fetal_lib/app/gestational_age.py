@@ -10,7 +10,8 @@ from time import perf_counter
 
 from fetal_lib.app import markup
 from fetal_lib.app.shelf import Loaded, Shelf
-from fetal_lib.app.uploads import MAX_VOLUME_BYTES, Upload, UploadError
+from fetal_lib.app.uploads import Upload, UploadError
+from fetal_lib.app.volumes import check_volume
 from fetal_lib.predict.gestational_age import GaReading, read_age, result_row
 from fetal_lib.predict.gestational_age_cases import list_cases
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
@@ -31,7 +32,7 @@ def tell_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) 
     start = perf_counter()
     with tempfile.TemporaryDirectory(prefix="fetal-lib-") as folder:
         for file in files:
-            file.check_size(MAX_VOLUME_BYTES)
+            check_volume(file)
             _put(file, Path(folder))
         try:
             cases = list_cases([folder])
@@ -66,7 +67,7 @@ def _without(folder: str, text: str) -> str:
 def _parts(reading: GaReading, row: dict[str, str], loaded: Loaded) -> tuple[str, ...]:
     seen = "" if reading.images is None else markup.pictures(_looked_at(reading, loaded))
     if reading.reason:
-        note = f"{row['reason']}."
+        note = f"{row['reason'].removesuffix('.')}."
         return (markup.headline("Gestational age", "I don’t know", note, "unknown"), seen)
     note = "no interval: the model was not calibrated"
     if math.isfinite(reading.high_days):

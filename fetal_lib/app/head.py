@@ -20,6 +20,7 @@ from fetal_lib.app.uploads import (
     read_number,
     read_scan,
     shrunk,
+    stated_pixel_size,
 )
 from fetal_lib.growth import intergrowth
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
@@ -42,18 +43,19 @@ class Scale:
     origin: str
 
 
-def hold_scan(scan: np.ndarray, name: str) -> dict[str, Any]:
+def hold_scan(scan: np.ndarray, name: str, stated_mm: float | None = None) -> dict[str, Any]:
     """Return what the browser holds for the page: the scan, no points yet.
 
-    The scan is whole in it, as PNG, since nothing is kept on this side between requests.
+    The scan is whole in it, as PNG, since nothing is kept on this side between requests;
+    ``stated_mm`` is the pixel size that its file states.
     """
     small, factor = shrunk(scan)
     held = {"image": markup.data_url(small, "png"), "name": name, "factor": factor, "points": []}
-    return held | {"width": small.shape[1], "height": small.shape[0]}
+    return held | {"width": small.shape[1], "height": small.shape[0], "stated_mm": stated_mm}
 
 
 def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None) -> Scale:
-    """Return the pixel size that was typed, or that follows from two points.
+    """Return the pixel size that follows from two points, was typed, or stands in the file.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None
     Raises
     ------
     ValueError
-        If neither is there, or the size is no pixel's.
+        If none is there, or the size is no pixel's.
     """
     typed, distance = read_number(pixel_size_mm, "pixel size"), read_number(distance_mm, "distance")
     points = (held or {}).get("points") or []
@@ -73,15 +75,17 @@ def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None
         length = float(np.hypot(*(a - b)))
         if not length >= 10:
             raise UploadError("the two points are closer than 10 pixels; click two further apart.")
-        size = float(distance_mm) / length
-        check_pixel_size(size)
-        return Scale(
-            size, f"{float(distance_mm):g} mm between two points {length:.0f} pixels apart"
-        )
+        check_pixel_size(distance / length)
+        origin = f"{distance:g} mm between two points {length:.0f} pixels apart"
+        return Scale(distance / length, origin)
     if typed is not None:
         check_pixel_size(typed)
         return Scale(typed, "typed")
-    raise ScaleNeeded(ASK)
+    stated = read_number((held or {}).get("stated_mm"), "pixel size in the file")
+    if stated is None:
+        raise ScaleNeeded(ASK)
+    check_pixel_size(stated)
+    return Scale(stated, "stated in the file")
 
 
 def read_known_age(text: str | None) -> float:
@@ -155,26 +159,30 @@ def measure_scan(
 def measure_files(
     files: Sequence[Upload], pixel_size_mm: Any, shelf: Shelf, label: str | None = None
 ) -> str:
-    """Return the table of several scans with one pixel size, as HTML.
+    """Return the table of several scans, with one pixel size or that of each file, as HTML.
 
     Raises
     ------
     ValueError
-        If no pixel size is typed, or there is no model.
+        If a pixel size is neither typed nor stated by any file, or there is no model.
     """
     typed = read_number(pixel_size_mm, "pixel size")
-    if typed is None:
-        raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
-    check_pixel_size(typed)
-    sizes, loaded = PixelSizes(typed), shelf.get("hc", label)
-    start, rows = perf_counter(), []
+    if typed is not None:
+        check_pixel_size(typed)
+    loaded, start, rows = shelf.get("hc", label), perf_counter(), []
     for file in files:
+        size = math.nan
         try:
             scan, factor = shrunk(read_scan(file))
-            found = _measure(scan, sizes.common_mm * factor, loaded)
-        except UploadError as error:
+            size = read_scale(typed, None, {"stated_mm": stated_pixel_size(file)}).pixel_size_mm
+            found = _measure(scan, size * factor, loaded)
+        except ScaleNeeded:
+            found = HeadMeasurement(reason="its file states no pixel size; type one for all")
+        except ValueError as error:
             found = HeadMeasurement(reason=str(error))
-        rows.append(result_row(file.path, found, sizes) | {"image": file.name})
+        rows.append(result_row(file.path, found, PixelSizes(size)) | {"image": file.name})
+    if typed is None and not any(row["pixel_size_mm"] for row in rows):
+        raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
     listed = markup.table(rows, "head_circumference.csv")
     seconds = perf_counter() - start
     return markup.result(f"{len(files)} scans", listed, choice=loaded.choice, seconds=seconds)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetal_lib.app import markup
-from fetal_lib.app.shelf import TASKS, Shelf
+from fetal_lib.app.folder import KEPT_S, own_folder
+from fetal_lib.app.gate import only_uploads
+from fetal_lib.app.layout import Columns, field, on_upload
+from fetal_lib.app.shelf import Shelf
 from fetal_lib.app.uploads import ScaleNeeded, received
 
 if TYPE_CHECKING:
@@ -23,9 +26,13 @@ HEADER = (
     '<div class="fl-header"><h1>Fetal Imaging Compendium</h1>'
     "<p>Drop a scan and see what a trained model says, how sure it is, and why.</p></div>"
 )
-WAITING = '<div class="fl-empty">The result appears here.</div>'
-SWEEP = (60, 600)
+SWEEP = (60, KEPT_S)
 """Every so many seconds files are deleted that nobody asked about for so many seconds."""
+FAILED = (
+    "This could not be answered, and the reason is none that the app knows: its console says more. "
+    "Drop the scan again, or another one."
+)
+LOG = logging.getLogger(__name__)
 USERS_AT_ONCE = 2
 IN_QUEUE = 64
 
@@ -54,12 +61,14 @@ def build(
     """
     import gradio as gr
 
+    own_folder()
     shelf = Shelf({"anomaly": anomaly, "hc": hc, "ga": ga, "brain-age": brain_age})
     style = f"<style>{(HERE / 'page.css').read_text(encoding='utf-8')}</style>"
     options = {"title": "Fetal Imaging Compendium", "delete_cache": SWEEP}
     with gr.Blocks(analytics_enabled=False, **options) as page:
         gr.HTML(style + BANNER + HEADER, elem_classes="fl-top", apply_default_css=False)
         forget = _forgetter(page)
+        only_uploads(page)
         with gr.Tabs():
             for title, tab in TABS.items():
                 with gr.Tab(title):
@@ -87,8 +96,11 @@ def _guarded(work: Callable[..., str], *given: Any) -> str:
         return work(*given)
     except ScaleNeeded as question:
         return markup.question(str(question))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         return markup.refusal(str(error))
+    except Exception:
+        LOG.exception("a request could not be answered")
+        return markup.refusal(FAILED)
 
 
 def _answered(work: Callable[..., str], files: Any, *given: Any) -> str:
@@ -102,14 +114,16 @@ def _answered(work: Callable[..., str], files: Any, *given: Any) -> str:
 
 
 def _anomaly(shelf: Shelf, forget: Callable) -> None:
-    def answer(files: Any, model: str | None) -> tuple[None, str]:
+    def answer(files: Any, size: Any, model: str | None) -> tuple[None, str]:
         from fetal_lib.app.anomaly import answer_files
 
-        return None, _answered(answer_files, files, shelf, model)
+        return None, _answered(answer_files, files, shelf, model, size)
 
     hint = "A transverse plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB."
-    with _Columns(shelf, "anomaly", hint) as parts:
-        _on_upload(parts, answer, [parts.model], forget)
+    with Columns(shelf, "anomaly", hint) as parts:
+        with parts.inputs:
+            size = field("Pixel size, mm", "0.13, if you know it; type it first", "anomaly-size")
+        on_upload(parts, answer, [size, parts.model], forget)
 
 
 def _head(shelf: Shelf, forget: Callable) -> None:
@@ -119,7 +133,7 @@ def _head(shelf: Shelf, forget: Callable) -> None:
         files: Any, size: Any, distance: Any, age: str | None, model: str | None
     ) -> tuple[None, dict | None, str]:
         from fetal_lib.app import head
-        from fetal_lib.app.uploads import read_scan
+        from fetal_lib.app.uploads import read_scan, stated_pixel_size
 
         held = None
 
@@ -127,7 +141,8 @@ def _head(shelf: Shelf, forget: Callable) -> None:
             nonlocal held
             if len(scans) > 1:
                 return head.measure_files(scans, size, shelf, model)
-            held = head.hold_scan(read_scan(scans[0]), scans[0].name)
+            (file,) = scans
+            held = head.hold_scan(read_scan(file), file.name, stated_pixel_size(file))
             return head.measure_held(held, size, None, age, shelf, model)
 
         result = _answered(work, files)
@@ -139,11 +154,11 @@ def _head(shelf: Shelf, forget: Callable) -> None:
         return _guarded(measure_held, held, size, distance, age, shelf, model)
 
     hint = "The standard plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB."
-    with _Columns(shelf, "hc", hint) as parts:
+    with Columns(shelf, "hc", hint) as parts:
         with parts.inputs:
             with gr.Row():
-                size = _field("Pixel size, mm", "0.13", "pixel-size")
-                age = _field("Age from dating", "20+3, for the centile", "known-age")
+                size = field("Pixel size, mm", "0.13", "pixel-size")
+                age = field("Age from dating", "20+3, for the centile", "known-age")
             scan = gr.HTML(
                 None,
                 html_template=(HERE / "scale_points.html").read_text(encoding="utf-8"),
@@ -151,10 +166,10 @@ def _head(shelf: Shelf, forget: Callable) -> None:
                 elem_id="scale-points",
                 apply_default_css=False,
             )
-            distance = _field("Distance of the two points, mm", "50", "distance")
+            distance = field("Distance of the two points, mm", "50", "distance")
             button = gr.Button("Measure", variant="primary", elem_id="measure")
         given = [size, distance, age, parts.model]
-        _on_upload(parts, show, given, forget, outputs=[scan])
+        on_upload(parts, show, given, forget, outputs=[scan])
         options = {"api_visibility": "private", "preprocess": False, "show_progress": "minimal"}
         done = button.click(measure, [scan, *given], parts.result, **options)
         done.then(forget, None, None, api_visibility="private", queue=False)
@@ -170,8 +185,8 @@ def _gestational_age(shelf: Shelf, forget: Callable) -> None:
         "T2 volume of the fetal brain (NIfTI), masked or with NAME_mask.nii.gz; or one slice a "
         "plane as pictures with axial, coronal and sagittal in their names. At most 100 MB a file."
     )
-    with _Columns(shelf, "ga", hint) as parts:
-        _on_upload(parts, tell, [parts.model], forget)
+    with Columns(shelf, "ga", hint) as parts:
+        on_upload(parts, tell, [parts.model], forget)
 
 
 def _brain_age(shelf: Shelf, forget: Callable) -> None:
@@ -181,10 +196,10 @@ def _brain_age(shelf: Shelf, forget: Callable) -> None:
         return None, _answered(tell_files, files, age, shelf, model)
 
     hint = "T1 scan of an adult, skull-stripped, in MNI space. NIfTI, at most 100 MB."
-    with _Columns(shelf, "brain-age", hint) as parts:
+    with Columns(shelf, "brain-age", hint) as parts:
         with parts.inputs:
-            age = _field("The person’s age in years", "67, for centiles; type it first", "years")
-        _on_upload(parts, tell, [age, parts.model], forget)
+            age = field("The person’s age in years", "67, for centiles; type it first", "years")
+        on_upload(parts, tell, [age, parts.model], forget)
 
 
 TABS = {
@@ -193,82 +208,3 @@ TABS = {
     "Gestational age\u00a0(MRI)": _gestational_age,
     "Adult brain\u00a0age": _brain_age,
 }
-
-
-def _field(label: str, example: str, name: str) -> gr.Textbox:
-    """Return a field for a number; text, since an empty one must stay empty."""
-    import gradio as gr
-
-    return gr.Textbox(
-        "", label=label, placeholder=f"such as {example}", elem_id=name, min_width=150
-    )
-
-
-class _Columns:
-    """Lay out a tab: inputs at the left, the result at the right, below each other on a phone."""
-
-    def __init__(self, shelf: Shelf, task: str, hint: str) -> None:
-        self.shelf, self.task, self.hint = shelf, TASKS[task], hint
-
-    def __enter__(self) -> _Columns:
-        import gradio as gr
-
-        known = self.shelf.choices[self.task.name]
-        labels = [one.label for one in known]
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=2, min_width=320) as self.inputs:
-                self.files = gr.File(
-                    label="One scan, or several for a table",
-                    file_count="multiple",
-                    height=150,
-                    visible=bool(known),
-                    elem_id=f"files-{self.task.name}",
-                )
-                text = self.hint if known else _no_model(self.task.command)
-                gr.HTML(
-                    f'<p class="fl-hint">{text if not known else escape(text)}</p>',
-                    apply_default_css=False,
-                )
-                self.model = gr.Dropdown(
-                    labels,
-                    value=labels[0] if labels else None,
-                    label="Model",
-                    visible=len(labels) > 1,
-                )
-            with gr.Column(scale=3, min_width=320):
-                self.result = gr.HTML(
-                    WAITING if known else "",
-                    elem_id=f"result-{self.task.name}",
-                    apply_default_css=False,
-                )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
-def _no_model(command: str) -> str:
-    return (
-        f'<span class="fl-missing">There is no trained model for this yet. Make one with '
-        f"<code>{escape(command)}</code>, then start the app again.</span>"
-    )
-
-
-def _on_upload(
-    parts: _Columns,
-    work: Callable,
-    given: list,
-    forget: Callable,
-    outputs: list | None = None,
-) -> None:
-    """Start the work when files have come, then empty the box and forget the request."""
-    done = parts.files.upload(
-        work,
-        [parts.files, *given],
-        [parts.files, *(outputs or []), parts.result],
-        api_visibility="private",
-        preprocess=False,
-        show_progress="minimal",
-        show_progress_on=[parts.result],
-    )
-    done.then(forget, None, None, api_visibility="private", queue=False)

@@ -1,102 +1,21 @@
-"""Serve the page: bounded requests, no other host, a private folder that goes with the process."""
+"""Serve the page: on this computer, behind its gate, with a folder that goes with the process."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fetal_lib.app.folder import private_folder
+from fetal_lib.app.gate import Gate
 from fetal_lib.app.page import build
 from fetal_lib.app.shelf import AppError
-from fetal_lib.app.uploads import LEDGER, MAX_REQUEST_BYTES, MAX_VOLUME_BYTES
+from fetal_lib.app.uploads import MAX_VOLUME_BYTES
 
 if TYPE_CHECKING:
     import gradio as gr
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
-HEADERS = {
-    "content-security-policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
-    ),
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-"""The browser is told to load nothing from elsewhere, whatever a page or a file name says."""
-
-
-class Guard:
-    """ASGI middleware: bound requests, count uploads, send the headers above.
-
-    Parameters
-    ----------
-    app : the application behind it.
-    max_bytes : largest body of a request.
-    """
-
-    def __init__(self, app: Any, max_bytes: int = MAX_REQUEST_BYTES) -> None:
-        self.app, self.max_bytes = app, max_bytes
-
-    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        sizes = [value for name, value in scope["headers"] if name == b"content-length"]
-        if sizes and sizes[0].isdigit() and int(sizes[0]) > self.max_bytes:
-            await _refuse(send, self.max_bytes)
-            return
-        is_upload = scope["method"] == "POST" and scope["path"].endswith("/upload")
-        body: list[bytes] = []
-
-        async def answer(message: dict) -> None:
-            if message["type"] == "http.response.start":
-                named = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
-                message = message | {"headers": [*message.get("headers", []), *named]}
-            elif is_upload and message["type"] == "http.response.body":
-                body.append(message.get("body", b""))
-                if not message.get("more_body"):
-                    _count(b"".join(body))
-            await send(message)
-
-        await self.app(scope, _bounded(receive, self.max_bytes), answer)
-
-
-def _bounded(receive: Any, max_bytes: int) -> Any:
-    """Return a receiver that ends a body which is longer than it may be."""
-    seen = 0
-
-    async def bounded() -> dict:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if seen > max_bytes else message
-
-    return bounded
-
-
-async def _refuse(send: Any, max_bytes: int) -> None:
-    text = f"The request is too large: at most {max_bytes / 1e6:.0f} MB at a time.".encode()
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
-
-
-def _count(body: bytes) -> None:
-    """Note the files of an upload that has been answered."""
-    try:
-        paths = json.loads(body)
-    except ValueError:
-        return
-    if isinstance(paths, list):
-        LEDGER.add([path for path in paths if isinstance(path, str)])
 
 
 def launch(
@@ -123,7 +42,7 @@ def launch(
     """
     from starlette.middleware import Middleware
 
-    middleware = [Middleware(Guard)]
+    middleware = [Middleware(Gate)]
     if host in LOCAL and not options.get("share"):
         from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -182,19 +101,3 @@ def serve(
 
 def _stop(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-@contextmanager
-def private_folder() -> Iterator[Path]:
-    """Give Gradio a folder of its own for uploads, readable for its user only; remove it."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    folder = Path(tempfile.mkdtemp(prefix="fetal-lib-app-"))
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if before is None:
-            os.environ.pop("GRADIO_TEMP_DIR", None)
-        else:
-            os.environ["GRADIO_TEMP_DIR"] = before

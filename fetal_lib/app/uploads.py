@@ -7,7 +7,7 @@ import binascii
 import re
 import tempfile
 import threading
-from collections import Counter
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from fetal_lib.readers.image import read_gray
+from fetal_lib.app.folder import KEPT_S
+from fetal_lib.readers.image import first_bytes, read_gray
 
 MAX_IMAGE_BYTES = 20_000_000
 MAX_VOLUME_BYTES = 100_000_000
 MAX_FILES = 200
-MAX_REQUEST_BYTES = 400_000_000
+MAX_NAME_BYTES = 150
 MAX_SIDE = 2048
 """Longer images are halved until they fit; the pixel size is scaled with them."""
 
@@ -60,26 +61,28 @@ class Ledger:
     """Count who still needs an uploaded file: equal files of two users are one on the disk."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._added: dict[str, list[float]] = {}
         self._lock = threading.Lock()
 
     def add(self, paths: Sequence[str]) -> None:
         """Note that files have been uploaded once more."""
         with self._lock:
-            self._counts.update(paths)
+            for path in paths:
+                self._added.setdefault(path, []).append(time.monotonic())
 
     def remove(self, path: Path) -> None:
         """Delete a file and its folder, unless another upload of it waits."""
         with self._lock:
-            self._counts[str(path)] -= 1
-            if self._counts[str(path)] > 0:
+            old = time.monotonic() - KEPT_S
+            waiting = [added for added in self._added.pop(str(path), []) if added > old][1:]
+            if waiting:
+                self._added[str(path)] = waiting
                 return
-            del self._counts[str(path)]
-            path.unlink(missing_ok=True)
             try:
+                path.unlink(missing_ok=True)
                 path.parent.rmdir()
             except OSError:
-                return  # another file lies beside it
+                return  # another file lies beside it, or it is a folder
 
 
 LEDGER = Ledger()
@@ -123,12 +126,17 @@ class Upload:
 def harmless_name(name: str) -> str:
     """Return a file name that can be shown, and that no spreadsheet takes for a formula.
 
+    Of a long one the end stays, which tells pictures from volumes and volumes from masks.
+
     >>> harmless_name("../../=cmd|calc!A1.png"), harmless_name("C:\\\\scans\\\\a.png")
     ('cmd|calc!A1.png', 'a.png')
+    >>> harmless_name(".."), harmless_name("x" * 500 + ".nii.gz")[-10:]
+    ('scan', 'xxx.nii.gz')
     """
-    base = re.split(r"[/\\]", name)[-1]
-    kept = "".join(c for c in base if c.isprintable())
-    return re.sub(r"^[=+\-@\s]+", "", kept)[:120] or "scan"
+    base = re.split(r"[/\\]", str(name))[-1]
+    kept = "".join(c for c in base if c.isprintable()).encode()[-MAX_NAME_BYTES:]
+    bare = re.sub(r"^[=+\-@\s]+", "", kept.decode(errors="ignore"))
+    return bare if bare.strip(".") else "scan"
 
 
 @contextmanager
@@ -145,10 +153,9 @@ def received(payload: Any) -> Iterator[list[Upload]]:
         If there is none, or there are more than ``MAX_FILES``.
     """
     items = payload if isinstance(payload, list) else [payload] if payload else []
-    files = [
-        Upload(Path(item["path"]), harmless_name(item.get("orig_name") or Path(item["path"]).name))
-        for item in items
-    ]
+    paths = [Path(item["path"]) for item in items]
+    names = [item.get("orig_name") or path.name for item, path in zip(items, paths, strict=True)]
+    files = [Upload(*pair) for pair in zip(paths, map(harmless_name, names), strict=True)]
     try:
         if not files:
             raise UploadError("no file came; drop one into the box.")
@@ -174,6 +181,23 @@ def read_scan(file: Upload) -> np.ndarray:
     file.check_size(MAX_IMAGE_BYTES)
     try:
         return read_gray(file.path)
+    except (ValueError, OSError) as error:
+        raise UploadError(file.message(error)) from None
+
+
+def stated_pixel_size(file: Upload) -> float | None:
+    """Return the side of a pixel in mm that a DICOM file states, None where none does.
+
+    Raises
+    ------
+    UploadError
+        If it is a damaged DICOM file.
+    """
+    from fetal_lib.readers.dicom_image import pixel_size_mm, read_header
+
+    try:
+        is_dicom = first_bytes(file.path)[128:132] == b"DICM"
+        return pixel_size_mm(read_header(file.path)) if is_dicom else None
     except (ValueError, OSError) as error:
         raise UploadError(file.message(error)) from None
 

@@ -1,0 +1,68 @@
+"""The app on a port of its own, and what a test does with its page."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app_browser import Browser, Page
+
+PHONE = {"width": 390, "height": 844, "phone": True}
+DONE = "document.querySelector('#result-{0} .fl-time, #result-{0} .fl-refusal')"
+FIELD = "#{0} textarea, #{0} input"
+WEEKS, YEARS = "Gestational age (MRI)", "Adult brain age"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running app: its address, the folder of its uploads, the Gradio page."""
+
+    url: str
+    folder: Path
+    page: Any
+
+
+@contextmanager
+def served(**models):
+    """Serve the app with these models for as long as the context lasts."""
+    from fetal_lib.app import build, launch
+    from fetal_lib.app.folder import private_folder
+
+    with private_folder() as folder:
+        page = build(**models)
+        _, url, _ = launch(page, prevent_thread_lock=True)
+        yield Served(url, folder, page)
+        page.close(verbose=False)
+
+
+def opened(browser: Browser, server: Served, **size: Any) -> Page:
+    """Open the page and wait until its tabs are there."""
+    page = browser.open(server.url, **size)
+    page.wait("document.querySelectorAll('[role=tab]').length >= 4")
+    return page
+
+
+def drop(page: Page, task: str, *paths: Path) -> str:
+    """Put files into a tab's box, wait for the answer and return its text."""
+    page.wait(f"document.querySelector('#files-{task} input[type=file]')")
+    page.run(f"document.querySelector('#result-{task} :is(.fl-time, .fl-refusal)')?.remove()")
+    page.upload(f"#files-{task} input[type=file]", *paths)
+    page.wait(DONE.format(task))
+    time.sleep(0.3)
+    return page.text(f"#result-{task}")
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return all files below a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def wait_for_no_files(folder: Path, seconds: float = 10) -> None:
+    """Wait until a folder holds no file any more."""
+    end = time.monotonic() + seconds
+    while left := files_in(folder):
+        assert time.monotonic() < end, f"left behind: {left}"
+        time.sleep(0.1)
