@@ -23,13 +23,7 @@ WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Unknown = Literal["unknown"]
 Kind = Literal["ultrasound", "mri"]
 Access = Literal["open", "registration", "request", "own"]
-Chapter = Literal[
-    "01_gestational_age",
-    "02_brain_anomalies",
-    "03_biometry_segmentation",
-    "04_head_circumference",
-    "05_brain_age",
-]
+Chapter = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}_[a-z][a-z0-9_]*$")]
 
 
 class ManifestError(ValueError):

@@ -1,53 +1,85 @@
-"""The chapters: a notebook file, a parameter class and a profile file under one name."""
+"""The chapters: a notebook, a parameter class and a profile file under one name.
+
+`04_head_circumference` has its notebook in `notebooks/04_head_circumference.py`, its parameters in
+the class `HeadCircumferenceParameters` of `fetal_lib/parameters/head_circumference.py`, and its
+profiles in `fetal_lib/parameters/profiles/04_head_circumference.yml`. The chapters of the plan are
+listed here; any other notebook of that pattern is a chapter as well.
+"""
 
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetal_lib.parameters.describe import did_you_mean
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fetal_lib.parameters.base import ChapterParameters
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NAME = re.compile(r"\d{2}_[a-z][a-z0-9_]*")
+TITLE = re.compile(r"^# # (.+)$", re.MULTILINE)
 
 
 class ChapterError(ValueError):
-    """No chapter has the name that was asked for, or its notebook is missing."""
+    """No chapter has the name that was asked for, or a part of it is missing."""
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """Name one chapter and where its parts are.
+    """Name one chapter; where its parts are follows from the name.
 
     Parameters
     ----------
     name : str
         File name of the notebook without its ending, such as `04_head_circumference`.
-    number : str
-        Its two digits.
     title : str
-    framework : str
-        "Keras" or "PyTorch".
-    parameters : str
-        Import path of the parameter class, `package.module:Class`.
     draft : bool
         It can be run, but the book leaves it out until its quick run has been looked at.
+
+    Examples
+    --------
+    >>> chapter = Chapter("04_head_circumference", "Head circumference with a U-Net")
+    >>> chapter.number, chapter.topic, chapter.parameters_class().__name__
+    ('04', 'head_circumference', 'HeadCircumferenceParameters')
     """
 
     name: str
-    number: str
     title: str
-    framework: str
-    parameters: str
     draft: bool = False
 
+    @property
+    def number(self) -> str:
+        """The two digits of the name."""
+        return self.name.partition("_")[0]
+
+    @property
+    def topic(self) -> str:
+        """The name without its number."""
+        return self.name.partition("_")[2]
+
     def parameters_class(self) -> type[ChapterParameters]:
-        """Import and return the chapter's parameter class."""
-        module, _, name = self.parameters.partition(":")
-        return getattr(importlib.import_module(module), name)
+        """Import and return the chapter's parameter class.
+
+        Raises
+        ------
+        ChapterError
+            If the module or the class that the name asks for is missing.
+        """
+        module = f"fetal_lib.parameters.{self.topic}"
+        name = "".join(word.capitalize() for word in self.topic.split("_")) + "Parameters"
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ModuleNotFoundError, AttributeError) as error:
+            if isinstance(error, ModuleNotFoundError) and error.name != module:
+                raise
+            raise ChapterError(
+                f"{self.name}: its parameters are missing; write the class {name} in "
+                f"fetal_lib/parameters/{self.topic}.py, after book/howto/add_chapter.md"
+            ) from error
 
     def notebook(self) -> Path:
         """Return the chapter's notebook: the `.py` (the truth), or the `.ipynb` without one.
@@ -69,48 +101,46 @@ class Chapter:
         )
 
 
+PLANNED = (
+    Chapter("01_gestational_age", "Gestational age from three-plane fetal MRI", draft=True),
+    Chapter("02_brain_anomalies", "Sixteen fetal brain classes on ultrasound", draft=True),
+    Chapter(
+        "03_biometry_segmentation", "Five segmentation networks, and what they measure", draft=True
+    ),
+    Chapter("04_head_circumference", "Head circumference with a U-Net"),
+    Chapter("05_brain_age", "Brain age from T1 MRI"),
+)
+
+
+def further_chapters(root: Path) -> list[Chapter]:
+    """Find the chapters of a project that are not in the plan: its other numbered notebooks.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+
+    Returns
+    -------
+    list of Chapter
+        Each with the first heading of its notebook as title; a draft until `book/_toc.yml` lists
+        the notebook.
+    """
+    contents = root / "book" / "_toc.yml"
+    listed = contents.read_text(encoding="utf-8") if contents.is_file() else ""
+    pages = set(re.findall(r"^ *- file: notebooks/(\S+)", listed, re.MULTILINE))
+    planned = {chapter.name for chapter in PLANNED}
+    found = []
+    for path in sorted((root / "notebooks").glob("*.py")):
+        if NAME.fullmatch(path.stem) and path.stem not in planned:
+            heading = TITLE.search(path.read_text(encoding="utf-8"))
+            title = heading[1] if heading else path.stem
+            found.append(Chapter(path.stem, title, draft=path.stem not in pages))
+    return found
+
+
 CHAPTERS: dict[str, Chapter] = {
-    chapter.name: chapter
-    for chapter in (
-        Chapter(
-            name="01_gestational_age",
-            number="01",
-            title="Gestational age from three-plane fetal MRI",
-            framework="Keras",
-            parameters="fetal_lib.parameters.gestational_age:GestationalAgeParameters",
-            draft=True,
-        ),
-        Chapter(
-            name="02_brain_anomalies",
-            number="02",
-            title="Sixteen fetal brain classes on ultrasound",
-            framework="Keras",
-            parameters="fetal_lib.parameters.brain_anomalies:BrainAnomaliesParameters",
-            draft=True,
-        ),
-        Chapter(
-            name="03_biometry_segmentation",
-            number="03",
-            title="Five segmentation networks, and what they measure",
-            framework="PyTorch",
-            parameters="fetal_lib.parameters.biometry_segmentation:BiometrySegmentationParameters",
-            draft=True,
-        ),
-        Chapter(
-            name="04_head_circumference",
-            number="04",
-            title="Head circumference with a U-Net",
-            framework="Keras",
-            parameters="fetal_lib.parameters.head_circumference:HeadCircumferenceParameters",
-        ),
-        Chapter(
-            name="05_brain_age",
-            number="05",
-            title="Brain age from T1 MRI",
-            framework="PyTorch",
-            parameters="fetal_lib.parameters.brain_age:BrainAgeParameters",
-        ),
-    )
+    chapter.name: chapter for chapter in (*PLANNED, *further_chapters(CHECKOUT))
 }
 
 
@@ -129,8 +159,8 @@ def get_chapter(name: str) -> Chapter:
     """
     text = str(name).strip().removesuffix(".py").removesuffix(".ipynb")
     for chapter in CHAPTERS.values():
-        words = chapter.name.partition("_")[2]
-        if text in (chapter.name, chapter.number, chapter.number.lstrip("0"), words):
+        number = chapter.number
+        if text in (chapter.name, number, number.lstrip("0"), chapter.topic):
             return chapter
     guess = did_you_mean(text, CHAPTERS) or ";"
     raise ChapterError(f"{name}: no such chapter{guess} known: {', '.join(CHAPTERS)}")

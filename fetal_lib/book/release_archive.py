@@ -1,0 +1,84 @@
+"""Pack files so that the same content gives the same bytes: sorted, one time, no owner."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fetal_lib.files.atomic import write_bytes
+
+SUMS = "SHA256SUMS"
+
+
+def folder_files(folder: Path) -> dict[str, bytes]:
+    """Read all files of a folder, hidden ones too.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+        Path below the folder, with forward slashes, to content; sorted by path.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def file_entries(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Return `path`, `bytes` and `sha256` of each file, sorted by path.
+
+    Examples
+    --------
+    >>> entry, = file_entries({"a.txt": b"text"})
+    >>> entry["path"], entry["bytes"], entry["sha256"][:8]
+    ('a.txt', 4, '982d9e3e')
+    """
+    return [
+        {"path": name, "bytes": len(files[name]), "sha256": sha256(files[name])}
+        for name in sorted(files)
+    ]
+
+
+def sha256(content: bytes) -> str:
+    """Return the sha256 of some bytes, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def pack(files: Mapping[str, bytes], top: str, time: int) -> bytes:
+    """Pack files into a gzipped tar archive.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Path in the archive to content.
+    top : str
+        Folder in the archive that holds them all.
+    time : int
+        Seconds since 1970 that every file carries.
+
+    Returns
+    -------
+    bytes
+        The same for the same arguments, with the same version of zlib.
+    """
+    packed = io.BytesIO()
+    with gzip.GzipFile("", "wb", compresslevel=9, fileobj=packed, mtime=0) as stream:
+        with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for name in sorted(files):
+                member = tarfile.TarInfo(f"{top}/{name}")
+                member.size, member.mtime, member.mode = len(files[name]), time, 0o644
+                archive.addfile(member, io.BytesIO(files[name]))
+    return packed.getvalue()
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """Write SHA256SUMS of files in a folder, as `sha256sum --check` reads it."""
+    lines = [f"{sha256((folder / name).read_bytes())}  {name}\n" for name in names]
+    write_bytes(folder / SUMS, "".join(lines).encode("utf-8"))
