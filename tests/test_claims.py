@@ -1,13 +1,15 @@
 """The sources' claims beside the runs: what is printed, of which run, and what is refused."""
 
 import json
+import re
 
 import pytest
 import yaml
 from test_book import BOOK, PROJECT, ROW, write_run
 
 from fetal_lib.book.claims import ClaimsError, read_sources
-from fetal_lib.book.claims_page import write_claims
+from fetal_lib.book.claims_page import figure, write_claims
+from fetal_lib.book.shown_runs import shown_runs
 from fetal_lib.parameters.chapters import CHAPTERS
 from fetal_lib.runs.published import published_runs
 
@@ -15,7 +17,10 @@ SOURCE = {
     "chapter": "04_head_circumference",
     "source": "003",
     "title": "Heads",
-    "verdict": "It did not hold.",
+    "claimed": "Nothing.",
+    "holds": "It errs by [[unet adf_mm]].",
+    "differs": "The old one scored [[old adf_mm protocol]], another one [[gone adf_mm]].",
+    "figure": "agreement",
     "claims": [
         {
             "measure": "Error",
@@ -51,21 +56,59 @@ def pages(tmp_path):
     return [(generated / f"{n}.md").read_text("utf-8") for n in ("against_sources", "leak_ladder")]
 
 
-def test_patients_come_before_phantoms_and_each_number_leads_to_its_run(pages):
-    lines = dict(line.strip("| ").split(" | ", 1) for line in pages[0].splitlines() if "**" in line)
-    real, made_up = lines["**Ours, honest protocol**"].split("<br>")
-    protocol = lines["**Ours, the source's protocol**"]
+def test_real_data_and_phantoms_have_rows_of_their_own_and_each_number_leads_to_its_run(pages):
+    lines = dict(
+        line.strip("| ").split(" | ", 1) for line in pages[0].splitlines() if "| **" in line
+    )
+    real = lines["**Ours, honest protocol, real data**"]
+    made_up = lines["**Ours, honest protocol, phantoms**"]
     assert "### Error" in pages[0]
-    assert real.startswith("**hc18**: unet, `adf_mm` 2.10 mm (1.80 to 2.40, n 146)")
-    assert "published/04_head_circumference/hc18-quick/record.json" in real
-    assert made_up.startswith("phantoms: unet, `adf_mm` 5.00 mm (n 9)")
-    assert "runs/04_head_circumference/record.json" in made_up
-    assert protocol.startswith("phantoms: old, `adf_mm` 3.00 mm")
+    assert real == (
+        "**hc18**: unet, `adf_mm` 2.10 mm (1.80 to 2.40, n 146), "
+        "{ref}`run hc18-quick <run-04-hc18-quick>`, which proves the wiring only"
+    )
+    assert made_up.startswith("phantoms: unet, `adf_mm` 5.00 mm (n 9), {ref}`run smoke-phantom <")
+    assert lines["**Ours, the source's protocol, real data**"] == "no run yet"
+    assert lines["**Ours, the source's protocol, phantoms**"].startswith("phantoms: old, ")
+
+
+def test_the_text_on_a_source_takes_its_numbers_from_the_runs_real_data_first(pages):
+    assert "errs by **2.10 mm** (1.80 to 2.40, n 146, hc18, {ref}`run hc18-quick" in pages[0]
+    assert "The old one scored **3.00 mm** (n 9, phantoms, {ref}`run smoke-phantom" in pages[0]
+    assert "another one (no run yet)." in pages[0]
+
+
+def test_every_run_that_is_named_has_its_part_among_all_numbers(pages, tmp_path):
+    from fetal_lib.book.results_page import write_results
+
+    write_results(tmp_path, ["04_head_circumference"])
+    numbers = (tmp_path / "book" / "generated" / "results.md").read_text("utf-8")
+    labels = re.findall(r"^\((.+)\)=$", numbers, re.MULTILINE)
+    assert len(labels) == len(set(labels)) == 2
+    assert set(re.findall(r"`run [^<]+ <([^>]+)>`", "".join(pages))) == set(labels)
+    for place in ("published/04_head_circumference/hc18-quick", "runs/04_head_circumference"):
+        assert f"<{place}/record.json>" in numbers and f"<{place}/results.json>" in numbers
+
+
+def test_the_one_figure_is_that_of_real_data_and_has_words(pages, tmp_path):
+    runs = shown_runs(tmp_path, ["04_head_circumference"])
+    source = read_sources(tmp_path / "book")[0]
+    assert figure(source, runs) == ""
+    for run in runs:
+        folder = run.folder / "figures"
+        folder.mkdir()
+        (folder / "agreement.png").touch()
+        words = {"agreement": {"caption": "Agreement.", "alt": f"A plot of {run.data}."}}
+        (folder / "index.json").write_text(json.dumps(words), encoding="utf-8")
+    text = figure(source, runs)
+    assert "published/04_head_circumference/hc18-quick/figures/agreement.png" in text
+    assert ":alt: A plot of hc18." in text and "**hc18.** Agreement." in text
+    assert "**Phantoms, made up.** Agreement." in figure(source, runs[1:])
 
 
 def test_a_rung_needs_both_protocols_on_the_same_data(pages):
     assert "## Cheating (source 003)" in pages[1]
-    rungs = [line for line in pages[1].splitlines() if "record.json" in line]
+    rungs = [line for line in pages[1].splitlines() if "{ref}" in line]
     assert len(rungs) == 1 and rungs[0].startswith("| phantoms, ")
     assert rungs[0].endswith("| 9 | 3.00 mm | 5.00 mm | 2.00 mm better than it is |")
 
@@ -75,12 +118,15 @@ def test_a_source_without_a_run_says_so(tmp_path):
     (tmp_path / "book" / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
     write_claims(tmp_path, [])
     generated = tmp_path / "book" / "generated"
-    assert "no run in this book yet" in (generated / "against_sources.md").read_text("utf-8")
+    page = (generated / "against_sources.md").read_text("utf-8")
+    assert "no run in this book yet" in page
+    assert "Nothing." in page and "It errs" not in page  # a sentence without its number is left out
     assert "No run in this book" in (generated / "leak_ladder.md").read_text("utf-8")
 
 
-def test_an_unknown_metric_is_refused(tmp_path):
-    bad = json.loads(json.dumps(SOURCE).replace("adf_mm", "adf_cm"))
+@pytest.mark.parametrize("broken", ['"metric": "adf_mm"', "[[unet adf_mm]]"])
+def test_an_unknown_metric_is_refused(tmp_path, broken):
+    bad = json.loads(json.dumps(SOURCE).replace(broken, broken.replace("adf_mm", "adf_cm")))
     (tmp_path / "sources.yml").write_text(yaml.safe_dump([bad]), encoding="utf-8")
     with pytest.raises(ClaimsError, match="received 'adf_cm'"):
         read_sources(tmp_path)
@@ -88,8 +134,43 @@ def test_an_unknown_metric_is_refused(tmp_path):
 
 def test_all_five_sources_are_listed_each_with_a_chapter():
     sources = read_sources(BOOK)
-    assert [source.chapter for source in sources] == list(CHAPTERS)
+    assert [source.chapter for source in sources] == list(CHAPTERS)[:5]
     assert [source.source for source in sources] == ["000", "001", "002", "003", "004"]
+
+
+def published_row(chapter, run, model, metric, split="test"):
+    """Return a row of a reference run."""
+    rows = next(one for one in published_runs(chapter) if one.name == run).rows
+    return next(r for r in rows if (r["model"], r["metric"], r["split"]) == (model, metric, split))
+
+
+def test_what_the_text_says_of_source_003_holds_in_the_reference_run():
+    name = ("04_head_circumference", "hc18-quick")
+    without = published_row(*name, "vgg16_mask", "adf_mm")
+    sized = published_row(*name, "vgg16_mask_pixel_size", "adf_mm")
+    assert sized["ci95"][1] < without["ci95"][0]  # the pixel size, not the features
+    network = published_row(*name, "unet", "adf_mm")
+    assert network["value"] < sized["value"]
+
+
+def test_what_the_text_says_of_source_004_holds_in_the_reference_run():
+    name = ("05_brain_age", "oasis1-quick")
+    volumes = published_row(*name, "volumes_linear", "mae_years")
+    for network in ("resnext", "sfcn"):  # hard to beat: neither network is clearly better
+        assert published_row(*name, network, "mae_years")["ci95"][1] > volumes["ci95"][0]
+    maps = published_row(*name, "maps_gaussian", "mae_years")
+    assert maps["ci95"][1] < volumes["ci95"][0]
+    straight = published_row(*name, "linear_training_set", "mae_years", "protocol")
+    assert abs(straight["value"] - volumes["value"]) < 0.5
+    trees = published_row(*name, "trees_training_set", "mae_years", "protocol")
+    on_new = published_row(*name, "volumes_gradient_boosting", "mae_years")
+    assert trees["value"] < 0.01 * on_new["value"]
+
+
+def test_every_source_shows_a_figure_that_its_chapter_makes():
+    for source in read_sources(BOOK):
+        text = (PROJECT / "notebooks" / f"{source.chapter}.py").read_text("utf-8")
+        assert f'"{source.figure}"' in text, source.chapter
 
 
 def test_what_answers_a_claim_is_in_the_published_runs():

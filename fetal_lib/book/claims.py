@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from fetal_lib.runs.results import METRICS
 
 CLAIMS_FILE = "sources.yml"
+NUMBER = re.compile(r"\[\[([^\[\]]+)\]\]")
+"""A place for a number of a run in the text on a source."""
 
 
 class ClaimsError(ValueError):
@@ -72,14 +82,42 @@ class Flaw(_Strict):
 
 
 class Source(_Strict):
-    """Hold one source project: its chapter, claims, flaws, and the verdict in two sentences."""
+    """Hold one source project: its chapter, claims and flaws, and what to make of them.
+
+    Attributes
+    ----------
+    claimed, holds, differs : what the source claims, what holds, and why they differ. In these
+        texts ``[[model metric]]`` or ``[[model metric split]]`` stands for a number of a run.
+    figure : name of the chapter's figure for who only looks.
+    """
 
     chapter: str
     source: str
     title: str
+    claimed: str
+    holds: str
+    differs: str
+    figure: str
     claims: list[Claim] = Field(min_length=1)
-    verdict: str
     flaws: list[Flaw] = []
+
+    @field_validator("claimed", "holds", "differs")
+    @classmethod
+    def _numbers_have_names(cls, text: str) -> str:
+        for place in NUMBER.findall(text):
+            Answer.model_validate(answer_fields(place))
+        return text
+
+
+def answer_fields(place: str) -> dict[str, str]:
+    """Return what ``model metric split`` names; the split may be left out.
+
+    Examples
+    --------
+    >>> answer_fields("unet adf_mm external")
+    {'model': 'unet', 'metric': 'adf_mm', 'split': 'external'}
+    """
+    return dict(zip(("model", "metric", "split"), place.split(), strict=False))
 
 
 def read_sources(book: Path) -> list[Source]:

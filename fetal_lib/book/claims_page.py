@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from fetal_lib.book.claims import Answer, Claim, Flaw, Source, read_sources
-from fetal_lib.book.results_page import interval_text, run_folders, value_text
+from fetal_lib.book.claims import NUMBER, Answer, Claim, Flaw, Source, answer_fields, read_sources
+from fetal_lib.book.shown_runs import (
+    ShownRun,
+    data_text,
+    details_text,
+    is_real,
+    number_text,
+    shown_runs,
+    value_text,
+)
 from fetal_lib.files.atomic import read_json, write_text
-from fetal_lib.runs.results import METRICS, results_table
+from fetal_lib.runs.results import METRICS
 
 MISSING = "no run yet"
-LINES = (
-    "Source reported",
-    "Its code or log showed",
-    "Published best",
-    "Ours, honest protocol",
-    "Ours, the source's protocol",
-)
+SENTENCE = re.compile(r"(?<=[.]) (?=[A-Z])")
+LINES = ("Source reported", "Its code or log showed", "Published best")
+KINDS = {True: "real data", False: "phantoms"}
 
 
 def write_claims(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/against_sources.md`` and ``book/generated/leak_ladder.md``."""
     sources = read_sources(root / "book")
-    runs = [Run(root, folder) for folder in run_folders(root, chapters)]
-    runs.sort(key=lambda run: run.phantom)
+    runs = shown_runs(root, chapters)
     by_chapter = {s.chapter: [run for run in runs if run.chapter == s.chapter] for s in sources}
     sections = [source_section(source, by_chapter[source.chapter]) for source in sources]
     generated = root / "book" / "generated"
@@ -32,88 +36,104 @@ def write_claims(root: Path, chapters: list[str]) -> None:
     write_text(generated / "leak_ladder.md", ladder(sources, by_chapter))
 
 
-class Run:
-    """Hold the rows of one run, its data and where its record is on the site.
-
-    Parameters
-    ----------
-    root : Path
-        The project.
-    folder : Path
-        Of a finished run: one that a page shows, or a published one.
-    """
-
-    def __init__(self, root: Path, folder: Path) -> None:
-        record = read_json(folder / "record.json") or {}
-        self.chapter: str = record.get("chapter", "")
-        self.phantom = record.get("data") == "phantom"
-        self.rows: list[dict[str, Any]] = results_table([folder]).to_dict("records")
-        published = root / "book" / "published"
-        inside = folder.is_relative_to(published)
-        place = folder.relative_to(root / "book").as_posix() if inside else f"runs/{self.chapter}"
-        self.link = f"{{download}}`run <{place}/record.json>`"
-
-    def find(self, model: str, metric: str, split: str) -> dict[str, Any] | None:
-        """Return the row of a model, metric and split, None where the run has none."""
-        wanted = {"model": model, "metric": metric, "split": split}
-        return next((r for r in self.rows if all(r[k] == v for k, v in wanted.items())), None)
-
-
-def source_section(source: Source, runs: list[Run]) -> str:
-    """Write a source's heading and verdict, and a table for each of its claims."""
+def source_section(source: Source, runs: list[ShownRun]) -> str:
+    """Write a source: what it claims, what holds and why, a figure, a table for each claim."""
     number = source.chapter.partition("_")[0]
-    missing = "" if runs else f" Chapter {number} has no run in this book yet."
-    parts = [f"## Source {source.source}: {source.title}\n", f"{source.verdict.strip()}{missing}\n"]
+    texts = {
+        "What it claims": source.claimed,
+        "What holds": source.holds,
+        "Why they differ": source.differs,
+    }
+    parts = [f"## Source {source.source}: {source.title}\n"]
+    parts += [f"{name}\n: {filled(text, runs)}\n" for name, text in texts.items()]
+    if not runs:
+        parts.append(f"Chapter {number} has no run in this book yet.\n")
+    parts.append(figure(source, runs))
     return "\n".join([*parts, *(claim_table(claim, runs) for claim in source.claims)])
 
 
-def claim_table(claim: Claim, runs: list[Run]) -> str:
-    """Write one claim as a table of two columns, which a phone can show."""
-    lines = [f"### {claim.measure}\n", "| | |", "|---|---|"]
-    pairs = zip(LINES, claim_cells(claim, runs), strict=True)
-    return "\n".join([*lines, *(f"| **{name}** | {cell} |" for name, cell in pairs)]) + "\n"
+def filled(text: str, runs: list[ShownRun]) -> str:
+    """Put the numbers of the runs into a text, each with its interval, data and run.
 
-
-def claim_cells(claim: Claim, runs: list[Run]) -> list[str]:
-    """Return what stands beside each of `LINES`; ours have a line for every run that answers."""
-    return [
-        claim.reported,
-        claim.found,
-        claim.published,
-        answers_text(claim.ours, runs, "test") or MISSING,
-        answers_text(claim.protocol, runs, "protocol") or (MISSING if claim.protocol else "–"),
-    ]
-
-
-def answers_text(answers: list[Answer], runs: list[Run], split: str) -> str:
-    """Write every number that answers, patients before phantoms, each with n, interval and run."""
-    lines = []
-    for run in runs:
-        for answer in answers:
-            row = run.find(answer.model, answer.metric, answer.split or split)
-            if row is not None:
-                lines.append(number_text(row, run))
-    return "<br>".join(lines)
-
-
-def number_text(row: dict[str, Any], run: Run) -> str:
-    """Write one number: data, metric, model, value, interval, n, link to its run.
-
-    Notes
-    -----
-    Phantoms are named as such in every cell, so that no reader takes them for patients.
+    A sentence whose numbers are all missing is left out.
     """
-    data = "phantoms" if run.phantom else f"**{row['data']}**"
-    interval = interval_text(row)
-    details = [] if interval == "–" else [interval]
-    if row["n"] == row["n"] and row["n"] is not None:
-        details.append(f"n {int(row['n'])}")
-    extra = f" ({', '.join(details)})" if details else ""
-    model = row["model"].replace("_", " ")
-    return f"{data}: {model}, `{row['metric']}` {value_text(row)}{extra}, {run.link}"
+    kept = []
+    for sentence in SENTENCE.split(text.strip()):
+        texts = [_number(place, runs) for place in NUMBER.findall(sentence)]
+        if any(texts) or not texts:
+            written = iter(text or f"({MISSING})" for text in texts)
+            kept.append(NUMBER.sub(lambda _, written=written: next(written), sentence))
+    return " ".join(kept)
 
 
-def ladder(sources: list[Source], by_chapter: dict[str, list[Run]]) -> str:
+def _number(place: str, runs: list[ShownRun]) -> str:
+    answer = Answer.model_validate(answer_fields(place))
+    found = answered([answer], runs, "test")
+    if not found:
+        return ""
+    row, run = found[0]
+    details = details_text(row, data_text(row).strip("*"), run.link)
+    return f"**{value_text(row)}**{details}"
+
+
+def figure(source: Source, runs: list[ShownRun]) -> str:
+    """Write the one figure of a chapter, of real data where a run has it; empty without."""
+    for run in runs:
+        words = (read_json(run.folder / "figures" / "index.json") or {}).get(source.figure)
+        if words is None or not (run.folder / "figures" / f"{source.figure}.png").is_file():
+            continue
+        made_up = "**Phantoms, made up.** " if run.phantom else f"**{run.data}.** "
+        return "\n".join(
+            [
+                f"```{{figure}} {run.place}/figures/{source.figure}.png",
+                f":name: fig-source-{source.source}",
+                f":alt: {words['alt']}",
+                "",
+                f"{made_up}{words['caption']} From {run.link}.",
+                "```",
+                "",
+            ]
+        )
+    return ""
+
+
+def claim_table(claim: Claim, runs: list[ShownRun]) -> str:
+    """Write one claim as a table of two columns, which a phone can show."""
+    rows = list(zip(LINES, (claim.reported, claim.found, claim.published), strict=True))
+    rows += protocol_rows("Ours, honest protocol", claim.ours, runs, "test")
+    if claim.protocol:
+        rows += protocol_rows("Ours, the source's protocol", claim.protocol, runs, "protocol")
+    lines = [f"| **{name}** | {cell} |" for name, cell in rows]
+    return "\n".join([f"### {claim.measure}\n", "| | |", "|---|---|", *lines]) + "\n"
+
+
+def protocol_rows(
+    name: str, answers: list[Answer], runs: list[ShownRun], split: str
+) -> list[tuple[str, str]]:
+    """Return a row of real data and a row of phantoms, each with every number that answers."""
+    found = answered(answers, runs, split)
+    if not found:
+        return [(name, MISSING)]
+    rows = []
+    for real, kind in KINDS.items():
+        numbers = [number_text(row, run) for row, run in found if is_real(row) == real]
+        rows.append((f"{name}, {kind}", "<br>".join(numbers) or MISSING))
+    return rows
+
+
+def answered(
+    answers: list[Answer], runs: list[ShownRun], split: str
+) -> list[tuple[dict[str, Any], ShownRun]]:
+    """Return the rows that answer, with their runs, in the order of the runs."""
+    found = [
+        (run.find(answer.model, answer.metric, answer.split or split), run)
+        for run in runs
+        for answer in answers
+    ]
+    return [(row, run) for row, run in found if row is not None]
+
+
+def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
     """Write, for each flaw, what it adds to the score on the data of every run that shows it."""
     parts = []
     for source in sources:
@@ -131,7 +151,7 @@ def ladder(sources: list[Source], by_chapter: dict[str, list[Run]]) -> str:
     return "\n".join(parts) or "No run in this book re-enacts a flaw yet.\n"
 
 
-def rung(flaw: Flaw, run: Run) -> list[str] | None:
+def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
     """Return data, n, both values and their difference; None where the run has not both."""
     flawed = run.find(flaw.flawed, flaw.metric, flaw.flawed_split)
     honest = run.find(flaw.honest, flaw.metric, flaw.honest_split)
@@ -142,7 +162,7 @@ def rung(flaw: Flaw, run: Run) -> list[str] | None:
     better = gain > 0 if metric.higher_is_better else gain < 0
     size = value_text({"value": abs(gain), "unit": metric.unit})
     words = f"{size} {'better than it is' if better else 'worse'}" if gain else "no different"
-    data = "phantoms" if run.phantom else f"**{flawed['data']}**"
     counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
     n = " and ".join(map(str, counts))
-    return [f"{data}, {run.link}", n, value_text(flawed), value_text(honest), words]
+    cells = [f"{data_text(flawed)}, {run.link}", n, value_text(flawed), value_text(honest), words]
+    return cells

@@ -1,13 +1,20 @@
-"""Write the results page: for each run a table of its numbers, metric by metric."""
+"""Write the page of all numbers: for each run what it was, and its results metric by metric."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fetal_lib.files.atomic import read_json, write_text
-from fetal_lib.runs.results import METRICS
+from fetal_lib.book.shown_runs import (
+    ShownRun,
+    count_text,
+    data_text,
+    interval_text,
+    shown_runs,
+    value_text,
+)
+from fetal_lib.files.atomic import write_text
+from fetal_lib.runs.results import METRICS, results_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,73 +31,87 @@ HIDDEN_SPLITS = ("train", "val")
 ARROWS = {True: " ↑", False: " ↓"}
 
 
-def run_folders(root: Path, chapters: list[str]) -> list[Path]:
-    """List the runs that the book reports: those its pages show, then the published ones."""
-    shown = [root / "runs" / "book" / chapter for chapter in chapters]
-    published = sorted(
-        path.parent for path in (root / "book" / "published").glob("*/*/results.json")
-    )
-    return [folder for folder in [*shown, *published] if (folder / "results.json").is_file()]
-
-
 def write_results(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/results.csv`` and ``book/generated/results.md``."""
-    from fetal_lib.runs.results import results_table
-
-    folders = run_folders(root, chapters)
+    runs = shown_runs(root, chapters)
     generated = root / "book" / "generated"
     generated.mkdir(parents=True, exist_ok=True)
-    results_table(folders).to_csv(generated / "results.csv", index=False, lineterminator="\n")
-    sections = [run_section(folder) for folder in folders] or ["No chapter has been run yet.\n"]
+    table = results_table([run.folder for run in runs])
+    table.to_csv(generated / "results.csv", index=False, lineterminator="\n")
+    sections = [run_section(run, chapters) for run in runs] or ["No chapter has been run yet.\n"]
     write_text(generated / "results.md", "\n".join(sections))
 
 
-def run_section(folder: Path) -> str:
-    """Write one run's part of the page: a heading, where the numbers come from, and its tables.
+def run_section(run: ShownRun, chapters: list[str]) -> str:
+    """Write one run's part of the page: heading, where its numbers come from, and its tables.
+
+    Each split and each data set has a table of its own, so that real data and phantoms are never
+    mixed.
 
     Parameters
     ----------
-    folder : Path
-        A run with its record and results.
+    run : ShownRun
+    chapters : list[str]
+        Chapters that have a page.
 
     Returns
     -------
     str
         MyST Markdown.
     """
-    from fetal_lib.runs.results import results_table
-
-    record = read_json(folder / "record.json") or {}
-    table = results_table([folder])
-    parts = [f"## {heading(record)}\n", provenance(record)]
+    table = results_table([run.folder])
+    parts = [f"({run.label})=", f"## {heading(run)}\n", provenance(run, chapters)]
     for split, words in SPLIT_WORDS.items():
+        if split in HIDDEN_SPLITS:
+            continue
         rows = table[table["split"] == split]
-        if len(rows) and split not in HIDDEN_SPLITS:
-            parts.append(f"### {words}\n\n{split_table(rows)}")
+        for _, group in rows.groupby("data", sort=True):
+            data = data_text(group.iloc[0]).strip("*")
+            parts.append(f"### {words}: {data}\n\n{split_table(group)}")
     return "\n".join(parts)
 
 
-def heading(record: dict[str, Any]) -> str:
-    """Name a run: chapter number, title, data.
-
-    Examples
-    --------
-    >>> record = {"chapter": "04_head_circumference", "title": "Heads", "data": "phantom"}
-    >>> heading(record)
-    '04 Heads, on phantoms'
-    """
-    number, _, name = record.get("chapter", "").partition("_")
-    data = "phantoms" if record.get("data") == "phantom" else record.get("data", "unknown data")
-    return f"{number} {record.get('title') or name}, on {data}"
+def heading(run: ShownRun) -> str:
+    """Name a run: chapter number, title, data, and the run's own name."""
+    title = run.record.get("title") or run.chapter.partition("_")[2]
+    data = "phantoms" if run.phantom else run.data
+    return f"{run.number} {title}, on {data}: run {run.name}"
 
 
-def provenance(record: dict[str, Any]) -> str:
-    """Say in one line which run the numbers below come from."""
+def provenance(run: ShownRun, chapters: list[str]) -> str:
+    """Say which run the numbers below come from, with its record and results to download."""
+    record = run.record
     code = record.get("code", {})
-    commit = f"commit `{code['commit'][:10]}`" if code.get("commit") else "no commit"
-    changed = " with local changes" if code.get("dirty") else ""
-    date = str(record.get("finished") or "")[:10]
-    return f"Profile {record.get('profile', 'unknown')}, run of {date}, {commit}{changed}.\n"
+    commit = f"`{code['commit'][:10]}`" if code.get("commit") else "no commit"
+    page = f"[chapter {run.number}](notebooks/{run.chapter})"
+    where = "kept with the book as a reference run" if run.kept else f"shown by {page}"
+    if run.kept and run.chapter in chapters:
+        where += f", see {page}"
+    hardware = record.get("hardware") or {}
+    facts = {
+        "Where": where,
+        "Profile, seed": f"`{run.profile}`, {record.get('seeds', {}).get('seed', 'unknown')}",
+        "Changed parameters": changed_text(record),
+        "Code": commit + (", with changes that are not committed" if code.get("dirty") else ""),
+        "Finished": str(record.get("finished") or "unknown")[:10],
+        "Machine": hardware.get("gpu")
+        or f"{hardware.get('cpu', 'unknown')}, {hardware.get('cores', '?')} cores",
+        "Files": f"{{download}}`record.json <{run.place}/record.json>`, "
+        f"{{download}}`results.json <{run.place}/results.json>`",
+    }
+    lines = [f"| **{name}** | {value} |" for name, value in facts.items()]
+    return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
+
+
+def changed_text(record: dict[str, Any]) -> str:
+    """List the parameters that neither a default nor the profile set."""
+    own = [
+        f"`{name} = {entry['value']}`"
+        for name, entry in record.get("parameters", {}).items()
+        if not str(entry.get("origin", "")).startswith(("default", "profile"))
+        and name not in ("profile", "data", "out")
+    ]
+    return ", ".join(own) or "none"
 
 
 def split_table(rows: pd.DataFrame) -> str:
@@ -118,45 +139,3 @@ def split_table(rows: pd.DataFrame) -> str:
             lines.append(f"| {' | '.join([*cells, count_text(row['n'])])} |")
             label = ""
     return "\n".join(lines) + "\n"
-
-
-def value_text(row: Any) -> str:
-    """Write a value with three or four significant digits and its unit.
-
-    Examples
-    --------
-    >>> value_text({"value": 0.97214, "unit": ""}), value_text({"value": 2.4912, "unit": "mm"})
-    ('0.972', '2.49 mm')
-    """
-    return f"{row['value']:,.{decimal_places(row['value'])}f} {row['unit']}".rstrip()
-
-
-def interval_text(row: Any) -> str:
-    """Write an interval with as many decimals as its value; an absent one is a dash.
-
-    Examples
-    --------
-    >>> interval_text({"value": 0.97214, "ci95_low": 0.9701, "ci95_high": 0.9743})
-    '0.970 to 0.974'
-    """
-    if math.isnan(row["ci95_low"]):
-        return "–"
-    decimals = decimal_places(row["value"])
-    return f"{row['ci95_low']:,.{decimals}f} to {row['ci95_high']:,.{decimals}f}"
-
-
-def count_text(n: Any) -> str:
-    """Write a count of cases; an absent one is a dash."""
-    return "–" if n is None or n != n else f"{int(n):,}"
-
-
-def decimal_places(value: float) -> int:
-    """Choose how many decimals a value is printed with: three below one, none from a hundred on.
-
-    Examples
-    --------
-    >>> [decimal_places(value) for value in (0.5, 2.49, 45.8, 746, -12.0)]
-    [3, 2, 1, 0, 1]
-    """
-    size = abs(value)
-    return 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0

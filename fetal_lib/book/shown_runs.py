@@ -1,0 +1,167 @@
+"""The runs that the book shows: their rows, how a number of theirs is written, where it leads."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fetal_lib.files.atomic import read_json
+from fetal_lib.runs.results import results_table
+
+PHANTOM = "phantom"
+
+
+class ShownRun:
+    """Hold a run that a page shows, or a reference run that is kept with the book.
+
+    Parameters
+    ----------
+    root : Path
+        The project.
+    folder : Path
+        Of a finished run, with its record and results.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.folder = folder
+        self.record: dict[str, Any] = read_json(folder / "record.json") or {}
+        self.chapter: str = self.record.get("chapter", "")
+        self.data: str = self.record.get("data") or "unknown data"
+        self.profile: str = self.record.get("profile", "unknown")
+        self.kept = folder.is_relative_to(root / "book" / "published")
+        own = f"{self.profile}-{self.data}"
+        self.name: str = folder.name if self.kept else own
+        place = folder.relative_to(root / "book") if self.kept else Path("runs", self.chapter)
+        self.place: str = place.as_posix()
+        """Folder of its record, figures and tables on the site, below the book's root."""
+
+    @property
+    def number(self) -> str:
+        """Number of the chapter, such as 04."""
+        return self.chapter.partition("_")[0]
+
+    @property
+    def phantom(self) -> bool:
+        """Tell whether its models learnt from phantoms."""
+        return self.data == PHANTOM
+
+    @property
+    def label(self) -> str:
+        """Name of its part of the page of all numbers, for cross-references."""
+        return f"run-{self.number}-{self.name}{'' if self.kept else '-shown'}".lower()
+
+    @property
+    def link(self) -> str:
+        """Cross-reference to the run, which says so where its numbers prove the wiring only."""
+        smoke = ", which proves the wiring only" if self.profile == "smoke" else ""
+        return f"{{ref}}`run {self.name} <{self.label}>`{smoke}"
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of its results, as ``results_table`` gives them."""
+        return results_table([self.folder]).to_dict("records")
+
+    def find(self, model: str, metric: str, split: str) -> dict[str, Any] | None:
+        """Return the first row of a model, metric and split, None where the run has none."""
+        wanted = {"model": model, "metric": metric, "split": split}
+        return next((r for r in self.rows if all(r[k] == v for k, v in wanted.items())), None)
+
+
+def run_folders(root: Path, chapters: list[str]) -> list[Path]:
+    """List the runs that the book reports: those its pages show, then the reference runs."""
+    shown = [root / "runs" / "book" / chapter for chapter in chapters]
+    published = sorted(
+        path.parent for path in (root / "book" / "published").glob("*/*/results.json")
+    )
+    return [folder for folder in [*shown, *published] if (folder / "results.json").is_file()]
+
+
+def shown_runs(root: Path, chapters: list[str]) -> list[ShownRun]:
+    """Return the runs by chapter: real data before phantoms, runs for the wiring last."""
+    runs = [ShownRun(root, folder) for folder in run_folders(root, chapters)]
+    return sorted(runs, key=lambda run: (run.chapter, run.profile == "smoke", run.phantom))
+
+
+def is_real(row: dict[str, Any]) -> bool:
+    """Tell whether a result was measured on a data set, not on phantoms.
+
+    Examples
+    --------
+    >>> is_real({"data": "hc18"}), is_real({"data": "phantom, head"})
+    (True, False)
+    """
+    return not row["data"].startswith(PHANTOM)
+
+
+def data_text(row: dict[str, Any]) -> str:
+    """Name the data of a result, so that no reader takes phantoms for people."""
+    if is_real(row):
+        return f"**{row['data']}**"
+    return row["data"].replace(PHANTOM, "phantoms", 1)
+
+
+def number_text(row: dict[str, Any], run: ShownRun) -> str:
+    """Write one result: data, model, metric, value, interval, n, link to its run."""
+    model = row["model"].replace("_", " ")
+    number = f"`{row['metric']}` {value_text(row)}{details_text(row)}"
+    return f"{data_text(row)}: {model}, {number}, {run.link}"
+
+
+def details_text(row: dict[str, Any], *more: str) -> str:
+    """Write interval and count of a result in brackets, and more; nothing where it has none.
+
+    Examples
+    --------
+    >>> details_text({"value": 2.14, "ci95_low": 1.83, "ci95_high": 2.49, "n": 146})
+    ' (1.83 to 2.49, n 146)'
+    """
+    interval = interval_text(row)
+    details = [] if interval == "–" else [interval]
+    if row["n"] is not None and row["n"] == row["n"]:
+        details.append(f"n {int(row['n']):,}")
+    details += more
+    return f" ({', '.join(details)})" if details else ""
+
+
+def value_text(row: Any) -> str:
+    """Write a value with three or four significant digits and its unit.
+
+    Examples
+    --------
+    >>> value_text({"value": 0.97214, "unit": ""}), value_text({"value": 2.4912, "unit": "mm"})
+    ('0.972', '2.49 mm')
+    """
+    return f"{row['value']:,.{decimal_places(row['value'])}f} {row['unit']}".rstrip()
+
+
+def interval_text(row: Any) -> str:
+    """Write an interval with as many decimals as its value; an absent one is a dash.
+
+    Examples
+    --------
+    >>> interval_text({"value": 0.97214, "ci95_low": 0.9701, "ci95_high": 0.9743})
+    '0.970 to 0.974'
+    """
+    if math.isnan(row["ci95_low"]):
+        return "–"
+    decimals = decimal_places(row["value"])
+    return f"{row['ci95_low']:,.{decimals}f} to {row['ci95_high']:,.{decimals}f}"
+
+
+def count_text(n: Any) -> str:
+    """Write a count of cases; an absent one is a dash."""
+    return "–" if n is None or n != n else f"{int(n):,}"
+
+
+def decimal_places(value: float) -> int:
+    """Choose how many decimals a value is printed with: three below one, none from a hundred on.
+
+    Examples
+    --------
+    >>> [decimal_places(value) for value in (0.5, 2.49, 45.8, 746, -12.0)]
+    [3, 2, 1, 0, 1]
+    """
+    size = abs(value)
+    return next((d for bound, d in ((1, 3), (10, 2), (100, 1)) if size < bound), 0)

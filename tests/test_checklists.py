@@ -1,0 +1,103 @@
+"""The reporting checklists: every item is there, and every link leads to a heading that exists."""
+
+import json
+import re
+
+import pytest
+from test_book import BOOK, PROJECT
+
+from fetal_lib.book.checklists import (
+    ChecklistError,
+    anchors,
+    chapter_anchors,
+    checklist,
+    link,
+    read_checklist,
+    write_checklists,
+)
+from fetal_lib.parameters.chapters import CHAPTERS
+
+TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
+TRIPOD_PARTS |= {20: "abc", 23: "ab", 27: "abc"}
+ITEMS = {
+    "claim": [str(n) for n in range(1, 45)],
+    "tripod_ai": [f"{n}{part}" for n in range(1, 28) for part in TRIPOD_PARTS.get(n, [""])],
+}
+
+
+def page_text(target):
+    """Return the Markdown of a page, or of a chapter's notebook."""
+    if target.endswith(".md"):
+        return (BOOK / target).read_text("utf-8")
+    name = next(chapter for chapter in CHAPTERS if chapter.startswith(f"{target}_"))
+    lines = (PROJECT / "notebooks" / f"{name}.py").read_text("utf-8").splitlines()
+    return "\n".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_every_item_of_the_paper_is_answered_in_order(name):
+    assert [one.item for one in read_checklist(BOOK, name)] == ITEMS[name]
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_every_link_leads_to_a_page_and_heading_that_exist(name):
+    for one in read_checklist(BOOK, name):
+        for target in one.where:
+            page, _, anchor = target.partition("#")
+            text = page_text(page)
+            assert not anchor or anchor in anchors(text), f"{one.item}: {target}"
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_what_is_not_done_or_not_applicable_has_a_reason(name):
+    items = read_checklist(BOOK, name)
+    assert {"not done", "not applicable"} <= {one.state for one in items}
+    assert all(len(one.says.split()) >= 2 and one.says.endswith(".") for one in items)
+
+
+def test_the_page_counts_the_states_and_links(tmp_path):
+    headings = {name: anchors(page_text(name[:2])) for name in CHAPTERS}
+    text = checklist(read_checklist(BOOK, "claim"), headings)
+    assert (
+        text.startswith("Of 44 items: ")
+        and len(re.findall(r"^\| \d+ \| ", text, re.MULTILINE)) == 44
+    )
+    assert "[chapter 04, training](../notebooks/04_head_circumference.ipynb#training)" in text
+    write_checklists(tmp_path, [])
+    assert (tmp_path / "book" / "generated" / "claim.md").read_text("utf-8") == "No items.\n"
+
+
+def test_a_chapter_without_a_page_is_named_and_not_linked():
+    headings = {"04_head_circumference": {"data"}}
+    assert link("02#training", headings) == "chapter 02, training (not yet built)"
+
+
+def test_a_heading_that_the_shown_run_lacks_is_not_linked(tmp_path):
+    folder = tmp_path / "runs" / "book" / "04_head_circumference"
+    folder.mkdir(parents=True)
+    cells = [{"cell_type": "markdown", "source": ["# Heads\n", "\n", "## Training"]}]
+    cells.append({"cell_type": "code", "source": "# ## Data"})
+    (folder / "executed.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    headings = {"04_head_circumference": chapter_anchors(tmp_path, "04_head_circumference")}
+    page = "../notebooks/04_head_circumference.ipynb"
+    assert link("04#training", headings) == f"[chapter 04, training]({page}#training)"
+    assert link("04#data", headings) == f"[chapter 04]({page})"
+
+
+def test_anchors_are_those_that_myst_makes():
+    from myst_parser.mdit_to_docutils.base import default_slugify
+
+    for title in (
+        '"One of these two", and "I don\'t know"',
+        "By trimester, and in days",
+        "A-B: c_d",
+    ):
+        assert anchors(f"## {title}\n") == {default_slugify(title)}
+
+
+def test_an_item_with_another_state_is_refused(tmp_path):
+    (tmp_path / "checklists").mkdir()
+    entry = "- {item: '1', section: a, text: b, state: perhaps, where: [intro.md], says: c.}\n"
+    (tmp_path / "checklists" / "claim.yml").write_text(entry)
+    with pytest.raises(ChecklistError, match="perhaps"):
+        read_checklist(tmp_path, "claim")
