@@ -6,10 +6,11 @@ PROFILE ?= quick
 DATA ?= phantom
 CORES ?= 2
 PYTEST_ARGS ?=
+RELEASE_ARGS ?=
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book test test-fast lab app status bench notebooks lint clean distclean
+.PHONY: help book pdf release test test-fast lab app status bench notebooks lint clean distclean
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -37,6 +38,12 @@ help:  ## list the targets
 book: $(STAMP)  ## run the chapters that changed, then build the site into book/_build/html
 	@$(BIN)/fetal-lib book build --profile "$(PROFILE)" --data "$(DATA)" --cores $(CORES)
 
+pdf: $(STAMP)  ## print the built book into book/_build/compendium.pdf (needs Chromium or Chrome)
+	@$(BIN)/fetal-lib book pdf
+
+release: $(STAMP)  ## pack the built site with manifest, sums and metadata into dist/
+	@$(BIN)/fetal-lib book release $(RELEASE_ARGS)
+
 test: $(STAMP)  ## all tests, the fast tier first
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest -m "slow" $(PYTEST_ARGS)
@@ -55,7 +62,7 @@ status: $(STAMP)  ## the last run of every chapter, and which are stale
 	@$(BIN)/fetal-lib status
 
 bench: $(STAMP)  ## the measurements that the README quotes
-	@$(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
+	@FETAL_BENCH=1 $(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
 
 notebooks: $(STAMP)  ## write the clean .ipynb beside every chapter's .py
 	@$(BIN)/fetal-lib notebooks sync
@@ -67,5 +74,5 @@ lint: $(STAMP)  ## ruff over the code, and the notebook pairs
 clean:  ## remove what the book's build made; runs, cached fits and .venv stay
 	@rm -rf book/_build book/notebooks book/generated book/runs runs/book .snakemake .pytest_cache .ruff_cache
 
-distclean: clean  ## also remove the runs, the cache of fits and phantoms, and .venv
-	@rm -rf runs .cache $(VENV) *.egg-info
+distclean: clean  ## also remove the runs, the releases, the cache of fits and phantoms, and .venv
+	@rm -rf runs dist .cache $(VENV) *.egg-info

@@ -60,10 +60,10 @@ def test_every_page_of_the_contents_exists() -> None:
         yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
     ):
         if file.startswith(contents.NOTEBOOKS):
-            assert file.removeprefix(contents.NOTEBOOKS) in plan
+            assert file.removeprefix(contents.NOTEBOOKS) in plan | set(CHAPTERS)
         else:
             assert (BOOK / f"{file}.md").is_file(), file
-    assert set(CHAPTERS) <= plan
+    assert plan <= set(CHAPTERS)
 
 
 def test_every_page_that_people_write_is_in_the_contents() -> None:

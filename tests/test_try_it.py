@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fetal_lib.book import try_it, try_it_runtime
+from fetal_lib.book import npm_package, try_it
 from fetal_lib.book.try_it_numbers import formulas, javascript, numbers
 from fetal_lib.book.try_it_runtime import TryItError, get_runtime
 from fetal_lib.growth import hadlock, intergrowth
@@ -117,7 +117,7 @@ def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes
 def test_runtime_is_fetched_once_and_then_read_from_the_cache(locked, monkeypatch):
     lock, content = locked
     asked = []
-    monkeypatch.setattr(try_it_runtime, "fetch_archive", lambda name: asked.append(name) or content)
+    monkeypatch.setattr(npm_package, "fetch_archive", lambda name: asked.append(name) or content)
     assert get_runtime(lock) == get_runtime(lock)
     assert asked == ["small@1.0.0"]
     runtime = get_runtime(lock)
@@ -126,7 +126,7 @@ def test_runtime_is_fetched_once_and_then_read_from_the_cache(locked, monkeypatc
 
 def test_changed_archive_is_refused_and_not_kept(locked, monkeypatch, tmp_path):
     lock, content = locked
-    monkeypatch.setattr(try_it_runtime, "fetch_archive", lambda name: content + b"x")
+    monkeypatch.setattr(npm_package, "fetch_archive", lambda name: content + b"x")
     with pytest.raises(TryItError, match="small@1.0.0: its SHA-512 is sha512-.* and lock.json"):
         get_runtime(lock)
     assert not (tmp_path / "cache" / "npm").exists()
@@ -137,13 +137,13 @@ def test_damaged_archive_in_the_cache_is_fetched_again(locked, monkeypatch, tmp_
     kept = tmp_path / "cache" / "npm" / "small-1.0.0.tgz"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(content[:-5])
-    monkeypatch.setattr(try_it_runtime, "fetch_archive", lambda name: content)
+    monkeypatch.setattr(npm_package, "fetch_archive", lambda name: content)
     assert get_runtime(lock).glue == "b"
     assert kept.read_bytes() == content
 
 
 def test_without_npm_the_page_says_how_to_get_it(locked, monkeypatch, tmp_path):
-    monkeypatch.setattr(try_it_runtime.shutil, "which", lambda name: None)
+    monkeypatch.setattr(npm_package.shutil, "which", lambda name: None)
     monkeypatch.setattr(try_it, "get_runtime", lambda: get_runtime(locked[0]))
     (tmp_path / "book" / "try_it").mkdir(parents=True)
     missing = try_it.write_try_it(tmp_path)

@@ -7,6 +7,7 @@ table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import yaml
 from fetal_lib.files.atomic import read_json, write_text
 
 NOTEBOOKS = "notebooks/"
+CARD_ROW = re.compile(r"^# \| \*\*(\w+)\*\* \| (.+) \|$", re.MULTILINE)
 
 
 def filter_contents(contents: dict[str, Any], chapters: Collection[str]) -> dict[str, Any]:
@@ -97,6 +99,25 @@ def chapter_state(folder: Path) -> str:
     return f"built, {record.get('profile', 'unknown')} profile on {shown}"
 
 
+def card_entry(notebook: Path) -> dict[str, str]:
+    """Describe a chapter that is not in the plan by the card at the top of its notebook.
+
+    Parameters
+    ----------
+    notebook : Path
+        The chapter's text, `NN_name.py`.
+
+    Returns
+    -------
+    dict
+        ``name``, ``task``, ``models`` and ``framework``, as in ``book/chapters.yml``; what the
+        card does not say is a dash.
+    """
+    card = dict(CARD_ROW.findall(notebook.read_text(encoding="utf-8")))
+    entry = {"name": notebook.stem, "task": card.get("Task", "–"), "framework": "–"}
+    return entry | {"models": card.get("Models") or card.get("Model", "–")}
+
+
 def write_contents(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/_toc.yml`` and ``book/generated/chapters.md``.
 
@@ -113,6 +134,9 @@ def write_contents(root: Path, chapters: list[str]) -> None:
     kept = yaml.safe_dump(filter_contents(contents, chapters), sort_keys=False)
     write_text(generated / "_toc.yml", kept)
     plan = yaml.safe_load((book / "chapters.yml").read_text(encoding="utf-8"))
+    planned = {entry["name"] for entry in plan}
+    more = [name for name in chapters if name not in planned]
+    plan += [card_entry(root / "notebooks" / f"{name}.py") for name in more]
     states = {name: chapter_state(root / "runs" / "book" / name) for name in chapters}
     write_text(generated / "chapters.md", chapters_table(plan, states))
 

@@ -13,7 +13,10 @@ import yaml
 
 from fetal_lib.book.checks import notebook_errors, site_problems
 from fetal_lib.book.contents import page_files
-from fetal_lib.files.atomic import write_json
+from fetal_lib.book.print_page import write_print_page
+from fetal_lib.book.reading_checks import reading_problems
+from fetal_lib.book.slim import slim_site
+from fetal_lib.files.atomic import read_json, write_json
 
 
 class SiteError(RuntimeError):
@@ -47,7 +50,10 @@ def build_site(root: Path) -> int:
     shutil.rmtree(work, ignore_errors=True)
     _run_jupyter_book(book, contents, work)
     built = work / "_build" / "html"
-    _refuse("the built site is not sound", site_problems(built, pages))
+    slim_site(built)
+    write_print_page(built, pages, _title(book))
+    problems = [*site_problems(built, pages), *reading_problems(built)]
+    _refuse("the built site is not sound", problems)
     _put_in_place(built, book / "_build" / "html")
     shutil.rmtree(work)
     note = {
@@ -56,6 +62,22 @@ def build_site(root: Path) -> int:
     }
     write_json(book / "_build" / "site.json", note)
     return len(pages)
+
+
+def built_problems(root: Path) -> list[str]:
+    """List what is wrong with the site that was built last.
+
+    Raises
+    ------
+    SiteError
+        When there is none.
+    """
+    built = root / "book" / "_build"
+    note = read_json(built / "site.json")
+    if note is None:
+        raise SiteError("no site was built yet. Build it first: make book.")
+    pages = [page.removesuffix(".html") for page in note["pages"]]
+    return [*site_problems(built / "html", pages), *reading_problems(built / "html")]
 
 
 def _run_jupyter_book(book: Path, contents: Path, work: Path) -> None:
@@ -81,6 +103,10 @@ def _run_jupyter_book(book: Path, contents: Path, work: Path) -> None:
         raise SiteError(
             f"Jupyter Book refused the pages:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         )
+
+
+def _title(book: Path) -> str:
+    return yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))["title"]
 
 
 def _refuse(what: str, problems: list[str]) -> None:

@@ -82,6 +82,29 @@ def try_it() -> None:
 
 
 @app.command(hidden=True)
+def cards() -> None:
+    """Write model cards, data sheets and checklists."""
+    from fetal_lib.book.cards import write_model_cards
+    from fetal_lib.book.checklists import write_checklists
+    from fetal_lib.book.data_sheets import write_data_sheets
+    from fetal_lib.book.jobs import book_chapters
+    from fetal_lib.parameters.project import project_root
+
+    root = project_root()
+    for write in (write_model_cards, write_data_sheets, write_checklists):
+        write(root, book_chapters(root))
+
+
+@app.command(hidden=True)
+def api() -> None:
+    """Write the reference of the library from its docstrings."""
+    from fetal_lib.book.api import write_api
+    from fetal_lib.parameters.project import project_root
+
+    write_api(project_root())
+
+
+@app.command(hidden=True)
 def contents() -> None:
     """Write the table of contents and the table of chapters, of what exists."""
     from fetal_lib.book.contents import write_contents
@@ -108,6 +131,42 @@ def site() -> None:
 
 
 @app.command()
+def check(
+    external: Annotated[
+        bool, typer.Option("--external", help="Also ask every address outside the site.")
+    ] = False,
+) -> None:
+    """Check the built site: links, alternative texts, weight of its pages."""
+    from fetal_lib.book.reading_checks import dead_links
+    from fetal_lib.book.site import built_problems
+    from fetal_lib.parameters.project import project_root
+
+    root = project_root()
+    problems = built_problems(root)
+    problems += dead_links(root / "book" / "_build" / "html") if external else []
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("the site is sound")
+
+
+@app.command()
+def pdf(
+    out: Annotated[
+        Path | None, typer.Option(help="The PDF; default: book/_build/compendium.pdf.")
+    ] = None,
+) -> None:
+    """Print the built book to PDF, with an installed Chromium or Chrome."""
+    from fetal_lib.book.pdf import print_book
+    from fetal_lib.parameters.project import project_root
+
+    build = project_root() / "book" / "_build"
+    path = print_book(build / "html", (out or build / "compendium.pdf").resolve())
+    typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+
+
+@app.command()
 def publish(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     name: Annotated[str, typer.Argument(help="Name of the reference run, such as hc18-quick.")],
@@ -126,3 +185,19 @@ def publish(
         typer.echo(f"fetal-lib book publish: {error}", err=True)
         raise typer.Exit(2) from None
     typer.echo(f"published as {folder.parent.name}/{folder.name}")
+
+
+@app.command()
+def release(
+    out: Annotated[Path | None, typer.Option(help="Folder; default: dist/ of the project.")] = None,
+    dirty: Annotated[
+        bool, typer.Option("--dirty", help="Even if files differ from the commit.")
+    ] = False,
+) -> None:
+    """Pack the built site with its manifest, sums, citation and Zenodo metadata."""
+    from fetal_lib.book.release import make_release
+    from fetal_lib.parameters.project import project_root
+
+    root = project_root()
+    for path in make_release(root, out or root / "dist", allow_dirty=dirty):
+        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.parent.name}/{path.name}")

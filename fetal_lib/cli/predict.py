@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -39,13 +40,12 @@ def predict_hc(
     the reason why it was declined. A centile needs a known age: the column ga_days.
     Research use only, not for clinical decisions.
     """
-    from tqdm import tqdm
-
+    from fetal_lib.predict.batch import scan_bar
     from fetal_lib.predict.head_circumference import list_images, write_predictions
     from fetal_lib.predict.head_measure import check_pixel_size
     from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
 
-    try:
+    with _errors_in_a_sentence("hc"):
         if pixel_size is None and table is None:
             raise ValueError(
                 "pixel size: none given, and without it millimetres cannot be known; "
@@ -57,11 +57,8 @@ def predict_hc(
         paths = list_images(images)
         sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
         network = _load(model)
-        with tqdm(total=len(paths), unit="scan", file=sys.stderr, disable=None) as bar:
+        with scan_bar(len(paths)) as bar:
             counts = write_predictions(paths, network, sizes, out, overlays, bar.update)
-    except (ValueError, OSError) as error:
-        typer.echo(f"fetal-lib predict hc: {error}", err=True)
-        raise typer.Exit(2) from None
     typer.echo(f"{counts['measured']} measured, {counts['declined']} declined: {out}")
 
 
@@ -87,12 +84,9 @@ def predict_ga(
     """
     from fetal_lib.predict.gestational_age import run_command
 
-    try:
+    with _errors_in_a_sentence("ga"):
         counts = run_command(scans, model, out, pictures)
-    except (ValueError, OSError) as error:
-        typer.echo(f"fetal-lib predict ga: {error}", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(f"{counts['told']} told, {counts['declined']} declined: {out}")
+    typer.echo(f"{counts['predicted']} predicted, {counts['declined']} declined: {out}")
 
 
 @app.command("anomaly")
@@ -102,20 +96,30 @@ def predict_anomaly(
         Path | None, typer.Option(help="Folder of a finished run of chapter 02.")
     ] = None,
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_anomalies.csv"),
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Side of a pixel in mm, the same for all scans.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="CSV: filename, pixel size(mm); for scans that differ.")
+    ] = None,
 ) -> None:
     """Name the class of fetal brain, of sixteen, on ultrasound scans.
 
     Each scan gets its class with a calibrated confidence, the runners-up, a set of classes
-    with a promised coverage, or the reason why the model does not know. Research use
-    only, not for clinical decisions.
+    with a promised coverage, or the reason why the model does not know. Some classes are widths
+    in millimetres: with a pixel size the network is shown a scale bar. Research use only, not
+    for clinical decisions.
     """
     from fetal_lib.predict.anomaly import run_command
+    from fetal_lib.predict.head_measure import check_pixel_size
+    from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
 
-    try:
-        counts = run_command(images, model, out)
-    except (ValueError, OSError) as error:
-        typer.echo(f"fetal-lib predict anomaly: {error}", err=True)
-        raise typer.Exit(2) from None
+    with _errors_in_a_sentence("anomaly"):
+        if pixel_size is not None:
+            check_pixel_size(pixel_size)
+        common = math.nan if pixel_size is None else pixel_size
+        sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
+        counts = run_command(images, model, out, sizes)
     typer.echo(", ".join(f"{n} {name}" for name, n in counts.items()) + f": {out}")
 
 
@@ -139,12 +143,19 @@ def predict_brain_age(
     """
     from fetal_lib.predict.brain_age import run_command
 
-    try:
+    with _errors_in_a_sentence("brain-age"):
         counts = run_command(scans, model, ages, out, pictures)
+    typer.echo(f"{counts['predicted']} predicted, {counts['declined']} declined: {out}")
+
+
+@contextmanager
+def _errors_in_a_sentence(command: str) -> Iterator[None]:
+    """Say what is wrong with files or arguments without a traceback, and end with status 2."""
+    try:
+        yield
     except (ValueError, OSError) as error:
-        typer.echo(f"fetal-lib predict brain-age: {error}", err=True)
+        typer.echo(f"fetal-lib predict {command}: {error}", err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"{counts['told']} told, {counts['declined']} declined: {out}")
 
 
 def _load(folder: Path | None):

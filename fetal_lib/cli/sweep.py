@@ -28,7 +28,8 @@ def sweep(
     folder = Path(out).absolute() if out else root / "runs" / "sweeps" / file.stem
     if dry_run:
         for case in plan.cases():
-            typer.echo(f"{case.name}: fetal-lib run {plan.chapter} {case.arguments()}")
+            command = f"fetal-lib run {plan.chapter} --profile {plan.profile} {case.arguments()}"
+            typer.echo(f"{case.name}: {command}")
         return
     if collect:
         sweep_table(plan, folder).to_csv(folder / "sweep.csv", index=False)

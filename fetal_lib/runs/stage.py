@@ -1,4 +1,6 @@
-"""Copy a finished run into the book: the executed notebook with its run box, figures, tables."""
+"""Copy a finished run into the book: the executed notebook with its run box, figures, tables,
+and the files that its page offers for download.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ from typing import Any
 from fetal_lib.files.atomic import read_json, write_json
 from fetal_lib.parameters.project import public_path
 from fetal_lib.runs.record import RunRecord, read_record
+from fetal_lib.runs.stage_downloads import buttons, section, write_downloads
+from fetal_lib.runs.stage_exhibits import describe_outputs
 from fetal_lib.runs.status import hardware_text
 
 COPIED = ("figures", "tables")
@@ -23,10 +27,11 @@ class StageError(ValueError):
 def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     """Copy a run to where the site is built from.
 
-    Writes `notebooks/<chapter>.ipynb` and `runs/<chapter>/` (figures, tables, record, results)
-    under the book folder. The notebook gets a box after its title that says which run it is;
-    papermill's cell of injected parameters is folded, and paths in it are made public. Cells
-    keep their tags, and nothing is hidden.
+    Writes `notebooks/<chapter>.ipynb` and `runs/<chapter>/` (figures, tables, record, results,
+    notebook, text) under the book folder. The page gets a box after its title that says which run
+    it is, the captions that figures and tables were saved with, and its downloads. Papermill's
+    cell of injected parameters is folded, and paths in it are made public; the code of a cell
+    that draws is folded. Nothing is left out.
 
     Returns
     -------
@@ -44,15 +49,22 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     if not isinstance(notebook, dict) or not notebook.get("cells"):
         raise StageError(f"{run_folder.name}: executed.ipynb is missing or broken; run it again")
     refuse_errors(record.chapter, notebook)
-    cells = [clean_cell(cell) for cell in notebook["cells"]]
+    notebook["metadata"].pop("papermill", None)
+    notebook["cells"] = cells = [clean_cell(cell) for cell in notebook["cells"]]
+    exhibits = book_folder / "runs" / record.chapter
+    copy_exhibits(run_folder, exhibits)
+    write_downloads(notebook, record.chapter, exhibits)
+    known = [read_json(exhibits / name / "index.json") or {} for name in ("figures", "tables")]
+    for cell in cells:
+        describe_outputs(cell, record.chapter, *known)
     place = 1 if cells[0]["cell_type"] == "markdown" else 0
     head, rest = split_title(cells[0]) if place else (None, None)
-    box = markdown_cell(run_box(record), "run-box")
-    notebook["cells"] = [cell for cell in (head, box, rest, *cells[place:]) if cell]
-    notebook["metadata"].pop("papermill", None)
-    copy_exhibits(run_folder, book_folder / "runs" / record.chapter)
+    text = f"{run_box(record)}\n\n{buttons(record.chapter, exhibits)}"
+    end = section(record.chapter, exhibits)
+    shown = [head, markdown_cell(text, "run-box"), rest, *cells[place:]]
+    shown.append(markdown_cell(end, "downloads") if end else None)
     target = book_folder / "notebooks" / f"{record.chapter}.ipynb"
-    write_json(target, notebook)
+    write_json(target, {**notebook, "cells": [cell for cell in shown if cell]})
     return target
 
 
@@ -142,7 +154,6 @@ def run_box(record: RunRecord) -> str:
         for name, entry in record.parameters.items()
         if not str(entry["origin"]).startswith(("default", "profile")) and name != "profile"
     ]
-    files = f"../runs/{record.chapter}"
     lines = [
         f":::{{{kind}}}",
         data,
@@ -151,8 +162,7 @@ def run_box(record: RunRecord) -> str:
         f"`{record.profile}`, {record.wall_s:.0f} s on {hardware_text(record)}.",
         f"Code: {code}. Changed parameters: {', '.join(own) if own else 'none'}.",
         "",
-        f"{{download}}`record.json <{files}/record.json>` has all parameters, versions and hashes, "
-        f"{{download}}`results.json <{files}/results.json>` every number of this page.",
+        "*Record* holds all parameters, versions and hashes; *Results* every number of this page.",
         ":::",
     ]
     return "\n".join(lines)

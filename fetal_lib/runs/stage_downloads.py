@@ -1,0 +1,114 @@
+"""What a chapter's page offers for download: notebook, text, tables, figures, results, record."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from fetal_lib.files.atomic import read_json, write_bytes, write_text
+
+INJECTED = "injected-parameters"
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same files give the same archive
+KEPT_METADATA = {"notebook_metadata_filter": "-all", "cell_metadata_filter": "tags,mystnb,-all"}
+
+
+def write_downloads(notebook: dict[str, Any], chapter: str, folder: Path) -> None:
+    """Write the executed notebook, its text and an archive of the tables beside the exhibits.
+
+    Parameters
+    ----------
+    notebook : dict
+        The executed notebook, without what only the run needed.
+    chapter : str
+        Name of the chapter, and of the files.
+    folder : Path
+        Where ``tables`` and ``figures`` are.
+    """
+    write_text(folder / f"{chapter}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
+    write_text(folder / f"{chapter}.py", percent_text(notebook))
+    tables = sorted((folder / "tables").glob("*.csv"))
+    archive = folder / f"{chapter}-tables.zip"
+    archive.unlink(missing_ok=True)
+    if tables:
+        write_bytes(archive, zipped(tables))
+
+
+def percent_text(notebook: dict[str, Any]) -> str:
+    """Return a notebook in the percent format, without outputs and injected parameters."""
+    import jupytext
+    import nbformat
+
+    cells = [c for c in notebook["cells"] if INJECTED not in c["metadata"].get("tags", [])]
+    bare = {**notebook, "cells": cells, "metadata": {"jupytext": KEPT_METADATA}}
+    return jupytext.writes(nbformat.reads(json.dumps(bare), as_version=4), fmt="py:percent")
+
+
+def zipped(files: list[Path]) -> bytes:
+    """Return an archive of files, by their names alone; the same files give the same bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.writestr(
+                zipfile.ZipInfo(path.name, ZIP_TIME), path.read_bytes(), zipfile.ZIP_DEFLATED
+            )
+    return content.getvalue()
+
+
+def buttons(chapter: str, folder: Path) -> str:
+    """Return the row of downloads under the run box, in MyST Markdown.
+
+    Parameters
+    ----------
+    chapter : str
+    folder : Path
+        Of the files, as `write_downloads` left it.
+    """
+    files = {
+        "Notebook with outputs": f"{chapter}.ipynb",
+        "Notebook as Python": f"{chapter}.py",
+        "All tables": f"{chapter}-tables.zip",
+        "Results": "results.json",
+        "Record": "record.json",
+    }
+    links = [
+        _link(text, chapter, name) for text, name in files.items() if (folder / name).is_file()
+    ]
+    every = [f"[Each figure and table](#downloads-{chapter[:2]})"] if _rows(chapter, folder) else []
+    return "\n".join([":::{container} downloads", " ".join([*links, *every]), ":::"])
+
+
+def section(chapter: str, folder: Path) -> str:
+    """Return the section that lists each figure and table with its files; empty without any."""
+    rows = _rows(chapter, folder)
+    if not rows:
+        return ""
+    head = [
+        f"(downloads-{chapter[:2]})=",
+        "## Downloads",
+        "",
+        "Every figure and table of this run, as files. Tables carry the numbers unrounded.",
+        "",
+        "| Figure or table | Files |",
+        "|---|---|",
+    ]
+    return "\n".join([*head, *rows])
+
+
+def _rows(chapter: str, folder: Path) -> list[str]:
+    rows = []
+    for kind, endings in (("figures", ("png", "svg")), ("tables", ("csv",))):
+        for name, entry in (read_json(folder / kind / "index.json") or {}).items():
+            caption = str(entry["caption"]).replace("|", "\\|").replace("\n", " ")
+            files = [f"{kind}/{name}.{end}" for end in endings]
+            kept = [file for file in files if (folder / file).is_file()]
+            links = [_link(file.rpartition(".")[2].upper(), chapter, file) for file in kept]
+            if links:
+                rows.append(f"| {caption} | {' '.join(links)} |")
+    return rows
+
+
+def _link(text: str, chapter: str, file: str) -> str:
+    return f"{{download}}`{text} <../runs/{chapter}/{file}>`"

@@ -1,0 +1,104 @@
+"""Say for each cell of an executed chapter which saved figure and table its outputs show.
+
+A chapter saves what it shows: ``run.save_figure(figure, "name", ...)``, ``run.save_table(table,
+"name", ...)``. Caption and alternative text of a page come from there, unless the cell's own
+``mystnb`` metadata give others.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+SHOW_CODE = {"code_prompt_show": "Show the code", "code_prompt_hide": "Hide the code"}
+Cell = dict[str, Any]
+Index = dict[str, dict[str, Any]]
+
+
+def saved_names(source: str, method: str) -> list[str]:
+    """List the names under which a cell saves figures or tables, in the order of the calls.
+
+    Parameters
+    ----------
+    source : str
+        Code of the cell; what is no Python has no names.
+    method : str
+        ``save_figure`` or ``save_table``.
+
+    Examples
+    --------
+    >>> saved_names('run.save_table(scores, "results", "All models.")', "save_table")
+    ['results']
+    """
+    try:
+        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    except SyntaxError:
+        return []
+    calls = [call for call in calls if getattr(call.func, "attr", "") == method]
+    given = [
+        [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "name")] for call in calls
+    ]
+    return [node.value for nodes in given for node in nodes[:1] if isinstance(node, ast.Constant)]
+
+
+def label(kind: str, chapter: str, name: str) -> str:
+    """Return the name by which pages refer to a figure or table.
+
+    Examples
+    --------
+    >>> label("tab", "04_head_circumference", "leak_audit")
+    'tab-04-leak-audit'
+    """
+    return f"{kind}-{chapter[:2]}-{name.replace('_', '-')}"
+
+
+def describe_outputs(cell: Cell, chapter: str, figures: Index, tables: Index) -> None:
+    """Give a code cell the captions and alternative texts of what it shows, in place.
+
+    A cell that draws has its code folded: the figure and its caption carry the argument.
+
+    Parameters
+    ----------
+    cell : dict
+        Gains ``mystnb`` (figure and image) and ``exhibits`` (captions of its tables, in order)
+        in its metadata.
+    chapter : str
+        Name of the chapter.
+    figures, tables : dict
+        Saved name to ``caption`` and, of a figure, ``alt``.
+    """
+    metadata, source = cell["metadata"], "".join(cell["source"])
+    drawn = [name for name in saved_names(source, "save_figure") if name in figures]
+    if drawn and _count(cell, "image/"):
+        _describe_figure(metadata, chapter, drawn[-1], figures[drawn[-1]])
+    own = metadata.get("mystnb", {}).pop("table", None)
+    saved = [name for name in saved_names(source, "save_table") if name in tables]
+    shown = _count(cell, "text/html")
+    entries = [
+        {"name": label("tab", chapter, name), "caption": tables[name]["caption"]}
+        for name in dict.fromkeys(saved)
+    ]
+    if own:
+        entries = [own]
+    if entries and shown:
+        metadata["exhibits"] = [None] * max(0, shown - len(entries)) + entries[-shown:]
+
+
+def _describe_figure(metadata: dict[str, Any], chapter: str, name: str, entry: Any) -> None:
+    own = metadata.get("mystnb", {})
+    figure = {"name": label("fig", chapter, name), "caption": entry["caption"]}
+    image = {"alt": entry["alt"]} | own.get("image", {})
+    metadata["mystnb"] = SHOW_CODE | {"figure": figure} | own | {"image": image}
+    tags = metadata.get("tags", [])
+    if not {"hide-input", "remove-input", "hide-cell", "remove-cell"} & set(tags):
+        metadata["tags"] = [*tags, "hide-input"]
+
+
+def _count(cell: Cell, kind: str) -> int:
+    """Count the outputs of a MIME type; of HTML, those that hold a table."""
+    found = 0
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        texts = ["".join(data[name]) for name in data if name.startswith(kind)]
+        found += bool(texts) and (kind != "text/html" or any("<table" in text for text in texts))
+    return found

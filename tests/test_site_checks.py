@@ -1,0 +1,160 @@
+"""Checks of a built site, what is taken out of it, and the one page of the whole book."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fetal_lib.book import pdf, reading_checks
+from fetal_lib.book.slim import keep_icons, slim_site, smaller_png
+
+pytest.importorskip("bs4")
+from fetal_lib.book.print_page import write_print_page
+
+ICON = '{0}:[512,512,{1},"f002","M416 208c0"],'
+
+
+def write_page(path: Path, body: str, head: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"<html><head>{head}</head><body>{body}</body></html>", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("image", "wordless"),
+    [
+        ('<img src="a.png" alt="A head">', False),
+        ('<img src="a.png">', True),
+        ('<img src="a.png" alt="">', True),
+        ('<img src="a.png" alt=" ">', True),
+        ('<img src="a.png" alt="" role="presentation">', False),
+        ('<img src="a.png" aria-hidden="true">', False),
+    ],
+)
+def test_image_without_words_is_named(tmp_path: Path, image: str, wordless: bool) -> None:
+    write_page(tmp_path / "a.html", image)
+    expected = ["a.html: the image a.png has no alternative text"] if wordless else []
+    assert reading_checks.reading_problems(tmp_path) == expected
+
+
+def test_heavy_page_is_named_and_the_whole_book_may_be_heavy(tmp_path: Path) -> None:
+    (tmp_path / "noise.png").write_bytes(np.random.default_rng(0).bytes(3_100_000))
+    (tmp_path / "text.js").write_bytes(b"a" * 9_000_000)
+    image = '<img src="noise.png" alt="noise">'
+    write_page(tmp_path / "light.html", "", '<script src="text.js?v=1"></script>')
+    write_page(tmp_path / "heavy.html", image)
+    write_page(tmp_path / "print.html", image)
+    found = reading_checks.reading_problems(tmp_path)
+    assert found == ["heavy.html: loads 3.1 MB; a page may load 3 MB"]
+
+
+def test_heavy_site_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_checks, "MAX_SITE_MB", 1.0)
+    (tmp_path / "data.bin").write_bytes(b"0" * 2_000_000)
+    assert reading_checks.reading_problems(tmp_path) == ["the site has 2 MB; it may have 1 MB"]
+
+
+def test_dead_address_is_named_once_with_a_page_that_links_to_it(tmp_path, monkeypatch) -> None:
+    import requests
+
+    class Answer:
+        def __init__(self, code: int) -> None:
+            self.status_code = code
+
+        def close(self) -> None:
+            pass
+
+    def get(url: str, **_: object) -> Answer:
+        if "gone" in url:
+            raise requests.ConnectionError
+        return Answer({"https://a.example/404": 404, "https://a.example/403": 403}.get(url, 200))
+
+    monkeypatch.setattr(requests, "get", get)
+    links = ("a.example/ok#x", "a.example/ok#y", "a.example/404", "a.example/403", "gone.example")
+    write_page(tmp_path / "a.html", "".join(f'<a href="https://{link}">x</a>' for link in links))
+    write_page(tmp_path / "b.html", '<a href="https://gone.example">x</a>')
+    assert list(reading_checks.external_links(tmp_path)) == [
+        *("https://a.example/403", "https://a.example/404", "https://a.example/ok"),
+        "https://gone.example",
+    ]
+    assert reading_checks.dead_links(tmp_path) == [
+        "a.html: https://a.example/404 answers 404",
+        "a.html: https://gone.example does not answer (ConnectionError)",
+    ]
+
+
+def test_only_icons_that_the_site_names_stay(tmp_path: Path) -> None:
+    icons = ICON.format("bars", '["navicon"]') + ICON.format('"a-star"', "[9733]")
+    icons += ICON.format('"magnifying-glass"', '[128269,"search"]')
+    script = tmp_path / "_static" / "scripts" / "fontawesome.js"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"var icons={{{icons}}};draw(icons);", encoding="utf-8")
+    script.with_suffix(".js.map").write_text("{}", encoding="utf-8")
+    write_page(tmp_path / "a.html", '<i class="fas fa-bars"></i><i class="fas fa-search"></i>')
+    slim_site(tmp_path)
+    text = script.read_text("utf-8")
+    assert "bars:[" in text and '"magnifying-glass":[' in text and "a-star" not in text
+    assert text.startswith("var icons={") and text.endswith("};draw(icons);")
+    assert not script.with_suffix(".js.map").exists()
+
+
+def test_icon_with_two_paths_is_dropped_whole() -> None:
+    assert keep_icons('{a:[1,2,[],"f1",["M1","M2"]],b:[1,2,[],"f2","M3"]}', {"b"}) == (
+        '{b:[1,2,[],"f2","M3"]}'
+    )
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_smaller_png_shows_the_same_pixels(grey: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
+    if grey:
+        pixels[..., 1] = pixels[..., 2] = pixels[..., 0]
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, "PNG")
+    found = smaller_png(packed.getvalue())
+    assert len(found) < len(packed.getvalue())
+    image = Image.open(io.BytesIO(found))
+    assert image.mode == ("L" if grey else "RGB")
+    np.testing.assert_array_equal(np.asarray(image.convert("RGBA")), pixels)
+
+
+def test_png_with_transparent_pixels_stays_as_it_is() -> None:
+    packed = io.BytesIO()
+    Image.new("RGBA", (4, 4), (9, 9, 9, 100)).save(packed, "PNG")
+    assert smaller_png(packed.getvalue()) == packed.getvalue()
+
+
+def test_whole_book_has_every_page_and_its_links_stay_inside(tmp_path: Path) -> None:
+    style = '<link rel="stylesheet" href="_static/a.css?v=1">'
+    intro = '<article><h1>Intro<a class="headerlink" href="#x">#</a></h1>'
+    intro += '<a href="methods/metrics.html#dice">Dice</a><a href="try_it.html">Try</a></article>'
+    write_page(tmp_path / "intro.html", intro, style)
+    body = '<article><h1>Metrics</h1><h2 id="dice">Dice</h2><img src="../_images/a.png" alt="A">'
+    body += '<a href="#dice">up</a><a href="../intro.html">back</a><button>Copy</button>'
+    body += '<details class="hide"><summary>Show</summary>code</details></article>'
+    maths = "<script>window.MathJax = {}</script>"
+    write_page(tmp_path / "methods" / "metrics.html", body, maths)
+    pages = ["intro", "methods/metrics", "try_it", "api/growth"]
+    for page in pages[2:]:
+        write_page(tmp_path / f"{page}.html", "<article><h1>Try it</h1></article>")
+    text = write_print_page(tmp_path, pages, "A & B").read_text()
+    assert "<title>A &amp; B, on one page</title>" in text and 'href="_static/a.css"' in text
+    assert "<h2>Intro</h2>" in text and '<h3 id="methods-metrics--dice">Dice</h3>' in text
+    links = ('"#methods-metrics--dice">Dice', '"#methods-metrics--dice">up', '"#intro">back')
+    assert [link for link in links if f"href={link}" not in text] == []
+    assert 'href="try_it.html"' in text and 'src="_images/a.png"' in text
+    assert not [word for word in ("<button", "code", "headerlink", "Try it") if word in text]
+    assert text.index("window.MathJax") < text.index("_static/mathjax/tex-svg.js")
+
+
+def test_pdf_without_site_or_browser_says_what_is_missing(tmp_path, monkeypatch) -> None:
+    with pytest.raises(pdf.PdfError, match="there is no print.html in it. Build the book first"):
+        pdf.print_book(tmp_path, tmp_path / "a.pdf")
+    write_page(tmp_path / "print.html", "text")
+    monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
+    with pytest.raises(pdf.PdfError, match="no Chromium was found"):
+        pdf.print_book(tmp_path, tmp_path / "a.pdf")
