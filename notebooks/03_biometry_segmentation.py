@@ -8,7 +8,7 @@
 # | **Models** | MedSegDiff-V2, DUCK-Net, Attention U-Net, UNeXt, TransUNet; U-Net and ellipse fit beside them (PyTorch) |
 # | **Source** | project 002; after {cite:t}`wu2024`, {cite:t}`dumitru2023`, {cite:t}`oktay2018`, {cite:t}`valanarasu2022`, {cite:t}`chen2021` |
 # | **Run time** | minutes on two CPU cores (`quick`, narrow networks); published size needs a graphics card |
-# | **Status** | runs whole on phantoms |
+# | **Status** | runs whole on phantoms and on HC18 |
 #
 # Five architectures of 2018 to 2024 are compared on one task, each faithful to its
 # paper: the parameter count at the published setting is a test of this project. In
@@ -68,6 +68,7 @@ from fetal_lib.evaluation.structures import paired_tests, score_structures
 from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
+from fetal_lib.runs.published import reference_table
 from fetal_lib.runs.session import open_run
 from fetal_lib.training.lightning_fit import read_fit_history
 
@@ -578,6 +579,21 @@ chapter.pretty(protocol)
 compared = chapter.source_comparison(scores, train_s)
 run.save_table(compared, "source_table", "Source 002 beside this run.")
 chapter.pretty(compared)
+
+# %% [markdown]
+# ## On real heads
+#
+# Reference runs of this chapter on real scans are kept with the book: their record,
+# every number, table and figure. A row is a network, tested on subjects that it has
+# not seen, under one split, one augmentation and one budget.
+
+# %% tags=["hide-input"]
+reference = reference_table(
+    "03_biometry_segmentation",
+    ["dice", "iou", "adf_mm"],
+    [*chapter.chosen_networks(p), "ellipse_fit"],
+)
+reference if len(reference) else Markdown("No reference run is kept yet.")
 
 # %% [markdown]
 # ## Saving the model

@@ -102,11 +102,9 @@ class Chapter:
 
 
 PLANNED = (
-    Chapter("01_gestational_age", "Gestational age from three-plane fetal MRI", draft=True),
+    Chapter("01_gestational_age", "Gestational age from three-plane fetal MRI"),
     Chapter("02_brain_anomalies", "Sixteen fetal brain classes on ultrasound", draft=True),
-    Chapter(
-        "03_biometry_segmentation", "Five segmentation networks, and what they measure", draft=True
-    ),
+    Chapter("03_biometry_segmentation", "Five segmentation networks, and what they measure"),
     Chapter("04_head_circumference", "Head circumference with a U-Net"),
     Chapter("05_brain_age", "Brain age from T1 MRI"),
 )
