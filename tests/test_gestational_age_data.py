@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from fetal_lib.chapters.gestational_age import shared_fetuses
-from fetal_lib.chapters.gestational_age.baselines import against_baselines, baseline_answers, told
+from fetal_lib.chapters.gestational_age.baselines import (
+    against_baselines,
+    baseline_answers,
+    what_is_known,
+)
 from fetal_lib.chapters.gestational_age.data import PlaneSet, middle_regions
 from fetal_lib.chapters.gestational_age.fit import make_folds
 from fetal_lib.chapters.gestational_age.leak import Leak, inflation, leak_rows, leak_table
@@ -78,7 +82,7 @@ def test_the_results_say_what_each_predictor_was_told():
     assert "the same for all" in table.loc["mean", "knows"]
     assert table.loc["vgg16_attention", "knows"] == "the pictures, size normalised away"
     assert table.loc["brain_volume", "MAE (days)"] == "4.0 (3.0 to 5.0)"
-    assert told(GestationalAgeParameters(size_normalised=False))["mean"] == "nothing"
+    assert what_is_known(GestationalAgeParameters(size_normalised=False))["mean"] == "nothing"
     text = against_baselines(rows, away)
     assert "**6.0 days**" in text and "0.20 times the error of `mean`" in text
     assert "1.50 times the error of `brain_volume`" in text

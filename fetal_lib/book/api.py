@@ -191,7 +191,8 @@ def escaped(text: str) -> str:
     plain = [re.sub(r"([\\*_<>|$\[\]{}~^#])", r"\\\1", part) for part in parts[::2]]
     linked = [DOI.sub(_doi_link, part) for part in plain]
     for i, part in enumerate(linked):
-        parts[2 * i] = re.sub(LIST_MARK, r"\1\\\2", part)
+        before = "`" if i else ""  # text behind code is not the beginning of a line
+        parts[2 * i] = re.sub(LIST_MARK, r"\1\\\2", before + part)[len(before) :]
     return "".join(parts)
 
 
