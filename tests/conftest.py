@@ -18,6 +18,16 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_collection_modifyitems(items):
+    """Leave measurements of speed to `make bench`: beside other programs they mean nothing."""
+    if "FETAL_BENCH" in os.environ:
+        return
+    asked_for = pytest.mark.skip(reason="measures this computer's speed: `make bench`")
+    for item in items:
+        if item.name.startswith("test_bench_"):
+            item.add_marker(asked_for)
+
+
 @pytest.fixture(scope="module")
 def app_pictures(request, tmp_path_factory):
     """Give the folder that the option names, or a temporary one."""

@@ -10,7 +10,6 @@ is skipped. It proves nothing about a slower computer, so it runs where it is as
 `make bench`.
 """
 
-import os
 import time
 
 import psutil
@@ -27,13 +26,7 @@ from fetal_lib.parameters.brain_anomalies import BrainAnomaliesParameters  # noq
 from fetal_lib.phantoms.anomalies import make_anomaly  # noqa: E402
 from fetal_lib.phantoms.head import make_head  # noqa: E402
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        "FETAL_BENCH" not in os.environ, reason="seconds of this computer: see `make bench`"
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 LIMIT_S, N, ROUNDS = 0.5, 12, 4
 OTHERS = 0.3
 

@@ -67,6 +67,8 @@ def age_histogram(ga_days: np.ndarray, brain_ml: np.ndarray) -> Figure:
 
 def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
     """Show the loss, and the error of the inner validation part, a line a fold."""
+    from matplotlib.ticker import LogLocator
+
     figure, (left, right) = new_figure(1, 2, height=2.7)
     for number, history in enumerate(histories):
         epoch = [row["epoch"] for row in history]
@@ -76,9 +78,9 @@ def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
     left.set(xlabel="epoch", ylabel="Huber loss, training", yscale="log")
     right.set(xlabel="epoch", ylabel="MAE (days), inner validation", yscale="log")
     for axes in (left, right):
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
-        axes.tick_params(axis="y", which="minor", labelsize=7)
+        axes.yaxis.set_minor_formatter("")
         tidy(axes)
     return figure
 
