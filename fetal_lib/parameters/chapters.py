@@ -103,7 +103,7 @@ class Chapter:
 
 PLANNED = (
     Chapter("01_gestational_age", "Gestational age from three-plane fetal MRI"),
-    Chapter("02_brain_anomalies", "Sixteen fetal brain classes on ultrasound", draft=True),
+    Chapter("02_brain_anomalies", "Sixteen fetal brain classes on ultrasound"),
     Chapter("03_biometry_segmentation", "Five segmentation networks, and what they measure"),
     Chapter("04_head_circumference", "Head circumference with a U-Net"),
     Chapter("05_brain_age", "Brain age from T1 MRI"),
