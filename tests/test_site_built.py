@@ -188,12 +188,13 @@ def test_launch_buttons_lead_to_notebooks_of_the_repository(site: Path) -> None:
 
 @needs_browser
 def test_icons_are_still_drawn(site: Path, browser: Browser) -> None:
+    before = len(browser.problems())  # axe-core asks for style sheets that a file may not read
     browser.open(address(chapters(site)[0]))
     browser.wait("document.querySelectorAll('svg.svg-inline--fa').length > 5")
     assert browser.run("document.querySelectorAll('i[class*=fa-]').length") == 0
     missing = "[...document.querySelectorAll('svg[data-icon=circle-question], .missing')].length"
     assert browser.run(missing) == 0
-    assert browser.problems() == []
+    assert browser.problems()[before:] == []
 
 
 @needs_browser
