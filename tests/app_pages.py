@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from app_browser import Browser, Page
+from made_up_project import wait_for
 
 PHONE = {"width": 390, "height": 844, "phone": True}
 DONE = "document.querySelector('#result-{0} .fl-time, #result-{0} .fl-refusal')"
 FIELD = "#{0} textarea, #{0} input"
-WEEKS, YEARS = "Gestational age (MRI)", "Adult brain age"
+HEAD, WEEKS, YEARS = "Head circumference", "Gestational age (MRI)", "Adult brain age"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ def opened(browser: Browser, server: Served, **size: Any) -> Page:
     return page
 
 
+def at(browser: Browser, server: Served, title: str, **size: Any) -> Page:
+    """Open the page at a tab."""
+    page = opened(browser, server, **size)
+    page.click_tab(title)
+    return page
+
+
 def drop(page: Page, task: str, *paths: Path) -> str:
     """Put files into a tab's box, wait for the answer and return its text."""
     page.wait(f"document.querySelector('#files-{task} input[type=file]')")
@@ -53,6 +62,16 @@ def drop(page: Page, task: str, *paths: Path) -> str:
     page.wait(DONE.format(task))
     time.sleep(0.3)
     return page.text(f"#result-{task}")
+
+
+def take_home(page: Page, task: str, folder: Path, name: str) -> list[dict[str, str]]:
+    """Save a tab's table of answers to a folder, under the name that it has; return its rows."""
+    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    page.click(f"#result-{task} .fl-button")
+    saved = folder / name
+    wait_for(saved.is_file, 10)
+    with saved.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def files_in(folder: Path) -> list[Path]:

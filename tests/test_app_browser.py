@@ -1,6 +1,5 @@
 """The page in a real browser: drop, see, refuse, take home; ultrasound, several users, a phone."""
 
-import csv
 import time
 
 import numpy as np
@@ -13,12 +12,15 @@ cv2 = pytest.importorskip("cv2")
 from app_pages import (  # noqa: E402
     DONE,
     FIELD,
+    HEAD,
     PHONE,
     WEEKS,
     YEARS,
+    at,
     drop,
     opened,
     served,
+    take_home,
     wait_for_no_files,
 )
 from made_up_models import blank_anomaly_model  # noqa: E402
@@ -96,8 +98,7 @@ def test_the_page_works_without_a_network(tabs, server, scans):
 
 def test_two_points_of_the_scale_give_millimetres_and_a_centile(tabs, server, scans):
     folder, head = scans
-    page = opened(tabs, server)
-    page.click_tab("Head circumference")
+    page = at(tabs, server, HEAD)
     page.upload("#files-hc input[type=file]", folder / "head.png")
     page.wait("document.querySelector('#result-hc .fl-question')")
     for number, x in enumerate((0.2, 0.8), 1):
@@ -119,8 +120,7 @@ def test_two_points_of_the_scale_give_millimetres_and_a_centile(tabs, server, sc
 
 def test_a_typed_pixel_size_is_enough(tabs, server, scans):
     folder, head = scans
-    page = opened(tabs, server)
-    page.click_tab("Head circumference")
+    page = at(tabs, server, HEAD)
     page.type(FIELD.format("pixel-size"), f"{head.pixel_size_mm:.5f}".replace(".", ","))
     drop(page, "hc", folder / "head.png")
     found = float(page.text("#result-hc .fl-value").split()[0])
@@ -129,8 +129,7 @@ def test_a_typed_pixel_size_is_enough(tabs, server, scans):
 
 def test_the_pixel_size_of_a_dicom_file_needs_no_typing(tabs, server, scans):
     folder, head = scans
-    page = opened(tabs, server)
-    page.click_tab("Head circumference")
+    page = at(tabs, server, HEAD)
     text = drop(page, "hc", folder / "head.dcm")
     found = float(page.text("#result-hc .fl-value").split()[0])
     assert found == pytest.approx(head.hc_mm, rel=0.03) and "stated in the file" in text
@@ -156,8 +155,7 @@ def test_a_huge_file_is_refused(tabs, server, scans):
 
 
 def test_nothing_to_see_is_not_known(tabs, server, scans):
-    page = opened(tabs, server)
-    page.click_tab("Head circumference")
+    page = at(tabs, server, HEAD)
     page.type(FIELD.format("pixel-size"), "0.13")
     text = drop(page, "hc", scans[0] / "dark.png")
     assert "I don’t know" in text and "no head found" in text
@@ -165,18 +163,10 @@ def test_nothing_to_see_is_not_known(tabs, server, scans):
 
 def test_several_scans_give_a_table_to_take_home(tabs, server, scans, tmp_path):
     page = opened(tabs, server)
-    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     names = ["brain0.png", "brain1.png", "letter.png"]
     text = drop(page, "anomaly", *(scans[0] / name for name in names))
     assert "3 scans" in text and page.count("#result-anomaly tbody tr") == 3
-    page.click("#result-anomaly .fl-button")
-    saved = tmp_path / "brain_anomalies.csv"
-    end = time.monotonic() + 10
-    while not saved.is_file():
-        assert time.monotonic() < end, "no CSV was saved"
-        time.sleep(0.1)
-    with saved.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = take_home(page, "anomaly", tmp_path, "brain_anomalies.csv")
     assert [row["image"] for row in rows] == names
     assert rows[2]["status"] == "unreadable" and rows[0]["label"] in LABELS
     wait_for_no_files(server.folder)
@@ -206,10 +196,10 @@ def test_a_phone_sees_all_of_it_without_scrolling_sideways(tabs, server, scans):
     page = opened(tabs, server, **PHONE)
     drop(page, "anomaly", scans[0] / "brain0.png")
     wide = "document.documentElement.scrollWidth"
-    for title in ("Brain anomaly", "Head circumference", WEEKS, YEARS):
+    for title in ("Brain anomaly", HEAD, WEEKS, YEARS):
         page.click_tab(title)
         assert page.run(wide) == PHONE["width"], title
-    page.click_tab("Head circumference")
+    page.click_tab(HEAD)
     page.type(FIELD.format("pixel-size"), "0.13")
     drop(page, "hc", scans[0] / "head.png")
     assert page.run(wide) == PHONE["width"]

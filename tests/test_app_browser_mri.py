@@ -1,8 +1,5 @@
 """The tabs for MRI in a real browser: an age with interval and picture, or why there is none."""
 
-import csv
-import time
-
 import numpy as np
 import pytest
 
@@ -16,9 +13,10 @@ from app_pages import (
     PHONE,
     WEEKS,
     YEARS,
+    at,
     drop,
-    opened,
     served,
+    take_home,
     wait_for_no_files,
 )
 from made_up_models import (
@@ -63,12 +61,6 @@ def server(tmp_path_factory):
     adult = adult_age_model().save(folder / "adult", "# A rule")
     with served(ga=ga, brain_age=adult) as one:
         yield one
-
-
-def at(browser, server, title, **size):
-    page = opened(browser, server, **size)
-    page.click_tab(title)
-    return page
 
 
 def width_of_picture(page, task):
@@ -130,16 +122,10 @@ def test_an_adult_brain_gets_years_volumes_centiles_and_a_picture(tabs, server, 
 
 def test_several_heads_of_which_none_is_a_bare_adult_brain(tabs, server, scans, tmp_path):
     page = at(tabs, server, YEARS)
-    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     names = ["skull_T1w.nii.gz", "fetus_T2w.nii.gz", "letter.nii.gz"]
     assert "3 scans" in drop(page, "brain-age", *(scans / name for name in names))
-    page.click("#result-brain-age .fl-button")
-    saved, end = tmp_path / "brain_age.csv", time.monotonic() + 10
-    while not saved.is_file():
-        assert time.monotonic() < end, "no CSV was saved"
-        time.sleep(0.1)
-    with saved.open(encoding="utf-8") as file:
-        rows = {row["scan"]: row for row in csv.DictReader(file)}
+    saved = take_home(page, "brain-age", tmp_path, "brain_age.csv")
+    rows = {row["scan"]: row for row in saved}
     assert list(rows) == names and {row["status"] for row in rows.values()} == {"declined"}
     assert all(row["brain_age_years"] == "" for row in rows.values())
     assert "strip the skull" in rows["skull_T1w.nii.gz"]["reason"]

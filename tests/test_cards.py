@@ -7,9 +7,17 @@ import yaml
 from test_book import BOOK, PROJECT, ROW, write_run
 
 from fetal_lib.app.shelf import SHIPPED
-from fetal_lib.book.cards import CardsError, read_cards, sources, write_model_cards
+from fetal_lib.book.cards import (
+    CardsError,
+    ModelText,
+    failures,
+    read_cards,
+    sources,
+    write_model_cards,
+)
 from fetal_lib.book.claims import read_sources
 from fetal_lib.book.data_sheets import sheet, write_data_sheets
+from fetal_lib.book.shown_runs import ShownRun
 from fetal_lib.data.catalogue import manifest_names, read_manifest
 from fetal_lib.parameters.chapters import CHAPTERS
 from fetal_lib.runs.published import published_runs
@@ -60,6 +68,32 @@ def test_shipped_and_own_model_have_cards_of_their_own_with_the_numbers_of_their
     assert "7 bytes, SHA-256" in shipped and "norms" not in page
     assert "| unet | 0.500 | – | 9 |" in own and "proves the wiring only" in own
     assert "phantoms" in own and "phantoms" not in shipped
+
+
+def test_a_card_shows_the_figure_that_its_run_has_and_says_where_it_is_made_up(tmp_path):
+    text = ModelText(**MODEL | {"figure": "worst"})
+    kept = tmp_path / "book" / "published" / "04_head_circumference" / "hc18-quick"
+    shown = tmp_path / "runs" / "book" / "04_head_circumference"
+    for folder, data in ((kept, "hc18"), (shown, "phantom")):
+        write_run(folder, ROW, data=data)
+        (folder / "figures").mkdir()
+        words = {"worst": {"caption": "The worst.", "alt": "Heads."}}
+        (folder / "figures" / "index.json").write_text(json.dumps(words))
+    real, made_up = (ShownRun(tmp_path, folder) for folder in (kept, shown))
+    assert failures(text, real) == ""  # its caption alone is no figure
+    for folder in (kept, shown):
+        (folder / "figures" / "worst.png").touch()
+    assert failures(text, real).splitlines() == [
+        "```{figure} ../published/04_head_circumference/hc18-quick/figures/worst.png",
+        ":name: fig-card-head-circumference-kept",
+        ":alt: Heads.",
+        "",
+        f"**hc18.** The worst. From {real.link}.",
+        "```",
+    ]
+    assert "**Phantoms, made up.** The worst." in failures(text, made_up)
+    assert "../runs/04_head_circumference/figures" in failures(text, made_up)
+    assert failures(ModelText(**MODEL), real) == ""
 
 
 def test_a_model_without_a_run_says_so(tmp_path):

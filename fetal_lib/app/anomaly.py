@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from fetal_lib.geometry.ellipse import Ellipse
 
 OPACITY = 0.65
-WHERE = {"head": "no head was found", "whole": "all of it was taken"}
 BLUE_BGR = (178, 114, 0)
 
 

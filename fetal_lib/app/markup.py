@@ -92,11 +92,6 @@ def facts(rows: Mapping[str, str]) -> str:
     return f'<table class="fl-facts">{body}</table>'
 
 
-def paragraph(text: str) -> str:
-    """Return a paragraph."""
-    return f'<p class="fl-text">{escape(text)}</p>'
-
-
 def refusal(text: str) -> str:
     """Return why nothing could be done, for the person who asked."""
     return f'<div class="fl-result fl-refusal" role="alert"><p>{escape(text)}</p></div>'

@@ -189,11 +189,8 @@ def escaped(text: str) -> str:
     """
     parts = CODE.split(ROLE.sub("", text))
     plain = [re.sub(r"([\\*_<>|$\[\]{}~^#])", r"\\\1", part) for part in parts[::2]]
-    linked = [DOI.sub(_doi_link, part) for part in plain]
-    for i, part in enumerate(linked):
-        before = "`" if i else ""  # text behind code is not the beginning of a line
-        parts[2 * i] = re.sub(LIST_MARK, r"\1\\\2", before + part)[len(before) :]
-    return "".join(parts)
+    parts[::2] = [DOI.sub(_doi_link, part) for part in plain]
+    return LIST_MARK.sub(r"\1\\\2", "".join(parts))
 
 
 def _doi_link(found: re.Match[str]) -> str:

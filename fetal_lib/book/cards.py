@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetal_lib.book.results_page import SPLIT_WORDS, split_table
-from fetal_lib.book.shown_runs import ShownRun, shown_runs
+from fetal_lib.book.shown_runs import ShownRun, figure_text, shown_runs
 from fetal_lib.files.atomic import read_json, write_text
+from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.runs.results import results_table
 
 CARDS_FILE = "cards.yml"
@@ -159,10 +159,9 @@ def card(text: ModelText, folder: Path, run: ShownRun) -> str:
         if name != "trained_on" and (setting := setting_text(value))
     }
     if shipped:
-        weights = (folder / SHIPPED_FILE).read_bytes()
-        facts["Weights"] = (
-            f"{len(weights):,} bytes, SHA-256 `{hashlib.sha256(weights).hexdigest()}`"
-        )
+        weights = folder / SHIPPED_FILE
+        size = weights.stat().st_size
+        facts["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())]
     parts = [f"### {text.title}: {title.lower()}\n", "\n".join(lines) + "\n"]
     parts += scores(text.scored_as.format_map(_Named(spec)), run)
@@ -229,22 +228,8 @@ def _short(cell: str) -> str:
 
 def failures(text: ModelText, run: ShownRun) -> str:
     """Write the figure that shows how a model fails; empty where the run has none."""
-    words = (read_json(run.folder / "figures" / "index.json") or {}).get(text.figure)
-    if words is None:
-        return ""
-    name = f"fig-card-{text.name.replace('_', '-')}-{'kept' if run.kept else 'shown'}"
-    made_up = "**Phantoms, made up.** " if run.phantom else f"**{run.data}.** "
-    return "\n".join(
-        [
-            f"```{{figure}} ../{run.place}/figures/{text.figure}.png",
-            f":name: {name}",
-            f":alt: {words['alt']}",
-            "",
-            f"{made_up}{words['caption']} From {run.link}.",
-            "```",
-            "",
-        ]
-    )
+    label = f"fig-card-{text.name.replace('_', '-')}-{'kept' if run.kept else 'shown'}"
+    return figure_text(run, text.figure, label, to_root="../")
 
 
 def _listed(name: str, sentences: list[str]) -> str:

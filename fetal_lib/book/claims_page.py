@@ -11,12 +11,13 @@ from fetal_lib.book.shown_runs import (
     ShownRun,
     data_text,
     details_text,
+    figure_text,
     is_real,
     number_text,
     shown_runs,
     value_text,
 )
-from fetal_lib.files.atomic import read_json, write_text
+from fetal_lib.files.atomic import write_text
 from fetal_lib.runs.results import METRICS
 
 MISSING = "no run yet"
@@ -78,23 +79,9 @@ def _number(place: str, runs: list[ShownRun]) -> str:
 
 def figure(source: Source, runs: list[ShownRun]) -> str:
     """Write the one figure of a chapter, of real data where a run has it; empty without."""
-    for run in runs:
-        words = (read_json(run.folder / "figures" / "index.json") or {}).get(source.figure)
-        if words is None or not (run.folder / "figures" / f"{source.figure}.png").is_file():
-            continue
-        made_up = "**Phantoms, made up.** " if run.phantom else f"**{run.data}.** "
-        return "\n".join(
-            [
-                f"```{{figure}} {run.place}/figures/{source.figure}.png",
-                f":name: fig-source-{source.source}",
-                f":alt: {words['alt']}",
-                "",
-                f"{made_up}{words['caption']} From {run.link}.",
-                "```",
-                "",
-            ]
-        )
-    return ""
+    label = f"fig-source-{source.source}"
+    texts = (figure_text(run, source.figure, label) for run in runs)
+    return next(filter(None, texts), "")
 
 
 def claim_table(claim: Claim, runs: list[ShownRun]) -> str:

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 from bs4 import BeautifulSoup, SoupStrainer, Tag
 
 NAME = "print.html"
-LEFT_OUT = "a.headerlink, script, style, button, .onlyprint, .prev-next-footer, .downloads, summary"
-FOLDED = "details.hide"
+LEFT_OUT = (
+    "a.headerlink, script, style, button, .onlyprint, .prev-next-footer, .downloads, summary, "
+    "details.hide"
+)
 NOT_FOR_PAPER = ("try_it", "api/")  # nothing without scripts; looked up, not read
 STYLES = re.compile(r'<link[^>]*href="([^"?]*_static/[^"?]*\.css)')
 MATHJAX = re.compile(r"<script>window\.MathJax = .*?</script>", re.DOTALL)
@@ -73,9 +75,7 @@ def page_body(site: Path, page: str, pages: set[str]) -> Tag:
     text = (site / f"{page}.html").read_text(encoding="utf-8")
     article = BeautifulSoup(text, "html.parser", parse_only=SoupStrainer("article")).find("article")
     for part in article.select(LEFT_OUT):
-        part.decompose()
-    for part in article.select(FOLDED):
-        part.decompose()
+        part.extract()
     for level in range(5, 0, -1):
         for heading in article.find_all(f"h{level}"):
             heading.name = f"h{level + 1}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fetal_lib.book.jobs import book_chapters, run_folder
+from fetal_lib.book.jobs import book_chapters, published_results, run_folder
 from fetal_lib.book.release_archive import SUMS, file_entries, folder_files, pack, write_sums
 from fetal_lib.book.release_checks import release_problems
 from fetal_lib.book.release_metadata import CITATION, read_citation, release_name, zenodo_metadata
@@ -106,8 +106,8 @@ def release_manifest(
         sha256 of record and results), installed packages, files with size and sha256.
     """
     shown = [(run_folder(root, name), "page") for name in book_chapters(root)]
-    kept = sorted((root / "book" / "published").glob(f"*/*/{RECORD_FILE}"))
-    shown += [(path.parent, f"reference run {path.parent.name}") for path in kept]
+    kept = [(root / path).parent for path in published_results(root)]
+    shown += [(folder, f"reference run {folder.name}") for folder in kept]
     return {
         "schema": SCHEMA,
         "title": citation["title"],

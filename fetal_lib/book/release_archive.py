@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def pack(files: Mapping[str, bytes], top: str, time: int) -> bytes:
     return packed.getvalue()
 
 
-def write_sums(folder: Path, names: Iterable[str]) -> None:
-    """Write SHA256SUMS of files in a folder, as `sha256sum --check` reads it."""
-    lines = [f"{sha256((folder / name).read_bytes())}  {name}\n" for name in names]
+def write_sums(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write SHA256SUMS of a folder's files, given as name to content, for `sha256sum --check`."""
+    lines = [f"{sha256(content)}  {name}\n" for name, content in files.items()]
     write_bytes(folder / SUMS, "".join(lines).encode("utf-8"))

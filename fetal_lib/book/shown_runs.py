@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fetal_lib.book.jobs import published_results, run_folder
 from fetal_lib.files.atomic import read_json
 from fetal_lib.runs.results import results_table
 
@@ -71,10 +72,8 @@ class ShownRun:
 
 def run_folders(root: Path, chapters: list[str]) -> list[Path]:
     """List the runs that the book reports: those its pages show, then the reference runs."""
-    shown = [root / "runs" / "book" / chapter for chapter in chapters]
-    published = sorted(
-        path.parent for path in (root / "book" / "published").glob("*/*/results.json")
-    )
+    shown = [run_folder(root, chapter) for chapter in chapters]
+    published = [(root / path).parent for path in published_results(root)]
     return [folder for folder in [*shown, *published] if (folder / "results.json").is_file()]
 
 
@@ -82,6 +81,42 @@ def shown_runs(root: Path, chapters: list[str]) -> list[ShownRun]:
     """Return the runs by chapter: real data before phantoms, runs for the wiring last."""
     runs = [ShownRun(root, folder) for folder in run_folders(root, chapters)]
     return sorted(runs, key=lambda run: (run.chapter, run.profile == "smoke", run.phantom))
+
+
+def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "") -> str:
+    """Write a run's figure with its caption, which says first whether phantoms were drawn.
+
+    Parameters
+    ----------
+    run : ShownRun
+    figure : str
+        Its name in the run, without suffix.
+    label : str
+        For cross-references; each on the site is used once.
+    to_root : str
+        Way from the page's folder to the book's root, such as ``../``.
+
+    Returns
+    -------
+    str
+        MyST Markdown; empty where the run has no such figure.
+    """
+    folder = run.folder / "figures"
+    words = (read_json(folder / "index.json") or {}).get(figure)
+    if words is None or not (folder / f"{figure}.png").is_file():
+        return ""
+    data = "Phantoms, made up." if run.phantom else f"{run.data}."
+    return "\n".join(
+        [
+            f"```{{figure}} {to_root}{run.place}/figures/{figure}.png",
+            f":name: {label}",
+            f":alt: {words['alt']}",
+            "",
+            f"**{data}** {words['caption']} From {run.link}.",
+            "```",
+            "",
+        ]
+    )
 
 
 def is_real(row: dict[str, Any]) -> bool:

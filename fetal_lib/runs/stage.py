@@ -12,7 +12,7 @@ from typing import Any
 from fetal_lib.files.atomic import read_json, write_json
 from fetal_lib.parameters.project import public_path
 from fetal_lib.runs.record import RunRecord, read_record
-from fetal_lib.runs.stage_downloads import buttons, section, write_downloads
+from fetal_lib.runs.stage_downloads import INJECTED, buttons, section, write_downloads
 from fetal_lib.runs.stage_exhibits import describe_outputs
 from fetal_lib.runs.status import hardware_text
 
@@ -105,7 +105,7 @@ def clean_cell(cell: dict[str, Any]) -> dict[str, Any]:
     metadata = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
     tags = list(metadata.get("tags", []))
     clean = {**cell, "metadata": metadata}
-    if "injected-parameters" in tags:
+    if INJECTED in tags:
         metadata["tags"] = [*tags, *(["hide-input"] if "hide-input" not in tags else [])]
         clean["source"] = public_source("".join(cell["source"]))
     return clean

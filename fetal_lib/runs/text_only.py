@@ -18,9 +18,8 @@ from fetal_lib.parameters.chapters import Chapter
 from fetal_lib.parameters.resolve import Resolved
 from fetal_lib.runs.folder import public_parameters
 from fetal_lib.runs.record import RecordError, RunRecord, read_record, utc_now
+from fetal_lib.runs.stage_downloads import INJECTED
 from fetal_lib.runs.stale import NOTEBOOK_CHANGED, stale_reasons
-
-INJECTED = "injected-parameters"
 
 
 def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord | None:
