@@ -28,7 +28,6 @@ from functools import lru_cache
 
 import numpy as np
 
-CSF, GRAY, WHITE = 1, 2, 3
 SOFTENING_MM = 2.5  # SD of the blur of the priors
 FLOOR = (0.10, 0.05, 0.03)  # smallest prior of each tissue inside the brain
 START = (0.25, 0.55, 0.85)  # quantiles of the intensities that the means start from

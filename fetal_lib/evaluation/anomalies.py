@@ -9,7 +9,7 @@ import numpy as np
 
 from fetal_lib.metrics import classification as cls
 from fetal_lib.metrics.calibration import ece
-from fetal_lib.metrics.roc import average_precision, class_aucs, macro_auc, micro_auc, roc_band
+from fetal_lib.metrics.roc import average_precision, macro_auc, micro_auc, roc_band
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,10 +149,3 @@ def compare_models(
             better = (difference > 0).mean() + (difference == 0).mean() / 2
             rows.append(row | {"a is better": float(better)})
     return pd.DataFrame(rows)
-
-
-def worst_classes(labels: np.ndarray, probs: np.ndarray, n: int = 4) -> np.ndarray:
-    """Return the classes with the smallest areas, the smallest first."""
-    areas = class_aucs(labels, probs)
-    order = np.argsort(np.where(np.isfinite(areas), areas, np.inf), kind="stable")
-    return order[: min(n, int(np.isfinite(areas).sum()))]

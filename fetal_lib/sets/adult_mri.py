@@ -131,10 +131,6 @@ def read_cases(folder: str | Path) -> AdultCases:
     return AdultCases(table, tuple(found.left_out), layout)
 
 
-def _holds(folder: Path, names: tuple[str, ...]) -> bool:
-    return any((folder / name).is_file() for name in names)
-
-
 def iter_scans(table: pd.DataFrame) -> Iterator[AdultScan]:
     """Read scans one after the other, in the table's order.
 

@@ -52,7 +52,6 @@ LABELS = tuple(SPELLINGS)
 BY_SPELLING: dict[str, str] = {
     spelling: label for label, spellings in SPELLINGS.items() for spelling in spellings
 }
-SOURCES = ("planes_database", "case_gallery", "phantom", "unknown")
 
 
 def label_of(name: str) -> str:

@@ -14,10 +14,6 @@ ALIGNED = Augmentation(
     flip=True, rotation_deg=15.0, log_scale=(-0.04, 0.04), shift=0.04, log_gamma=0.3, gain=0.15
 )
 """For heads that lie level and fill the view; a scale bar keeps its length."""
-SOURCE = Augmentation(
-    flip=True, rotation_deg=20.0, log_scale=(-0.22, 0.18), shift=0.2, log_gamma=0.0, gain=0.0
-)
-"""Source 001: rotation 20 degrees, shift and zoom 0.2, flips (its shear is left out)."""
 
 
 def augment_image(

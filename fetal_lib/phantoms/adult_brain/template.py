@@ -26,7 +26,6 @@ HORNS_MM = (  # centre lines from the trigone; x is the distance from the midlin
     ((26.0, -54.0, 9.0), (24.0, -66.0, 6.0), (20.0, -78.0, 4.0)),
 )
 HORN_RADIUS_MM = 1.3
-FIELDS = ("mask_mm", "ventricles_mm", "sulci", "white", "texture")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class BrainTemplate:
 
     Attributes
     ----------
-    fields : float16 (X, Y, Z, 5), in the order of `FIELDS`: distance to the edge of the
+    fields : float16 (X, Y, Z, 5), on the last axis: distance to the edge of the
         intracranial space and to the ventricles' walls (mm, positive inside), the score of
         sulcal fluid, that of white matter, and T1 texture.
     origin_mm : position of voxel (0, 0, 0) in MNI space; voxels are 1 mm, RAS.
