@@ -97,11 +97,12 @@ Markdown(run.banner())
 # ## Data
 #
 # The phantom set holds a head and an abdomen of each fetus in the layout of a
-# clinic's own set: a table, images, filled masks. HC18 has heads only, so AC comes
-# from phantoms or from your own images. `also` joins a second set: all networks
-# learn from both, and results are given pooled and for each.
+# clinic's own set: a table, images, filled masks ({numref}`tab-03-images`,
+# {numref}`fig-03-data`). HC18 has heads only, so AC comes from phantoms or from your
+# own images. `also` joins a second set: all networks learn from both, and results are
+# given pooled and for each.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-images", "caption": "Images and subjects of each source and structure; mean circumference and pixel size in mm."}}
 folders = chapter.find_data(p)
 table = chapter.read_cases(p, folders)
 shape = (p.image_size, p.image_size)
@@ -137,17 +138,17 @@ run.save_figure(
 # ## Split and leak audit
 #
 # Head and abdomen of one fetus, and all frames of one examination, stay together:
-# subjects are dealt out, stratified by size. The validation part is watched during
-# training, stops it where `patience` is set, **chooses the network** that is
-# explained below, and calibrates its prediction interval. The test part is used
-# once, and chooses nothing.
+# subjects are dealt out, stratified by size ({numref}`tab-03-parts`). The validation
+# part is watched during training, stops it where `patience` is set, **chooses the
+# network** that is explained below, and calibrates its prediction interval. The test
+# part is used once, and chooses nothing.
 #
-# The audit looks for clues to the circumference outside the picture. The pixel size
-# is one, because small structures are magnified; in HC18 the order of the files is
-# another. No network is given either. Pixel size only turns pixels into millimetres
-# at the end.
+# The audit looks for clues to the circumference outside the picture
+# ({numref}`tab-03-leak-audit`, {numref}`fig-03-audit`). The pixel size is one, because
+# small structures are magnified; in HC18 the order of the files is another. No network
+# is given either. Pixel size only turns pixels into millimetres at the end.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-parts", "caption": "Images, subjects and mean circumference (mm) of each part."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
 sizes = table.groupby("subject")["true_mm"].transform("mean")
 part = splits.split_by_group(table["subject"], sizes, shares, p.seed)
@@ -161,7 +162,7 @@ table.groupby("part").agg(
     mean_mm=("true_mm", "mean"),
 ).round(1)
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
 report = audit.audit_cases(
     table,
     "image_path",
@@ -193,9 +194,11 @@ run.save_figure(
 # - **UNeXt**: shifted MLPs at the two deepest levels; the smallest.
 # - **TransUNet**: a ResNet's deepest map through twelve transformer blocks.
 # - **MedSegDiff-V2**: a diffusion model. What its authors released has none of the
-#   second version's parts; its count is in the list as the released code. The
+#   second version's parts; `networks` takes it as `med_seg_diff_released`. The
 #   paper's anchor condition and SS-Former are built here from the paper, and have
 #   no published count.
+#
+# {numref}`tab-03-networks` holds the counts of the papers beside those of this code.
 
 # %%
 names = chapter.chosen_networks(p)
@@ -210,7 +213,7 @@ chapter.pretty(described)
 # for all, by Lightning: a checkpoint an epoch, resume, mixed precision and several
 # cards by parameter. Plain networks learn from cross-entropy and soft Dice. The
 # diffusion model learns to undo noise, with the anchor loss of the paper on its
-# condition network.
+# condition network. {numref}`tab-03-training` says what each fit took.
 
 # %%
 arrays_train, arrays_val = arrays.select(train), arrays.select(val)
@@ -226,8 +229,8 @@ chapter.pretty(trained)
 # Losses of plain and of diffusion networks are different quantities. Dice is not:
 # it is that of the masks at probability one half and, for the diffusion model, of
 # one mask sampled in a few steps. Over *time* rather than epochs the order can
-# change: a small network has seen its data often before a large one has seen it
-# once.
+# change ({numref}`fig-03-curves`): a small network has seen its data often before a
+# large one has seen it once.
 
 # %% mystnb={"figure": {"name": "fig-03-curves", "caption": "Validation loss over epochs, and validation Dice over epochs and over training time."}, "image": {"alt": "Validation loss falling and validation Dice rising for each network, over epochs and over seconds."}}
 figure = segmentation.training_curves(histories)
@@ -241,10 +244,10 @@ run.save_figure(
 # %% [markdown]
 # ## Which network is carried on?
 #
-# The one with the highest mean Dice on the **validation** part. The choice is made
-# before any network has seen a test image.
+# The one with the highest mean Dice on the **validation** part
+# ({numref}`tab-03-choice`). The choice is made before any network has seen a test image.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-choice", "caption": "Validation part, all networks, with 95 % intervals over subjects."}}
 table_val = table[val].reset_index(drop=True)
 references_val = chapter.references(table_val, arrays_val)
 _, scores_val, _ = chapter.score_all(
@@ -271,11 +274,12 @@ Markdown(
 # object an image: the share of images whose IoU reaches a threshold, averaged over
 # the thresholds 0.50, 0.55, ..., 0.95. HD95 and ASSD are distances between the two
 # outlines, ADF the absolute difference of circumference. `ellipse_fit` looks for a
-# bright ellipse and has learnt nothing. The first table has the source's measures,
-# the second those that it lacks; a row a data set where several are joined, pooled
-# first, and a row a structure where there are two.
+# bright ellipse and has learnt nothing. {numref}`tab-03-results` has the source's
+# measures, {numref}`tab-03-further` those that it lacks; a row a data set where several
+# are joined, pooled first, and a row a structure where there are two.
+# {numref}`fig-03-models` shows typical and worst cases by every network.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-results", "caption": "Test part, all models: the source's measures, with 95 % intervals over subjects."}}
 table_test = table[test].reset_index(drop=True)
 arrays_test = arrays.select(test)
 references = chapter.references(table_test, arrays_test)
@@ -290,7 +294,7 @@ run.save_table(results, "results", "Test part, all models.")
 source_measures = ("dice", "iou", "recall", "map")
 chapter.pretty(chapter.results_table(run.rows, metrics=source_measures))
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-further", "caption": "Test part, all models: measures that the source lacks, with 95 % intervals over subjects."}}
 further = ("precision", "hd95_mm", "assd_mm", "adf_mm")
 chapter.pretty(chapter.results_table(run.rows, metrics=further))
 
@@ -312,12 +316,12 @@ run.save_figure(
 # %% [markdown]
 # ### Is one network better than another?
 #
-# Over the same subjects: mean difference of Dice, and of ADF, with its bootstrap
-# interval, and Wilcoxon's signed-rank test, adjusted for all pairs by Holm's
-# procedure. One training each: the scatter from seed to seed is not in these
-# intervals.
+# {numref}`tab-03-paired-tests` compares over the same subjects: mean difference of
+# Dice, and of ADF, with its bootstrap interval, and Wilcoxon's signed-rank test,
+# adjusted for all pairs by Holm's procedure. One training each: the scatter from seed
+# to seed is not in these intervals.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-paired-tests", "caption": "First network minus second on the same subjects: mean difference with its 95 % interval, p by Wilcoxon's test, and adjusted by Holm's procedure."}}
 learnt = {name: scores[name] for name in names}
 tests = pd.concat(
     [
@@ -334,10 +338,11 @@ chapter.pretty(tests)
 #
 # An ellipse is fitted to the half-probability contour and carried back to the scan
 # as a whole. DF is measured minus annotated, its 95 % limits of agreement
-# {cite:p}`bland1986agreement` follow, ADF is the absolute difference. The floor of any
-# method is how far the reference masks themselves are from the table.
+# {cite:p}`bland1986agreement` follow, ADF is the absolute difference
+# ({numref}`tab-03-biometry-errors`; {numref}`fig-03-agreement` has the chosen network).
+# The floor of any method is how far the reference masks themselves are from the table.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-biometry-errors", "caption": "HC and AC by network, test part; DF is measured minus annotated, the limits are its 95 % limits of agreement."}}
 floor = chapter.reference_circumference_gap(table_test, references)
 measures = chapter.by_structure(scores)
 run.save_table(measures, "biometry_errors", "HC and AC by network.")
@@ -366,9 +371,11 @@ Markdown(chapter.interval_text(run, best, scores_val[best], scores[best]))
 # ellipse. Below the 10th centile a fetus is **small for its age (SGA)**, above the
 # 90th **large (LGA)**; above 4,000 g sources speak of macrosomia. Size is not
 # growth restriction: that takes growth over time, or Doppler findings.
-# Weight centiles begin at 22 weeks, so younger subjects have no flag.
+# Weight centiles begin at 22 weeks, so younger subjects have no flag. How far the
+# outline's error reaches is in {numref}`tab-03-growth-errors` and
+# {numref}`fig-03-weight`.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-growth-errors", "caption": "Size, age, weight and centile: measured minus annotated, over the subjects of the test part."}}
 biometry = chapter.biometry_table(scores[best], table_test)
 run.save_table(biometry, "growth", "Age, weight and centile of each subject.")
 growth = chapter.growth_summary(biometry)
@@ -386,7 +393,7 @@ run.save_figure(
 
 # %% [markdown]
 # A flag hangs on a threshold, so a small error of the outline can raise or clear
-# it: the table counts how often both agree.
+# it: {numref}`tab-03-flags` counts how often both agree.
 
 # %%
 flags = chapter.flag_agreement(biometry)
@@ -398,12 +405,12 @@ chapter.pretty(flags)
 #
 # Members start from different noise. They are fused by the mean, by majority, or
 # by STAPLE {cite:p}`warfield2004`, which weighs each by the reliability it
-# estimates for it. Beside them: one member alone, the *squared mean* that the
-# released code calls STAPLE, and the condition network by itself, which costs one
-# pass. If it is as good as the ensemble, the diffusion adds nothing here but its
-# uncertainty.
+# estimates for it. Beside them stand in {numref}`tab-03-ensemble` one member alone, the
+# *squared mean* that the released code calls STAPLE, and the condition network by
+# itself, which costs one pass. If it is as good as the ensemble, the diffusion adds
+# nothing here but its uncertainty.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-ensemble", "caption": "Ways to fuse the ensemble, test part; the last is the condition network alone."}}
 diffusion = next((n for n in names if n.startswith("med_seg")), "")
 ensemble, fused, sampled = ensembles.get(diffusion), None, None
 test_part = (table_test, arrays_test, references)
@@ -416,10 +423,10 @@ fused if fused is None else chapter.pretty(fused)
 
 # %% [markdown]
 # The released code takes 1,000 steps for each of 5 members. Few DDIM steps are
-# worth taking only if a long sample of the *same* network is no better: below, the
-# same test images each way.
+# worth taking only if a long sample of the *same* network is no better:
+# {numref}`tab-03-sampling` has the same test images each way.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-sampling", "caption": "DDIM beside one long ancestral sample of the same network; the difference of Dice with its 95 % interval."}}
 if diffusion:
     sampled = chapter.sampling_table(run, segmenters[diffusion], *test_part)
     run.save_table(sampled, "sampling", "DDIM beside ancestral sampling.")
@@ -437,7 +444,7 @@ Markdown(verdict)
 # Multiply-accumulates count convolutions and matrix products of everything an image
 # needs: for the diffusion model all steps of all members, and its condition network
 # once. Activations are what a training step keeps, about. Speed is that of this
-# machine.
+# machine ({numref}`tab-03-costs`). {numref}`fig-03-cost` says what the cost buys.
 
 # %%
 costs = cost_table(segmenters, arrays_test.images[:8])
@@ -464,14 +471,15 @@ run.save_figure(
 # model, the mean of the mask that its output stands for, at one step, the middle
 # one of 1,000. **Layer:** the decoder's block at a quarter of the size. Beside it
 # stand the gates of Attention U-Net, which are no explanation but part of the
-# computation, and the spread of the ensemble.
+# computation, and the spread of the ensemble ({numref}`fig-03-maps`).
 #
-# Checks: a map that means something differs from that of the same network with
-# shuffled weights (rank correlation `r` well below 1), and lies on the structure or
-# its edge more than their areas would give. For the diffusion model, `r` with the
-# maps at an early and at a late step says how much hangs on the choice of the step.
+# Checks ({numref}`tab-03-cam-checks`): a map that means something differs from that of
+# the same network with shuffled weights (rank correlation `r` well below 1), and lies on
+# the structure or its edge more than their areas would give. For the diffusion model,
+# `r` with the maps at an early and at a late step says how much hangs on the choice of
+# the step.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-cam-checks", "caption": "Checks of the Grad-CAM maps: shares beside areas, and rank correlation r with other maps."}}
 explained = list(dict.fromkeys(n for n in (best, diffusion) if n))
 found = {n: chapter.cam_checks(segmenters[n], arrays_test) for n in explained}
 checks = pd.concat([one[1] for one in found.values()], ignore_index=True)
@@ -500,9 +508,10 @@ run.save_figure(
 # %% [markdown]
 # Pixels are hidden behind the image's mean grey (deletion), or shown on it
 # (insertion), in the order of the map and in a random order. If a map finds what
-# matters, its curve runs above the random one in deletion, and falls sooner in
-# insertion. A network that reads the edge of a structure bears that its inside is
-# hidden, however bright the map is there. The table has the means of the curves.
+# matters, its curve in {numref}`fig-03-deletion` runs above the random one in deletion,
+# and falls sooner in insertion. A network that reads the edge of a structure bears that
+# its inside is hidden, however bright the map is there. {numref}`tab-03-deletion-means`
+# has the means of the curves.
 
 # %% mystnb={"figure": {"name": "fig-03-deletion", "caption": "By how much the explained scalar is away from that of the whole image, as pixels are hidden or shown; mean of the explained images."}, "image": {"alt": "Deletion and insertion curves by map order and by random order."}}
 hidden = pd.concat([one[2] for one in found.values()], ignore_index=True)
@@ -515,7 +524,7 @@ run.save_figure(
     "Deletion and insertion curves by map and by random order.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-deletion-means", "caption": "Mean change of the explained scalar over each curve, by map order and by random order."}}
 areas = chapter.curve_means(hidden)
 run.save_table(areas, "deletion_means", "Means of the curves by order.")
 chapter.pretty(areas)
@@ -525,10 +534,12 @@ chapter.pretty(areas)
 #
 # Some test images are changed more and more: gain, speckle, an acoustic shadow,
 # blur, a missing piece of the skull or of the abdomen's edge, rotation, size. Masks
-# turn and shrink with the image. The diffusion model draws one member here. The
-# table shows each change at the level where the mean of all networks is lowest.
+# turn and shrink with the image. The diffusion model draws one member here.
+# {numref}`tab-03-robustness-hardest` shows each change at the level where the mean of
+# all networks is lowest, {numref}`fig-03-robustness` every level, and
+# {numref}`fig-03-robustness-mm` what becomes of the circumference.
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-robustness-hardest", "caption": "Dice of each network under each change, at the level that costs most."}}
 changes = chapter.robustness_table(
     segmenters, arrays_test, table_test, p.robust_images, p.seed
 )
@@ -563,17 +574,17 @@ run.save_figure(
 # One U-Net, trained twice: split by subject, and by image as the source does. Each
 # is scored per image on the test images as they are, on augmented ones as the
 # source's test loader gives, and as the Dice of all pixels pooled, which lets large
-# structures make up for small ones that were missed.
+# structures make up for small ones that were missed ({numref}`tab-03-source-protocol`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-03-source-protocol", "caption": "One U-Net by the source's split and by the honest one, scored in three ways."}}
 protocol = chapter.reenact_source(run, table, arrays, np.array(part))
 run.save_table(protocol, "source_protocol", "The source's ways to score.")
 chapter.pretty(protocol)
 
 # %% [markdown]
-# The source's table beside this run's. The data differ (it had HC18 and private
-# scans), and in `quick` so do the networks' widths: the columns show what was
-# reported, not a reproduction.
+# {numref}`tab-03-source-table` sets the source's table beside this run's. The data
+# differ (it had HC18 and private scans), and in `quick` so do the networks' widths: the
+# columns show what was reported, not a reproduction.
 
 # %%
 compared = chapter.source_comparison(scores, train_s)
@@ -587,7 +598,7 @@ chapter.pretty(compared)
 # every number, table and figure. A row is a network, tested on subjects that it has
 # not seen, under one split, one augmentation and one budget.
 
-# %% tags=["hide-input"]
+# %% mystnb={"table": {"name": "tab-03-real", "caption": "Reference runs on real scans, test part, with 95 % intervals over subjects; ADF in mm."}} tags=["hide-input"]
 reference = reference_table(
     "03_biometry_segmentation",
     ["dice", "iou", "adf_mm"],

@@ -96,9 +96,10 @@ Markdown(run.banner())
 #
 # HC18's layout is one PNG a scan, a second PNG with a one-pixel ellipse, and a
 # table of pixel sizes. Phantoms are written in the same layout, so one loader
-# reads both. The path table is the start of everything.
+# reads both. The path table is the start of everything ({numref}`tab-04-sizes`,
+# {numref}`tab-04-first-rows`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-sizes", "caption": "Pixel size and head circumference of all images, both in mm."}}
 folder = chapter.find_data(p)
 table = read_table(folder)
 shape = (p.image_size, p.image_size)
@@ -106,12 +107,12 @@ arrays = load_arrays(table, shape)
 run.data_fingerprint = chapter.fingerprint(table, arrays)
 table.drop(columns=["image_path", "mask_path"]).describe().round(3)
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-first-rows", "caption": "First rows of the path table; pixel size and circumference in mm."}}
 paths = table[["image_path", "mask_path"]].map(lambda path: path.name)
 paths.join(table[["pixel_size_mm", "hc_mm", "examination"]]).head()
 
 # %% [markdown]
-# The picture below shows scans as they are, with the annotation **filled** and
+# {numref}`fig-04-data` shows scans as they are, with the annotation **filled** and
 # outlined in green. HC18 draws a ring one pixel wide; a network trained on the
 # ring learns a line that resizing has half erased.
 
@@ -128,9 +129,9 @@ run.save_figure(
 )
 
 # %% [markdown]
-# Grey values of head and surroundings overlap: brightness alone cannot separate
-# them. The head's share of the picture varies widely, since the sonographer
-# zooms.
+# Grey values of head and surroundings overlap ({numref}`fig-04-histograms`):
+# brightness alone cannot separate them. The head's share of the picture varies
+# widely, since the sonographer zooms.
 
 # %% mystnb={"figure": {"name": "fig-04-histograms", "caption": "Grey values inside and outside the head, and the share of the image that the head covers."}, "image": {"alt": "Two histograms: grey values inside and outside the head overlap; head area varies widely."}}
 figure = heads.pixel_histograms(arrays.images, arrays.masks)
@@ -141,7 +142,7 @@ run.save_figure(
     "Two histograms of grey values and of head area.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-pixel-statistics", "caption": "Pixel values over all images: the images, the filled masks, and the outlines as drawn."}}
 statistics = chapter.pixel_statistics(arrays)
 run.save_table(statistics, "pixel_statistics", "Grey values and masks.")
 statistics.round(3)
@@ -150,11 +151,11 @@ statistics.round(3)
 # ## Split and leak audit
 #
 # `010_HC.png` and `010_2HC.png` are frames of one examination. They stay
-# together: the split deals out *examinations*, stratified by circumference. The
-# validation part only calibrates the prediction interval; it stops nothing and
-# chooses nothing. The test part is used once.
+# together: the split deals out *examinations*, stratified by circumference
+# ({numref}`tab-04-parts`). The validation part only calibrates the prediction
+# interval; it stops nothing and chooses nothing. The test part is used once.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-parts", "caption": "Images, examinations and head circumference (mm) of each part."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
 part = splits.split_by_group(
     table["examination"], table["hc_mm"], shares, p.seed
@@ -177,11 +178,11 @@ table.groupby("part").agg(
 # sides, do images on two sides look the same, and does something that is *not*
 # the picture of the head know the answer: the place in the list, the pixel size,
 # the image's size, text or grey in its border? Each clue is scored on held-out
-# examinations. On HC18 two of them are strong: files are ordered by head size, so
-# a split by position in the list is no random split, and the zoom gives away much
-# of the size.
+# examinations ({numref}`tab-04-leak-audit`, {numref}`fig-04-audit`). On HC18 two of
+# them are strong: files are ordered by head size, so a split by position in the
+# list is no random split, and the zoom gives away much of the size.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
 report = audit.audit_cases(
     table,
     "image_path",
@@ -206,11 +207,12 @@ run.save_figure(
 # %% [markdown]
 # ## Baselines: how far one gets without a network
 #
-# Three predictors set the scale. *Mean* always answers the training mean.
-# *Pixel size* is a quadratic in the pixel size and never sees the picture.
-# *Ellipse fit* looks for the bright skull and fits an ellipse, without training.
+# Three predictors set the scale ({numref}`tab-04-baselines`). *Mean* always answers
+# the training mean. *Pixel size* is a quadratic in the pixel size and never sees the
+# picture. *Ellipse fit* looks for the bright skull and fits an ellipse, without
+# training.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-baselines", "caption": "Mean absolute difference of head circumference (ADF), test part, without a network."}}
 test_table = table[test].reset_index(drop=True)
 test_arrays = chapter.select(arrays, test)
 truth = test_table["hc_mm"].to_numpy()
@@ -237,7 +239,8 @@ pd.Series(simple, name="ADF (mm)").round(1).to_frame()
 # poolings down, four transposed convolutions up. In the code that source 003
 # (and many notebooks with it) uses, the second convolution of each block is fed
 # the block's *input*: half of the convolutions are dead. The count shows it, and
-# so does the gradient; a test of this project looks at both.
+# so does the gradient; a test of this project looks at both. {numref}`tab-04-shapes`
+# follows the maps down and up.
 
 # %%
 from fetal_lib.models.unet import get_unet
@@ -254,7 +257,7 @@ Markdown(
     f"**{unet.count_params():,}**."
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-shapes", "caption": "The U-Net of this run: size of its maps, channels, layers and parameters."}}
 shapes
 
 # %% [markdown]
@@ -264,8 +267,8 @@ shapes
 # flips, rotations in the scan's own aspect, zoom and gain; a learning rate that
 # falls along a cosine; and a moving average of the weights. Most epochs see
 # images of half the side, which cost a quarter, and only the last ones the full
-# size. A fit is resumed after a crash and reused when nothing it depends on has
-# changed.
+# size ({numref}`fig-04-curves`). A fit is resumed after a crash and reused when
+# nothing it depends on has changed.
 #
 # An earlier state of this chapter fell into a trap: each call of Keras' `fit`
 # ends by writing the moving average over the weights. One call an epoch, for the
@@ -273,7 +276,7 @@ shapes
 # loop here takes one step a batch, and a test compares the loss with and without
 # averaging.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-last-epochs", "caption": "Last epochs: loss and pixel accuracy on the training and the validation part."}}
 settings = chapter.fit_settings(p, arrays)
 outcome = chapter.fit_unet(
     run, chapter.select(arrays, train), chapter.select(arrays, val), settings
@@ -329,7 +332,8 @@ Markdown(
 )
 
 # %% [markdown]
-# The pictures show the median case and the worst ones, not the best ones.
+# {numref}`fig-04-predictions` shows cases around the median and the worst ones, not
+# the best ones.
 
 # %% mystnb={"figure": {"name": "fig-04-predictions", "caption": "Test images: four around the median overlap (upper row) and the four worst (lower row). Reference green, prediction orange and dashed."}, "image": {"alt": "Eight test images with reference and predicted outline; upper row typical, lower row worst cases."}}
 pick = chapter.typical_and_worst(scores["unet"])
@@ -353,9 +357,11 @@ run.save_figure(
 #
 # Overlap is that of the two *filled ellipses* at the scan's own size, as HC18
 # scores it; differences are in millimetres. Intervals are 95 % bootstrap
-# intervals over examinations.
+# intervals over examinations. {numref}`tab-04-results` has all measures,
+# {numref}`fig-04-comparison` sets the differences side by side, and
+# {numref}`fig-04-agreement` shows each head: look for a slope, and for outliers.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-results", "caption": "Test part, all models, with 95 % intervals over examinations; DF is measured minus reference."}}
 for name, frame in scores.items():
     for row in score.summarise(frame, name, run.data_name, "test", p.seed):
         run.add_result(**row)
@@ -390,11 +396,12 @@ run.save_figure(
 # Gestational age follows from HC by a named standard. INTERGROWTH-21st and
 # Hadlock 1984 disagree by several millimetres in mid-pregnancy, so a result
 # without the name of its standard means little. Both are defined on a range of
-# sizes; outside it nothing is printed. The age error below is the part that the
-# *measurement* causes; how far heads of one age differ by nature is another
-# matter, ±11 days (SD) in the third trimester {cite:p}`heuvel2018`.
+# sizes; outside it nothing is printed. The age error in
+# {numref}`tab-04-by-trimester` is the part that the *measurement* causes; how far
+# heads of one age differ by nature is another matter, ±11 days (SD) in the third
+# trimester {cite:p}`heuvel2018`. {numref}`fig-04-trimester` has the single errors.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-by-trimester", "caption": "Errors by trimester: signed (DF) and absolute (ADF) difference, and the mean absolute error of the age, in days, by two standards."}}
 by_age = chapter.by_trimester(kept)
 run.save_table(by_age, "by_trimester", "Errors by trimester.")
 by_age.round(2)
@@ -413,8 +420,8 @@ run.save_figure(
 
 # %% [markdown]
 # A centile needs an age that is known from elsewhere (the last period, or an
-# early scan). HC18 does not publish one; phantoms have one. The chart shows the
-# measured heads where the age is known, and the standards in any case.
+# early scan). HC18 does not publish one; phantoms have one. {numref}`fig-04-growth`
+# shows the measured heads where the age is known, and the standards in any case.
 
 # %% mystnb={"figure": {"name": "fig-04-growth", "caption": "Measured heads of the test part on the INTERGROWTH-21st chart; dashed: Hadlock's median."}, "image": {"alt": "Growth chart of head circumference against gestational age."}}
 ages = chapter.known_ages(folder, scores["unet"])
@@ -430,6 +437,8 @@ run.save_figure(
 
 # %% [markdown]
 # ### Does the interval hold what it promises?
+#
+# {numref}`fig-04-interval` sets each reference beside its interval.
 
 # %% mystnb={"figure": {"name": "fig-04-interval", "caption": "Prediction intervals of the test images, centred on the measurement, and where the reference lies."}, "image": {"alt": "Prediction interval of each test image with the reference inside or outside."}}
 half = model.spec.relative_half_width * hc_pred
@@ -465,12 +474,13 @@ Markdown(
 # ## What does the network look at?
 #
 # A square of the image is hidden, and the head measured again: the map shows by
-# how many millimetres the answer moves. Two checks come with it. The map of the
+# how many millimetres the answer moves ({numref}`fig-04-occlusion`). Two checks
+# come with it ({numref}`tab-04-occlusion-checks`). The map of the
 # *same network with random weights* must look different, or it would explain
 # the image and not the network. And if the network measures the skull, the map
 # lies on the skull more than its area would give.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-occlusion-checks", "caption": "Checks of the occlusion maps, a row a test image."}}
 maps, checks = chapter.occlusion_checks(model, test_table, test_arrays)
 run.save_table(checks, "occlusion_checks", "Checks of the occlusion maps.")
 checks.round(2)
@@ -494,10 +504,10 @@ run.save_figure(
 # Same data, same network, the source's way: the outline is **not** filled; image
 # and mask are divided by 127.5, so that targets reach 2 where the network
 # reaches 1; every image is joined by its mirror image **before** a random split
-# over images; the score is Keras' binary accuracy. (`quick` does it on images of
-# half the side, `full` at the source's size.)
+# over images; the score is Keras' binary accuracy ({numref}`tab-04-source-protocol`).
+# (`quick` does it on images of half the side, `full` at the source's size.)
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-source-protocol", "caption": "The source's protocol: loss and pixel accuracy of each epoch."}}
 from fetal_lib.training.source_003 import background_accuracy, source_targets
 
 protocol = chapter.reenact_source(run, p, arrays)
@@ -528,12 +538,13 @@ Markdown(
 #
 # The second notebook of the source feeds predicted masks to VGG16 and regresses
 # millimetres from the features. A mask squashed to a square has no scale: two
-# heads of 100 and 300 mm can leave the same mask. Below, the same features
-# predict HC without the pixel size (`vgg16_mask`) and with it (regress pixels,
-# then multiply: `vgg16_mask_pixel_size`), beside the geometry of the U-Net's
-# ellipse (`unet`), which learns nothing at this step.
+# heads of 100 and 300 mm can leave the same mask. In
+# {numref}`tab-04-second-experiment`, the same features predict HC without the
+# pixel size (`vgg16_mask`) and with it (regress pixels, then multiply:
+# `vgg16_mask_pixel_size`), beside the geometry of the U-Net's ellipse (`unet`),
+# which learns nothing at this step.
 
-# %%
+# %% mystnb={"table": {"name": "tab-04-second-experiment", "caption": "Millimetres from a mask, test part: VGG16 features without and with the pixel size, and the U-Net's ellipse."}}
 features = chapter.vgg_features(run, p, model, arrays)
 hc, size = table["hc_mm"].to_numpy(), table["pixel_size_mm"].to_numpy()
 blind = mask_features.regress_from_features(
@@ -559,7 +570,7 @@ experiment.round(3)
 # HC18 and tests on held-out examinations of it; the second trains on **phantoms
 # alone** and meets real heads for the first time at the test.
 
-# %% tags=["hide-input"]
+# %% mystnb={"table": {"name": "tab-04-real", "caption": "Reference runs on real heads, with 95 % intervals; all distances in mm."}} tags=["hide-input"]
 if p.external_data:
     external = chapter.score_external(run, p, model)
 chapter.published_table()

@@ -99,12 +99,13 @@ Markdown(run.banner())
 #
 # ## Data
 #
-# A BIDS folder: a table of ages, and a T1 scan a subject, skull-stripped and
-# registered to MNI space. Phantoms are written in the same layout: template
-# anatomy {cite}`fonov2011` warped to the volumes published for each age
-# {cite}`bethlehem2022`, with labels that are true by construction.
+# A BIDS folder: a table of ages ({numref}`tab-05-subjects`, {numref}`fig-05-subjects`),
+# and a T1 scan a subject, skull-stripped and registered to MNI space. Phantoms are
+# written in the same layout: template anatomy {cite}`fonov2011` warped to the volumes
+# published for each age {cite}`bethlehem2022`, with labels that are true by
+# construction.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-subjects", "caption": "Age (years), head size (eTIV, mL) and the brain's share of the head (nWBV) of all subjects."}}
 folder = chapter.find_data(p)
 run.fingerprint_folder(folder)
 cases = read_cases(folder)
@@ -123,8 +124,8 @@ run.save_figure(
 )
 
 # %% [markdown]
-# Below: the scans of the youngest and the oldest subject and of two between, in
-# three planes. Look at the width of the ventricles and of the sulci.
+# {numref}`fig-05-scans` has the scans of the youngest and the oldest subject and of two
+# between, in three planes. Look at the width of the ventricles and of the sulci.
 
 # %% mystnb={"figure": {"name": "fig-05-scans", "caption": "Four scans over the range of ages: axial, coronal and sagittal planes."}, "image": {"alt": "T1 scans of four adults in three planes; ventricles and sulci widen with age."}}
 order = np.argsort(ages, kind="stable")
@@ -144,13 +145,14 @@ run.save_figure(
 # %% [markdown]
 # ## Preprocessing, step by step
 #
-# One scan on its way to a network, with SimpleITK {cite}`lowekamp2013`: the bias
-# field is found by N4 {cite}`tustison2010` and divided out; the brain mask is
-# where the stripped scan is positive and near the template's brain; intensities
-# get mean 0 and variance 1 **inside the mask**, and 0 outside; a cubic B-spline
-# brings the image to 3 mm and 64³ voxels about its centre (the source's
-# setting), or 1.5 mm and 128³ (defined there and never used). Labels go by
-# nearest neighbour: there is nothing between gray matter and fluid but error.
+# {numref}`fig-05-steps` and {numref}`tab-05-preprocessing` follow one scan on its way to
+# a network, with SimpleITK {cite}`lowekamp2013`: the bias field is found by N4
+# {cite}`tustison2010` and divided out; the brain mask is where the stripped scan is
+# positive and near the template's brain; intensities get mean 0 and variance 1 **inside
+# the mask**, and 0 outside; a cubic B-spline brings the image to 3 mm and 64³ voxels
+# about its centre (the source's setting), or 1.5 mm and 128³ (defined there and never
+# used). Labels go by nearest neighbour ({numref}`fig-05-neighbours`): there is nothing
+# between gray matter and fluid but error.
 
 # %% mystnb={"figure": {"name": "fig-05-steps", "caption": "A scan through bias-field correction, masking, normalisation and resampling."}, "image": {"alt": "Seven columns of three planes: scan, bias field, corrected scan, mask, normalised scan, two resampled scans."}}
 walk = chapter.preprocessing_steps(
@@ -164,7 +166,7 @@ run.save_figure(
     "A scan before and after each step, in three planes.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-preprocessing", "caption": "One scan after each step of the preprocessing: grid, voxel side and intensities."}}
 run.save_table(walk.table, "preprocessing", "A scan after each step.")
 chapter.pretty(walk.table)
 
@@ -221,11 +223,11 @@ Markdown(
 )
 
 # %% [markdown]
-# How good is the reference? Phantoms have a truth. The table scores the mixture
-# on phantoms that are made up besides the data, whatever the data is; they teach
-# a network below.
+# How good is the reference? Phantoms have a truth. {numref}`tab-05-reference` scores the
+# mixture on phantoms that are made up besides the data, whatever the data is; they teach
+# a network below. {numref}`fig-05-volumes` has the volumes that it gives, against age.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-reference", "caption": "Dice of the mixture against the true labels of phantoms, mean with its 95 % interval."}}
 truth = chapter.find_truth(run)
 agreed = chapter.add_reference_dice(run, truth)
 run.save_table(agreed, "reference", "The reference against the truth.")
@@ -253,11 +255,12 @@ run.save_figure(
 #
 # Some subjects, evenly over the ages, **teach segmentation**: their reference
 # labels train a network below, their ages train regressors, and they are never
-# tested. All others are dealt to outer folds, stratified by age. Whatever is
-# chosen (a penalty, a kernel, a weight) is chosen on inner folds of the training
-# part.
+# tested. All others are dealt to outer folds, stratified by age
+# ({numref}`tab-05-parts`). Whatever is chosen (a penalty, a kernel, a weight) is chosen
+# on inner folds of the training part. What could leak is in
+# {numref}`tab-05-leak-audit`.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-parts", "caption": "Who teaches segmentation, and who is tested in which outer fold; ages in years."}}
 parts = chapter.split_subjects(table, p)
 splits.assert_disjoint(table["subject"], parts.fold)
 written = table[["subject", "age_years"]].assign(fold=parts.fold)
@@ -298,9 +301,10 @@ if np.isfinite(nwbv).all():
 # The ResUNet adds a 1 × 1 × 1 projection of each block's input **after** the
 # block's last ReLU. The source's README describes 2 × 2 × 2 poolings, its code pools
 # 1 × 2 × 2, so that one axis is never reduced; both are here. The ResNeXt's
-# stem likewise keeps that axis. Counts are those of the published settings.
+# stem likewise keeps that axis. Counts in {numref}`tab-05-networks` are those of the
+# published settings.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-networks", "caption": "Networks at their published settings: parameters, and what comes out of 64³ voxels."}}
 counts = chapter.parameter_table()
 run.save_table(counts, "networks", "Networks at their published settings.")
 counts.style.hide(axis="index").format(thousands=",")
@@ -310,15 +314,17 @@ counts.style.hide(axis="index").format(thousands=",")
 #
 # Two ResUNets of the same size learn by cross-entropy with Adam: one from
 # **phantoms with true labels** that are made for this purpose, one from
-# **reference labels** of the subjects set aside. The second can at best imitate
-# the mixture.
+# **reference labels** of the subjects set aside ({numref}`fig-05-learning`). The second
+# can at best imitate the mixture.
 #
 # In `full` they are fed z-scores, as the source's is. In `quick` intensities are
 # scaled to white matter instead: a z-score depends on how much fluid there is,
 # which is what age changes, and a network that sees small cubes cannot know it.
-# The table gives Dice as mean ± SD over scans, and the 95 % interval of the mean.
+# {numref}`tab-05-dice` gives Dice as mean ± SD over scans, and the 95 % interval of the
+# mean, {numref}`fig-05-dice` each scan, and {numref}`fig-05-tissues` three of them in
+# colour.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-dice", "caption": "Dice on scans that taught nothing: mean ± SD over scans, and the 95 % interval of the mean."}}
 fits = chapter.fit_segmenters(run, truth, table, tissues, parts)
 tested = np.flatnonzero(parts.tested)
 by_age = tested[np.argsort(age[tested], kind="stable")]
@@ -376,9 +382,11 @@ run.save_figure(
 # polynomial) and three more (ridge, Gaussian process, gradient boosting).
 # `volumes_absolute` are millilitres, `volumes_covariates` adds sex and head size,
 # `volumes_contrast` how bright gray matter and fluid are beside white matter.
-# `res_unet` are relative volumes by the network that was taught by truth.
+# `res_unet` are relative volumes by the network that was taught by truth. The errors are
+# in {numref}`tab-05-volume-models`; {numref}`fig-05-regressors` shows how the six
+# regressors err.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-volume-models", "caption": "Mean absolute error on the outer folds, in years: baselines and regressors on volumes."}}
 relative = chapter.relative_volumes(parts_ml)
 sets = {
     "volumes": relative,
@@ -408,11 +416,11 @@ run.save_figure(
 # %% [markdown]
 # ### What the segmenter's error does to the age
 #
-# The regressor has learnt from reference volumes. It is now shown those of a
-# network. A *mean shift* is a bias of the volumes, which a regressor trained on
-# the same network's volumes would absorb; the *SD* is noise that stays.
+# The regressor has learnt from reference volumes. In {numref}`tab-05-propagated` it is
+# shown those of a network. A *mean shift* is a bias of the volumes, which a regressor
+# trained on the same network's volumes would absorb; the *SD* is noise that stays.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-propagated", "caption": "What the segmenter's error does to the age, in years: the same regressor, other volumes."}}
 line, _ = volume_regressors()["linear"]
 propagated = chapter.propagate_segmentation(
     age, parts, line, parts_ml, segmented.volumes
@@ -425,9 +433,10 @@ chapter.pretty(propagated)
 #
 # A share says how much tissue there is, a map also where. Maps of the three
 # tissues on a 4 mm grid, blurred, meet ridge regression (`maps_ridge`) and kernel
-# ridge with a Gaussian kernel (`maps_gaussian`) {cite:p}`franke2010`.
+# ridge with a Gaussian kernel (`maps_gaussian`) {cite:p}`franke2010`, with the settings
+# of {numref}`tab-05-map-settings`.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-map-settings", "caption": "Settings that the inner folds chose for each outer fold."}}
 found = chapter.map_models(age, tissues, parts)
 predictions |= found
 for name, prediction in found.items():
@@ -444,9 +453,9 @@ pd.DataFrame(
 # ## Approach B: networks that read the age from the image
 #
 # ResNeXt as in the source, and a light network after SFCN {cite}`peng2021`, are
-# trained with mean squared error in each outer fold. The first inner fold is the
-# validation part: it is watched, it weighs the ensemble; it stops nothing and
-# picks no epoch. `eval()` is called.
+# trained with mean squared error in each outer fold ({numref}`fig-05-curves`). The first
+# inner fold is the validation part: it is watched, it weighs the ensemble; it stops
+# nothing and picks no epoch. `eval()` is called.
 
 # %%
 nets = chapter.fit_age_networks(run, age, tissues, parts)
@@ -476,9 +485,9 @@ if nets:
 #
 # In each fold the best volume model, the best map model (by *inner* error) and
 # the networks are averaged, weighted by the inverse square of their inner
-# errors. No test part is asked.
+# errors ({numref}`tab-05-weights`). No test part is asked.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-weights", "caption": "Weights of the ensemble in each outer fold, by the inner errors."}}
 together, weights = chapter.ensemble(predictions, age, parts)
 predictions["ensemble"] = together
 errors["ensemble"] = chapter.add_ages(
@@ -492,8 +501,11 @@ chapter.pretty(weights)
 #
 # Every model has predicted the age of the same subjects. Intervals are 95 %
 # bootstrap intervals over subjects; CCC is Lin's concordance correlation.
+# {numref}`tab-05-results` has all models, {numref}`fig-05-comparison` ranks them,
+# {numref}`fig-05-predicted` shows one of each approach; errors by decade of age are in
+# {numref}`fig-05-decades` and, for the ensemble, {numref}`tab-05-by-decade`.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-results", "caption": "All models on the outer folds, with 95 % intervals over subjects; errors in years."}}
 metrics = ("mae_years", "rmse_years", "r2", "ccc")
 results = chapter.results_table(run.rows, metrics)
 run.save_table(results, "results", "All models on the outer folds.")
@@ -536,7 +548,7 @@ run.save_figure(
     "Mean absolute error of three models in each decade.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-by-decade", "caption": "The ensemble's error by decade of age, in years; a gap above 0 is an age told too old."}}
 run.save_table(decades["ensemble"], "by_decade", "The ensemble by decade.")
 chapter.pretty(decades["ensemble"])
 
@@ -544,17 +556,17 @@ chapter.pretty(decades["ensemble"])
 # ## The brain-age gap
 #
 # Predicted minus true age is called the brain-age gap, and a positive one is often
-# read as an aged brain. Look at the left panel first: the young are predicted too
-# old and the old too young, because an uncertain model answers near the mean.
-# That alone makes the gap correlate with age, and with all that goes along with
-# age.
+# read as an aged brain. Look at the left panel of {numref}`fig-05-gap` first: the young
+# are predicted too old and the old too young, because an uncertain model answers near
+# the mean. That alone makes the gap correlate with age, and with all that goes along
+# with age.
 #
 # Two corrections are in use {cite:p}`smith2019,delange2022`. Both need the slope
 # of predicted on true age, which here comes from inner predictions. One divides
 # by the slope: an honest prediction with a larger error. The other adds back the
-# bias expected **at the subject's true age**. Its MAE is printed, and is not an
-# accuracy: the less a model knows, the more of its "prediction" is the true age
-# itself {cite}`butler2021`.
+# bias expected **at the subject's true age**. Its MAE is printed in
+# {numref}`tab-05-gaps`, and is not an accuracy: the less a model knows, the more of its
+# "prediction" is the true age itself {cite}`butler2021`.
 
 # %% mystnb={"figure": {"name": "fig-05-gap", "caption": "The gap against age: as predicted, corrected without the age, and corrected with the true age."}, "image": {"alt": "Three scatter plots of the brain-age gap against age with regression lines."}}
 variants, gaps = chapter.gap_variants(age, together, parts)
@@ -566,7 +578,7 @@ run.save_figure(
     "Three scatter plots of the gap against age.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-gaps", "caption": "The brain-age gap before and after correction; the last row never sees a scan."}}
 fake = {"mean, corrected with the true age": chapter.correct_mean(age, parts)}
 gaps = pd.concat(
     [gaps, chapter.gap_rows(age[kept], fake)], ignore_index=True
@@ -575,13 +587,14 @@ run.save_table(gaps, "gaps", "Gaps before and after correction.")
 chapter.pretty(gaps)
 
 # %% [markdown]
-# The last row is the *mean* predictor, which never sees a scan, after the same
-# correction. So much for errors computed after it.
+# The last row of {numref}`tab-05-gaps` is the *mean* predictor, which never sees a scan,
+# after the same correction. So much for errors computed after it.
 #
 # ## Does the interval hold what it promises?
 #
 # The half-width is the conformal quantile of the ensemble's errors on the
-# validation part of each fold {cite}`lei2018distribution`.
+# validation part of each fold {cite}`lei2018distribution`. {numref}`fig-05-interval`
+# sets each true age beside its interval.
 
 # %% mystnb={"figure": {"name": "fig-05-interval", "caption": "Prediction interval of each tested subject, youngest first, and the true age."}, "image": {"alt": "Vertical intervals of predicted ages with the true age inside or outside."}}
 half = chapter.intervals(run, age, together, parts, "ensemble")
@@ -611,13 +624,14 @@ Markdown(
 #
 # Occlusion: a cube is set to 0, the mean of a normalised brain, and the age is
 # predicted again. Grad-CAM: where the last features raise or lower the answer.
-# Both are averaged over tested subjects in template space. Checks: the map of the
-# same network with **random weights** must differ; how much of the map lies on the
-# quarter of the brain with most fluid, where ventricles and fissures are; and
-# whether hiding what the map calls important moves the answer more than hiding
-# blocks at random.
+# Both are averaged over tested subjects in template space ({numref}`fig-05-maps`).
+# Checks ({numref}`tab-05-map-checks`): the map of the same network with **random
+# weights** must differ; how much of the map lies on the quarter of the brain with most
+# fluid, where ventricles and fissures are; and whether hiding what the map calls
+# important moves the answer more than hiding blocks at random
+# ({numref}`fig-05-deletion`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-map-checks", "caption": "Checks of the mean maps: size, random weights, and the place that they lie on."}}
 if nets:
     sfcn = nets["sfcn"]
     why = chapter.explain_age_network(run, "sfcn", sfcn, tissues, parts)
@@ -653,9 +667,10 @@ if nets:
 #
 # **Training-set error.** One displayed figure of the source fits a regressor and
 # scores it on the same 500 subjects. For two or three numbers and a straight
-# line the harm is small; for anything that can remember (`trees`) it is total.
+# line the harm is small; for anything that can remember (`trees`) it is total
+# ({numref}`tab-05-training-set`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-training-set", "caption": "Errors on the regressors' own training set, beside those on the outer folds."}}
 own = chapter.training_set_error(run, age, relative, parts)
 run.save_table(own, "training_set", "Errors on the own training set.")
 chapter.pretty(own)
@@ -664,10 +679,10 @@ chapter.pretty(own)
 # **The part that chooses is the part that is reported.** The source picks the
 # number of epochs by the error on the part that it then reports, and it never
 # calls `eval()`: batch normalisation scores each batch by its own statistics,
-# and scoring changes the network. Here SFCN trains with the test part of the
-# first fold as its validation part.
+# and scoring changes the network. In {numref}`tab-05-picked-on-test` SFCN trains with
+# the test part of the first fold as its validation part.
 
-# %%
+# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch, and at the epoch that is best on the test part."}}
 if nets:
     picked = chapter.picked_on_test(run, tissues.images, age, parts)
     run.save_table(picked, "picked_on_test", "The source's protocol.")
@@ -716,7 +731,7 @@ Markdown(
 # record, every number, and the figures that show no person. A row is a model,
 # tested on subjects that neither fitted nor chose it.
 
-# %% tags=["hide-input"]
+# %% mystnb={"table": {"name": "tab-05-real", "caption": "Reference runs on real scans, with 95 % intervals over subjects; MAE in years."}} tags=["hide-input"]
 reference = reference_table(
     "05_brain_age", ["mae_years", "r2", "ccc"], chapter.REFERENCE_MODELS
 )

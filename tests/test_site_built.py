@@ -137,15 +137,17 @@ def test_every_image_has_words_and_every_page_is_light(site: Path) -> None:
 
 
 def test_figures_and_tables_of_chapters_are_numbered_and_text_refers_to_them(site: Path) -> None:
+    made_up = "FETAL_TEST_SITE" not in os.environ
     pages = [soup(path) for path in chapters(site)]
     captions = [found.get_text() for page in pages for found in page.select("figcaption, caption")]
     for kind in ("Figure", "Table"):
         found = [int(m[1]) for text in captions if (m := re.match(rf"\s*{kind} (\d+)", text))]
         assert found and len(set(found)) == len(found)
     assert all(re.match(r"\s*(Figure|Table) \d+\s+\S", text) for text in captions)
+    tables = [table for page in pages for table in page.select("div.cell table")]
+    assert made_up or [str(table)[:300] for table in tables if not table.caption] == []
     referred = [link.get_text() for page in pages for link in page.select("a.internal .std-numref")]
     assert [text for text in referred if not re.fullmatch(r"(Figure|Table) \d+", text)] == []
-    made_up = "FETAL_TEST_SITE" not in os.environ
     assert not made_up or {text.split()[0] for text in referred} == {"Figure", "Table"}
 
 
@@ -204,6 +206,8 @@ def test_wide_table_scrolls_in_its_box_by_keyboard(site: Path, browser: Browser)
     browser.wait(wide)
     assert browser.run(f"{wide}.getAttribute('role')") == "region"
     assert browser.run(f"{wide}.getAttribute('aria-label')").strip()
+    caption = f"({wide}.querySelector('caption') ?? {wide}).getBoundingClientRect().width"
+    assert browser.run(caption) <= browser.run(f"{wide}.clientWidth") + 1
     browser.run(f"{wide}.scrollIntoView({{block: 'center'}}); {wide}.focus()")
     assert browser.run(f"document.activeElement === {wide}")
     for kind in ("keyDown", "keyUp"):

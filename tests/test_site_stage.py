@@ -71,6 +71,12 @@ def test_table_that_is_only_shown_gets_a_caption_from_the_cell() -> None:
     assert "table" not in found["mystnb"]
 
 
+def test_cell_that_shows_two_tables_gives_each_its_caption() -> None:
+    own = {"table": [{"name": "tab-04-a", "caption": "A."}, {"name": "tab-04-b", "caption": "B."}]}
+    found = described("display(a)\ndisplay(b)", TABLE, TABLE, mystnb=own)
+    assert [entry["name"] for entry in found["exhibits"]] == ["tab-04-a", "tab-04-b"]
+
+
 def test_cell_that_is_no_python_saves_nothing() -> None:
     assert saved_names("%matplotlib inline\nrun.save_table(a, 'b', 'c')", "save_table") == []
 

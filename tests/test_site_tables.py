@@ -74,3 +74,9 @@ def test_html_with_a_script_stays_as_it_is() -> None:
     plain = nodes.raw("", TABLE.to_html(), format="html")
     assert is_printed_table(plain)
     assert not is_printed_table(nodes.raw("", "<table></table><script></script>", format="html"))
+
+
+def test_frame_without_rows_and_columns_says_so() -> None:
+    pytest.importorskip("jinja2")
+    table = read_table(pd.DataFrame().style.hide(axis="index").to_html())
+    assert texts(table, nodes.tbody) == [["no rows"]]

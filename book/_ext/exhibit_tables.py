@@ -17,6 +17,7 @@ from sphinx.transforms import SphinxTransform
 
 ONE = r"[-+−±]?\s?\d[\d,.]*(e[-+]?\d+)?( ?%)?"
 NUMBER = re.compile(rf"{ONE}( \({ONE} to {ONE}\))?")
+NO_ROWS = "<table><tr><td>no rows</td></tr></table>"
 
 
 class PrintedTables(SphinxTransform):
@@ -57,6 +58,8 @@ def is_printed_table(node: nodes.raw) -> bool:
 def read_table(html: str) -> nodes.table:
     """Read the first table of a piece of HTML; cells are taken as plain text."""
     found = BeautifulSoup(html, "html.parser").find("table")
+    if not found.find(["th", "td"]):
+        found = BeautifulSoup(NO_ROWS, "html.parser").find("table")
     head, body = found.find("thead"), found.find("tbody") or found
     rows = [part.find_all("tr", recursive=False) for part in (head, body) if part]
     width = max(sum(span(cell, "colspan") for cell in cells(row)) for part in rows for row in part)

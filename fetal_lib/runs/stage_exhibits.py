@@ -2,7 +2,8 @@
 
 A chapter saves what it shows: ``run.save_figure(figure, "name", ...)``, ``run.save_table(table,
 "name", ...)``. Caption and alternative text of a page come from there, unless the cell's own
-``mystnb`` metadata give others.
+``mystnb`` metadata give others: ``figure``, ``image``, and ``table``, one or a list in the order
+shown.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def describe_outputs(cell: Cell, chapter: str, figures: Index, tables: Index) ->
         for name in dict.fromkeys(saved)
     ]
     if own:
-        entries = [own]
+        entries = own if isinstance(own, list) else [own]
     if entries and shown:
         metadata["exhibits"] = [None] * max(0, shown - len(entries)) + entries[-shown:]
 
