@@ -98,16 +98,18 @@ Markdown(run.banner())
 # read as it is. Of a folder with atlas templates by week, individuals are made:
 # blends of the two templates around an age, each with a smooth warp and a scan of
 # its own. They share a few templates, so that folds within one atlas flatter, and
-# only another atlas (`external_data`) tests the network.
+# only another atlas (`external_data`) tests the network. {numref}`tab-01-fetuses` says
+# what this run has.
 #
 # From each brain, slices are cut around its middle in three planes, turned upright.
 # With the size kept, a pixel is the same length in every fetus. With the size
-# normalised away, every brain has the same volume in units of the picture; what else
-# would betray the size is made alike: large brains are blurred to the coarseness of
-# the smallest, and outlines, cut from voxels of one length, are rounded. Look for what
-# is left: the rim of fluid, the layers of the mantle, the furrows.
+# normalised away, every brain has the same volume in units of the picture, however
+# large it is ({numref}`fig-01-ages`); what else would betray the size is made alike:
+# large brains are blurred to the coarseness of the smallest, and outlines, cut from
+# voxels of one length, are rounded. Look in {numref}`fig-01-data` for what is left: the
+# rim of fluid, the layers of the mantle, the furrows.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-fetuses", "caption": "The fetuses of this run: how many, how old, how large."}}
 cases = chapter.read_cases(chapter.find_data(p))
 brains = chapter.cut_planes(cases, p)
 fetuses = brains.fetuses()
@@ -139,12 +141,12 @@ run.save_figure(
 # %% [markdown]
 # ## Split and leak audit
 #
-# The outer folds deal out *fetuses*, stratified by age; each is tested once, by a
-# network that never saw it. Within the training part of a fold, a sixth of the
-# fetuses steers the learning rate and picks the epoch. Nothing is chosen on a
-# fold that is tested.
+# The outer folds deal out *fetuses*, stratified by age ({numref}`tab-01-outer-folds`);
+# each is tested once, by a network that never saw it. Within the training part of a
+# fold, a sixth of the fetuses steers the learning rate and picks the epoch. Nothing is
+# chosen on a fold that is tested.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-outer-folds", "caption": "The outer folds: fetuses, samples, and their ages in days."}}
 folds = chapter.make_folds(brains, p)
 brains.table["fold"] = 0
 for fold in folds:
@@ -154,25 +156,25 @@ run.save_table(
     brains.table[["subject", "slice", "fold"]], "split", "The folds."
 )
 brains.table.groupby("fold").agg(
-    fetuses=("subject", "nunique"),
+    fetuses=("group", "nunique"),
     samples=("subject", "size"),
     mean_days=("ga_days", "mean"),
     sd_days=("ga_days", "std"),
 ).round(1)
 
 # %% [markdown]
-# The source deals out slices instead. The table counts, for both ways, the
-# held-out samples whose fetus also stands in the training part.
+# The source deals out slices instead. {numref}`tab-01-leak-audit` counts, for both
+# ways, the held-out samples whose fetus also stands in the training part.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-leak-audit", "caption": "Share of the held-out samples whose fetus also stands in the training part."}}
 naive = splits.k_folds(
     np.arange(len(brains.table)).astype(str),
     chapter.age_group(brains.table["ga_days"]),
     p.n_folds,
     p.seed,
 )
-shared = chapter.shared_fetuses(brains.table["subject"], naive)
-honest = chapter.shared_fetuses(brains.table["subject"], brains.table["fold"])
+shared = chapter.shared_fetuses(brains.table["group"], naive)
+honest = chapter.shared_fetuses(brains.table["group"], brains.table["fold"])
 sides = pd.DataFrame(
     {
         "folds over": ["slices (source 000)", "fetuses"],
@@ -185,17 +187,18 @@ sides.style.hide().format(precision=3)
 # %% [markdown]
 # ## Baselines: how far one gets without a network
 #
-# Three baselines know what the network knows, or less. `mean` always answers the
-# training mean. `brain_area` is a cubic in the share of the pictures that the brain
-# covers: unless it errs as the mean does, the size still shows. `slice_measures` is the fair rival: a ridge regression on plain measures of
-# the same pictures (width and height of the outline, quantiles of the brightness, how
-# rough it is), its penalty chosen on inner folds.
+# Three baselines know what the network knows, or less ({numref}`tab-01-baselines`).
+# `mean` always answers the training mean. `brain_area` is a cubic in the share of the
+# pictures that the brain covers: unless it errs as the mean does, the size still shows.
+# `slice_measures` is the fair rival: a ridge regression on plain measures of the same
+# pictures (width and height of the outline, quantiles of the brightness, how rough it
+# is), its penalty chosen on inner folds.
 #
 # The fourth, `brain_volume`, is a cubic in the volume in millilitres, which a network
 # whose pictures have the size normalised away does **not** get to know. Every brain
 # then has the same volume in the picture, from which nothing but the mean follows.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-baselines", "caption": "Held-out fetuses, without a network, with 95 % intervals over fetuses."}}
 baselines = chapter.baseline_answers(brains, folds, p)
 for name in (one for one in chapter.BASELINES if one in baselines):
     pair = baselines["ga_days"], baselines[name]
@@ -206,28 +209,29 @@ chapter.results_table(run.rows, p).style.hide()
 # %% [markdown]
 # ## The model
 #
-# One VGG16 reads all three planes. For each plane a 1 × 1 convolution with a
-# sigmoid is multiplied onto the features; the planes are flattened, concatenated,
-# and lead over a dense layer to a number. The gate has one channel for every
-# feature and no normalisation over space, so *where it looks* is loosely defined:
-# see the maps below. The source fine-tunes "the last 100 layers" of a backbone that
-# has 19 without its top, which freezes none. The table says what each depth trains
-# in this run's backbone; a narrow one counts each normalisation and ReLU as a layer.
+# One VGG16 reads all three planes ({numref}`tab-01-shapes`). For each plane a 1 × 1
+# convolution with a sigmoid is multiplied onto the features; the planes are flattened,
+# concatenated, and lead over a dense layer to a number. The gate has one channel for
+# every feature and no normalisation over space, so *where it looks* is loosely defined:
+# see {numref}`fig-01-gates`. The source fine-tunes "the last 100 layers" of a backbone
+# that has 19 without its top, which freezes none. {numref}`tab-01-fine-tuning` says what
+# each depth trains in this run's backbone; a narrow one counts each normalisation and
+# ReLU as a layer.
 
 # %%
 network = chapter.new_network(p)
 run.add_result(
-    model="vgg16_attention",
+    model=chapter.network_name(p),
     split="all",
     metric="params",
     value=network.count_params(),
 )
 Markdown(f"Parameters in this run: **{network.count_params():,}**.")
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-shapes", "caption": "The parts of the network of this run: shape of the output, parameters."}}
 chapter.layer_shapes(network)
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-fine-tuning", "caption": "What a fine-tuning depth trains in the backbone of this run."}}
 depths = chapter.depth_table(p)
 run.save_table(depths, "fine_tuning", "What a fine-tuning depth trains.")
 depths.style.hide()
@@ -241,11 +245,12 @@ depths.style.hide()
 # after 10 epochs. Gated features are never negative, so that one large first step
 # moves all units of the dense layer the same way and can silence them for good:
 # with `batch_norm` the layer is normalised, too, each sample by itself.
+# {numref}`fig-01-curves` has the fits of all folds.
 
 # %%
 fits = [chapter.fit_fold(run, brains, fold) for fold in folds]
 run.add_result(
-    model="vgg16_attention",
+    model=chapter.network_name(p),
     split="train",
     metric="train_s",
     value=sum(one.train_s for one in fits),
@@ -264,9 +269,11 @@ run.save_figure(
 # ## Results on held-out fetuses
 #
 # The answers for all slices of a fetus are combined into one, their median.
-# Intervals are 95 % bootstrap intervals over fetuses.
+# Intervals are 95 % bootstrap intervals over fetuses. {numref}`tab-01-results` and
+# {numref}`fig-01-comparison` set the network beside the baselines;
+# {numref}`fig-01-agreement` shows each fetus.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-results", "caption": "Held-out fetuses, all models, with 95 % intervals over fetuses."}}
 held_out = chapter.answers(brains, fits)
 result = score.per_fetus(
     held_out["subject"].to_numpy(),
@@ -276,7 +283,8 @@ result = score.per_fetus(
 fold_of = held_out.drop_duplicates("subject").set_index("subject")["fold"]
 result["fold"] = result["subject"].map(fold_of)
 days, pred = (result[name].to_numpy() for name in ("ga_days", "pred_days"))
-for row in score.age_rows(days, pred, "vgg16_attention", seed=p.seed):
+name = chapter.network_name(p)
+for row in score.age_rows(days, pred, name, seed=p.seed):
     run.add_result(**row)
 results = chapter.results_table(run.rows, p)
 run.save_table(results, "results", "Held-out fetuses, all models.")
@@ -307,13 +315,16 @@ run.save_figure(
 
 # %% [markdown]
 # ### Fold to fold, by trimester, and calibration
+#
+# {numref}`tab-01-folds` says how far one fold is from another, and
+# {numref}`tab-01-by-trimester` at which age the network errs, and in which direction.
 
 # %%
 by_fold = score.fold_table(result)
 run.save_table(by_fold, "folds", "Each fold, and the spread between them.")
 by_fold.style.hide().format(precision=3)
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-by-trimester", "caption": "Errors by trimester, in days; a mean error above 0 is an age told too old."}}
 by_age = score.by_trimester(days, pred)
 run.save_table(by_age, "by_trimester", "Errors by trimester.")
 by_age.style.hide().format(precision=1)
@@ -330,7 +341,8 @@ Markdown(
 # ### Does the interval hold what it promises?
 #
 # The half-width for the fetuses of a fold is the conformal quantile of the errors
-# that all *other* folds were tested with: each of them was held out, too.
+# that all *other* folds were tested with: each of them was held out, too
+# ({numref}`fig-01-interval`).
 
 # %% mystnb={"figure": {"name": "fig-01-interval", "caption": "Error of each fetus within its prediction interval, youngest first."}, "image": {"alt": "Prediction interval of each fetus with the true age inside or outside."}}
 half = score.cross_conformal(
@@ -339,13 +351,15 @@ half = score.cross_conformal(
 covered = intervals.empirical_coverage(days, pred - half, pred + half)
 inside = (np.abs(pred - days) <= half).astype(float)
 run.add_result(
-    model="vgg16_attention",
+    model=chapter.network_name(p),
     split="test",
     metric="coverage",
     value=covered,
     n=len(days),
     ci95=intervals.bootstrap_ci(inside, seed=p.seed),
 )
+with_ends = result.assign(low_days=pred - half, high_days=pred + half)
+run.save_table(with_ends, "predictions", "Each fetus with its interval.")
 figure = plots.age_interval_figure(days, pred, half)
 run.save_figure(
     figure,
@@ -365,11 +379,12 @@ Markdown(
 # ## What does the network look at?
 #
 # Two kinds of maps: the *gate*, averaged over its channels, which the source
-# shows; and Grad-CAM {cite:p}`selvaraju2017` of the gated features, in days, either
-# sign. Both have the coarse grid of the last features. The table says how much of
-# each map lies on the brain, its ventricles and its cortex.
+# shows ({numref}`fig-01-gates`); and Grad-CAM {cite:p}`selvaraju2017` of the gated
+# features, in days, either sign ({numref}`fig-01-cams`). Both have the coarse grid of
+# the last features. {numref}`tab-01-overlap` says how much of each map lies on the
+# brain, its ventricles and its cortex.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-overlap", "caption": "Share of each map on each region, the region's share of the picture, and the ratio of both."}}
 maps = chapter.explain(brains, cases, fits[0], p)
 overlap = chapter.overlap_table(maps, p)
 run.save_table(overlap, "overlap", "Share of each map on each region.")
@@ -405,14 +420,15 @@ run.save_figure(
 
 # %% [markdown]
 # Four checks {cite:p}`adebayo2018,petsiuk2018`. A map that lies on a region no more
-# than the region's area explains nothing (ratio 1, above). It should rank places as
-# *occlusion* does, which hides a patch of one plane and measures again. The map of
-# the same network with *shuffled weights* must look different: a rank correlation
-# near 1 says that the picture, and not what was learned, makes the map. And hiding
-# pixels in the order of a map must move the answer faster than hiding them in the
-# order of a map as coarse whose values are drawn at random.
+# than the region's area explains nothing (a ratio of 1 in {numref}`tab-01-overlap`). It
+# should rank places as *occlusion* does, which hides a patch of one plane and measures
+# again. The map of the same network with *shuffled weights* must look different: a rank
+# correlation near 1 in {numref}`tab-01-map-checks` says that the picture, and not what
+# was learned, makes the map. And hiding pixels in the order of a map must move the
+# answer faster than hiding them in the order of a map as coarse whose values are drawn
+# at random ({numref}`fig-01-deletion`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-map-checks", "caption": "Rank correlation of the maps with occlusion, and with the map of shuffled weights."}}
 checks = chapter.checks_table(maps, p)
 run.save_table(checks, "map_checks", "Maps against occlusion and chance.")
 checks.style.hide().format(precision=2)
@@ -431,11 +447,12 @@ run.save_figure(
 # ## What the source's own protocol would have reported
 #
 # Same data, same network, same settings, the source's way: folds over slices,
-# stratified by week, and the held-out fold itself picks the epoch. The honest row
-# scores *the same samples*, slice by slice, by networks that did not know the fetus.
-# The source's way also trains on the part that an honest fold sets aside to stop by.
+# stratified by week, and the held-out fold itself picks the epoch. The honest row of
+# {numref}`tab-01-leak` scores *the same samples*, slice by slice, by networks that did
+# not know the fetus. The source's way also trains on the part that an honest fold sets
+# aside to stop by.
 
-# %%
+# %% mystnb={"table": {"name": "tab-01-leak", "caption": "The source's protocol and nested folds on the same samples; 95 % intervals over fetuses."}}
 leak = chapter.reenact_leak(run, brains, held_out)
 rows = chapter.leak_rows(leak, p.seed)
 for row in rows:
@@ -453,9 +470,9 @@ Markdown(
 )
 
 # %% [markdown]
-# The published ladder {cite:p}`shen2022,hasan2024,hong2021` stands beside it. Its data
-# sets differ, so that it suggests and does not prove; the two bars on top are the
-# same data.
+# The published ladder {cite:p}`shen2022,hasan2024,hong2021` stands beside it in
+# {numref}`fig-01-ladder`. Its data sets differ, so that it suggests and does not prove;
+# the two bars on top are the same data.
 
 # %% mystnb={"figure": {"name": "fig-01-ladder", "caption": "Error of both protocols on the same samples (blue, with 95 % intervals), and published errors on other data (grey)."}, "image": {"alt": "Bars of mean absolute error for two protocols and three publications."}}
 numbers = protocols[["MAE (d)", "from", "to"]].to_numpy()
@@ -471,9 +488,10 @@ run.save_figure(
 # %% [markdown]
 # ## One plane, two, three
 #
-# With `ablation=true` the first fold is trained on each plane alone and on two, and
-# where the pictures are large enough with the other backbones, too. One fold tests
-# few fetuses: mind the intervals.
+# With `ablation=true` the first fold is trained on each plane alone and on two; with
+# `width=1`, as in `full`, also with the other backbones that take pictures of this
+# size. One fold tests few fetuses: mind the intervals. *Worse* compares the same
+# fetuses with this run's own network.
 
 # %%
 if p.ablation:
@@ -488,13 +506,17 @@ else:
 #
 # With `external_data=PATH` the mean of all folds' networks meets fetuses that had
 # no part in the training, such as templates of a spina bifida atlas: brains with a
-# disease, whose age it should not be trusted with.
+# disease, whose age it should not be trusted with. `mean` answers the mean age of the
+# fetuses above: an error near its own says that nothing was read off the pictures.
+# Templates of one atlas share fetuses, so that their intervals are too narrow.
 
-# %% mystnb={"figure": {"name": "fig-01-external", "caption": "Predicted against true age of held-out fetuses, and of those of another set."}, "image": {"alt": "Scatter plot of predicted against true age for both sets."}}
+# %% mystnb={"figure": {"name": "fig-01-external", "caption": "Predicted against true age of held-out fetuses, and of those of another set."}, "table": [{"name": "tab-01-external", "caption": "Fetuses of another set, each with its true and its predicted age."}, {"name": "tab-01-external-results", "caption": "Fetuses of another set, all models, with 95 % intervals over fetuses."}], "image": {"alt": "Scatter plot of predicted against true age for both sets."}}
 if p.external_data:
-    outside = chapter.score_external(run, p, fits)
+    outside = chapter.score_external(run, brains, fits)
     run.save_table(outside, "external", "Fetuses of another set.")
     display(outside.style.hide().format(precision=1))
+    scores = chapter.results_table(run.rows, p, "external")
+    display(scores.style.hide())
     figure = plots.outside_figure(days, pred, outside)
     run.save_figure(
         figure,
@@ -514,6 +536,13 @@ else:
 # %%
 if p.save_model:
     saved = chapter.save_model(run, brains, fits, result)
+
+# %% tags=["remove-input"]
+if p.save_model and p.external_data:
+    said = chapter.predict_external(p, saved)
+    run.save_table(said, "external_predict", "What `predict ga` says of them.")
+    told = chapter.predicted_text(said, p.seed)
+    display(Markdown(f"On the other set, {told}"))
 run.finish()
 
 # %% [markdown]
@@ -546,7 +575,7 @@ run.finish()
 # | `augment=true` with more epochs | a leak is harder to see: no slice is seen twice as it is |
 # | `planes=axial` | one plane instead of three |
 # | `ablation=true` | all choices of planes, on one fold |
-# | `backbone=resnet50`, with `width=1`, `batch_norm=false`, `n_pools=5` | another network |
+# | `backbone=resnet50`, with `width=1`, `batch_norm=false`, `n_pools=5`, `fine_tune_last=200` | another network; of its 175 layers, 100 would leave random ones frozen |
 # | `backbone=xception` with the same, and `image_size=71` or more | another network |
 # | `data=ATLAS`, `external_data=OTHER_ATLAS` | trained on one atlas, tested on another |
 # | `external_data=PATH` | templates of a disease, or another cohort |

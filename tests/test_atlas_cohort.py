@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_up_atlas import template, write_atlas
 from made_up_scans import real_data
 
 from fetal_lib.phantoms.atlas_cohort import Template, make_individual
@@ -11,14 +12,8 @@ from fetal_lib.phantoms.diffeomorphism import (
     jacobian_determinant,
     random_velocity,
 )
-from fetal_lib.phantoms.fetal_brain import make_fetal_brain
 
 WEEKS = (22, 26, 30)
-
-
-def template(weeks, seed=3):
-    phantom = make_fetal_brain(seed, ga_days=7.0 * weeks, spacing_mm=3.0)
-    return Template(7.0 * weeks, phantom.t2, phantom.labels, phantom.affine)
 
 
 @pytest.fixture(scope="module")
@@ -112,19 +107,6 @@ def test_no_templates_or_empty_ones_are_refused(templates):
     empty = Template(160.0, templates[0].image, np.zeros_like(templates[0].labels), np.eye(4))
     with pytest.raises(ValueError, match="no brain in the labels of 23 weeks"):
         make_individual([*templates, empty], 0)
-
-
-def write_atlas(folder, templates):
-    """Write templates in the layout of published atlases."""
-    import nibabel
-
-    for one in templates:
-        home = folder / f"atlas_GA{one.ga_days / 7:.0f}"
-        home.mkdir(parents=True)
-        for name, values in (("srr", one.image), ("parcellation", one.labels)):
-            image = nibabel.Nifti1Image(values, one.affine)
-            nibabel.save(image, home / f"{name}.nii.gz")
-    return folder
 
 
 def test_a_cohort_is_read_as_fetuses_with_ages_and_masks(templates, tmp_path):

@@ -17,6 +17,7 @@ from chapter_checks import (
     status_of,
     write_no_brains,
 )
+from made_up_atlas import template, write_atlas
 from made_up_scans import real_data
 
 pytest.importorskip("keras")
@@ -143,11 +144,16 @@ def test_trained_on_individuals_of_an_atlas_and_tested_on_the_templates_of_a_dis
     folder = real_data("spina_bifida_atlas")
     if folder is None:
         pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA")
-    more = ("-p", f"external_data={folder}", "-p", "save_model=false")
-    out, done = run_chapter("01", tmp_path, "sb", *SMALL, *more)
+    atlas = write_atlas(tmp_path / "atlas", [template(weeks) for weeks in (22, 27, 33)])
+    more = ("-p", f"data={atlas}", "-p", f"external_data={folder}", "-p", "n_phantoms=20")
+    out, done = run_chapter("01", tmp_path, "sb", *SMALL, *more, "-p", "save_model=false")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    rows = [r for r in rows_of(out) if r["split"] == "external" and r["metric"] == "mae_days"]
-    assert rows[0]["n"] == 15 and rows[0]["data"] == folder.name
+    found = [r for r in rows_of(out) if r["metric"] == "mae_days"]
+    rows = {r["model"]: r for r in found if r["split"] == "external"}
+    assert set(rows) == {"mean", "vgg16_attention"}
+    assert all(r["n"] == 15 and r["data"] == folder.name for r in rows.values())
+    own = next(r for r in found if r["model"] == "vgg16_attention" and r["split"] == "test")
+    assert own["n"] == 20 and own["data"] == "atlas"
 
 
 @pytest.mark.slow

@@ -1,24 +1,28 @@
 """Chapter 01's samples: folds keep fetuses whole, and the size is gone when it should be."""
 
+import shutil
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_volumes import save_nifti, write_bids, write_slices
 
-from fetal_lib.chapters.gestational_age import shared_fetuses
+from fetal_lib.chapters.gestational_age import cut_planes, explain, find_data, shared_fetuses
 from fetal_lib.chapters.gestational_age.baselines import (
     against_baselines,
     baseline_answers,
     what_is_known,
 )
 from fetal_lib.chapters.gestational_age.data import PlaneSet, middle_regions
-from fetal_lib.chapters.gestational_age.fit import make_folds
+from fetal_lib.chapters.gestational_age.fit import make_folds, new_network
 from fetal_lib.chapters.gestational_age.leak import Leak, inflation, leak_rows, leak_table
 from fetal_lib.chapters.gestational_age.report import results_table
 from fetal_lib.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.phantoms.fetal_brain import make_fetal_brain
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.readers.volume_grid import Volume
-from fetal_lib.sets.fetal_mri import FetalScan
+from fetal_lib.sets.fetal_mri import FetalScan, read_cases
 from fetal_lib.sets.plane_slices import plane_slices
 
 
@@ -149,3 +153,57 @@ def test_regions_lie_on_the_slice_that_is_explained(n_slices):
     shown = cut_scan(scan, n_slices, 48, True).images[n_slices // 2] > 0
     brain = middle_regions(scan, p)["brain"]
     assert (shown != brain).mean() < 0.02
+
+
+SMALL = {"n_slices": 2, "image_size": 32, "size_normalised": False}
+
+
+@pytest.fixture
+def sessions(tmp_path):
+    """Return the cases of two fetuses; the first has two sessions, one of them two stacks."""
+    folder = write_bids(tmp_path)
+    home = folder / "sub-01"
+    data = np.zeros((12, 12, 12), np.int16)
+    data[3:9, 3:9, 3:9] = 500
+    for name in ("ses-1_run-1", "ses-1_run-2", "ses-2"):
+        path = home / name.split("_")[0] / "anat" / f"sub-01_{name}_T2w.nii.gz"
+        save_nifti(path, data, np.diag([2.0, 2.0, 2.0, 1.0]))
+    shutil.rmtree(home / "anat")
+    (home / "sub-01_sessions.tsv").write_text("session_id\tga_days\nses-1\t150\nses-2\t200\n")
+    return read_cases(folder)
+
+
+def test_sessions_of_a_fetus_keep_their_ages_and_stacks_of_a_session_are_combined(sessions):
+    planes = cut_planes(sessions, GestationalAgeParameters(**SMALL))
+    ages = planes.fetuses().set_index("subject")["ga_days"].to_dict()
+    assert ages == {"sub-01_ses-1": 150, "sub-01_ses-2": 200, "sub-02": 187}
+    assert planes.table["subject"].value_counts()["sub-01_ses-1"] == 4
+    assert planes.table["group"].unique().tolist() == ["sub-01", "sub-02"]
+
+
+@pytest.mark.slow
+def test_a_fetus_with_several_scans_is_explained_once_by_its_first(sessions):
+    pytest.importorskip("keras")
+    p = GestationalAgeParameters(**SMALL, hidden=4)
+    planes = cut_planes(sessions, p)
+    settings = SimpleNamespace(centre=0.0, scale=1.0)
+    one = SimpleNamespace(network=new_network(p), settings=settings, test=np.arange(8))
+    maps = explain(planes, sessions, one, p)
+    assert [m.ga_days for m in maps] == [150, 187, 200]
+    assert np.array_equal(maps[0].image, planes.images[1])
+
+
+def test_the_size_of_pictures_cannot_be_normalised_away(tmp_path):
+    cases = read_cases(write_slices(tmp_path))
+    with pytest.raises(ValueError, match="p0 is pictures.*size_normalised=false"):
+        cut_planes(cases, GestationalAgeParameters())
+    planes = cut_planes(cases, GestationalAgeParameters(**SMALL))
+    assert planes.images.shape == (4, 32, 32, 3) and planes.table["brain_ml"].isna().all()
+
+
+def test_another_set_that_is_not_there_stops_a_run_before_it_trains(tmp_path, monkeypatch):
+    monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
+    folder = str(write_bids(tmp_path / "own"))
+    find_data(GestationalAgeParameters(data=folder, external_data=folder))
+    with pytest.raises(ValueError, match="neither participants.tsv"):
+        find_data(GestationalAgeParameters(data=folder, external_data=str(tmp_path)))

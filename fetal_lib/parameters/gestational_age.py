@@ -132,7 +132,8 @@ class GestationalAgeParameters(ChapterParameters):
     ablation: bool = Field(
         False,
         title="plane ablation",
-        description="train one fold on each plane alone and on two planes as well",
+        description="train one fold on each plane alone and on two planes as well; at width 1 with "
+        "the other backbones, too",
     )
     explained: int = Field(
         6, ge=2, le=100, title="explained fetuses", description="whose maps are made and checked"

@@ -11,8 +11,14 @@ from fetal_lib.chapters.gestational_age.data import (
     describe,
     find_data,
     fingerprint,
+    network_name,
     plane_names,
     shared_fetuses,
+)
+from fetal_lib.chapters.gestational_age.external import (
+    predict_external,
+    predicted_text,
+    score_external,
 )
 from fetal_lib.chapters.gestational_age.fit import (
     answers,
@@ -39,7 +45,6 @@ from fetal_lib.chapters.gestational_age.report import (
     ablation,
     ranking,
     results_table,
-    score_external,
 )
 from fetal_lib.chapters.gestational_age.save import save_model
 from fetal_lib.sets.fetal_mri import read_cases
@@ -66,9 +71,12 @@ __all__ = [
     "leak_rows",
     "leak_table",
     "make_folds",
+    "network_name",
     "new_network",
     "overlap_table",
     "plane_names",
+    "predict_external",
+    "predicted_text",
     "ranking",
     "read_cases",
     "reenact_leak",

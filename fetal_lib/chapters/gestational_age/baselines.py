@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fetal_lib.baselines.age_regression import nested_predict, volume_regressors
 from fetal_lib.baselines.brain_volume import fit_size_regression
 from fetal_lib.baselines.slice_shape import PER_PLANE, slice_measures
-from fetal_lib.chapters.gestational_age.data import PlaneSet, channels
+from fetal_lib.chapters.gestational_age.data import PlaneSet, channels, network_name
 from fetal_lib.data.splits import Fold
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def what_is_known(parameters: GestationalAgeParameters) -> dict[str, str]:
         "mean": f"nothing{same if away else ''}",
         "brain_area": f"area in the pictures, {scale}",
         "slice_measures": f"{n} plain measures of the pictures, {scale}",
-        "vgg16_attention": f"the pictures, {scale}",
+        network_name(parameters): f"the pictures, {scale}",
         "brain_volume": "volume in mL",
     }
 
@@ -80,7 +80,7 @@ def against_baselines(rows: Sequence[dict], parameters: GestationalAgeParameters
     errors = {
         r["model"]: r["value"] for r in rows if r["metric"] == "mae_days" and r["split"] == "test"
     }
-    own = errors.pop("vgg16_attention")
+    own = errors.pop(network_name(parameters))
     known = what_is_known(parameters)
     lines = [
         f"- {own / errors[name]:.2f} times the error of `{name}` ({known[name]}: "

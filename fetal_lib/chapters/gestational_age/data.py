@@ -67,9 +67,16 @@ def find_data(parameters: GestationalAgeParameters) -> Path:
     """Return the folder that the ``data`` parameter names.
 
     Phantoms are made on first use, and so are ``n_phantoms`` individuals of a folder of templates
-    by week.
+    by week. The folder of ``external_data`` is looked at here: not after hours of training.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data, or of no known layout.
     """
     p = parameters
+    if p.external_data:
+        check_size(read_cases(p.external_data), p)
     spec = {"kind": "fetal_brain", "version": GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "spacing_mm": p.spacing_mm}
     make = partial(
@@ -126,19 +133,49 @@ def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> Pla
     cases : DataFrame
         From :func:`fetal_lib.sets.fetal_mri.read_cases`.
     parameters : GestationalAgeParameters
+
+    Raises
+    ------
+    ValueError
+        If a scan cannot be read, or its size is to be normalised away and cannot be known.
     """
     import pandas as pd
 
     p, rows, images = parameters, [], []
-    group = dict(zip(cases["subject"], cases["group"], strict=True))
-    for scan in iter_scans(cases):
+    check_size(cases, p)
+    who = zip(scan_names(cases), cases["group"], strict=True)
+    for (name, group), scan in zip(who, iter_scans(cases), strict=True):
         cut = cut_scan(scan, p.n_slices, p.image_size, p.size_normalised)
         images.append(as_pictures(cut))
-        known = {"subject": scan.subject, "group": group[scan.subject], "ga_days": scan.ga_days}
+        known = {"subject": name, "group": group, "ga_days": scan.ga_days}
         known |= {"brain_ml": cut.brain_ml, "kind": scan.kind}
         rows += [known | {"slice": number} for number in range(p.n_slices)]
     stacked = np.concatenate(images)  # (N, S, S, 3)
     return PlaneSet(pd.DataFrame(rows), stacked, (stacked > 12).mean((1, 2)))
+
+
+def scan_names(cases: pd.DataFrame) -> pd.Series:
+    """Return what each scan's answers are combined under: the fetus, or its session.
+
+    Sessions of a fetus differ in age; stacks of one session do not, and give one answer together.
+    """
+    several = cases.groupby("subject")["session"].transform("nunique") > 1
+    return cases["subject"].where(~several, cases["subject"] + "_" + cases["session"])
+
+
+def check_size(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> None:
+    """Refuse to normalise the size of pictures away: they have no millimetres and no mask."""
+    pictures = cases.loc[cases["kind"] == "slices", "subject"]
+    if parameters.size_normalised and len(pictures):
+        raise ValueError(
+            f"size_normalised=true: {pictures.iloc[0]} is pictures, and nothing says how large the "
+            "brain is in them; use -p size_normalised=false."
+        )
+
+
+def network_name(parameters: GestationalAgeParameters) -> str:
+    """Return the name of the run's network in the results."""
+    return f"{parameters.backbone}_attention"
 
 
 def middle_regions(scan: FetalScan, parameters: GestationalAgeParameters) -> dict[str, np.ndarray]:
@@ -207,7 +244,7 @@ def describe(planes: PlaneSet) -> pd.DataFrame:
     fetuses = planes.fetuses()
     weeks = fetuses["ga_days"] / 7
     facts = {
-        "fetuses": f"{len(fetuses)}",
+        "fetuses": f"{fetuses['group'].nunique()}",
         "samples (a slice of each plane)": f"{len(planes.table)}",
         "youngest (weeks)": f"{weeks.min():.1f}",
         "median (weeks)": f"{weeks.median():.1f}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels
+from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
 from fetal_lib.data.splits import nested_folds
 from fetal_lib.models.vgg16_attention import (
     backbone_of,
@@ -165,7 +165,7 @@ def fit_part(
         parts = (images[train], days[train], settings, watched)
         fit_regressor(folder, network, *parts, run.progress)
 
-    spec = {"name": "vgg16_attention", "planes": choice or p.planes, "backbone": p.backbone}
+    spec = {"name": network_name(p), "planes": choice or p.planes, "backbone": p.backbone}
     spec |= {"image_size": p.image_size, "width": p.width, "batch_norm": p.batch_norm}
     spec |= {"n_pools": p.n_pools, "weights": p.weights, "hidden": p.hidden, "dropout": p.dropout}
     rows = {"train": train.tolist(), "val": val.tolist(), "last": p.fine_tune_last}

@@ -24,8 +24,8 @@ PUBLISHED = (
     ("Hong 2021: rows of stacks split", 0.9),
 )
 ROWS = (
-    ("vgg16_source_protocol", "folds over slices, stopped by the test fold"),
-    ("vgg16_same_samples", "folds over fetuses, stopped within the training part"),
+    ("source_protocol", "folds over slices, stopped by the test fold"),
+    ("same_samples", "folds over fetuses, stopped within the training part"),
 )
 
 
@@ -36,10 +36,11 @@ class Leak:
     Attributes
     ----------
     fits : of its folds over samples; the held-out samples also stopped the training.
-    subject : (M,), of the held-out samples.
+    subject : (M,), the fetuses of the held-out samples.
     ga_days, pred_days : float (M,), of the held-out samples.
     honest_days : float (M,), answers for the same samples by folds over fetuses.
     shared : share of the held-out samples whose fetus was trained on.
+    backbone : of the networks.
     """
 
     fits: list[FoldFit]
@@ -48,12 +49,12 @@ class Leak:
     pred_days: np.ndarray
     honest_days: np.ndarray
     shared: float
+    backbone: str = "vgg16"
 
     def answers(self) -> dict[str, np.ndarray]:
         """Return the answers of both protocols by the model's name in the results."""
-        return dict(
-            zip([name for name, _ in ROWS], [self.pred_days, self.honest_days], strict=True)
-        )
+        names = [f"{self.backbone}_{name}" for name, _ in ROWS]
+        return dict(zip(names, [self.pred_days, self.honest_days], strict=True))
 
 
 def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
@@ -73,17 +74,18 @@ def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
     for number in range(min(p.leak_folds, p.n_folds)):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         fits.append(fit_part(run, planes, train, test, test, 100 + number))
-        known = set(table["subject"].iloc[train])
-        shared += [subject in known for subject in table["subject"].iloc[test]]
+        known = set(table["group"].iloc[train])
+        shared += [fetus in known for fetus in table["group"].iloc[test]]
     rows = np.concatenate([one.test for one in fits])
     part = table.iloc[rows]
     return Leak(
         fits,
-        part["subject"].to_numpy(),
+        part["group"].to_numpy(),
         part["ga_days"].to_numpy(float),
         np.concatenate([one.pred_days for one in fits]),
         honest["pred_days"].loc[rows].to_numpy(),
         float(np.mean(shared)),
+        p.backbone,
     )
 
 
@@ -111,7 +113,7 @@ def leak_table(rows: list[dict]) -> pd.DataFrame:
 
     table = []
     for model, words in ROWS:
-        mean, fit = (r for r in rows if r["model"] == model)
+        mean, fit = (r for r in rows if r["model"].endswith(model))
         low, high = mean["ci95"]
         row = {"protocol": words, "samples": mean["n"], "MAE (d)": mean["value"]}
         table.append(row | {"from": low, "to": high, "R²": fit["value"]})

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels, middle_regions
+from fetal_lib.chapters.gestational_age.data import (
+    CHOICES,
+    PlaneSet,
+    channels,
+    middle_regions,
+    scan_names,
+)
 from fetal_lib.chapters.gestational_age.fit import FoldFit, new_network
 from fetal_lib.explain.occlusion import map_similarity, occlusion_map
 from fetal_lib.explain.sanity import randomised, region_shares, replacement_curve
@@ -65,12 +71,13 @@ def explain(
     """
     p, names = parameters, CHOICES[parameters.planes]
     rows = planes.table.iloc[one.test]
-    middle = rows[rows["slice"] == p.n_slices // 2].sort_values("ga_days")
+    middle = rows[rows["slice"] == p.n_slices // 2].drop_duplicates("subject")
+    middle = middle.sort_values("ga_days")
     pick = np.linspace(0, len(middle) - 1, min(p.explained, len(middle))).astype(int)
     middle = middle.iloc[np.unique(pick)]
     shuffled = randomised(one.network, lambda: new_network(p), p.seed)
-    chosen = cases.set_index("subject", drop=False).loc[middle["subject"]]
-    scans = iter_scans(chosen.reset_index(drop=True))
+    first = cases.assign(name=scan_names(cases)).drop_duplicates("name").set_index("name")
+    scans = iter_scans(first.loc[middle["subject"]])
     found = []
     for row, scan in zip(middle.index, scans, strict=True):
         image = planes.images[row][..., channels(p)]

@@ -1,4 +1,4 @@
-"""Tables of chapter 01: results, fewer planes and other backbones, fetuses of another set."""
+"""Tables of chapter 01: results, fewer planes and other backbones."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.chapters.gestational_age.baselines import what_is_known
-from fetal_lib.chapters.gestational_age.data import PlaneSet, channels, cut_planes
+from fetal_lib.chapters.gestational_age.data import PlaneSet
 from fetal_lib.chapters.gestational_age.fit import FoldFit, fit_fold
 from fetal_lib.data.splits import Fold
-from fetal_lib.evaluation.gestational_age import age_rows, per_fetus
+from fetal_lib.evaluation.gestational_age import per_fetus
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.models.vgg16_attention import SIDES
-from fetal_lib.runs.folder import data_name
-from fetal_lib.sets.fetal_mri import read_cases
-from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from fetal_lib.parameters.gestational_age import GestationalAgeParameters
     from fetal_lib.runs.session import Run
 
+ALL_LAYERS = 1000  # more than any backbone has: random layers are never frozen
 DIGITS = {"r2": 3, "ccc": 3}
 PLAIN_NAMES = {
     "mae_days": "MAE (days)",
@@ -68,50 +66,48 @@ def ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataF
     Returns
     -------
     DataFrame
-        ``backbone, planes, fetuses, MAE (d), from, to`` of the fold's test fetuses; the last two
-        are a 95 % interval.
+        ``backbone, planes, fetuses, MAE (d), from, to`` of the fold's test fetuses, and by how
+        many days the error of the same fetuses is ``worse (d)`` than this run's, with 95 %
+        intervals.
     """
     import pandas as pd
 
     p = run.parameters
     own = (p.backbone, p.planes)
     tried = [(p.backbone, choice) for choice in ("axial", "coronal", "sagittal", "two", "all")]
-    others = SIDES if p.width == 1 else {}
-    tried += [(name, p.planes) for name, side in others.items() if p.image_size >= side]
-    rows = []
-    for backbone, choice in dict.fromkeys([*tried, own]):
+    tried += [(name, p.planes) for name in other_backbones(p)]
+    part = planes.table.iloc[fold.test]
+    truth = part["subject"].to_numpy(), part["ga_days"].to_numpy()
+    rows, own_error = [], np.zeros(0)
+    for backbone, choice in dict.fromkeys([own, *tried]):
         other = {"backbone": backbone}
         if backbone != "vgg16":
             other |= {"width": 1.0, "batch_norm": False, "n_pools": 5}
+        if p.weights == "none":
+            other["fine_tune_last"] = ALL_LAYERS
         changed = p if backbone == p.backbone else p.model_copy(update=other)
         same = (backbone, choice) == own
         one = whole if same else fit_fold(run, planes, fold, choice, changed)
-        part = planes.table.iloc[one.test]
-        table = per_fetus(part["subject"].to_numpy(), part["ga_days"].to_numpy(), one.pred_days)
+        table = per_fetus(*truth, one.pred_days)
         error = np.abs(table["pred_days"] - table["ga_days"]).to_numpy()
-        low, high = bootstrap_ci(error, seed=p.seed)
+        own_error = error if same else own_error
         row = {"backbone": backbone, "planes": choice, "fetuses": len(table)}
-        rows.append(row | {"MAE (d)": error.mean(), "from": low, "to": high})
+        for name, values, ends in (
+            ("MAE (d)", error, ("from", "to")),
+            ("worse (d)", error - own_error, ("worse from", "worse to")),
+        ):
+            interval = bootstrap_ci(values, seed=p.seed)
+            row |= {name: values.mean()} | dict(zip(ends, interval, strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def score_external(
-    run: Run, parameters: GestationalAgeParameters, fits: Sequence[FoldFit]
-) -> pd.DataFrame:
-    """Score the mean of all folds' networks on a set that had no part in their training.
+def other_backbones(parameters: GestationalAgeParameters) -> list[str]:
+    """Return the backbones that a run can be compared with: at full width, on large pictures.
 
-    Returns
-    -------
-    DataFrame
-        ``subject, ga_days, pred_days, spread_days, n``, a row a fetus or template.
+    A weight file is of one backbone; with one, there is no other to compare with.
     """
     p = parameters
-    planes = cut_planes(read_cases(p.external_data), p)
-    images = planes.images[..., channels(p)]
-    found = [predict_values(f.network, images, f.settings.centre, f.settings.scale) for f in fits]
-    rows = planes.table
-    table = per_fetus(rows["subject"].to_numpy(), rows["ga_days"].to_numpy(), np.mean(found, 0))
-    pair = table["ga_days"].to_numpy(), table["pred_days"].to_numpy()
-    for row in age_rows(*pair, "vgg16_attention", "external", seed=p.seed):
-        run.add_result(data=data_name(p.external_data), **row)
-    return table
+    if p.width < 1 or p.weights not in ("none", "imagenet"):
+        return []
+    return [name for name, side in SIDES.items() if p.image_size >= side and name != p.backbone]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels
+from fetal_lib.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.predict.gestational_age_model import (
     GaModel,
@@ -96,7 +96,8 @@ def least_likeness(brains: PlaneSet, fits: Sequence[FoldFit], kept: Sequence[int
 
 def model_card(run: Run, spec: GaModelSpec) -> str:
     """Return the model card: data, figures on held-out fetuses, when it declines, limits."""
-    rows = [r for r in run.rows if r["model"] == "vgg16_attention" and r["split"] == "test"]
+    name = network_name(run.parameters)
+    rows = [r for r in run.rows if r["model"] == name and r["split"] == "test"]
     lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
     low, high = (days / 7 for days in spec.ga_range_days)
     size = "normalised away" if spec.size_normalised else "kept"
