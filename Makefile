@@ -17,6 +17,9 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
+# Two tests run at a time: a network that takes both cores for itself would slow down both.
+ONE_CORE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TF_NUM_INTRAOP_THREADS=1
+
 # The stamp is written last, so an installation that failed half-way is taken up again by the next call.
 $(STAMP): requirements.lock pyproject.toml
 	@rm -f $(STAMP)
@@ -46,7 +49,7 @@ release: $(STAMP)  ## pack the built site with manifest, sums and metadata into 
 
 test: $(STAMP)  ## all tests, the fast tier first
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest -m "slow" $(PYTEST_ARGS)
+	@$(ONE_CORE) $(BIN)/python -m pytest -m "slow" -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(STAMP)  ## the tests that take about a minute together
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)

@@ -31,12 +31,12 @@ view = "head"
 denoise = "none"
 cnn_width = 0.25
 separable_width = 1.0
-xception_width = 0.2
-xception_middle = 8
+xception_width = 0.25
+xception_middle = 1
 xception_weights = "none"
-epochs = 20
-xception_epochs = 32
-separable_epochs = 20
+epochs = 14
+xception_epochs = 30
+separable_epochs = 14
 batch_size = 32
 learning_rate = 0.001
 xception_learning_rate = 0.003
@@ -46,9 +46,9 @@ balance = "weights"
 label_smoothing = 0.05
 augment = True
 precision = "float32"
-n_phantoms = 1000
+n_phantoms = 1600
 marks = True
-test_fraction = 0.2
+test_fraction = 0.15
 val_fraction = 0.15
 coverage = 0.9
 target_accuracy = 0.95
@@ -103,10 +103,11 @@ Markdown(run.banner())
 #
 # ## Data
 #
-# One path table for phantoms and for every format the public sets come in
-# (folders, one-hot tables, COCO, YOLO). Misspelt classes are put right by hand.
+# One path table ({numref}`tab-02-first-rows`) for phantoms and for every format the
+# public sets come in (folders, one-hot tables, COCO, YOLO). Misspelt classes are put
+# right by hand.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-first-rows", "caption": "First rows of the table of cases: image, class, patient, source image and part."}}
 folder = chapter.find_data(p)
 cases = chapter.read_views(run, folder)
 cases = chapter.split_cases(cases, p)
@@ -114,19 +115,20 @@ run.data_fingerprint = chapter.fingerprint(cases)
 cases.table[["image", "label", "subject", "source_stem", "part"]].head()
 
 # %% [markdown]
-# Sonographers zoom and turn as the moment asks. With `view=head` the network of
-# chapter 04, trained on real heads, finds the skull; the scan is turned so that the
-# head lies level, cut around it, and stretched in the grey values of the brain.
-# That is normalisation in the frame of the patient, and it uses nothing that a
-# label would tell. Which end is the forehead stays open. Where no head is found,
-# the middle of the scan is taken.
+# Sonographers zoom and turn as the moment asks. With `view=head` a small network,
+# shipped and trained on real heads and on phantoms of another seed, finds the
+# skull; the scan is turned so that the head lies level, cut around it, and
+# stretched in the grey values of the brain. That is normalisation in the frame of
+# the patient, and it uses nothing that a label would tell. Which end is the
+# forehead stays open. Where no head is found, the middle of the scan is taken.
 #
 # Such a view has lost its millimetres, and *mild*, *moderate* and *severe* are
 # millimetres. Scanners print a scale beside the image; so does the view: the
 # white bar at the lower edge is 50 mm long, where the pixel size is known.
 #
-# One image of each class. Where a phantom has its anomaly is outlined in green;
-# classes that are a *lack* of something have it where the missing part would be.
+# {numref}`fig-02-data` has one image of each class. Where a phantom has its anomaly is
+# outlined in green; classes that are a *lack* of something have it where the missing
+# part would be.
 
 # %% mystnb={"figure": {"name": "fig-02-data", "caption": "One image of each class; the anomaly is outlined where it is known."}, "image": {"alt": "Sixteen ultrasound images of fetal brains, one a class, with the anomaly outlined."}}
 pick = chapter.one_of_each(cases, p.seed)
@@ -146,11 +148,12 @@ run.save_figure(
 # %% [markdown]
 # ## Split and leak audit
 #
-# Whole patients are dealt to training, validation and test, stratified by class.
-# Where a collection names no patients, the source image stands in: its
-# augmented copies stay together. The validation part chooses hyper-parameters
-# and sets temperature and limits. The test part is used once, and it is **the
-# same for all models**.
+# Whole patients are dealt to training, validation and test, stratified by class
+# ({numref}`fig-02-counts`). Where a collection names no patients, the source image
+# stands in: its augmented copies stay together. The validation part chooses
+# hyper-parameters and sets temperature and limits. The test part is used once, and it is
+# **the same for all models**. What could leak all the same is in
+# {numref}`tab-02-leak-audit` and {numref}`fig-02-audit`.
 
 # %% mystnb={"figure": {"name": "fig-02-counts", "caption": "Images of each class in the three parts."}, "image": {"alt": "Stacked bars of the images of each class by part; a few classes are rare."}}
 counts = chapter.class_counts(cases)
@@ -164,7 +167,7 @@ run.save_figure(
     "Stacked bars of the images of each class by part.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
 columns = ["image", "label", "subject", "part"]
 run.save_table(cases.table[columns], "split", "The split.")
 report = chapter.audit(cases)
@@ -191,9 +194,9 @@ run.save_figure(
 # *Commonest class* looks at nothing. *Grey histogram* knows brightness,
 # *border only* the outer eighth of the picture, where text and callipers are,
 # and *edges* is a logistic regression on histograms of oriented gradients
-# {cite:p}`dalal2005hog`.
+# {cite:p}`dalal2005hog` ({numref}`tab-02-baselines`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-baselines", "caption": "Test part, without a network, with 95 % intervals over patients."}}
 train, val, test = (cases.part(part) for part in ("train", "val", "test"))
 for name, probs in chapter.baseline_probs(train, test, p.seed).items():
     for row in score.summarise(
@@ -205,14 +208,15 @@ chapter.pretty(chapter.results_table(run.rows))
 # %% [markdown]
 # ## Noise reduction and filtering
 #
-# The source promises noise reduction and shows none. Four filters are compared:
-# median, bilateral, non-local means, and the anisotropic diffusion that was
-# made for speckle {cite:p}`yu2002srad`. *Speckle* is the spread over the mean in
+# The source promises noise reduction and shows none. Four filters are compared
+# ({numref}`tab-02-filters`, {numref}`fig-02-filters`): median, bilateral, non-local
+# means, and the anisotropic diffusion that was made for speckle
+# {cite:p}`yu2002srad`. *Speckle* is the spread over the mean in
 # small windows; *contrast* that of the anomaly with its surroundings over the
 # noise of both; the last column is the logistic regression on edges, trained on
 # filtered images and judged on the validation part.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-filters", "caption": "Filters compared on the validation part; the time is that of this machine."}}
 filters = chapter.filter_table(train, val, p.seed)
 timed = "ms an image"
 run.save_table(filters.drop(columns=timed), "filters", "Filters compared.")
@@ -241,9 +245,11 @@ run.save_figure(
 # filter a channel and a mixing of channels; on *one* grey channel its first
 # layer has therefore **one** spatial filter, and all its 32 maps are multiples
 # of the same picture. Xception stacks separable convolutions with shortcuts
-# {cite:p}`chollet2017xception`. `quick` narrows two of them.
+# {cite:p}`chollet2017xception`. `quick` narrows two of them and gives Xception one
+# middle module of eight, which at 64 pixels see 4 × 4 places
+# ({numref}`tab-02-networks`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-networks", "caption": "The three networks at their published setting and in this run."}}
 layers = chapter.layer_table(p)
 run.save_table(layers, "networks", "The three networks.")
 for row in layers[layers["setting"] == "this run"].itertuples():
@@ -260,8 +266,9 @@ chapter.pretty(layers)
 #
 # Optuna {cite:p}`akiba2019optuna` tries settings of the separable CNN; the first
 # trial is the default. Training patients train, validation patients judge, and
-# the test part is not seen. `search_trials` and `search_epochs` are the budget;
-# in `quick` it buys the mechanics of a search, not a good setting.
+# the test part is not seen ({numref}`tab-02-search`, {numref}`fig-02-search`).
+# `search_trials` and `search_epochs` are the budget; in `quick` it buys the mechanics of
+# a search, not a good setting.
 
 # %%
 trials, choice = chapter.search_separable(run, train, val)
@@ -282,12 +289,13 @@ if trials:
 # %% [markdown]
 # ## Training
 #
-# Cross-entropy, Adam, random flips, small rotations and shifts. Rare classes
-# weigh more in the loss, or are drawn more often: both inside the training
-# part. The scale bar keeps its place, and is hidden from one training image in
-# seven, so that a scan without a pixel size can be answered too. An image is
-# answered by the mean over itself and its three mirror images. A fit is resumed after a crash, and reused when nothing that it depends
-# on has changed.
+# Cross-entropy, Adam, random flips, small rotations and shifts
+# ({numref}`fig-02-curves`). Rare classes weigh more in the loss, or are drawn more
+# often: both inside the training part. The scale bar keeps its place, and is hidden
+# from one training image in seven, so that a scan without a pixel size can be
+# answered too. An image is answered by the mean over itself and its three mirror
+# images. A fit is resumed after a crash, and reused when nothing that it depends on
+# has changed.
 
 # %%
 scored, histories = {}, {}
@@ -317,8 +325,10 @@ run.save_figure(
 # Macro-F1 is the mean of the classes' F1, so a class with three images counts as
 # much as one with sixty. Intervals are 95 % bootstrap intervals over patients,
 # drawn within classes. Precision and recall are means over classes.
+# {numref}`tab-02-results` has all measures, {numref}`fig-02-comparison` ranks the
+# models.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-results", "caption": "Test part, all models, with 95 % intervals over patients."}}
 for name, s in scored.items():
     for row in score.summarise(
         test.labels, s.test_probs, test.groups, name, "test", p.seed
@@ -339,10 +349,13 @@ run.save_figure(
 )
 
 # %% [markdown]
-# The networks are compared on the **same** images, draw by draw. An interval of
-# a difference that holds zero says: this test part cannot tell which is better.
+# The networks are compared on the **same** images, draw by draw
+# ({numref}`tab-02-paired-differences`). An interval of a difference that holds zero
+# says: this test part cannot tell which is better. Class by class,
+# {numref}`fig-02-classes` shows how wide the intervals of rare classes are, and
+# {numref}`fig-02-confusion` and {numref}`tab-02-most-confused` what is taken for what.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-paired-differences", "caption": "Differences of macro-F1 on the same test images, a minus b, with 95 % intervals."}}
 predicted = {name: s.test_probs for name, s in scored.items()}
 pairs = score.compare_models(test.labels, predicted, test.groups, p.seed)
 run.save_table(pairs, "paired_differences", "Differences of macro-F1.")
@@ -382,7 +395,7 @@ run.save_figure(
     "Confusion matrix of the classes with counts.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-most-confused", "caption": "The classes that are most often taken for another, test part."}}
 chapter.most_confused(scored[best], test)
 
 # %% [markdown]
@@ -391,11 +404,11 @@ chapter.most_confused(scored[best], test)
 # Mild, moderate and severe ventriculomegaly are *one* measure, the width of the
 # lateral ventricle, cut at 10, 12 and 15 mm {cite:p}`gaglioti2005`. An image
 # without a pixel size does not say how wide 12 mm is, and confusion of
-# neighbours is to be expected. Below, the same networks with the scale bar made
-# black; the last column is the mean F1 of these three classes. No difference
-# means that a network has not learnt to read the bar.
+# neighbours is to be expected. {numref}`tab-02-ruler` has the same networks with the
+# scale bar made black; the last column is the mean F1 of these three classes. No
+# difference means that a network has not learnt to read the bar.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-ruler", "caption": "Macro-F1 with and without the scale bar, test part; ventriculomegaly is the mean F1 of its three classes."}}
 ruler = chapter.ruler_table(scored, test, p.seed)
 run.save_table(ruler, "ruler", "With and without the scale bar, test part.")
 chapter.pretty(ruler)
@@ -403,9 +416,9 @@ chapter.pretty(ruler)
 # %% [markdown]
 # ### ROC and precision-recall
 #
-# Each class against the rest. A rare class can have a large area and still be
-# useless: among many healthy, even few false alarms outnumber the ill. That is
-# what precision over recall shows.
+# Each class against the rest ({numref}`fig-02-roc`). A rare class can have a large area
+# and still be useless: among many healthy, even few false alarms outnumber the ill. That
+# is what precision over recall shows ({numref}`fig-02-mean-roc`).
 
 # %% mystnb={"figure": {"name": "fig-02-roc", "caption": "ROC curve of each class against the rest, with the 95 % band over patients, the area with its interval, and the number of test images of the class."}, "image": {"alt": "Small ROC curves of all classes with bands and areas."}}
 figure = classification.roc_grid(chapter.roc_bands(scored[best], test, p.seed))
@@ -431,10 +444,11 @@ run.save_figure(
 # ### Cut-offs chosen by ROC
 #
 # For a question about *one* class, one half is no natural cut-off. Youden's
-# {cite:p}`youden1950` is taken on validation and used on test. For screening
-# ("anything but normal") the cut-off keeps 95 % sensitivity on validation.
+# {cite:p}`youden1950` is taken on validation and used on test
+# ({numref}`tab-02-cutoffs`). For screening ("anything but normal") the cut-off keeps
+# 95 % sensitivity on validation ({numref}`tab-02-screening`).
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-cutoffs", "caption": "Each class against the rest at one half and at the cut-off chosen on validation, test part."}}
 cutoffs = chapter.cutoff_table(scored[best], val, test)
 run.save_table(cutoffs, "cutoffs", "Cut-offs chosen on validation.")
 chapter.pretty(cutoffs, 2)
@@ -449,9 +463,10 @@ chapter.pretty(screening)
 #
 # How much does macro-F1 scatter with the patients? Folds over the training and
 # validation patients, for the separable CNN; the test part stays out. A fold
-# trains for `cv_epochs` only, so read the scatter and not the level.
+# trains for `cv_epochs` only, so read the scatter of {numref}`tab-02-folds` and not the
+# level.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-folds", "caption": "Cross-validation of the separable CNN over the patients of training and validation."}}
 rest = cases.select((cases.table["part"] != "test").to_numpy())
 folds = chapter.cross_validate(run, rest, choice)
 run.save_table(folds, "folds", "Cross-validation of the separable CNN.")
@@ -471,8 +486,9 @@ Markdown(text if len(folds) else "No folds were asked for (`cv_folds=0`).")
 #
 # A network's softmax is usually too sure, or, after label smoothing, not sure
 # enough. One number, the temperature, is fitted on validation
-# {cite:p}`guo2017calibration`. Points on the diagonal are calibrated; ECE is the
-# mean gap, and above zero by chance alone when images are few.
+# {cite:p}`guo2017calibration`. Points on the diagonal of {numref}`fig-02-reliability`
+# are calibrated; ECE in {numref}`tab-02-calibration` is the mean gap, and above zero by
+# chance alone when images are few.
 
 # %% mystnb={"figure": {"name": "fig-02-reliability", "caption": "Reliability of the confidence on the test part, before and after temperature scaling; the area of a point is its number of images."}, "image": {"alt": "Accuracy over confidence before and after temperature scaling."}}
 calibration = chapter.calibration_table(scored, test)
@@ -487,7 +503,7 @@ run.save_figure(
     "Accuracy over confidence before and after temperature scaling.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-calibration", "caption": "Calibration of each network on the test part, before and after temperature scaling."}}
 chapter.pretty(calibration)
 
 # %% [markdown]
@@ -495,8 +511,9 @@ chapter.pretty(calibration)
 #
 # A *conformal set* holds every class above a probability that validation sets
 # {cite:p}`sadinle2019sets`: the true class is in it as often as promised, for
-# new patients of the same kind. *Abstention* hands the least sure images back
-# until the answers reach an accuracy on validation {cite:p}`geifman2017`.
+# new patients of the same kind ({numref}`tab-02-sets`, {numref}`fig-02-sets`).
+# *Abstention* hands the least sure images back until the answers reach an accuracy on
+# validation {cite:p}`geifman2017` ({numref}`tab-02-abstention`).
 
 # %% mystnb={"figure": {"name": "fig-02-sets", "caption": "Sizes of the conformal sets on the test part, and accuracy of the answers over the share that is answered."}, "image": {"alt": "Bars of set sizes with and without the true class; accuracy over share answered."}}
 share, inside = chapter.covered(scored[best], test)
@@ -519,12 +536,12 @@ run.save_figure(
     "Bars of set sizes; accuracy over the share answered.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-sets", "caption": "Conformal sets of the test part: coverage of all, and by size of the set."}}
 sets = chapter.set_table(scored[best], test)
 run.save_table(sets, "sets", "Conformal sets, test part.")
 chapter.pretty(sets)
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-abstention", "caption": "Answers that are kept and handed back: chosen on validation, measured on test."}}
 abstained = chapter.abstention_table(
     scored[best], val, test, p.target_accuracy
 )
@@ -536,8 +553,9 @@ chapter.pretty(abstained)
 #
 # Softmax names a class for anything. The distance of an image's features to the
 # nearest class {cite:p}`lee2018mahalanobis` has a limit that lets most
-# validation images through. Below: fetal abdomens, which look like the right
-# kind of picture, and inverted, shuffled and random ones, which do not.
+# validation images through. {numref}`fig-02-strange` and {numref}`tab-02-strange` have
+# fetal abdomens, which look like the right kind of picture, and inverted, shuffled and
+# random ones, which do not.
 
 # %% mystnb={"figure": {"name": "fig-02-strange", "caption": "Feature distance of the test part and of images that show no fetal brain; the line is the limit from validation."}, "image": {"alt": "Feature distances by kind of image with the limit."}}
 distances, strange = chapter.strangeness(
@@ -554,7 +572,7 @@ run.save_figure(
     "Feature distances by kind of image with the limit.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-strange", "caption": "Images that are no fetal brain: share refused as too far, and the area under the ROC curve against the test part."}}
 chapter.pretty(strange)
 
 # %% [markdown]
@@ -564,11 +582,11 @@ chapter.pretty(strange)
 #
 # ## What does the network look at?
 #
-# Grad-CAM {cite:p}`selvaraju2017` of the predicted class. The colours of all
-# maps share one scale. Three checks: the map of *random weights* must look
-# different; the map should lie on the anomaly more than the anomaly's area
-# gives; and hiding what it marks must lower the answer faster than hiding
-# places at random.
+# Grad-CAM {cite:p}`selvaraju2017` of the predicted class ({numref}`fig-02-cam`). The
+# colours of all maps share one scale. Three checks ({numref}`tab-02-cam-summary`): the
+# map of *random weights* must look different; the map should lie on the anomaly more
+# than the anomaly's area gives; and hiding what it marks must lower the answer faster
+# than hiding places at random.
 
 # %% mystnb={"figure": {"name": "fig-02-cam", "caption": "Test images, first of their class, above their Grad-CAM maps; the anomaly is outlined where it is known."}, "image": {"alt": "Six ultrasound images above the same images under heat maps, anomaly outlined."}}
 explained = chapter.explain(scored[best], test, p.seed)
@@ -587,7 +605,7 @@ run.save_figure(
     "Six ultrasound images above their Grad-CAM maps.",
 )
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-cam-summary", "caption": "Checks of the Grad-CAM maps, means over the explained test images."}}
 run.save_table(explained.checks, "cam_checks", "Checks of the maps shown.")
 run.save_table(explained.summary, "cam_summary", "Checks of the maps, means.")
 chapter.pretty(explained.summary)
@@ -597,8 +615,8 @@ chapter.pretty(explained.summary)
 #
 # Nothing is trained again. With everything *outside* the skull black, a network
 # that rests on text, callipers or the mother would lose; with the outside *alone*,
-# one that rests on the brain must fall to chance. An encephalocele lies outside,
-# and is lost by right.
+# one that rests on the brain must fall to chance ({numref}`fig-02-border`). An
+# encephalocele lies outside, and is lost by right.
 
 # %% mystnb={"figure": {"name": "fig-02-border", "caption": "Macro-F1 on test images as they are, with the surroundings of the head black, and with nothing but them."}, "image": {"alt": "Bars of macro-F1 for three views of the image and three networks."}}
 border = chapter.border_table(scored, test, p.seed)
@@ -618,13 +636,15 @@ run.save_figure(
 #
 # The README claims *superior computational performance*. Fewer multiplications
 # are not the same as less time: one filter a channel leaves a processor's wide
-# units idle. Measured on this machine, one layer at a time and whole networks.
+# units idle. Measured on this machine, one layer at a time
+# ({numref}`tab-02-convolutions`) and whole networks ({numref}`tab-02-costs`).
+# {numref}`fig-02-cost` says what the cost buys.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-convolutions", "caption": "One ordinary against one separable 3 × 3 convolution, 16 images, on this machine."}}
 convolutions = chapter.convolution_table()
 chapter.pretty(convolutions, 2)
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-costs", "caption": "Parameters, operations, memory and speed of whole networks on this machine."}}
 networks = {name: s.model.network for name, s in scored.items()}
 costs = chapter.efficiency_table(networks, p.image_size)
 for row in costs[costs["setting"] == "this run"].to_dict("records"):
@@ -655,10 +675,11 @@ run.save_figure(
 # Same images (phantoms thinned to the source's frequencies of classes), same
 # separable CNN, same settings, twice. Once as in the source:
 # each image with an augmented copy (as the collection was shared), rare classes
-# filled up by copies, then a random split over images. Once split by patient.
-# Both train for `source_epochs` only: read the gap, not the level.
+# filled up by copies, then a random split over images. Once split by patient. Both
+# train for `source_epochs` only: read the gap in {numref}`tab-02-source-protocol`, not
+# the level. The rarest classes are in {numref}`tab-02-source-rare`.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-source-protocol", "caption": "Copies before the split beside a split by patient, with 95 % intervals of the accuracy."}}
 protocol = chapter.reenact_source(run, cases)
 run.save_table(protocol.table, "source_protocol", "Copies before the split.")
 chapter.pretty(protocol.table)
@@ -680,10 +701,10 @@ Markdown(
 # ### Different test sets, and a ranking against its own log
 #
 # The intervals of the source's first two accuracies, from their numbers of
-# images alone, overlap nearly whole: the log cannot say which is better, and if
-# it says anything, it says the opposite of the README.
+# images alone, overlap nearly whole ({numref}`tab-02-source-log`): the log cannot say
+# which is better, and if it says anything, it says the opposite of the README.
 
-# %%
+# %% mystnb={"table": {"name": "tab-02-source-log", "caption": "Accuracies of the source's log, with 95 % intervals from their numbers of images."}}
 log = chapter.log_table()
 run.save_table(log, "source_log", "Accuracies of the source's log.")
 chapter.pretty(log)
@@ -691,7 +712,7 @@ chapter.pretty(log)
 # %% [markdown]
 # And if each model has a test set of its own? From this run's two best networks,
 # test sets of the source's sizes are drawn: once the same images for both, once
-# different ones.
+# different ones ({numref}`tab-02-ranking-flips`).
 
 # %%
 order = sorted(f1, key=f1.get, reverse=True)[:2]
@@ -784,6 +805,7 @@ if p.save_model and FOLDER_VARIABLE not in os.environ:
 # | `balance=none` | what rare classes lose |
 # | `image_size=96` | finer anatomy, more than twice the work |
 # | `n_phantoms=400` | what fewer patients cost |
+# | `xception_middle=8 xception_epochs=60` | Xception as deep as in the paper, and longer |
 # | `view=whole` | what finding the head and the scale bar are worth |
 # | `xception_weights=imagenet` with `xception_width=1` | transfer learning |
 # | `profile=full` | the source's recipe at its published size |

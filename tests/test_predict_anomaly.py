@@ -153,7 +153,7 @@ def test_a_pixel_size_becomes_a_scale_bar(model, folder, monkeypatch):
 
     seen = []
     head = AnomalyModel(model.network, replace(model.spec, view="head"), model.distance)
-    monkeypatch.setattr(anomaly, "single_view_finder", Finder)
+    monkeypatch.setattr(anomaly, "load_head_finder", Finder)
     monkeypatch.setattr(
         head, "answer", lambda views, found: seen.extend(views) or [None] * len(views)
     )

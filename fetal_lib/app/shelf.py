@@ -230,10 +230,10 @@ class Shelf:
 
     def head_finder(self) -> Loaded:
         """Return the shipped head network that cuts scans for the anomaly model."""
-        from fetal_lib.predict.brain_view import single_view_finder
+        from fetal_lib.predict.brain_view import load_head_finder
 
-        choice = _described(SHIPPED / "head_circumference", "shipped with fetal-lib", "hc18")
-        return self._once("finder", lambda: Loaded(single_view_finder(), choice))
+        choice = _described(SHIPPED / "head_finder", "shipped with fetal-lib", "hc18")
+        return self._once("finder", lambda: Loaded(load_head_finder(), choice))
 
     def _once(self, key: Any, load: Callable[[], Loaded]) -> Loaded:
         if key not in self._loaded:

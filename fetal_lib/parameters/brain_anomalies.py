@@ -23,8 +23,8 @@ class BrainAnomaliesParameters(ChapterParameters):
     view: Literal["head", "whole"] = Field(
         "head",
         title="view",
-        description="head: the scan turned, cut around the head that the shipped network of "
-        "chapter 04 finds, with a scale bar; whole: squashed as in the source",
+        description="head: the scan turned, cut around the head that a shipped network finds, "
+        "with a scale bar; whole: squashed as in the source",
     )
     denoise: Literal["none", "median", "bilateral", "nlm", "srad"] = Field(
         "none", title="filter", description="against speckle, before every network"
@@ -36,10 +36,10 @@ class BrainAnomaliesParameters(ChapterParameters):
         1.0, gt=0, le=2, title="width of the separable CNN", description="factor on filters, units"
     )
     xception_width: float = Field(
-        0.2, gt=0, le=2, title="width of Xception", description="factor on filters"
+        0.25, gt=0, le=2, title="width of Xception", description="factor on filters"
     )
     xception_middle: int = Field(
-        8, ge=0, le=16, title="middle modules", description="of Xception; 8 in the paper"
+        1, ge=0, le=16, title="middle modules", description="of Xception; 8 in the paper"
     )
     xception_weights: str = Field(
         "none",
@@ -49,12 +49,12 @@ class BrainAnomaliesParameters(ChapterParameters):
         "weight file without top",
         json_schema_extra={"path": True},
     )
-    epochs: int = Field(20, ge=1, le=1000, title="epochs", description="of the CNN")
+    epochs: int = Field(14, ge=1, le=1000, title="epochs", description="of the CNN")
     xception_epochs: int = Field(
-        32, ge=1, le=1000, title="epochs of Xception", description="it learns longest"
+        30, ge=1, le=1000, title="epochs of Xception", description="it learns longest"
     )
     separable_epochs: int = Field(
-        20, ge=1, le=1000, title="epochs of the separable CNN", description="an epoch costs little"
+        14, ge=1, le=1000, title="epochs of the separable CNN", description="an epoch costs little"
     )
     batch_size: int = Field(
         32,
@@ -104,7 +104,7 @@ class BrainAnomaliesParameters(ChapterParameters):
         "card computes in them, 32-bit elsewhere",
     )
     n_phantoms: int = Field(
-        1000,
+        1600,
         ge=48,
         le=20000,
         title="phantom patients",
@@ -115,7 +115,7 @@ class BrainAnomaliesParameters(ChapterParameters):
         True, title="marks", description="draw text and caliper marks into the phantoms"
     )
     test_fraction: float = Field(
-        0.2, ge=0.05, le=0.6, title="test part", description="fraction of patients held out"
+        0.15, ge=0.05, le=0.6, title="test part", description="fraction of patients held out"
     )
     val_fraction: float = Field(
         0.15,

@@ -11,7 +11,7 @@ import numpy as np
 
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel, load_anomaly_model
 from fetal_lib.predict.batch import scan_bar, write_rows
-from fetal_lib.predict.brain_view import single_view_finder, views_of
+from fetal_lib.predict.brain_view import load_head_finder, views_of
 from fetal_lib.predict.head_circumference import list_images
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSizes
@@ -56,7 +56,7 @@ def classify_scans(
         ``answer`` is None, and ``problem`` says why, where a scan cannot be read.
     """
     queue = iter(paths)
-    finder = single_view_finder() if model.spec.view == "head" else None
+    finder = load_head_finder() if model.spec.view == "head" else None
     while batch := list(islice(queue, batch_size)):
         loaded = [_load(path) for path in batch]
         good = [k for k, (scan, _) in enumerate(loaded) if scan is not None]
@@ -79,7 +79,7 @@ def answer_scans(
     scans : sequence of ndarray (H, W), uint8
     model : AnomalyModel
     finder : HeadModel or None
-        From :func:`fetal_lib.predict.brain_view.single_view_finder`, for models that see
+        From :func:`fetal_lib.predict.brain_view.load_head_finder`, for models that see
         the head; None for those that see the whole scan.
     pixel_sizes : sequence of float, optional
         Of each scan in mm, NaN where it is not known.

@@ -163,13 +163,14 @@ class AnomalyModel:
         return tuple(out.reshape(len(views), len(clean), -1).mean(axis=0) for out in found)
 
     def _forward(self, clean: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        import keras
-
+        size = max(1, min(batch_size, len(clean)))
         found: tuple[list, list] = ([], [])
-        for i in range(0, len(clean), batch_size):
-            batch = clean[i : i + batch_size][..., None] / np.float32(255)
-            for kept, out in zip(found, self._both(batch, training=False), strict=True):
-                kept.append(keras.ops.convert_to_numpy(out).astype(np.float32))
+        for i in range(0, len(clean), size):
+            batch = clean[i : i + size]  # filled up: one shape, one graph
+            filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
+            both = self._both.predict_on_batch(filled[..., None] / np.float32(255))
+            for kept, out in zip(found, both, strict=True):
+                kept.append(np.asarray(out, np.float32)[: len(batch)])
         return np.concatenate(found[0]), np.concatenate(found[1])
 
     def probs(self, images: np.ndarray) -> np.ndarray:

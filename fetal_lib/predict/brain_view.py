@@ -1,10 +1,10 @@
 """Turn a scan into the picture that a brain classifier sees: the head, upright and filling it.
 
 A sonographer zooms, turns the probe and sets the gain as the moment asks. ``head`` undoes
-that: the network of chapter 04 finds the skull's ellipse, and the scan is turned so that
-its long axis lies level, cut to a box around it, and stretched in the grey values of the
-brain. Which end is the forehead stays open. Where no head is found, or the region that was
-found is no ellipse, the middle of the scan is taken, where heads usually are.
+that: a shipped network finds the skull's ellipse, and the scan is turned so that its long axis
+lies level, cut to a box around it, and stretched in the grey values of the brain. Which end is
+the forehead stays open. Where no head is found, or the region that was found is no ellipse, the
+middle of the scan is taken, where heads usually are.
 
 A head that fills the view whatever its size has lost its millimetres, and some classes are
 defined by them: where the pixel size is known, a bar of 50 mm is drawn at the lower edge, as
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import islice, repeat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fetal_lib.predict.head_model import HeadModel
 
 VIEWS = ("head", "whole")
-BOX = (1.45, 1.1)
-"""Half-width and half-height of the box, in semi-major axes of the skull."""
+BOX = (1.65, 1.25)
+"""Half-width and half-height of the box, in semi-major axes of the skull; a sac has room."""
 ASPECT = BOX[0] / BOX[1]
 LOW, HIGH = 1.0, 99.5
 """Percentiles of the grey values that become 0 and 255."""
@@ -45,14 +45,14 @@ MIN_OVERLAP = 0.88
 USUAL = (0.5, 0.52, 0.3)
 """Centre and semi-major axis of a head on a scan, as shares of its width, height and width."""
 BATCH = 32
+FINDER = Path(__file__).parent.parent / "pretrained" / "head_finder"
 
 
-def single_view_finder() -> HeadModel:
-    """Load the head network that is shipped, without averaging over flips: twice as fast."""
-    from fetal_lib.predict.head_model import HeadModel, load_head_model
+def load_head_finder() -> HeadModel:
+    """Load the shipped network that finds heads in frames made for looking at the brain."""
+    from fetal_lib.predict.head_model import load_head_model
 
-    shipped = load_head_model()
-    return HeadModel(shipped.network, replace(shipped.spec, flips=("none",)))
+    return load_head_model(FINDER)
 
 
 def find_head(probs: np.ndarray, size_hw: tuple[int, int]) -> Ellipse | None:
@@ -251,7 +251,7 @@ def views_of(
             progress(1)
         return
     if finder is None:
-        raise ValueError("finder: none given; view='head' needs load_head_model().")
+        raise ValueError("finder: none given; view='head' needs load_head_finder().")
     queue = iter(scans)
     sizes = repeat(math.nan) if pixel_sizes is None else iter(pixel_sizes)
     while batch := list(islice(queue, BATCH)):

@@ -11,7 +11,7 @@ GENTLE = Augmentation(
 )
 """For classes that are told apart by sizes: scale changes little."""
 ALIGNED = Augmentation(
-    flip=True, rotation_deg=15.0, log_scale=(-0.04, 0.04), shift=0.04, log_gamma=0.3, gain=0.15
+    flip=True, rotation_deg=8.0, log_scale=(-0.04, 0.04), shift=0.03, log_gamma=0.3, gain=0.15
 )
 """For heads that lie level and fill the view; a scale bar keeps its length."""
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.data.splits import assert_disjoint, split_by_class
+from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.parameters.project import cache_root
 from fetal_lib.phantoms import anomalies
-from fetal_lib.predict.brain_view import ASPECT, mask_view, single_view_finder, views_of
+from fetal_lib.predict.brain_view import ASPECT, FINDER, load_head_finder, mask_view, views_of
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.brain_anomalies import iter_images, read_cases
 from fetal_lib.sets.resolve import data_folder
@@ -95,15 +96,15 @@ def find_data(parameters: BrainAnomaliesParameters) -> Path:
 
 
 def phantom_size(side: int) -> tuple[int, int]:
-    """Return (height, width) of a phantom scan whose head is four times as fine as the view's.
+    """Return (height, width) of a phantom scan that is twice as fine as its view, or finer.
 
     Examples
     --------
-    >>> phantom_size(64), phantom_size(320)
-    ((240, 324), (400, 540))
+    >>> phantom_size(64), phantom_size(96), phantom_size(320)
+    ((240, 324), (240, 324), (400, 540))
     """
     height, width = anomalies.IMAGE_SIZE
-    rows = min(height, max(240, round(3.5 * side)))
+    rows = min(height, max(240, round(2.5 * side)))
     return rows, round(rows * width / height)
 
 
@@ -163,7 +164,7 @@ def make_views(table: pd.DataFrame, side: int, view: str) -> dict[str, np.ndarra
     """
     shapes: list[tuple[int, int]] = []
     scans = _noting(iter_images(table), shapes)
-    finder = single_view_finder() if view == "head" else None
+    finder = load_head_finder() if view == "head" else None
     sizes = table["pixel_size_mm"] if "pixel_size_mm" in table else None
     made = views_of(scans, side, view, finder, pixel_sizes=sizes)
     images, ellipses = zip(*made, strict=True)
@@ -208,6 +209,8 @@ def read_views(run: Run, folder: Path) -> Cases:
         np.savez_compressed(into / "views.npz", **make_views(table, p.image_size, p.view))
 
     spec = {"name": "views", "view": p.view, "side": p.image_size}
+    if p.view == "head":
+        spec["finder"] = file_sha256(FINDER / "weights.npz")
     code = ("fetal_lib.predict.brain_view", "fetal_lib.sets.brain_anomalies")
     outcome = run.fit_or_reuse(spec, {}, code, make)
     with np.load(outcome.folder / "views.npz", allow_pickle=False) as file:

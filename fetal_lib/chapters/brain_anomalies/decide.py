@@ -22,7 +22,7 @@ from fetal_lib.metrics.selective import (
 )
 from fetal_lib.phantoms.abdomen import make_abdomen
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec
-from fetal_lib.predict.brain_view import single_view_finder, views_of
+from fetal_lib.predict.brain_view import load_head_finder, views_of
 from fetal_lib.readers.image import read_gray
 from fetal_lib.runs.folder import data_name
 from fetal_lib.sets.masked_images import squash
@@ -275,7 +275,7 @@ def strange_scans(test: Cases, seed: int) -> dict[str, list[tuple[np.ndarray, fl
 def _views(
     scans: Sequence[tuple[np.ndarray, float]], spec: AnomalyModelSpec
 ) -> tuple[np.ndarray, tuple[Ellipse | None, ...]]:
-    finder = single_view_finder() if spec.view == "head" else None
+    finder = load_head_finder() if spec.view == "head" else None
     pictures, sizes = zip(*scans, strict=True)
     made = views_of(pictures, spec.side, spec.view, finder, pixel_sizes=sizes)
     views, ellipses = zip(*made, strict=True)
