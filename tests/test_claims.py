@@ -7,7 +7,7 @@ import pytest
 import yaml
 from test_book import BOOK, PROJECT, ROW, write_run
 
-from fetal_lib.book.claims import ClaimsError, read_sources
+from fetal_lib.book.claims import NUMBER, ClaimsError, read_sources
 from fetal_lib.book.claims_page import figure, write_claims
 from fetal_lib.book.shown_runs import shown_runs
 from fetal_lib.parameters.chapters import CHAPTERS
@@ -33,6 +33,14 @@ SOURCE = {
     ],
     "flaws": [{"flaw": "Cheating", "metric": "adf_mm", "flawed": "old", "honest": "unet"}],
 }
+
+
+SIDE_ROWS = {
+    "gaussian_process_training_set",
+    "linear_two_fold_worst",
+    "sfcn_no_eval_best_epoch_on_test",
+}
+"""Second examples of a flaw that is on the ladder."""
 
 
 def millimetres(model, split, value, **more):
@@ -106,11 +114,44 @@ def test_the_one_figure_is_that_of_real_data_and_has_words(pages, tmp_path):
     assert "**Phantoms, made up.** Agreement." in figure(source, runs[1:])
 
 
+def test_a_model_of_phantoms_on_other_data_has_a_row_of_its_own(tmp_path):
+    book = tmp_path / "book"
+    shown = tmp_path / "runs" / "book" / "04_head_circumference"
+    outside = millimetres("unet", "external", 5.3, data="hc18", ci95=[4.4, 6.2], n=746)
+    made_up = millimetres("unet", "external", 0.7)
+    write_run(shown, millimetres("unet", "test", 2.6), outside, data="phantom")
+    published = book / "published" / "04_head_circumference" / "hc18-quick"
+    write_run(published, millimetres("unet", "test", 2.1, data="hc18"), made_up, data="hc18")
+    (book / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
+    write_claims(tmp_path, ["04_head_circumference"])
+    page = (book / "generated" / "against_sources.md").read_text("utf-8")
+    lines = dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if "| **" in line)
+    carried = lines["**Ours, learnt from phantoms and scored on other data**"]
+    assert carried.startswith("**hc18**: unet, `adf_mm` 5.30 mm (4.40 to 6.20, n 746), ")
+    assert carried.count("{ref}") == 1 and "0.700 mm" not in page
+    assert "5.30" not in lines["**Ours, honest protocol, real data**"]
+    assert "5.30" not in lines["**Ours, honest protocol, phantoms**"]
+
+
 def test_a_rung_needs_both_protocols_on_the_same_data(pages):
     assert "## Cheating (source 003)" in pages[1]
-    rungs = [line for line in pages[1].splitlines() if "{ref}" in line]
-    assert len(rungs) == 1 and rungs[0].startswith("| phantoms, ")
+    rungs = [line for line in pages[1].splitlines() if line.startswith("| phantoms, ")]
+    assert len(rungs) == 1 and "**hc18**" not in pages[1]
+    assert pages[1].startswith("## All flaws, phantoms\n")
+    words = "| 003: Cheating | 3.00 mm | 5.00 mm | 2.00 mm better than it is | phantoms, {ref}`run "
+    assert pages[1].count(words) == 1 and "All flaws, real data" not in pages[1]
     assert rungs[0].endswith("| 9 | 3.00 mm | 5.00 mm | 2.00 mm better than it is |")
+
+
+def test_a_rung_shows_the_interval_of_both_numbers(tmp_path):
+    (tmp_path / "book").mkdir()
+    flawed = millimetres("old", "protocol", 3.0, ci95=[2.5, 3.5])
+    honest = millimetres("unet", "test", 5.0, ci95=[4.0, 6.5])
+    write_run(tmp_path / "runs" / "book" / "04_head_circumference", flawed, honest)
+    (tmp_path / "book" / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
+    write_claims(tmp_path, ["04_head_circumference"])
+    page = (tmp_path / "book" / "generated" / "leak_ladder.md").read_text("utf-8")
+    assert "| 9 | 3.00 mm (2.50 to 3.50) | 5.00 mm (4.00 to 6.50) | 2.00 mm better" in page
 
 
 def test_a_source_without_a_run_says_so(tmp_path):
@@ -142,6 +183,48 @@ def published_row(chapter, run, model, metric, split="test"):
     """Return a row of a reference run."""
     rows = next(one for one in published_runs(chapter) if one.name == run).rows
     return next(r for r in rows if (r["model"], r["metric"], r["split"]) == (model, metric, split))
+
+
+def test_what_the_text_says_of_source_000_holds_in_the_reference_run():
+    name = ("01_gestational_age", "phantom-to-spina-bifida")
+    network = published_row(*name, "vgg16_attention", "mae_days")
+    assert published_row(*name, "brain_volume", "mae_days")["ci95"][1] < network["ci95"][0]
+    assert network["ci95"][1] < published_row(*name, "slice_measures", "mae_days")["ci95"][0]
+    outside = [published_row(*name, m, "mae_days", "external") for m in ("vgg16_attention", "mean")]
+    assert outside[0]["value"] > outside[1]["value"]  # it does not carry over
+    assert {row["data"] for row in outside} == {"spina_bifida_atlas"}
+    leaking = published_row(*name, "vgg16_source_protocol", "mae_days", "protocol")
+    assert (
+        leaking["value"]
+        < published_row(*name, "vgg16_same_samples", "mae_days", "protocol")["value"]
+    )
+
+
+def test_every_name_of_a_row_in_the_sources_is_a_row_of_a_reference_run():
+    for source in read_sources(BOOK):
+        found = {
+            (row["model"], row["metric"], row["split"])
+            for run in published_runs(source.chapter)
+            for row in run.rows
+        }
+        texts = source.claimed + source.holds + source.differs
+        wanted = {(*place.split(), "test")[:3] for place in NUMBER.findall(texts)}
+        for claim in source.claims:
+            wanted |= {(a.model, a.metric, a.split or "test") for a in claim.ours}
+            wanted |= {(a.model, a.metric, a.split or "protocol") for a in claim.protocol}
+        for flaw in source.flaws:
+            wanted |= {(flaw.flawed, flaw.metric, flaw.flawed_split)}
+            wanted |= {(flaw.honest, flaw.metric, flaw.honest_split)}
+        assert not found or wanted <= found, wanted - found
+
+
+def test_every_flaw_that_a_reference_run_re_enacts_is_on_the_ladder_or_answers_a_claim():
+    for source in read_sources(BOOK):
+        named = {name for flaw in source.flaws for name in (flaw.flawed, flaw.honest)}
+        named |= {answer.model for claim in source.claims for answer in claim.protocol}
+        rows = [row for run in published_runs(source.chapter) for row in run.rows]
+        enacted = {row["model"] for row in rows if row["split"] == "protocol"}
+        assert enacted - named <= SIDE_ROWS, enacted - named
 
 
 def test_what_the_text_says_of_source_003_holds_in_the_reference_run():

@@ -37,8 +37,10 @@ class ModelText(_Strict):
     Attributes
     ----------
     shipped : folder in ``fetal_lib/pretrained``, empty where none is shipped.
-    made_by : reference run that made the shipped model.
-    scored_as : its name in results.json; ``{network}`` is read from its model.json.
+    made_by : reference run that made the shipped model; empty where a command of its own did, whose
+        scores stand in the model's card.md.
+    scored_as : its name in results.json; ``{network}`` is read from its model.json. Empty with an
+        empty ``made_by``.
     subgroups : table of a run with scores of subgroups, empty where there is none.
     figure : figure of a run that shows how it fails, empty where there is none.
     command : of ``fetal-lib`` that applies it, empty where there is none.
@@ -49,7 +51,7 @@ class ModelText(_Strict):
     chapter: str
     shipped: str = ""
     made_by: str = ""
-    scored_as: str
+    scored_as: str = ""
     subgroups: str = ""
     figure: str = ""
     command: str
@@ -90,6 +92,7 @@ def sources(root: Path) -> list[str]:
     found = [root / "book" / CARDS_FILE, *(root / "book" / "checklists").glob("*.yml")]
     found += (root / "data_manifests").glob("*.yml")
     found += (root / "fetal_lib" / "pretrained").rglob("*.json")
+    found += (root / "fetal_lib" / "pretrained").rglob("card.md")
     found += (root / "fetal_lib" / "parameters").rglob("*.yml")
     found += [root / "fetal_lib" / "book" / f"{name}.py" for name in MAKERS]
     return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
@@ -127,7 +130,10 @@ def model_section(root: Path, text: ModelText, runs: list[ShownRun]) -> str:
         parts.append(f"Used by\n: `fetal-lib {text.command}`, see [](../howto/predict.md)\n")
     parts += [f"What it has not seen\n: {text.not_seen}\n"]
     parts += [_listed("Limits", text.limits), _listed("How it fails", text.fails)]
-    found = [(shipped_folder(root, text), run) for run in own if run.name == text.made_by]
+    shipped = shipped_folder(root, text)
+    if text.shipped and not text.made_by:
+        return "\n".join([*parts, own_card(text, shipped)])
+    found = [(shipped, run) for run in own if run.name == text.made_by]
     found += [(run.folder / "model", run) for run in own if not run.kept]
     cards = [card(text, folder, run) for folder, run in found if (folder / "model.json").is_file()]
     return "\n".join([*parts, *(cards or ["No run in this book has saved this model yet.\n"])])
@@ -151,22 +157,38 @@ def card(text: ModelText, folder: Path, run: ShownRun) -> str:
     """
     spec = read_json(folder / "model.json") or {}
     shipped = not folder.is_relative_to(run.folder)
-    title = "The model that is shipped" if shipped else "The model of the chapter's run"
+    title = "the model that is shipped" if shipped else "the model of the chapter's run"
     facts = {"Made by": run.link, "Learnt from": f"`{spec.get('trained_on', run.data)}`"}
-    facts |= {
+    parts = [f"### {text.title}: {title}\n", facts_table(facts, spec, folder if shipped else None)]
+    parts += scores(text.scored_as.format_map(_Named(spec)), run)
+    parts += [subgroup_table(text.subgroups, run), failures(text, run)]
+    return "\n".join(part for part in parts if part)
+
+
+def own_card(text: ModelText, folder: Path) -> str:
+    """Write the card of a shipped model that no run of a chapter made, with its own card.md."""
+    spec = read_json(folder / "model.json")
+    if spec is None:
+        return "This model is not shipped yet.\n"
+    facts = {"Learnt from": spec.get("trained_on", "unknown")}
+    told = (folder / "card.md").read_text(encoding="utf-8").partition("\n")[2].strip()
+    parts = [f"### {text.title}: the model that is shipped\n", facts_table(facts, spec, folder)]
+    return "\n".join([*parts, told]) + "\n"
+
+
+def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | None) -> str:
+    """Write facts and settings of a model, and the sum of the weights in a shipped folder."""
+    rows = facts | {
         f"`{name}`": setting
         for name, value in spec.items()
         if name != "trained_on" and (setting := setting_text(value))
     }
-    if shipped:
-        weights = folder / SHIPPED_FILE
+    if shipped is not None:
+        weights = shipped / SHIPPED_FILE
         size = weights.stat().st_size
-        facts["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
-    lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())]
-    parts = [f"### {text.title}: {title.lower()}\n", "\n".join(lines) + "\n"]
-    parts += scores(text.scored_as.format_map(_Named(spec)), run)
-    parts += [subgroup_table(text.subgroups, run), failures(text, run)]
-    return "\n".join(part for part in parts if part)
+        rows["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
 
 
 class _Named(dict):

@@ -9,6 +9,7 @@ from typing import Any
 from fetal_lib.book.claims import NUMBER, Answer, Claim, Flaw, Source, answer_fields, read_sources
 from fetal_lib.book.shown_runs import (
     ShownRun,
+    captioned,
     data_text,
     details_text,
     figure_text,
@@ -24,6 +25,7 @@ MISSING = "no run yet"
 SENTENCE = re.compile(r"(?<=[.]) (?=[A-Z])")
 LINES = ("Source reported", "Its code or log showed", "Published best")
 KINDS = {True: "real data", False: "phantoms"}
+CARRIED = "Ours, learnt from phantoms and scored on other data"
 
 
 def write_claims(root: Path, chapters: list[str]) -> None:
@@ -88,10 +90,12 @@ def claim_table(claim: Claim, runs: list[ShownRun]) -> str:
     """Write one claim as a table of two columns, which a phone can show."""
     rows = list(zip(LINES, (claim.reported, claim.found, claim.published), strict=True))
     rows += protocol_rows("Ours, honest protocol", claim.ours, runs, "test")
+    rows += carried_rows(claim.ours, runs)
     if claim.protocol:
         rows += protocol_rows("Ours, the source's protocol", claim.protocol, runs, "protocol")
     lines = [f"| **{name}** | {cell} |" for name, cell in rows]
-    return "\n".join([f"### {claim.measure}\n", "| | |", "|---|---|", *lines]) + "\n"
+    table = captioned(f"{claim.measure}: reported and measured.", ["| | |", "|---|---|", *lines])
+    return f"### {claim.measure}\n\n{table}"
 
 
 def protocol_rows(
@@ -106,6 +110,15 @@ def protocol_rows(
         numbers = [number_text(row, run) for row, run in found if is_real(row) == real]
         rows.append((f"{name}, {kind}", "<br>".join(numbers) or MISSING))
     return rows
+
+
+def carried_rows(answers: list[Answer], runs: list[ShownRun]) -> list[tuple[str, str]]:
+    """Return a row of what models that learnt from phantoms score on other data; none without."""
+    models = [answer for answer in answers if not answer.split]
+    taught = [run for run in runs if run.phantom]
+    found = answered(models, taught, "external")
+    numbers = [number_text(row, run) for row, run in found if is_real(row)]
+    return [(CARRIED, "<br>".join(numbers))] if numbers else []
 
 
 def answered(
@@ -134,8 +147,31 @@ def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
                     "| Data | n | With | Without | The flaw makes it |",
                     "|---|---|---|---|---|",
                 ]
-                parts.append("\n".join([head, *titles, *lines]) + "\n")
-    return "\n".join(parts) or "No run in this book re-enacts a flaw yet.\n"
+                table = captioned(f"{flaw.flaw}: scores with it and without.", [*titles, *lines])
+                parts.append(f"{head}\n{table}")
+    if not parts:
+        return "No run in this book re-enacts a flaw yet.\n"
+    return "\n".join([*side_by_side(sources, by_chapter), *parts])
+
+
+def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> list[str]:
+    """Write a table of all flaws for real data and one for phantoms, each flaw by its first run."""
+    parts = []
+    for real, kind in KINDS.items():
+        lines = []
+        for source in sources:
+            for flaw in source.flaws:
+                runs = [run for run in by_chapter[source.chapter] if run.phantom != real]
+                cells = next(filter(None, (rung(flaw, run) for run in runs)), None)
+                if cells is not None:
+                    data, n, *numbers = cells
+                    name = f"{source.source}: {flaw.flaw}"
+                    lines.append(f"| {' | '.join([name, *numbers, f'{data}, n {n}'])} |")
+        if lines:
+            titles = ["| Flaw | With | Without | The flaw makes it | Data |", "|---" * 5 + "|"]
+            table = captioned(f"Every flaw by one run, {kind}.", [*titles, *lines])
+            parts.append(f"## All flaws, {kind}\n\n{table}")
+    return parts
 
 
 def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
@@ -151,5 +187,5 @@ def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
     words = f"{size} {'better than it is' if better else 'worse'}" if gain else "no different"
     counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
     n = " and ".join(map(str, counts))
-    cells = [f"{data_text(flawed)}, {run.link}", n, value_text(flawed), value_text(honest), words]
-    return cells
+    both = [f"{value_text(row)}{details_text(row | {'n': None})}" for row in (flawed, honest)]
+    return [f"{data_text(flawed)}, {run.link}", n, *both, words]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fetal_lib.book.shown_runs import (
     ShownRun,
+    captioned,
     count_text,
     data_text,
     interval_text,
@@ -67,7 +68,9 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
         rows = table[table["split"] == split]
         for _, group in rows.groupby("data", sort=True):
             data = data_text(group.iloc[0]).strip("*")
-            parts.append(f"### {words}: {data}\n\n{split_table(group)}")
+            lines = split_table(group).splitlines()
+            caption = f"{words}, {data}: run {run.name} of chapter {run.number}."
+            parts.append(f"### {words}: {data}\n\n{captioned(caption, lines)}")
     return "\n".join(parts)
 
 

@@ -119,6 +119,22 @@ def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "") -> st
     )
 
 
+def captioned(caption: str, lines: list[str]) -> str:
+    """Write the lines of a Markdown table as a table with a caption and a number.
+
+    Examples
+    --------
+    >>> print(captioned("Errors.", ["| a |", "|---|", "| 1 |"]))
+    ```{table} Errors.
+    | a |
+    |---|
+    | 1 |
+    ```
+    <BLANKLINE>
+    """
+    return "\n".join([f"```{{table}} {caption}", *lines, "```\n"])
+
+
 def is_real(row: dict[str, Any]) -> bool:
     """Tell whether a result was measured on a data set, not on phantoms.
 
