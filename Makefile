@@ -64,7 +64,7 @@ app: $(STAMP)  ## open the trained models as a page in the browser
 status: $(STAMP)  ## the last run of every chapter, and which are stale
 	@$(BIN)/fetal-lib status
 
-bench: $(STAMP)  ## the measurements that the README quotes
+bench: $(STAMP)  ## measure this computer: imports, help, networks, predictions, answers in the app
 	@FETAL_BENCH=1 $(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
 
 notebooks: $(STAMP)  ## write the clean .ipynb beside every chapter's .py

@@ -1,4 +1,4 @@
-"""What the README claims of speed, measured. `make bench` prints it."""
+"""How fast imports, help and predictions are. `make bench` prints it."""
 
 import csv
 import os

@@ -107,7 +107,8 @@ def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> 
     table : DataFrame
         ``model, dice, low, high, GMAC, train_s``.
     sampled : DataFrame, optional
-        ``sampler, members, GMAC, Dice`` of one diffusion model's samplers, drawn as a curve.
+        ``n, sampler, members, GMAC, Dice`` of one diffusion model's samplers, drawn as a curve
+        whose label says on how few images, ``n``, it rests.
     """
     figure, axes = new_figure(1, 2, height=3.4, sharey=True)
     styles = model_styles(table["model"])
@@ -126,19 +127,17 @@ def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> 
         tidy(ax)
     axes[0].set_xscale("log")
     if sampled is not None:
+        few = f"one member, {sampled['n'].iloc[0]} images only"
         line = sampled[(sampled["sampler"] == "DDIM") & (sampled["members"] == 1)]
-        axes[0].plot(
-            line["GMAC"], line["Dice"], "-", color=GREY, marker=".", lw=1, label="DDIM, one member"
-        )
         long = sampled[sampled["sampler"] == "ancestral"]
-        axes[0].plot(
-            long["GMAC"], long["Dice"], "*", color=GREY, ms=8, label="ancestral, one member"
-        )
+        style = {"color": GREY, "mfc": "white", "lw": 1}
+        axes[0].plot(line["GMAC"], line["Dice"], "o:", ms=3, label=f"DDIM, {few}", **style)
+        axes[0].plot(long["GMAC"], long["Dice"], "*", ms=8, label=f"ancestral, {few}", **style)
     axes[0].set(ylabel="Dice")
     figure.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside lower center",
-        ncols=4,
+        ncols=3,
         frameon=False,
         fontsize=7,
     )

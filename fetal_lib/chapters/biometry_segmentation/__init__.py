@@ -7,6 +7,7 @@ from fetal_lib.chapters.biometry_segmentation.budget import (
     training_table,
 )
 from fetal_lib.chapters.biometry_segmentation.data import (
+    evenly_spaced,
     find_data,
     fingerprint,
     load_cases,
@@ -20,7 +21,7 @@ from fetal_lib.chapters.biometry_segmentation.ensembles import (
     sampling_verdict,
 )
 from fetal_lib.chapters.biometry_segmentation.explain import (
-    EXPLAINED,
+    N_EXPLAINED,
     attention_gates,
     cam_checks,
     curve_means,
@@ -53,7 +54,7 @@ from fetal_lib.chapters.biometry_segmentation.robust import largest_losses, robu
 from fetal_lib.chapters.biometry_segmentation.source import reenact_source
 
 __all__ = [
-    "EXPLAINED",
+    "N_EXPLAINED",
     "N_SAMPLED",
     "add_costs",
     "add_scores",
@@ -67,6 +68,7 @@ __all__ = [
     "dice_intervals",
     "ellipse_baseline",
     "ensemble_table",
+    "evenly_spaced",
     "find_data",
     "fingerprint",
     "fit_all",

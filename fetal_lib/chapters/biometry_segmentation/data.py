@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from fetal_lib.parameters.biometry_segmentation import BiometrySegmentationParameters
 
-COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "pixel_size_mm")
-SIZES = ("true_mm", "ga_days", "hc_mm", "ac_mm", "bpd_mm", "ofd_mm", "fl_mm")
+COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "layout")
+SIZES = ("pixel_size_mm", "true_mm", "ga_days", "hc_mm", "ac_mm", "bpd_mm", "ofd_mm", "fl_mm")
+LAYOUTS = {"hc18": head_images, "clinical": clinical_ultrasound}
 
 
 @dataclass(frozen=True)
@@ -61,45 +62,65 @@ def find_data(parameters: BiometrySegmentationParameters) -> list[Path]:
 def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) -> pd.DataFrame:
     """Return one path table of all sources: HC18's layout or the clinical one.
 
-    Subjects of two sources never share a name: it starts with the source's. ``true_mm`` is the
-    circumference of the structure that the image shows.
+    Subjects of two sources never share a name: it starts with the source's, and so do the names
+    of images where sources share some. ``true_mm`` is the circumference of the structure that the
+    image shows.
+
+    Raises
+    ------
+    ValueError
+        If ``also`` is the folder of ``data``, or a folder cannot be read.
     """
     import pandas as pd
 
-    names = [name for name in (parameters.data, parameters.also) if name]
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError(f"also={parameters.also!r}: it is the data itself; name another, or none.")
+    names = source_names([name for name in (parameters.data, parameters.also) if name])
     tables = []
     for name, folder in zip(names, folders, strict=True):
         table = _read_source(folder)
-        table["source"] = data_name(name)
+        table["source"] = name
         table["subject"] = table["source"] + ":" + table["subject"].astype(str)
         head = table["structure"] == "head"
         table["true_mm"] = table["hc_mm"].where(head, table["ac_mm"])
         tables.append(table)
-    return pd.concat(tables, ignore_index=True)[[*COLUMNS, *SIZES]]
+    joined = pd.concat(tables, ignore_index=True)[[*COLUMNS, *SIZES]]
+    if joined["image"].duplicated().any():
+        joined["image"] = joined["source"] + "/" + joined["image"]
+    return joined
+
+
+def source_names(data: list[str]) -> list[str]:
+    """Return distinct names of data sets: the last word of each, where equal with the one before.
+
+    Examples
+    --------
+    >>> source_names(["phantom", "sets/hc18"]), source_names(["a/scans", "b/scans"])
+    (['phantom', 'hc18'], ['a-scans', 'b-scans'])
+    >>> source_names(["x/a/scans", "y/a/scans"])
+    ['scans-1', 'scans-2']
+    """
+    last = [data_name(name) for name in data]
+    two = [data_name("-".join(Path(name).parts[-2:])) for name in data]
+    numbered = [f"{name}-{i}" for i, name in enumerate(last, 1)]
+    return next(names for names in (last, two, numbered) if len(set(names)) == len(names))
 
 
 def _read_source(folder: Path) -> pd.DataFrame:
     if (folder / clinical_ultrasound.CSV_NAME).is_file():
-        return clinical_ultrasound.read_table(folder)
+        return clinical_ultrasound.read_table(folder).assign(layout="clinical")
     table = head_images.read_table(folder).rename(columns={"examination": "subject"})
     missing = {name: np.nan for name in SIZES if name not in table}
-    return table.assign(structure="head", **missing)
-
-
-def _reader(mask_path: str | Path):
-    """Return the reader of one layout: HC18's rings become ellipses, other masks are filled."""
-    is_ring = str(mask_path).endswith("_Annotation.png")
-    return head_images.iter_cases if is_ring else clinical_ultrasound.iter_cases
+    return table.assign(structure="head", layout="hc18", **missing)
 
 
 def load_cases(table: pd.DataFrame, shape: tuple[int, int]) -> CaseArrays:
     """Read all images and masks of a path table, squashed to ``shape``."""
-    images, masks, sizes = [], [], []
-    for _, part in table.groupby("source", sort=False):
-        for image, mask, size in _reader(part["mask_path"].iloc[0])(part, shape):
-            images.append(image)
-            masks.append(mask)
-            sizes.append(size)
+    cases = {}
+    for layout, rows in table.groupby("layout").indices.items():
+        found = LAYOUTS[layout].iter_cases(table.iloc[rows], shape)
+        cases |= dict(zip(rows, found, strict=True))
+    images, masks, sizes = zip(*(cases[row] for row in range(len(table))), strict=True)
     return CaseArrays(np.stack(images), np.stack(masks), np.array(sizes))
 
 
@@ -108,9 +129,22 @@ def references(table: pd.DataFrame, arrays: CaseArrays) -> list[np.ndarray]:
     found = []
     for i, size in enumerate(arrays.sizes_hw):
         row = table.iloc[[i]]
-        read = _reader(row["mask_path"].iloc[0])
+        read = LAYOUTS[row["layout"].iloc[0]].iter_cases
         found.append(next(iter(read(row, tuple(int(n) for n in size))))[1])
     return found
+
+
+def evenly_spaced(n: int, of: int) -> np.ndarray:
+    """Return up to ``n`` positions, evenly spaced over ``of`` cases: not chosen by result.
+
+    The first cases would not do: HC18 is listed by size.
+
+    Examples
+    --------
+    >>> evenly_spaced(3, 9), evenly_spaced(3, 2)
+    (array([0, 4, 8]), array([0, 1]))
+    """
+    return np.unique(np.linspace(0, of - 1, n).astype(int))
 
 
 def pooled_name(table: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.biometry_segmentation.data import pooled_name
+from fetal_lib.chapters.biometry_segmentation.data import evenly_spaced, pooled_name
 from fetal_lib.evaluation.network_cost import image_macs, released_cost_ratio
 from fetal_lib.evaluation.structures import score_structures
 from fetal_lib.metrics.intervals import bootstrap_ci
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DDIM_STEPS = (1, 2, 5, 50)
 """Tried beside the run's own number of steps."""
 N_SAMPLED = 12
-"""Test images that every sampler gets: the first ones."""
+"""Test images that every sampler gets, evenly spaced over the part."""
 
 
 def single_member(segmenter: Segmenter) -> Segmenter:
@@ -81,7 +81,7 @@ def sampling_table(
     arrays: CaseArrays,
     references: Sequence[np.ndarray],
 ) -> pd.DataFrame:
-    """Compare samplers of one network on the first test images, and add result rows.
+    """Compare samplers of one network on a few test images, and add result rows.
 
     Parameters
     ----------
@@ -104,14 +104,15 @@ def sampling_table(
     own = (spec.sampling_steps, spec.members)
     plan = [(steps, 1, 0) for steps in sorted({*DDIM_STEPS, spec.sampling_steps})]
     plan += [(*own, 0), (p.ancestral_steps, 1, p.ancestral_steps)]
-    part, masks = table.iloc[:N_SAMPLED], references[:N_SAMPLED]
+    pick = evenly_spaced(N_SAMPLED, len(table))
+    part, masks, images = table.iloc[pick], [references[i] for i in pick], arrays.images[pick]
     rows, dices = [], []
     for steps, members, ancestral in dict.fromkeys(plan):
         sampler = Segmenter(
             segmenter.network, replace(spec, sampling_steps=steps), segmenter.device
         )
         start = time.perf_counter()
-        found = sampler.members(arrays.images[:N_SAMPLED], members, ancestral)
+        found = sampler.members(images, members, ancestral)
         seconds = (time.perf_counter() - start) / len(part)
         fused = fuse_members(found, spec.fusion) if members > 1 else found[0]
         dices.append(score_structures(part, masks, fused)["dice"].to_numpy())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.chapters.biometry_segmentation.data import evenly_spaced
 from fetal_lib.explain.grad_cam_torch import grad_cam
 from fetal_lib.explain.occlusion import band, map_similarity, share_on
 from fetal_lib.explain.sanity import replacement_curve
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from fetal_lib.chapters.biometry_segmentation.data import CaseArrays
 
-EXPLAINED = (0, 1, 2)
-"""Test images that are explained: the first three, not chosen by result."""
+N_EXPLAINED = 3
+"""Test images that are explained, evenly spaced over the part."""
 MIDDLE, EARLY, LATE = 500, 900, 100
 """Time steps of the diffusion: maps are of the middle one; two others show what that decides."""
 LAYERS = {
@@ -127,7 +128,7 @@ def shuffled(segmenter: Segmenter) -> Segmenter:
 def cam_checks(
     segmenter: Segmenter, arrays: CaseArrays
 ) -> tuple[list[np.ndarray], pd.DataFrame, pd.DataFrame]:
-    """Make Grad-CAM maps of the first test images, and check what they mean.
+    """Make Grad-CAM maps of a few test images, and check what they mean.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def cam_checks(
     import pandas as pd
 
     random, maps, rows, curves = shuffled(segmenter), [], [], []
-    for i in EXPLAINED[: len(arrays.images)]:
+    for i in evenly_spaced(N_EXPLAINED, len(arrays.images)):
         image, mask = arrays.images[i], arrays.masks[i] >= 128
         edge = band(mask, max(2, len(image) // 16))
         region = segmenter.probs(image[None])[0] >= 0.5  # for both

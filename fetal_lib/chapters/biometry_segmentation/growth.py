@@ -53,9 +53,10 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
-        Of one model, with ``image, subject, structure, true_mm, pred_mm, minor_mm, major_mm``.
+        Of one model, with ``subject, structure, true_mm, pred_mm, minor_mm, major_mm``.
     table : DataFrame
-        The case table, with ``image, ga_days, fl_mm, bpd_mm, ofd_mm``, NaN where not known.
+        The case table, row for row that of ``scores``, with ``ga_days, fl_mm, bpd_mm, ofd_mm``,
+        NaN where not known. File names do not join the two: sources may share them.
 
     Returns
     -------
@@ -68,14 +69,14 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    known = table.set_index("image")
+    known = table.set_axis(scores.index)
     rows = []
     for subject, group in scores.groupby("subject", sort=False):
         by = group.set_index("structure")
         if not {"head", "abdomen"} <= set(by.index) or by["pred_mm"].isna().any():
             continue
         names = ["ga_days", "fl_mm", "bpd_mm", "ofd_mm"]
-        ga_days, fl_mm, bpd, ofd = known.loc[group["image"].iloc[0], names].astype(float)
+        ga_days, fl_mm, bpd, ofd = known.loc[group.index[0], names].astype(float)
         row = {"subject": subject, "ga_days": ga_days, "bpd_true_mm": bpd, "ofd_true_mm": ofd}
         head = by.loc[["head"]]
         row |= {"bpd_measured_mm": head["minor_mm"].mean()}

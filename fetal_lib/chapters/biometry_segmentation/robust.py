@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.chapters.biometry_segmentation.data import evenly_spaced
 from fetal_lib.chapters.biometry_segmentation.ensembles import single_member
 from fetal_lib.evaluation.structures import circumference_mm
 from fetal_lib.metrics.segmentation import dice
@@ -133,7 +134,7 @@ def robustness_table(
     """
     import pandas as pd
 
-    pick = np.unique(np.linspace(0, len(table) - 1, n).astype(int))
+    pick = evenly_spaced(n, len(table))
     chosen = arrays.select(pick)
     single = {name: single_member(segmenter) for name, segmenter in segmenters.items()}
     rows = []

@@ -1,0 +1,146 @@
+"""Chapter 03: two sources that share file and folder names, and which test images are looked at."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("torch")
+
+from fetal_lib.chapters import biometry_segmentation as chapter
+from fetal_lib.chapters.biometry_segmentation import ensembles
+from fetal_lib.chapters.biometry_segmentation.data import source_names
+from fetal_lib.data.audit import audit_cases
+from fetal_lib.evaluation.structures import score_structures
+from fetal_lib.parameters.biometry_segmentation import BiometrySegmentationParameters
+from fetal_lib.phantoms.abdomen_set import write_biometry_set
+from fetal_lib.plots.segmentation import dice_over_cost
+from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
+
+
+def read_joined(first, second):
+    parameters = BiometrySegmentationParameters(data=str(first), also=str(second))
+    return chapter.read_cases(parameters, chapter.find_data(parameters))
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory):
+    root = tmp_path_factory.mktemp("clinics")
+    for seed, clinic in enumerate(("north", "south")):
+        write_biometry_set(root / clinic / "scans", 2, seed=seed)
+    return root, read_joined(root / "north" / "scans", root / "south" / "scans")
+
+
+def test_sources_of_equal_file_and_folder_names_are_joined_down_to_growth(joined):
+    root, table = joined
+    assert table["image"].is_unique and table["image"].iloc[0].startswith("north-scans/")
+    files = table["image"].str.partition("/")[2]
+    assert files.nunique() == len(table) / 2 == 4  # the names that clash
+    assert list(table["source"].unique()) == ["north-scans", "south-scans"]
+    assert table["subject"].nunique() == 4
+    assert not table[["source", "subject", "image"]].stack().str.contains(str(root.parent)).any()
+    arrays = chapter.load_cases(table, (96, 96))
+    scores = score_structures(table, chapter.references(table, arrays), arrays.masks / 255)
+    found = chapter.biometry_table(scores, table).set_index("subject")
+    own = table.groupby("subject", sort=False)
+    assert list(found.index) == list(own.groups)
+    for column, known in (("ga_days", "ga_days"), ("bpd_true_mm", "bpd_mm")):
+        assert found[column].tolist() == pytest.approx(own[known].first().tolist())
+        assert found[column].nunique() == 4  # each subject's own, not its namesake's
+    gap = (found["hc_measured_mm"] - found["hc_true_mm"]).abs()
+    assert (gap < 0.03 * found["hc_true_mm"]).all()
+    bare = chapter.biometry_table(scores.assign(image=files), table.assign(image=files))
+    pd.testing.assert_frame_equal(bare.set_index("subject"), found)
+
+
+def test_the_audit_takes_sources_of_equal_file_names(joined):
+    report = audit_cases(joined[1], "image_path", label="true_mm", group="subject")
+    found = report.findings.set_index("check")["verdict"]
+    assert found["exact duplicates"] == "ok"
+
+
+def test_a_growth_row_needs_a_table_of_the_same_cases(joined):
+    scores = pd.DataFrame({"subject": ["s"], "structure": ["head"], "pred_mm": [300.0]})
+    with pytest.raises(ValueError, match="Length mismatch"):
+        chapter.biometry_table(scores, joined[1])
+
+
+def test_names_of_sources_are_distinct_and_short():
+    assert source_names(["phantom", "/srv/private/hc18"]) == ["phantom", "hc18"]
+    assert source_names(["/srv/a/scans", "/srv/b/scans"]) == ["a-scans", "b-scans"]
+    assert source_names(["scans", "b/scans"]) == ["scans", "b-scans"]
+    assert source_names(["/u/a/scans", "/v/a/scans"]) == ["scans-1", "scans-2"]
+
+
+def test_one_folder_is_not_joined_with_itself(joined):
+    folder = joined[0] / "north" / "scans"
+    with pytest.raises(ValueError, match="it is the data itself"):
+        read_joined(folder, folder / ".." / "scans")
+
+
+def test_each_source_is_read_by_its_own_reader(joined, tmp_path):
+    """Filled masks of the clinical layout may be named as HC18's rings are."""
+    from fetal_lib.phantoms.head import write_head_set
+
+    clinic, heads = tmp_path / "a" / "scans", tmp_path / "b" / "scans"
+    shutil.copytree(joined[0] / "north" / "scans", clinic)
+    write_head_set(heads, n_examinations=2, seed=1)
+    listed = pd.read_csv(clinic / "table.csv", dtype=str)
+    named = [str(Path(m).with_name(f"{Path(m).stem}_Annotation.png")) for m in listed["mask"]]
+    for old, new in zip(listed["mask"], named, strict=True):
+        (clinic / old).rename(clinic / new)
+    listed.assign(mask=named).to_csv(clinic / "table.csv", index=False)
+    table = read_joined(heads, clinic)
+    arrays = chapter.load_cases(table, (64, 64))
+    masks = chapter.references(table, arrays)
+    assert len(arrays.images) == len(table) and table["layout"].nunique() == 2
+    mixed = np.random.default_rng(0).permutation(len(table))
+    again = chapter.load_cases(table.iloc[mixed], (64, 64))
+    assert np.array_equal(again.images, arrays.images[mixed])
+    assert np.array_equal(again.sizes_hw, arrays.sizes_hw[mixed])
+    gap = np.abs(chapter.reference_circumference_gap(table, masks))
+    assert (gap < 0.02 * table["true_mm"]).all()
+
+
+def test_maps_are_of_images_from_all_over_the_test_part(joined):
+    many = pd.concat([joined[1]] * 6, ignore_index=True)
+    spec = SegmenterSpec("unext_s", 0.5, 32)
+    arrays = chapter.load_cases(many, (32, 32))
+    maps, checks, _ = chapter.cam_checks(Segmenter(spec.build(), spec), arrays)
+    assert checks["test image"].tolist() == [1, 24, 48] and len(maps) == 3
+
+
+def test_all_samplers_get_the_same_images_from_all_over_the_test_part(joined, monkeypatch):
+    many = pd.concat([joined[1]] * 3, ignore_index=True)
+    arrays = chapter.load_cases(many, (32, 32))
+    masks = chapter.references(many, arrays)
+    pick = chapter.evenly_spaced(ensembles.N_SAMPLED, len(many))
+    assert (pick[0], pick[-1]) == (0, len(many) - 1) and len(pick) == ensembles.N_SAMPLED
+    answers = arrays.masks[pick] / np.float32(255)
+
+    def members(self, images, n, ancestral):
+        assert np.array_equal(images, arrays.images[pick])
+        return np.stack([answers] * n)
+
+    monkeypatch.setattr(Segmenter, "members", members)
+    monkeypatch.setattr(ensembles, "_gmac", lambda segmenter, passes: float(passes))
+    spec = SegmenterSpec("unext_s", 0.5, 32)
+    run = SimpleNamespace(parameters=BiometrySegmentationParameters(), add_result=lambda **row: 0)
+    found = chapter.sampling_table(run, Segmenter(spec.build(), spec), many, arrays, masks)
+    assert (found["n"] == len(pick)).all() and (found["minus ancestral"].abs() < 0.03).all()
+    assert (found["Dice"] > 0.95).all()  # images and references go together
+
+
+def test_the_curve_of_a_few_images_says_so():
+    points = pd.DataFrame({"model": ["unet"], "dice": 0.9, "low": 0.8, "high": 0.95})
+    sampled = pd.DataFrame({"n": 12, "sampler": ["DDIM", "ancestral"], "members": 1})
+    sampled = sampled.assign(GMAC=[1.0, 9.0], Dice=[0.7, 0.71])
+    figure = dice_over_cost(points.assign(GMAC=2.0, train_s=5.0), sampled)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [label for label in labels if label.endswith("12 images only")] == [
+        "DDIM, one member, 12 images only",
+        "ancestral, one member, 12 images only",
+    ]

@@ -1,0 +1,65 @@
+"""Chapter 03's tables: the source's numbers beside ours, and lengths with their limits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("torch")
+
+from fetal_lib.chapters import biometry_segmentation as chapter
+from fetal_lib.parameters.biometry_segmentation import (
+    BiometrySegmentationParameters,
+)
+
+
+def test_the_source_s_table_stands_beside_ours_row_by_row():
+    frame = pd.DataFrame(
+        {"dice": [0.8, 0.9], "iou": [0.7, 0.8], "recall": [0.6, 0.8], "map": [0.5, 0.6]}
+    )
+    names = BiometrySegmentationParameters().networks.split(",")
+    scores = {name: frame for name in [*names, "ellipse_fit"]}
+    found = chapter.source_comparison(scores, dict.fromkeys(names, 90.0)).set_index("model")
+    titles = ["MedSegDiff-V2", "DUCK-Net 17", "Attention U-Net", "UNeXt", "TransUNet"]
+    assert list(found.index) == titles  # a plain U-Net is not in the source's table
+    assert found["Dice, source"].tolist() == [0.9852, 0.9682, 0.9671, 0.9615, 0.9556]
+    assert found["IoU, source"].tolist() == [0.9726, 0.9395, 0.9365, 0.9251, 0.9128]
+    assert found["recall, source"].tolist() == [0.9864, 0.9699, 0.9622, 0.9630, 0.9579]
+    assert found["mAP, source"].tolist() == [0.961, 0.932, 0.920, 0.918, 0.901]
+    assert found["minutes, source"].tolist() == [70, 175, 41, 40, 33]
+    assert found["minutes, here"].tolist() == [1.5] * 5
+    ours = found.loc["UNeXt", [f"{name}, here" for name in ("Dice", "IoU", "recall", "mAP")]]
+    assert ours.tolist() == pytest.approx([0.85, 0.75, 0.7, 0.55])
+
+
+def test_head_and_abdomen_have_their_own_limits_of_agreement():
+    gaps = {"head": np.array([1.0, 2.0, 6.0]), "abdomen": np.array([-2.0, 2.0, 3.0, np.nan])}
+    parts = []
+    for structure, gap in gaps.items():
+        part = pd.DataFrame({"structure": structure, "true_mm": 200.0, "df_mm": gap})
+        parts.append(part.assign(pred_mm=200 + gap, adf_mm=np.abs(gap)))
+    found = chapter.by_structure({"unet": pd.concat(parts, ignore_index=True)})
+    found = found.set_index("measure")
+    assert list(found.index) == ["HC", "AC"]
+    assert found.loc["AC", ["n", "not found"]].tolist() == [4, 1]
+    for measure, gap in (("HC", gaps["head"]), ("AC", gaps["abdomen"][:3])):
+        row, spread = found.loc[measure], 1.96 * gap.std(ddof=1)
+        assert row["DF (mm)"] == pytest.approx(gap.mean())
+        assert row["ADF (mm)"] == pytest.approx(np.abs(gap).mean())
+        assert row["ADF (%)"] == pytest.approx(np.abs(gap).mean() / 2)
+        limits = row[["lower limit (mm)", "upper limit (mm)"]].astype(float)
+        assert limits.tolist() == pytest.approx(
+            [gap.mean() - spread, gap.mean() + spread], rel=1e-3
+        )
+
+
+def test_the_hardest_level_is_that_of_all_networks_together():
+    changes = pd.DataFrame(
+        {
+            "model": ["unet", "unext"] * 3,
+            "change": "gain (factor)",
+            "level": [0.4, 0.4, 1.0, 1.0, 1.8, 1.8],
+            "dice": [0.7, 0.7, 0.9, 0.9, 0.9, 0.4],
+        }
+    )
+    (row,) = chapter.largest_losses(changes).to_dict("records")
+    assert row == {"change": "gain (factor)", "level": 1.8, "unet": 0.9, "unext": 0.4}

@@ -1,0 +1,55 @@
+"""A fit on several devices, where a notebook's kernel runs it: two processes on one machine."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+FIT = """
+import sys
+sys.ps1 = "In: "  # as a notebook's kernel has it
+import numpy as np, torch
+from fetal_lib.training.lightning_fit import LightningSettings, fit_segmenter
+from fetal_lib.training.segmentation_loss import bce_dice_loss
+
+torch.set_num_threads(1)
+masks = np.zeros((8, 32, 32), np.uint8)
+masks[:, 8:20, 8:20] = 255
+network = torch.nn.Conv2d(1, 1, 3, padding=1)
+before = network.weight.detach().clone()
+where = {"accelerator": "cpu", "devices": 2, "strategy": "STRATEGY"}
+settings = LightningSettings(epochs=2, batch_size=2, **where)
+fit_segmenter(sys.argv[1], network, masks // 2, masks, settings, bce_dice_loss)
+assert not torch.equal(before, network.weight)  # what the processes learnt has come back
+np.save(sys.argv[1] + "/kept.npy", network.weight.detach().numpy())
+"""
+
+
+def fit(folder, strategy):
+    command = [sys.executable, "-c", FIT.replace("STRATEGY", strategy), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a notebook forks its processes")
+def test_two_processes_fit_one_network_and_write_one_history(tmp_path):
+    from fetal_lib.training.lightning_fit import WEIGHTS, read_fit_history
+
+    done = fit(tmp_path, "auto")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "MEMBER: 2/2" in done.stderr
+    assert [row["epoch"] for row in read_fit_history(tmp_path)] == [1, 2]
+    assert {path.name for path in tmp_path.iterdir()} == {"history.jsonl", "kept.npy", WEIGHTS}
+    with np.load(tmp_path / WEIGHTS) as weights:
+        kept = next(weights[name] for name in weights if weights[name].ndim == 4)
+    np.testing.assert_array_equal(kept, np.load(tmp_path / "kept.npy"))
+
+
+@pytest.mark.slow
+def test_a_notebook_is_told_which_strategy_it_can_have(tmp_path):
+    done = fit(tmp_path, "ddp")
+    assert done.returncode != 0 and "strategy='ddp_notebook'" in done.stderr
