@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-N_EXPLAINED = 6
+N_EXPLAINED, N_CHECKED = 6, 40
 MIN_GRID = 4
 """Smallest side of a feature map that is still a map."""
 MIN_LESION = 12
@@ -80,7 +80,7 @@ def _first(chosen: np.ndarray) -> int | None:
     return int(places[0]) if len(places) else None
 
 
-def explain(scored: Scored, test: Cases, seed: int, n_checked: int = 16) -> Explained:
+def explain(scored: Scored, test: Cases, seed: int, n_checked: int = N_CHECKED) -> Explained:
     """Make maps of a few test images and check them on more.
 
     Parameters
@@ -91,7 +91,7 @@ def explain(scored: Scored, test: Cases, seed: int, n_checked: int = 16) -> Expl
     seed : int
         Of the random weights that the maps are compared with.
     n_checked : int
-        Test images, lesions first, whose checks are averaged in the summary.
+        Test images, spread evenly over those with lesions, whose checks are averaged.
 
     Returns
     -------
@@ -127,9 +127,10 @@ def explain(scored: Scored, test: Cases, seed: int, n_checked: int = 16) -> Expl
 
 
 def _checked_rows(test: Cases, n: int) -> list[int]:
-    if test.lesions is None:
-        return list(range(min(n, len(test))))
-    return np.flatnonzero(test.lesions.sum((1, 2)) >= MIN_LESION)[:n].tolist()
+    rows = np.arange(len(test))
+    if test.lesions is not None:
+        rows = np.flatnonzero(test.lesions.sum((1, 2)) >= MIN_LESION)
+    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)].tolist()
 
 
 def _cam(network: keras.Model, layer: str, image: np.ndarray, output: int) -> np.ndarray:
