@@ -42,7 +42,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         json_schema_extra={"unit": "px"},
     )
     epochs: int = Field(
-        36, ge=1, le=1000, title="epochs", description="passes over the training images, for all"
+        33, ge=1, le=1000, title="epochs", description="passes over the training images, for all"
     )
     batch_size: int = Field(
         8,
