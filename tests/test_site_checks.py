@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,27 @@ def test_only_icons_that_the_site_names_stay(tmp_path: Path) -> None:
     assert "bars:[" in text and '"magnifying-glass":[' in text and "a-star" not in text
     assert text.startswith("var icons={") and text.endswith("};draw(icons);")
     assert not script.with_suffix(".js.map").exists()
+
+
+def test_notebook_behind_the_button_keeps_code_and_text_only(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "# Title"},
+        {
+            "cell_type": "code",
+            "execution_count": 3,
+            "metadata": {},
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": "1"}],
+            "source": "print(1)",
+        },
+    ]
+    path = tmp_path / "_sources" / "notebooks" / "a.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"cells": cells, "metadata": {"kernelspec": {}}, "nbformat": 4}))
+    slim_site(tmp_path)
+    kept = json.loads(path.read_text("utf-8"))
+    assert [cell["source"] for cell in kept["cells"]] == ["# Title", "print(1)"]
+    assert kept["cells"][1]["outputs"] == [] and kept["cells"][1]["execution_count"] is None
+    assert kept["metadata"] == {"kernelspec": {}} and kept["nbformat"] == 4
 
 
 def test_icon_with_two_paths_is_dropped_whole() -> None:

@@ -1,8 +1,10 @@
-"""Take out of a built site what no reader sees: source maps, icons, colour of grey images."""
+"""Take out of a built site what no reader sees: source maps, icons, colour of grey images, and
+the second copy of each notebook's outputs."""
 
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -17,10 +19,12 @@ ICON = re.compile(
 
 
 def slim_site(site: Path) -> None:
-    """Drop source maps, store large images without loss in fewer bytes, and drop from the theme's
-    script of icons those that nothing in the site names.
+    """Drop source maps, store large images without loss in fewer bytes, take the outputs out of the
+    notebooks behind the theme's button, and drop from its script of icons those that nothing in the
+    site names.
 
     The script holds about two thousand icons in one and a half megabytes, which every page loads.
+    The executed notebook of a chapter stays: it is among the downloads of its page.
 
     Parameters
     ----------
@@ -29,6 +33,8 @@ def slim_site(site: Path) -> None:
     """
     for path in site.rglob("*.map"):
         path.unlink()
+    for path in (site / "_sources").rglob("*.ipynb"):
+        path.write_text(without_outputs(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in (site / "_images").glob("*.png"):
         if path.stat().st_size > LARGE_IMAGE_BYTES:
             path.write_bytes(smaller_png(path.read_bytes()))
@@ -38,6 +44,21 @@ def slim_site(site: Path) -> None:
     texts = [p for p in site.rglob("*") if p.suffix in (".html", ".js", ".css") and p != script]
     used = {name for path in texts for name in USED.findall(path.read_text("utf-8", "replace"))}
     script.write_text(keep_icons(script.read_text(encoding="utf-8"), used), encoding="utf-8")
+
+
+def without_outputs(notebook: str) -> str:
+    """Return a notebook's JSON with its code and text, and no outputs.
+
+    Examples
+    --------
+    >>> without_outputs('{"cells": [{"cell_type": "code", "source": "1", "outputs": [1]}]}')
+    '{"cells": [{"cell_type": "code", "source": "1", "outputs": [], "execution_count": null}]}'
+    """
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return json.dumps(content)
 
 
 def keep_icons(script: str, names: set[str]) -> str:
