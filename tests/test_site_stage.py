@@ -77,6 +77,12 @@ def test_cell_that_shows_two_tables_gives_each_its_caption() -> None:
     assert [entry["name"] for entry in found["exhibits"]] == ["tab-04-a", "tab-04-b"]
 
 
+def test_cell_that_drew_nothing_in_this_run_has_no_figure_to_caption() -> None:
+    own = {"figure": {"name": "fig-own", "caption": "A curve."}}
+    said = {"output_type": "display_data", "data": {"text/markdown": "no set was named"}}
+    assert "figure" not in described("show()", said, mystnb=own)["mystnb"]
+
+
 def test_cell_that_is_no_python_saves_nothing() -> None:
     assert saved_names("%matplotlib inline\nrun.save_table(a, 'b', 'c')", "save_table") == []
 

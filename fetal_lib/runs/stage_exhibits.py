@@ -70,7 +70,9 @@ def describe_outputs(cell: Cell, chapter: str, figures: Index, tables: Index) ->
     """
     metadata, source = cell["metadata"], "".join(cell["source"])
     drawn = [name for name in saved_names(source, "save_figure") if name in figures]
-    if drawn and _count(cell, "image/"):
+    if not _count(cell, "image/"):  # a cell may draw in some runs only
+        metadata.get("mystnb", {}).pop("figure", None)
+    elif drawn:
         _describe_figure(metadata, chapter, drawn[-1], figures[drawn[-1]])
     own = metadata.get("mystnb", {}).pop("table", None)
     saved = [name for name in saved_names(source, "save_table") if name in tables]
