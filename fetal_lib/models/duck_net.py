@@ -40,10 +40,13 @@ def conv(n_in: int, n_out: int, kernel: tuple[int, int], dilation: int = 1) -> n
     spread = [dilation * (k - 1) for k in kernel]
     top, left = (s // 2 for s in spread)
     padding = (left, spread[1] - left, top, spread[0] - top)
-    layer = nn.Conv2d(n_in, n_out, kernel, dilation=dilation)
+    even = any(s % 2 for s in spread)
+    inside = 0 if even else (top, left)  # by the convolution itself: no padded copy is made
+    layer = nn.Conv2d(n_in, n_out, kernel, dilation=dilation, padding=inside)
     nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
-    return nn.Sequential(nn.ZeroPad2d(padding), layer, nn.ReLU(), norm(n_out))
+    pad = nn.ZeroPad2d(padding) if even else nn.Identity()
+    return nn.Sequential(pad, layer, nn.ReLU(), norm(n_out))
 
 
 def dilated(n_in: int, n_out: int, dilations: tuple[int, ...]) -> nn.Sequential:
