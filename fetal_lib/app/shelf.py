@@ -230,9 +230,9 @@ class Shelf:
 
     def head_finder(self) -> Loaded:
         """Return the shipped head network that cuts scans for the anomaly model."""
-        from fetal_lib.predict.brain_view import load_head_finder
+        from fetal_lib.predict.brain_view import FINDER, load_head_finder
 
-        choice = _described(SHIPPED / "head_finder", "shipped with fetal-lib", "hc18")
+        choice = _described(FINDER, "shipped with fetal-lib", _trained_on(FINDER))
         return self._once("finder", lambda: Loaded(load_head_finder(), choice))
 
     def _once(self, key: Any, load: Callable[[], Loaded]) -> Loaded:

@@ -20,6 +20,7 @@ import numpy as np
 import typer
 
 from fetal_lib.data.splits import k_folds
+from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights
 from fetal_lib.phantoms.abdomen import make_abdomen
@@ -85,11 +86,9 @@ def real_heads(folder: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return arrays.images, arrays.masks, fold == 0
 
 
-def dice(probs: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Return the Dice coefficient of each head, (N,), at one half."""
-    found, true = probs >= 0.5, masks >= 128
-    total = found.sum((1, 2)) + true.sum((1, 2))
-    return 2 * (found & true).sum((1, 2)) / np.maximum(total, 1)
+def _overlaps(probs: np.ndarray, masks: np.ndarray) -> list[float]:
+    """Return the Dice coefficient of each head, at one half."""
+    return [dice(mask >= 128, one >= 0.5) for mask, one in zip(masks, probs, strict=True)]
 
 
 def train_head_finder(
@@ -134,8 +133,8 @@ def train_head_finder(
     spec = HeadModelSpec(SIDE, SIDE, N_FILTERS, DROPOUT, trained_on="hc18 and brain phantoms")
     model = HeadModel(network, spec)
     scores = {
-        "HC18, examinations held out": dice(model.probs(real[held]), real_masks[held]),
-        "brain phantoms held out": dice(model.probs(drawn[~kept]), drawn_masks[~kept]),
+        "HC18, examinations held out": _overlaps(model.probs(real[held]), real_masks[held]),
+        "brain phantoms held out": _overlaps(model.probs(drawn[~kept]), drawn_masks[~kept]),
     }
     spared = [find_head(one, one.shape) is None for one in model.probs(bellies[~taken])]
     counts = {"of HC18 (CC BY 4.0)": ~held, "brain phantoms": kept, "phantoms of abdomens": taken}
@@ -144,7 +143,7 @@ def train_head_finder(
 
 
 def _card(
-    counts: dict[str, int], epochs: int, scores: dict[str, np.ndarray], spared: list[bool]
+    counts: dict[str, int], epochs: int, scores: dict[str, list[float]], spared: list[bool]
 ) -> str:
     images = ", ".join(f"{n} {name}" for name, n in counts.items())
     rows = [
