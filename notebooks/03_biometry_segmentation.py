@@ -111,9 +111,15 @@ Markdown(run.banner())
 #
 # The phantom set holds a head and an abdomen of each fetus in the layout of a
 # clinic's own set: a table, images, filled masks ({numref}`tab-03-images`,
-# {numref}`fig-03-data`). HC18 has heads only, so AC comes from phantoms or from your
-# own images. `also` joins a second set: all networks learn from both, and results are
-# given pooled and for each.
+# {numref}`fig-03-data`). HC18 {cite:p}`heuvel2018` has heads only, so AC, and with it
+# the weight, comes from phantoms or from a clinical set of your own, and from nothing
+# else. `also` joins a second set: all networks learn from both, and results are given
+# pooled and for each.
+#
+# Images are not subjects. Frames of one subject resemble one another, so the split,
+# the intervals and the paired tests treat all of them as one piece of evidence.
+# HC18's file numbers name examinations, of which there are more than women
+# {cite:p}`hc18data`: examinations of one woman can still be parted.
 
 # %% mystnb={"table": {"name": "tab-03-images", "caption": "Images and subjects of each source and structure; mean circumference and pixel size in mm."}}
 folders = chapter.find_data(p)
@@ -128,11 +134,14 @@ table.groupby(["source", "structure"]).agg(
     pixel_mm=("pixel_size_mm", "mean"),
 ).round(2)
 
+# %% tags=["remove-input"]
+Markdown(chapter.data_text(table))
+
 # %% mystnb={"figure": {"name": "fig-03-data", "caption": "Images from all over the set with their reference outline (green)."}, "image": {"alt": "Eight ultrasound images of heads, or of heads and abdomens, each with its reference outline."}}
 kinds = [rows.index for _, rows in table.groupby("structure", sort=False)]
 each = 8 // len(kinds)
 pick = np.concatenate(
-    [at[np.linspace(0, len(at) - 1, each).astype(int)] for at in kinds]
+    [at[chapter.evenly_spaced(each, len(at))] for at in kinds]
 )
 rows = table.iloc[pick]
 titles = [
@@ -292,7 +301,9 @@ Markdown(
 # bright ellipse and has learnt nothing. {numref}`tab-03-results` has the source's
 # measures, {numref}`tab-03-further` those that it lacks; a row a data set where several
 # are joined, pooled first, and a row a structure where there are two.
-# {numref}`fig-03-models` shows typical and worst cases by every network.
+# {numref}`fig-03-dice-box` shows every image: a mean hides whether a network is a little
+# off everywhere or fails on a few. {numref}`fig-03-models` shows typical and worst cases
+# by every network.
 
 # %% mystnb={"table": {"name": "tab-03-results", "caption": "Test part, all models: the source's measures, with 95 % intervals over subjects."}}
 table_test = table[test].reset_index(drop=True)
@@ -312,6 +323,22 @@ chapter.pretty(chapter.results_table(run.rows, metrics=source_measures))
 # %% mystnb={"table": {"name": "tab-03-further", "caption": "Test part, all models: measures that the source lacks, with 95 % intervals over subjects."}}
 further = ("precision", "hd95_mm", "assd_mm", "adf_mm")
 chapter.pretty(chapter.results_table(run.rows, metrics=further))
+
+# %% mystnb={"figure": {"name": "fig-03-dice-box", "caption": "Dice of every test image by every model; ellipse_fit has learnt nothing. Line: median; box: middle half; whiskers: to the furthest image within 1.5 box lengths; each dot is an image."}, "image": {"alt": "Box plots of the Dice of the test images, a row a model and a panel a structure, with a dot for each image."}}
+per_image = pd.concat(
+    [one.assign(model=name) for name, one in scores.items()],
+    ignore_index=True,
+)
+kept = ["model", "image", "subject", "structure", "source", "dice"]
+run.save_table(per_image[kept], "dice_box", "Dice of every test image.")
+figure = segmentation.dice_boxes(scores)
+run.save_figure(
+    figure,
+    "dice_box",
+    "Dice of every test image by every model: median, middle half, whiskers "
+    "within 1.5 box lengths, and a dot for each image.",
+    "Box plots of the Dice of the test images, a row a model.",
+)
 
 # %% mystnb={"figure": {"name": "fig-03-models", "caption": "Two test images around the median Dice of the first network and its two worst, outlined by every network. Reference green, prediction orange and dashed."}, "image": {"alt": "Grid of test images, a column a network, with reference and predicted outline."}}
 pick = chapter.typical_and_worst(scores[names[0]], n=2)
@@ -494,7 +521,7 @@ run.save_figure(
 # are evenly spaced over the test part, not chosen by result.
 #
 # Checks ({numref}`tab-03-cam-checks`): a map that means something differs from that of
-# the same network with shuffled weights (rank correlation `r` well below 1), and lies on
+# the same network with shuffled weights (rank correlation `r` near 0), and lies on
 # the structure or its edge more than their areas would give. For the diffusion model,
 # `r` with the maps at an early and at a late step says how much hangs on the choice of
 # the step.
@@ -550,6 +577,14 @@ run.save_table(areas, "deletion_means", "Means of the curves by order.")
 chapter.pretty(areas)
 
 # %% [markdown]
+# Which network passes which check, from {numref}`tab-03-cam-checks` and
+# {numref}`tab-03-deletion-means`; a check of single maps is passed if every explained
+# image passes it, one of curves by their means over the images:
+
+# %% tags=["remove-input"]
+Markdown(chapter.cam_verdict(checks, areas))
+
+# %% [markdown]
 # ## Robustness
 #
 # Some test images are changed more and more: gain, speckle, an acoustic shadow,
@@ -595,7 +630,8 @@ run.save_figure(
 # is scored per image on the test images as they are, on augmented ones as the
 # source's test loader gives, and as the Dice of all pixels pooled (of the whole part
 # here, of four images at a time there), which lets large structures make up for small
-# ones that were missed ({numref}`tab-03-source-protocol`).
+# ones that were missed ({numref}`tab-03-source-protocol`). The intervals draw subjects
+# in either split; pooled pixels are pooled anew in each draw.
 #
 # A fault need not flatter. Frames of one examination help a network that remembers
 # them, and one trained for minutes hardly does: equal rows do not clear a split by
@@ -603,7 +639,7 @@ run.save_figure(
 # difference between the rows can be chance; columns of one row are the same network.
 # Altered images are other images, and may be harder.
 
-# %% mystnb={"table": {"name": "tab-03-source-protocol", "caption": "One U-Net by the source's split and by the honest one, scored in three ways."}}
+# %% mystnb={"table": {"name": "tab-03-source-protocol", "caption": "One U-Net by the source's split and by the honest one, scored in three ways, with 95 % intervals over subjects."}}
 protocol = chapter.reenact_source(run, table, arrays, np.array(part))
 run.save_table(protocol, "source_protocol", "The source's ways to score.")
 chapter.pretty(protocol)
@@ -636,7 +672,8 @@ chapter.pretty(compared)
 # not seen, under one split, one augmentation and one budget. The record names the
 # settings, and the table of the split the images: a larger set may be run for fewer
 # epochs than the default. The test part of HC18 is taken from its annotated images, not
-# from the challenge's own test set, whose outlines are withheld.
+# from the challenge's own test set, whose outlines are withheld. A run on HC18 has no
+# AC and no weight, for it has no abdomen.
 
 # %% mystnb={"table": {"name": "tab-03-real", "caption": "Reference runs on real scans, test part, with 95 % intervals over subjects; ADF in mm."}} tags=["hide-input"]
 reference = reference_table(
@@ -684,7 +721,7 @@ run.finish()
 #
 # | change | what to expect |
 # |---|---|
-# | `data=hc18` | real heads; no abdomen |
+# | `data=hc18` | real heads; no abdomen, so no AC and no weight |
 # | `also=PATH` | a second source, results per source and pooled |
 # | `networks=unext,duck_net_17` | fewer networks |
 # | `predicts=noise`, `signal=1` | the diffusion as published; needs longer training |

@@ -19,6 +19,7 @@ from fetal_lib.chapters.biometry_segmentation.explain import (  # noqa: E402
 )
 from fetal_lib.chapters.biometry_segmentation.fit import NARROW  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
+from fetal_lib.chapters.biometry_segmentation.report import with_interval  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.source import image_level_parts  # noqa: E402
 from fetal_lib.evaluation.network_cost import released_cost_ratio  # noqa: E402
@@ -32,6 +33,7 @@ from fetal_lib.training.reuse import FitOutcome  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "03_biometry_segmentation.py"
+OVERLAP = ("test", "dice")
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +214,12 @@ def test_the_source_s_protocol_is_scored_three_ways_on_two_splits(phantoms, tmp_
     order = np.argsort(subjects, kind="stable")
     chosen = CaseArrays(arrays.images[order], arrays.masks[order], arrays.sizes_hw[order])
     found = chapter.reenact_source(run, table.iloc[order].reset_index(drop=True), chosen, part)
-    assert found["test images of known subjects"].iloc[0] == 0
+    assert found["images of known subjects"].iloc[0] == "0%"
     rows = [r for r in run.rows if r["split"] == "protocol"]
     assert len(rows) == 6 and all(0 <= r["value"] <= 1 and r["n"] == 2 for r in rows)
+    for row, (_, line) in zip(rows[::3], found.iterrows(), strict=True):
+        assert (row["ci95"] is None) == (line["subjects"] == 1)  # one subject has no interval
+        assert line["Dice per image"] == with_interval(row["value"], row["ci95"])
 
 
 def test_several_sources_are_scored_pooled_and_each_alone():
@@ -321,7 +326,15 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(tmp_path):
     assert {(name, "dice") for name in names} <= val
     samplers = {m for m, metric in test if metric == "dice" and m.startswith("med_seg_diff, ")}
     assert {"med_seg_diff, DDIM 3 x 1", "med_seg_diff, ancestral 10 x 1"} <= samplers
-    assert len([r for r in rows if r["split"] == "protocol"]) == 6
+    protocol = [r for r in rows if r["split"] == "protocol"]
+    assert len(protocol) == 6
+    assert all(r["ci95"][0] <= r["value"] <= r["ci95"][1] for r in protocol)
+    shown = pd.read_csv(out / "tables" / "dice_box.csv", dtype={"subject": str})
+    scored = {(r["model"], r["data"]): r for r in rows if (r["split"], r["metric"]) == OVERLAP}
+    for (name, structure), dices in shown.groupby(["model", "structure"])["dice"]:
+        row = scored[name, f"phantom, {structure}"]  # which is the mean of the plot's dots
+        assert dices.mean() == pytest.approx(row["value"], abs=1e-4) and len(dices) == row["n"]
+    assert set(shown["model"]) == {*names, "ellipse_fit"}
     split = pd.read_csv(out / "tables" / "split.csv", dtype=str)
     assert split.groupby("subject")["part"].nunique().max() == 1
     assert figures_without_words(out) == []

@@ -25,11 +25,13 @@ from fetal_lib.plots.style import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 MARKERS = "osD^vPX"
 ASPECT = 800 / 540
+DICE_TICKS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 1)
 WEIGHT_Z = {"10th": -1.2816, "50th": 0.0, "90th": 1.2816}
 WEIGHT_WEEKS = (22, 40)
 MACROSOMIA_G = 4000.0
@@ -97,6 +99,54 @@ def model_grid(
                 ax.set_title(name, fontsize=7)
         line[0].set_ylabel(rows[i], fontsize=7)
     return figure
+
+
+def dice_boxes(scores: Mapping[str, pd.DataFrame]) -> Figure:
+    """Show the Dice of every test image by every model, as box plots, a panel a structure.
+
+    Parameters
+    ----------
+    scores : mapping of model to DataFrame
+        ``subject, structure, dice``, a row an image.
+    """
+    structures = list(next(iter(scores.values()))["structure"].unique())
+    height = 0.42 * len(scores) + 1.1
+    figure, axes = new_figure(1, len(structures), height=height, sharey=True, squeeze=False)
+    styles, rng = model_styles(scores), np.random.default_rng(0)
+    for ax, structure in zip(axes[0], structures, strict=True):
+        parts = {n: frame[frame["structure"] == structure] for n, frame in scores.items()}
+        for row, (name, part) in enumerate(parts.items()):
+            colour, dices = styles[name][0], part["dice"].to_numpy(float)
+            ax.boxplot(
+                dices,
+                positions=[row],
+                orientation="horizontal",
+                widths=0.62,
+                showfliers=False,
+                patch_artist=True,
+                boxprops={"facecolor": colour, "alpha": 0.35},
+                medianprops={"color": "black", "lw": 1.4},
+            )
+            y = row + rng.uniform(-0.2, 0.2, len(dices))
+            ax.scatter(dices, y, s=7, color=colour, alpha=0.7, lw=0, zorder=3)
+        subjects = part["subject"].nunique()
+        ax.set_title(f"{structure}: {len(part)} images of {subjects} subjects", fontsize=9)
+        _stretch_towards_one(ax, min(frame["dice"].min() for frame in scores.values()))
+        tidy(ax)
+    axes[0, 0].set_yticks(range(len(scores)), list(scores), fontsize=8)
+    axes[0, 0].invert_yaxis()
+    figure.supxlabel("Dice (axis stretched towards 1)", fontsize=9)
+    return figure
+
+
+def _stretch_towards_one(ax: Axes, lowest: float) -> None:
+    """Give the upper end of a Dice axis the room that a linear one gives to its failures."""
+    scale = (lambda dice: -np.log10(1.02 - np.minimum(dice, 1.01)), lambda x: 1.02 - 10.0**-x)
+    ax.set_xscale("function", functions=scale)
+    left = max(0.0, lowest - 0.05)
+    ticks = [tick for tick in DICE_TICKS if tick >= left]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7)
+    ax.set_xlim(left - 0.01, 1.0)
 
 
 def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> Figure:

@@ -7,7 +7,6 @@ from fetal_lib.chapters.biometry_segmentation.budget import (
     training_table,
 )
 from fetal_lib.chapters.biometry_segmentation.data import (
-    evenly_spaced,
     find_data,
     fingerprint,
     load_cases,
@@ -52,6 +51,8 @@ from fetal_lib.chapters.biometry_segmentation.report import (
 )
 from fetal_lib.chapters.biometry_segmentation.robust import largest_losses, robustness_table
 from fetal_lib.chapters.biometry_segmentation.source import reenact_source
+from fetal_lib.chapters.biometry_segmentation.words import cam_verdict, data_text
+from fetal_lib.data.spread import evenly_spaced
 
 __all__ = [
     "N_EXPLAINED",
@@ -62,9 +63,11 @@ __all__ = [
     "biometry_table",
     "by_structure",
     "cam_checks",
+    "cam_verdict",
     "choose_best",
     "chosen_networks",
     "curve_means",
+    "data_text",
     "dice_intervals",
     "ellipse_baseline",
     "ensemble_table",

@@ -134,19 +134,6 @@ def references(table: pd.DataFrame, arrays: CaseArrays) -> list[np.ndarray]:
     return found
 
 
-def evenly_spaced(n: int, of: int) -> np.ndarray:
-    """Return up to ``n`` positions, evenly spaced over ``of`` cases: not chosen by result.
-
-    The first cases would not do: HC18 is listed by size.
-
-    Examples
-    --------
-    >>> evenly_spaced(3, 9), evenly_spaced(3, 2)
-    (array([0, 4, 8]), array([0, 1]))
-    """
-    return np.unique(np.linspace(0, of - 1, n).astype(int))
-
-
 def pooled_name(table: pd.DataFrame) -> str:
     """Return the name of all sources of a table or of scores together."""
     return "+".join(table["source"].unique())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.biometry_segmentation.data import evenly_spaced, pooled_name
+from fetal_lib.chapters.biometry_segmentation.data import pooled_name
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.evaluation.network_cost import image_macs, released_cost_ratio
 from fetal_lib.evaluation.structures import score_structures
 from fetal_lib.metrics.intervals import bootstrap_ci
@@ -122,7 +123,7 @@ def sampling_table(
     gaps = [_gap(dice - dices[-1], part["subject"].to_numpy(), p.seed) for dice in dices]
     found = pd.concat([pd.DataFrame(rows), pd.DataFrame(gaps)], axis=1)
     found.insert(0, "n", len(part))
-    _add_samplers(run, spec.network, pooled_name(table), found)
+    _add_samplers(run, spec.network, part, found, dices)
     return found
 
 
@@ -137,11 +138,17 @@ def _gap(differences: np.ndarray, subjects: np.ndarray, seed: int) -> dict[str, 
     return {"minus ancestral": differences.mean(), "low": low, "high": high}
 
 
-def _add_samplers(run: Run, name: str, data: str, found: pd.DataFrame) -> None:
-    for row in found.itertuples():
+def _add_samplers(
+    run: Run, name: str, part: pd.DataFrame, found: pd.DataFrame, dices: Sequence[np.ndarray]
+) -> None:
+    subjects = part["subject"].to_numpy()
+    for row, dice in zip(found.itertuples(), dices, strict=True):
         model = f"{name}, {row.sampler} {row.steps} x {row.members}"
-        known = {"model": model, "data": data}
-        run.add_result(**known, split="test", metric="dice", value=row.Dice, n=row.n)
+        known = {"model": model, "data": pooled_name(part)}
+        interval = bootstrap_ci(dice, groups=subjects, seed=run.parameters.seed)
+        scored = {"value": row.Dice, "n": row.n}
+        scored["ci95"] = interval if np.isfinite(interval).all() else None
+        run.add_result(**known, split="test", metric="dice", **scored)
         run.add_result(**known, split="all", metric="gmac", value=row.GMAC)
 
 

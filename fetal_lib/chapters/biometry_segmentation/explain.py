@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.biometry_segmentation.data import evenly_spaced
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.grad_cam_torch import grad_cam
 from fetal_lib.explain.occlusion import band, map_similarity, share_on
 from fetal_lib.explain.sanity import replacement_curve

@@ -160,15 +160,18 @@ def results_table(
             continue
         line = lines.setdefault((row["model"], row["data"]), {"n": str(row["n"] or "")})
         digits = 2 if row["metric"].endswith("_mm") else 3
-        text = f"{row['value']:.{digits}f}"
-        if row["ci95"] is not None:
-            text += " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)
-        line[TITLES[row["metric"]]] = text
+        line[TITLES[row["metric"]]] = with_interval(row["value"], row["ci95"], digits)
     order = list(dict.fromkeys(data for _, data in lines))
     kept = [{"model": m, "data": d, **line} for (m, d), line in lines.items()]
     kept.sort(key=lambda line: order.index(line["data"]))
     columns = ["model", "data", "n", *(TITLES[m] for m in metrics)]
     return pd.DataFrame(kept).reindex(columns=columns).fillna("")
+
+
+def with_interval(value: float, ci95: Sequence[float] | None, digits: int = 3) -> str:
+    """Return a value and its interval, where there is one, as a table shows them."""
+    text = f"{value:.{digits}f}"
+    return text if ci95 is None else text + " ({:.{d}f} to {:.{d}f})".format(*ci95, d=digits)
 
 
 def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

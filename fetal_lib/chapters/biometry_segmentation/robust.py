@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.chapters.biometry_segmentation.data import evenly_spaced
 from fetal_lib.chapters.biometry_segmentation.ensembles import single_member
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.evaluation.structures import circumference_mm
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.training.augment import similarity_matrix

@@ -8,16 +8,21 @@ import numpy as np
 
 from fetal_lib.chapters.biometry_segmentation.data import pooled_name
 from fetal_lib.chapters.biometry_segmentation.fit import fit_one, fit_settings
-from fetal_lib.evaluation.structures import pooled_dice
-from fetal_lib.metrics.segmentation import dice
+from fetal_lib.chapters.biometry_segmentation.report import with_interval
+from fetal_lib.evaluation.structures import pixel_counts, pooled_dice
+from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.training.augment import Augmentation, augment_pair
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from fetal_lib.chapters.biometry_segmentation.data import CaseArrays
+    from fetal_lib.predict.segmenter import Segmenter
     from fetal_lib.runs.session import Run
 
+    Scored = tuple[float, tuple[float, float] | None]
 
 SPLITS = {"by subject": "by_subject", "by image, as the source": "by_image"}
 """How the two splits are called on the page, and in the result rows."""
@@ -60,8 +65,10 @@ def reenact_source(
     Returns
     -------
     DataFrame
-        ``split, shared subjects``, the Dice per image on test images as they are, the same on
-        augmented ones, and the Dice of all pixels pooled on augmented ones.
+        Of text: ``split``, test images, their subjects, the share of images whose subject the
+        network has seen, the Dice per image on test images as they are, the same on augmented
+        ones, and the Dice of all pixels pooled on augmented ones, with 95 % bootstrap intervals.
+        Subjects are drawn, whatever was dealt out: frames of one are no independent evidence.
     """
     import pandas as pd
 
@@ -74,23 +81,34 @@ def reenact_source(
         train, val, test = (arrays.select(part == word) for word in ("train", "val", "test"))
         segmenter, _ = fit_one(run, "unet", train, val, settings, split=f"source, {name}")
         subjects = table["subject"].to_numpy()
-        seen = np.isin(subjects[part == "test"], subjects[part == "train"])
-        changed, changed_masks = augmented(test, p.seed)
-        found = segmenter.probs(changed)
-        dices = (
-            _mean_dice(test.masks, segmenter.probs(test.images)),
-            _mean_dice(changed_masks, found),
-            pooled_dice(changed_masks, found),
-        )
-        for way, value in zip(WAYS.values(), dices, strict=True):
-            known = {"model": f"unet_{short}{way}", "data": pooled_name(table)}
+        tested = subjects[part == "test"]
+        seen = np.isin(tested, subjects[part == "train"])
+        row = {"split": name, "test images": len(tested), "subjects": len(np.unique(tested))}
+        row["images of known subjects"] = f"{seen.mean():.0%}"
+        scored = _three_ways(segmenter, test, tested, p.seed)
+        for (way, suffix), (value, ci95) in zip(WAYS.items(), scored, strict=True):
+            known = {"model": f"unet_{short}{suffix}", "data": pooled_name(table)}
             known |= {"split": "protocol", "metric": "dice"}
-            run.add_result(**known, value=value, n=len(test.images))
-        row = {"split": name, "test images of known subjects": seen.mean()}
-        rows.append(row | dict(zip(WAYS, dices, strict=True)))
+            run.add_result(**known, value=value, n=len(tested), ci95=ci95)
+            row[way] = with_interval(value, ci95)
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _mean_dice(masks: np.ndarray, probs: np.ndarray) -> float:
-    pairs = zip(masks, probs, strict=True)
-    return float(np.mean([dice(mask >= 128, found >= 0.5) for mask, found in pairs]))
+def _three_ways(
+    segmenter: Segmenter, test: CaseArrays, subjects: np.ndarray, seed: int
+) -> Iterator[Scored]:
+    """Yield the Dice and its interval in the order of ``WAYS``."""
+    changed, changed_masks = augmented(test, seed)
+    plain = pixel_counts(test.masks, segmenter.probs(test.images))
+    altered = pixel_counts(changed_masks, segmenter.probs(changed))
+    for counts, statistic in ((plain, mean_dice), (altered, mean_dice), (altered, pooled_dice)):
+        interval = bootstrap_ci(counts, statistic, subjects, seed=seed)
+        yield statistic(counts), interval if np.isfinite(interval).all() else None
+
+
+def mean_dice(counts: np.ndarray) -> float:
+    """Return the mean over images of the Dice; ``counts`` (N, 3) are those of `pixel_counts`."""
+    hit, wrong, missed = counts.T
+    total = 2 * hit + wrong + missed
+    return float(np.where(total == 0, 1, 2 * hit / np.maximum(total, 1)).mean())

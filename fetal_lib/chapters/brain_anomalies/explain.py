@@ -9,6 +9,7 @@ import numpy as np
 
 from fetal_lib.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_lib.chapters.brain_anomalies.decide import Scored
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.grad_cam import grad_cam
 from fetal_lib.explain.occlusion import map_similarity, share_on
 from fetal_lib.metrics.calibration import softmax
@@ -130,7 +131,7 @@ def _checked_rows(test: Cases, n: int) -> list[int]:
     rows = np.arange(len(test))
     if test.lesions is not None:
         rows = np.flatnonzero(test.lesions.sum((1, 2)) >= MIN_LESION)
-    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)].tolist()
+    return rows[evenly_spaced(n, len(rows))].tolist()
 
 
 def _cam(network: keras.Model, layer: str, image: np.ndarray, output: int) -> np.ndarray:
