@@ -70,6 +70,7 @@ from fetal_lib.evaluation import gestational_age as score
 from fetal_lib.metrics import intervals
 from fetal_lib.plots import agreement
 from fetal_lib.plots import gestational_age as plots
+from fetal_lib.runs.published import published_runs, reference_table
 from fetal_lib.runs.session import open_run
 
 run = open_run("01_gestational_age", globals())
@@ -98,8 +99,9 @@ Markdown(run.banner())
 # read as it is. Of a folder with atlas templates by week, individuals are made:
 # blends of the two templates around an age, each with a smooth warp and a scan of
 # its own. They share a few templates, so that folds within one atlas flatter, and
-# only another atlas (`external_data`) tests the network. {numref}`tab-01-fetuses` says
-# what this run has.
+# only another atlas (`external_data`) tests the network. {numref}`tab-01-data-sets`
+# says what the data of this run are, {numref}`tab-01-fetuses` how many, how old and how
+# large.
 #
 # From each brain, slices are cut around its middle in three planes, turned upright.
 # With the size kept, a pixel is the same length in every fetus. With the size
@@ -108,6 +110,11 @@ Markdown(run.banner())
 # large brains are blurred to the coarseness of the smallest, and outlines, cut from
 # voxels of one length, are rounded. Look in {numref}`fig-01-data` for what is left: the
 # rim of fluid, the layers of the mantle, the furrows.
+
+# %% mystnb={"table": {"name": "tab-01-data-sets", "caption": "What each data set of this run is: phantom, drawn by this project; blend, an individual made of an atlas' templates; template, an average of fetuses; scan or picture, of a fetus."}}
+sets = chapter.data_sets(p)
+run.save_table(sets, "data_sets", "What each data set of this run is.")
+sets.style.hide()
 
 # %% mystnb={"table": {"name": "tab-01-fetuses", "caption": "The fetuses of this run: how many, how old, how large."}}
 cases = chapter.read_cases(chapter.find_data(p))
@@ -526,6 +533,19 @@ if p.external_data:
     )
 else:
     display(Markdown("Not part of this run: `external_data` names no set."))
+
+# %% [markdown]
+# A reference run that met such a set is kept with the book: its record, every number
+# and every figure ({numref}`tab-01-real`). It stands here whatever this page was run on.
+
+# %% tags=["remove-input"]
+Markdown(chapter.outside_text(published_runs("01_gestational_age")))
+
+# %% mystnb={"table": {"name": "tab-01-real", "caption": "Reference runs on sets that they never learnt from, with 95 % intervals over the cases of the set; MAE in days."}} tags=["hide-input"]
+scores = ["mae_days", "r2"]
+reference = reference_table("01_gestational_age", scores, part="external")
+order = ["data", "model", *scores, "n", "learnt from", "run"]
+reference.reindex(columns=order).style.hide()
 
 # %% [markdown]
 # ## Saving the model

@@ -670,7 +670,7 @@ if nets:
 # line the harm is small; for anything that can remember (`trees`) it is total
 # ({numref}`tab-05-training-set`).
 
-# %% mystnb={"table": {"name": "tab-05-training-set", "caption": "Errors on the regressors' own training set, beside those on the outer folds."}}
+# %% mystnb={"table": {"name": "tab-05-training-set", "caption": "Errors on the regressors' own training set, beside those on the outer folds, with 95 % intervals over subjects."}}
 own = chapter.training_set_error(run, age, relative, parts)
 run.save_table(own, "training_set", "Errors on the own training set.")
 chapter.pretty(own)
@@ -682,7 +682,7 @@ chapter.pretty(own)
 # and scoring changes the network. In {numref}`tab-05-picked-on-test` SFCN trains with
 # the test part of the first fold as its validation part.
 
-# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch, and at the epoch that is best on the test part."}}
+# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch, and at the epoch that is best on the test part, with 95 % intervals over subjects."}}
 if nets:
     picked = chapter.picked_on_test(run, tissues.images, age, parts)
     run.save_table(picked, "picked_on_test", "The source's protocol.")
@@ -696,8 +696,9 @@ if nets:
 best = chapter.best_on_test(run, predictions, age, parts)
 Markdown(
     f"Of {best['n']} models on volumes and maps, `{best['model']}` has the "
-    f"lowest MAE on the tested subjects: {best['best']:.2f} years. Chosen by "
-    f"inner folds: {best['chosen']:.2f} years."
+    f"lowest MAE on the tested subjects: {best['best']} years. Chosen by "
+    f"inner folds: {best['chosen']} years. (In brackets, here and below: 95 % "
+    "intervals over subjects. What chose is not chosen anew for them.)"
 )
 
 # %% [markdown]
@@ -720,8 +721,8 @@ Markdown(
 luck = chapter.best_of_many(run, age, relative, parts)
 Markdown(
     f"Over {luck['n']} two-fold splits the linear regressor's MAE is "
-    f"{luck['mean']:.2f} years on average, {luck['best']:.2f} at best and "
-    f"{luck['worst']:.2f} at worst."
+    f"{luck['mean']} years on average, {luck['best']} at best and "
+    f"{luck['worst']} at worst."
 )
 
 # %% [markdown]

@@ -56,6 +56,14 @@ def figures_without_words(out: Path) -> list[str]:
     return [name for name, entry in index.items() if not (entry["alt"] and entry["caption"])]
 
 
+def protocol_rows_without_interval(out: Path) -> list[tuple[str, str]]:
+    """Return model and metric of what the source's protocol scored and no interval stands at."""
+    rows = [row for row in rows_of(out) if row["split"] == "protocol"]
+    if not rows:
+        raise AssertionError("the run has no row of the source's protocol")
+    return [(row["model"], row["metric"]) for row in rows if row["ci95"] is None]
+
+
 def status_of(out: Path) -> str:
     """Return how a run ended, by its own record."""
     return json.loads((out / "record.json").read_text())["status"]

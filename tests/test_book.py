@@ -113,8 +113,10 @@ def test_results_page_shows_value_interval_and_direction(tmp_path: Path) -> None
     results_page.write_results(tmp_path, ["04_head_circumference"])
     page = (tmp_path / "book" / "generated" / "results.md").read_text(encoding="utf-8")
     assert "## 04 Heads, on phantoms" in page
-    assert "| `dice` ↑ | unet | 0.972 | 0.970 to 0.974 | 9 |" in page
-    assert "|  | mean | 0.500 | – | 9 |" in page
+    link = "<run-04-smoke-phantom-shown>`"
+    assert f"| `dice` ↑ | unet | {{ref}}`0.972 {link} | 0.970 to 0.974 | 9 |" in page
+    assert f"|  | mean | {{ref}}`0.500 {link} | – | 9 |" in page
+    assert "| **Data** | phantoms, made up by this project |" in page
     table = (
         (tmp_path / "book" / "generated" / "results.csv").read_text(encoding="utf-8").splitlines()
     )

@@ -137,7 +137,8 @@ def test_the_best_on_the_test_part_is_no_worse_than_the_one_chosen_inside():
     age = table["age_years"].to_numpy()
     parts = split_subjects(table, BrainAgeParameters(n_segmentation=4, n_folds=3))
     added = []
-    run = SimpleNamespace(add_result=lambda **row: added.append(row))
+    parameters = SimpleNamespace(seed=0)
+    run = SimpleNamespace(add_result=lambda **row: added.append(row), parameters=parameters)
     lucky, good = age + np.sign(RNG.normal(size=60)), age + 2
     inner_bad, inner_good = ([guess] * 3 for guess in (age + 9, age + 1))
     predictions = {
@@ -147,5 +148,7 @@ def test_the_best_on_the_test_part_is_no_worse_than_the_one_chosen_inside():
     }
     found = best_on_test(run, predictions, age, parts)
     assert (found["n"], found["model"]) == (2, "lucky")
-    assert found["best"] == pytest.approx(1) and found["chosen"] == pytest.approx(2)
-    assert [row["value"] for row in added] == [found["best"], found["chosen"]]
+    best, chosen = found["best"], found["chosen"]
+    assert best.value == pytest.approx(1) and chosen.value == pytest.approx(2)
+    assert [row["value"] for row in added] == [best.value, chosen.value]
+    assert [row["ci95"] for row in added] == [(s.low, s.high) for s in (best, chosen)]

@@ -154,6 +154,8 @@ def test_trained_on_individuals_of_an_atlas_and_tested_on_the_templates_of_a_dis
     assert all(r["n"] == 15 and r["data"] == folder.name for r in rows.values())
     own = next(r for r in found if r["model"] == "vgg16_attention" and r["split"] == "test")
     assert own["n"] == 20 and own["data"] == "atlas"
+    kinds = (out / "tables" / "data_sets.csv").read_text("utf-8").splitlines()[1:]
+    assert kinds == ["atlas,own,blend", f"{folder.name},external,template"]
 
 
 @pytest.mark.slow

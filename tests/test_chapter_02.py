@@ -8,6 +8,7 @@ import pytest
 from chapter_checks import (
     ROOT,
     figures_without_words,
+    protocol_rows_without_interval,
     rows_of,
     run_chapter,
     run_smoke,
@@ -33,6 +34,7 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
             assert row["ci95"][0] <= row["value"] <= row["ci95"][1] or metric == "ece"
     assert len([r for r in rows_of(out) if r["metric"] == "coverage"]) == 1
     assert figures_without_words(out) == []
+    assert protocol_rows_without_interval(out) == []
     files = {p.name for p in (out / "model").iterdir()}
     assert files == {"card.md", "model.json", "weights.npz", "distance.npz"}
     assert status_of(out) == "ok"

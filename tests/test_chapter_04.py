@@ -8,6 +8,7 @@ import pytest
 from chapter_checks import (
     check_that_a_second_run_reuses,
     figures_without_words,
+    protocol_rows_without_interval,
     rows_of,
     run_chapter,
     run_smoke,
@@ -30,6 +31,7 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
     assert rows["unet", "dice"]["value"] > 0.5
     assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg", ".json"}
     assert figures_without_words(out) == []
+    assert protocol_rows_without_interval(out) == []
     assert {p.name for p in (out / "model").iterdir()} == {"card.md", "model.json", "weights.npz"}
     assert status_of(out) == "ok"
 

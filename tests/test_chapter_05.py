@@ -9,6 +9,7 @@ from chapter_checks import (
     check_that_a_second_run_reuses,
     figures_without_words,
     predict,
+    protocol_rows_without_interval,
     rows_of,
     run_chapter,
     run_smoke,
@@ -51,6 +52,9 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
     protocol = {r["model"]: r["value"] for r in rows_of(out) if r["split"] == "protocol"}
     assert protocol["model_best"] <= protocol["model_chosen"]
     assert protocol["trees_training_set"] < 1.0
+    for variant in ("sfcn_eval", "sfcn_no_eval"):
+        assert protocol[f"{variant}_best_epoch_on_test"] <= protocol[f"{variant}_last_epoch"]
+    assert protocol_rows_without_interval(out) == []
     assert figures_without_words(out) == []
     assert {p.name for p in (out / "model").iterdir()} == {"card.md", "model.json", "weights.npz"}
     assert status_of(out) == "ok"

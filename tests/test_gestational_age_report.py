@@ -10,6 +10,7 @@ from fetal_lib.chapters.gestational_age import external, report
 from fetal_lib.chapters.gestational_age.data import PlaneSet, network_name
 from fetal_lib.chapters.gestational_age.leak import Leak, leak_rows, leak_table
 from fetal_lib.parameters.gestational_age import GestationalAgeParameters
+from fetal_lib.runs.published import PublishedRun, published_runs
 
 SUBJECT = np.repeat([f"f{k:02d}" for k in range(12)], 2)
 DAYS = np.repeat(np.linspace(140, 270, 12), 2)
@@ -107,3 +108,63 @@ def test_results_name_the_backbone_that_was_trained():
     rows = leak_rows(leak)
     assert {r["model"] for r in rows} == {"resnet50_source_protocol", "resnet50_same_samples"}
     assert leak_table(rows)["MAE (d)"].tolist() == pytest.approx([1, 3])
+
+
+def reference(network, mean):
+    """Return a reference run whose errors on another set are (value, low, high)."""
+    row = {"metric": "mae_days", "split": "external", "data": "atlas", "n": 15}
+    rows = [
+        row | {"model": model, "value": value, "ci95": [low, high]}
+        for model, (value, low, high) in (("mean", mean), ("vgg16_attention", network))
+    ]
+    own = {"model": "vgg16_attention", "value": 9.7, "ci95": [8.4, 11.0], "n": 120}
+    rows.append(row | own | {"split": "test", "data": "phantom"})
+    return PublishedRun("there", rows, {"data": "phantom"}, "quick", "a processor")
+
+
+@pytest.mark.parametrize(
+    ("network", "verdict"),
+    [
+        (
+            (40, 35, 50),
+            "**the network fails there**: an answer that looks at no picture is nearer.",
+        ),
+        ((26, 20, 32), "is nearer, though the intervals overlap."),
+        ((20, 14, 26), "the intervals do not tell the network from an answer that looks at no "),
+        ((9, 7, 12), "the network reads the age off the pictures there, too."),
+    ],
+)
+def test_words_on_another_set_follow_from_the_numbers(network, verdict):
+    text = report.outside_text([reference(network, (24, 17, 31))])
+    assert verdict in text and ("fails" in text) == (network[0] > 24)
+    value, low, high = network
+    errs = f"`vgg16_attention` errs by **{value:.2f} ({low:.2f} to {high:.2f}) days**"
+    assert f"On the 15 cases of `atlas`, {errs}" in text
+    assert text.endswith("On held-out phantoms, it errs by 9.70 (8.40 to 11.00).")
+
+
+def test_the_run_that_is_kept_is_told_of_with_its_own_numbers():
+    text = report.outside_text(published_runs("01_gestational_age"))
+    assert text.startswith("- Run `phantom-to-spina-bifida` learnt from phantoms. On the 15 cases")
+    assert "`vgg16_attention` errs by **" in text and "`mean`" not in text
+
+
+def test_data_sets_say_that_individuals_are_blends_of_templates(tmp_path):
+    for folder, file in (("own", "STA31.nii.gz"), ("other", "STA25.nii.gz")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).touch()
+    paths = {"data": str(tmp_path / "own"), "external_data": str(tmp_path / "other")}
+    table = report.data_sets(GestationalAgeParameters(**paths))
+    assert table.to_numpy().tolist() == [
+        ["own", "own", "blend"],
+        ["other", "external", "template"],
+    ]
+    made_up = report.data_sets(GestationalAgeParameters())
+    assert made_up.to_numpy().tolist() == [["phantom", "own", "phantom"]]
+
+
+def test_data_sets_know_pictures_and_scans(monkeypatch, tmp_path):
+    kinds = pd.DataFrame({"kind": ["volume", "slices", "volume"]})
+    monkeypatch.setattr(report, "read_cases", lambda folder: kinds)
+    table = report.data_sets(GestationalAgeParameters(data=str(tmp_path)))
+    assert table["kind"].tolist() == ["picture and scan"]

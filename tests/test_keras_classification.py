@@ -132,6 +132,16 @@ def test_the_last_batch_may_be_small():
     assert forward(model, images[:0]).shape == (0, 3)
 
 
+def test_a_network_with_two_outputs_gives_both():
+    images, _ = discs(10)
+    model = tiny()
+    both = keras.Model(model.input, [model.output, model.get_layer("features").output])
+    logits, features = forward(both, images, 4)
+    np.testing.assert_allclose(logits, forward(model, images, 4), atol=1e-6)
+    assert features.shape == (10, both.outputs[1].shape[-1])
+    assert [out.shape[0] for out in forward(both, images[:0])] == [0, 0]
+
+
 def test_an_unknown_balance_is_refused(tmp_path):
     images, labels = discs(8)
     settings = ClassifierSettings(epochs=1, balance="copies")

@@ -179,6 +179,15 @@ def test_flips_are_undone_before_they_are_averaged():
     np.testing.assert_allclose(both, (plain + mirrored[:, :, ::-1]) / 2, atol=1e-6)
 
 
+def test_the_map_of_a_head_does_not_depend_on_its_batch():
+    keras.utils.set_random_seed(0)
+    model = HeadModel(get_unet(32, 32, 2), HeadModelSpec(32, 32, 2, 0.0, ("none", "both")))
+    images = np.random.default_rng(0).integers(0, 255, (3, 32, 32), np.uint8)
+    alone = np.concatenate([model.probs(image[None]) for image in images])
+    np.testing.assert_allclose(model.probs(images, batch_size=4), alone, atol=1e-5)
+    assert model.probs(images[:0]).shape == (0, 32, 32)
+
+
 def test_a_folder_without_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no model.json in it"):
         load_head_model(tmp_path)

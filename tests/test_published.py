@@ -5,7 +5,13 @@ import json
 import pytest
 
 from fetal_lib.parameters.project import project_root
-from fetal_lib.runs.published import PublishError, publish, published_runs, reference_table
+from fetal_lib.runs.published import (
+    PublishError,
+    publish,
+    published_runs,
+    reference_table,
+    score_text,
+)
 from fetal_lib.runs.record import RunRecord
 from fetal_lib.runs.results import result_row, results_document
 
@@ -87,6 +93,36 @@ def test_a_table_of_reference_runs_keeps_the_order_asked_for(run):
     assert table["model"].tolist() == ["unet", "mean"]
     assert table["adf_mm"].tolist() == ["2.00", "48.00"] and table["n"].tolist() == [9, 9]
     assert reference_table("05_brain_age", ["mae_years"]).empty
+
+
+def test_other_sets_have_a_table_of_their_own_that_says_what_was_learnt_from(run):
+    rows = [
+        result_row(model=m, data=d, split=s, metric="adf_mm", value=v, n=n, ci95=(v - 1, v + 1))
+        for m, d, s, v, n in (
+            ("unet", "hc18", "test", 2.0, 9),
+            ("unet", "clinic", "external", 7.0, 4),
+            ("unet", "field", "external", 1.0004, 5),
+            ("mean", "clinic", "external", 5.0, 4),
+            ("unet", "phantom", "external", 1.0, 6),
+        )
+    ]
+    (run / "results.json").write_text(json.dumps(results_document(CHAPTER, rows)))
+    publish(run, "hc18-quick")
+    table = reference_table(CHAPTER, ["adf_mm"], ["unet", "mean"], part="external")
+    assert list(table) == ["run", "learnt from", "data", "model", "adf_mm", "n"]
+    assert table[["data", "model", "n"]].to_numpy().tolist() == [
+        ["clinic", "unet", 4],
+        ["field", "unet", 5],
+        ["clinic", "mean", 4],
+    ]
+    assert set(table["learnt from"]) == {"hc18"}
+    assert table["adf_mm"].tolist()[1] == "1.00 (0.00 to 2.00)"
+    assert reference_table(CHAPTER, ["adf_mm"])["data"].tolist() == ["hc18"]
+
+
+def test_no_nought_has_a_minus():
+    row = {"metric": "r2", "value": -0.001, "ci95": [-0.62, -7e-5]}
+    assert score_text(row) == "0.00 (-0.62 to 0.00)"
 
 
 def test_what_the_project_publishes_can_be_read():

@@ -42,6 +42,7 @@ CELLS = (
     "Markdown('See {numref}`fig-04-curves`, {numref}`tab-04-results` and $a^2 + b^2$.')",
     f"print({'a' * 200!r})",
 )
+RESULTS = ("results", "against_sources", "leak_ladder")
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
@@ -149,6 +150,23 @@ def test_figures_and_tables_of_chapters_are_numbered_and_text_refers_to_them(sit
     referred = [link.get_text() for page in pages for link in page.select("a.internal .std-numref")]
     assert [text for text in referred if not re.fullmatch(r"(Figure|Table) \d+", text)] == []
     assert not made_up or {text.split()[0] for text in referred} == {"Figure", "Table"}
+
+
+def test_every_number_of_the_results_pages_leads_to_the_record_of_its_run(site: Path) -> None:
+    pages = {name: soup(site / f"{name}.html") for name in RESULTS}
+    rows = [row.find_all("td") for row in pages["results"].select("tbody tr")]
+    cells = [row[2] for row in rows if len(row) == 5]
+    ours = [row.find_all("td") for row in pages["against_sources"].select("tbody tr")]
+    ours = [row[1] for row in ours if row[0].get_text().startswith("Ours")]
+    cells += [cell for cell in ours if cell.get_text() != "no run yet"]
+    cells += pages["leak_ladder"].select("tbody tr")
+    links = [[link["href"] for link in cell.select("a[href*='#run-']")] for cell in cells]
+    assert links and [] not in links
+    for place in {link.partition("#")[2] for found in links for link in found}:
+        part = pages["results"].find(id=place)
+        section = part if part.name == "section" else part.find_parent("section")
+        files = [link["href"] for link in section.select("a.download[href]")]
+        assert any(file.endswith("record.json") for file in files), place
 
 
 def test_drawing_code_is_folded(site: Path) -> None:

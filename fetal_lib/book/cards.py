@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetal_lib.book.results_page import SPLIT_WORDS, split_table
-from fetal_lib.book.shown_runs import ShownRun, figure_text, shown_runs
+from fetal_lib.book.shown_runs import ShownRun, data_text, figure_text, shown_runs
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.runs.results import results_table
@@ -20,7 +20,7 @@ SCORED = ("test", "external")
 SHIPPED_FILE = "weights.npz"
 PAGES = ("model_cards", "data_sheets", "phantom_sheets", "own_layouts", "claim", "tripod_ai")
 """Files below ``book/generated`` that ``fetal-lib book cards`` writes, without suffix."""
-MAKERS = ("cards", "checklists", "data_sheets", "results_page", "shown_runs")
+MAKERS = ("cards", "checklists", "data_sheets", "results_page", "shown_data", "shown_runs")
 
 
 class CardsError(ValueError):
@@ -221,8 +221,8 @@ def scores(model: str, run: ShownRun) -> list[str]:
     parts = []
     for split in SCORED:
         rows = table[(table["model"] == model) & (table["split"] == split)]
-        for data, group in rows.groupby("data", sort=True):
-            name = str(data).replace("phantom", "phantoms", 1)
+        for _, group in rows.groupby("data", sort=True):
+            name = data_text(group.iloc[0], run, mark="")
             parts.append(f"{SPLIT_WORDS[split]}: {name}\n\n{split_table(group)}")
     return parts
 

@@ -71,7 +71,16 @@ class Claim(_Strict):
 
 
 class Flaw(_Strict):
-    """Name a flaw of a source, and the two models whose difference it makes."""
+    """Name a flaw of a source, and the two models whose difference it makes.
+
+    Attributes
+    ----------
+    flaw, metric : what is wrong, and the score that it changes.
+    flawed, flawed_split : rows scored with the flaw.
+    honest, honest_split : rows scored without it.
+    floor : where ``honest`` is no score without the flaw but what no skill gets by the flawed
+        score, a name for that, such as ``finding nothing``.
+    """
 
     flaw: str
     metric: MetricName
@@ -79,6 +88,24 @@ class Flaw(_Strict):
     honest: str
     flawed_split: str = "protocol"
     honest_split: str = "test"
+    floor: str = ""
+
+
+class Picture(_Strict):
+    """Name a figure of a chapter for who only looks.
+
+    Attributes
+    ----------
+    name : of the figure in a run.
+    shows : what to see, a sentence after the run's own caption.
+    of_phantoms : shows pictures of single cases, and is taken from runs on phantoms only.
+    instead_of : figure that it stands in for where the run to show has none.
+    """
+
+    name: str
+    shows: str
+    of_phantoms: bool = False
+    instead_of: str = ""
 
 
 class Source(_Strict):
@@ -88,7 +115,7 @@ class Source(_Strict):
     ----------
     claimed, holds, differs : what the source claims, what holds, and why they differ. In these
         texts ``[[model metric]]`` or ``[[model metric split]]`` stands for a number of a run.
-    figure : name of the chapter's figure for who only looks.
+    figures : the chapter's figures for who only looks.
     """
 
     chapter: str
@@ -97,7 +124,7 @@ class Source(_Strict):
     claimed: str
     holds: str
     differs: str
-    figure: str
+    figures: list[Picture] = Field(min_length=1)
     claims: list[Claim] = Field(min_length=1)
     flaws: list[Flaw] = []
 

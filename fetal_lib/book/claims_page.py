@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fetal_lib.book.claims import NUMBER, Answer, Claim, Flaw, Source, answer_fields, read_sources
+from fetal_lib.book.shown_data import GROUPS, PHANTOM
 from fetal_lib.book.shown_runs import (
     ShownRun,
     captioned,
     data_text,
     details_text,
     figure_text,
-    is_real,
     number_text,
     shown_runs,
     value_text,
@@ -24,8 +24,11 @@ from fetal_lib.runs.results import METRICS
 MISSING = "no run yet"
 SENTENCE = re.compile(r"(?<=[.]) (?=[A-Z])")
 LINES = ("Source reported", "Its code or log showed", "Published best")
-KINDS = {True: "real data", False: "phantoms"}
-CARRIED = "Ours, learnt from phantoms and scored on other data"
+ALWAYS = ("real", PHANTOM)
+CARRIED = {
+    PHANTOM: "Ours, learnt from phantoms and scored on other data",
+    "atlas": "Ours, learnt from blends of an atlas and scored on other data",
+}
 
 
 def write_claims(root: Path, chapters: list[str]) -> None:
@@ -40,7 +43,7 @@ def write_claims(root: Path, chapters: list[str]) -> None:
 
 
 def source_section(source: Source, runs: list[ShownRun]) -> str:
-    """Write a source: what it claims, what holds and why, a figure, a table for each claim."""
+    """Write a source: what it claims, what holds and why, figures, a table for each claim."""
     number = source.chapter.partition("_")[0]
     texts = {
         "What it claims": source.claimed,
@@ -51,7 +54,7 @@ def source_section(source: Source, runs: list[ShownRun]) -> str:
     parts += [f"{name}\n: {filled(text, runs)}\n" for name, text in texts.items()]
     if not runs:
         parts.append(f"Chapter {number} has no run in this book yet.\n")
-    parts.append(figure(source, runs))
+    parts += figures(source, runs)
     return "\n".join([*parts, *(claim_table(claim, runs) for claim in source.claims)])
 
 
@@ -75,15 +78,26 @@ def _number(place: str, runs: list[ShownRun]) -> str:
     if not found:
         return ""
     row, run = found[0]
-    details = details_text(row, data_text(row).strip("*"), run.link)
+    details = details_text(row, data_text(row, run, mark=""), run.link)
     return f"**{value_text(row)}**{details}"
 
 
-def figure(source: Source, runs: list[ShownRun]) -> str:
-    """Write the one figure of a chapter, of real data where a run has it; empty without."""
-    label = f"fig-source-{source.source}"
-    texts = (figure_text(run, source.figure, label) for run in runs)
-    return next(filter(None, texts), "")
+def figures(source: Source, runs: list[ShownRun]) -> list[str]:
+    """Write a chapter's figures for who only looks, of real data where a run has them.
+
+    One that stands in for another is written where the first run, which is of real data if any is,
+    lacks the other. Pictures of single cases are of phantoms.
+    """
+    texts = []
+    for picture in source.figures:
+        if picture.instead_of and (not runs or runs[0].has_figure(picture.instead_of)):
+            continue
+        able = [run for run in runs if run.phantom or not picture.of_phantoms]
+        run = next((run for run in able if run.has_figure(picture.name)), None)
+        if run is not None:
+            label = f"fig-source-{source.source}-{picture.name.replace('_', '-')}"
+            texts.append(figure_text(run, picture.name, label, more=picture.shows))
+    return texts
 
 
 def claim_table(claim: Claim, runs: list[ShownRun]) -> str:
@@ -101,24 +115,28 @@ def claim_table(claim: Claim, runs: list[ShownRun]) -> str:
 def protocol_rows(
     name: str, answers: list[Answer], runs: list[ShownRun], split: str
 ) -> list[tuple[str, str]]:
-    """Return a row of real data and a row of phantoms, each with every number that answers."""
+    """Return a row for each group of data, with every number that answers."""
     found = answered(answers, runs, split)
     if not found:
         return [(name, MISSING)]
     rows = []
-    for real, kind in KINDS.items():
-        numbers = [number_text(row, run) for row, run in found if is_real(row) == real]
-        rows.append((f"{name}, {kind}", "<br>".join(numbers) or MISSING))
+    for group, words in GROUPS.items():
+        numbers = [number_text(row, run) for row, run in found if run.group_of(row) == group]
+        if numbers or group in ALWAYS:
+            rows.append((f"{name}, {words}", "<br>".join(numbers) or MISSING))
     return rows
 
 
 def carried_rows(answers: list[Answer], runs: list[ShownRun]) -> list[tuple[str, str]]:
-    """Return a row of what models that learnt from phantoms score on other data; none without."""
+    """Return what models that learnt from made-up cases score on other data, a row a teacher."""
     models = [answer for answer in answers if not answer.split]
-    taught = [run for run in runs if run.phantom]
-    found = answered(models, taught, "external")
-    numbers = [number_text(row, run) for row, run in found if is_real(row)]
-    return [(CARRIED, "<br>".join(numbers))] if numbers else []
+    rows = []
+    for group, words in CARRIED.items():
+        taught = [run for run in runs if run.group == group]
+        found = answered(models, taught, "external")
+        numbers = [number_text(row, run) for row, run in found if run.group_of(row) != PHANTOM]
+        rows += [(words, "<br>".join(numbers))] if numbers else []
+    return rows
 
 
 def answered(
@@ -155,13 +173,13 @@ def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
 
 
 def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> list[str]:
-    """Write a table of all flaws for real data and one for phantoms, each flaw by its first run."""
+    """Write a table of all flaws for each group of data, each flaw by its first run."""
     parts = []
-    for real, kind in KINDS.items():
+    for group, kind in GROUPS.items():
         lines = []
         for source in sources:
             for flaw in source.flaws:
-                runs = [run for run in by_chapter[source.chapter] if run.phantom != real]
+                runs = [run for run in by_chapter[source.chapter] if run.group == group]
                 cells = next(filter(None, (rung(flaw, run) for run in runs)), None)
                 if cells is not None:
                     data, n, *numbers = cells
@@ -184,8 +202,10 @@ def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
     gain = flawed["value"] - honest["value"]
     better = gain > 0 if metric.higher_is_better else gain < 0
     size = value_text({"value": abs(gain), "unit": metric.unit})
-    words = f"{size} {'better than it is' if better else 'worse'}" if gain else "no different"
+    than = f" than {flaw.floor or 'it is'}" if better or flaw.floor else ""
+    words = f"{size} {'better' if better else 'worse'}{than}" if gain else "no different"
     counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
     n = " and ".join(map(str, counts))
     both = [f"{value_text(row)}{details_text(row | {'n': None})}" for row in (flawed, honest)]
-    return [f"{data_text(flawed)}, {run.link}", n, *both, words]
+    both[1] += f", {flaw.floor}" if flaw.floor else ""
+    return [f"{data_text(flawed, run)}, {run.link}", n, *both, words]

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from fetal_lib.book.shown_data import data_kind, data_words
 from fetal_lib.files.atomic import read_json, write_text
 
 NOTEBOOKS = "notebooks/"
@@ -95,7 +96,7 @@ def chapter_state(folder: Path) -> str:
     """
     record = read_json(folder / "record.json") or {}
     data = record.get("data") or "unknown data"
-    shown = "phantoms" if data == "phantom" else data
+    shown = data_words(data, data_kind(folder, data), mark="")
     return f"built, {record.get('profile', 'unknown')} profile on {shown}"
 
 

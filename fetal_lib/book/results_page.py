@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fetal_lib.book.shown_data import atlases
 from fetal_lib.book.shown_runs import (
     ShownRun,
     captioned,
@@ -67,8 +68,8 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
             continue
         rows = table[table["split"] == split]
         for _, group in rows.groupby("data", sort=True):
-            data = data_text(group.iloc[0]).strip("*")
-            lines = split_table(group).splitlines()
+            data = data_text(group.iloc[0], run, mark="")
+            lines = split_table(group, run.label).splitlines()
             caption = f"{words}, {data}: run {run.name} of chapter {run.number}."
             parts.append(f"### {words}: {data}\n\n{captioned(caption, lines)}")
     return "\n".join(parts)
@@ -77,8 +78,7 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
 def heading(run: ShownRun) -> str:
     """Name a run: chapter number, title, data, and the run's own name."""
     title = run.record.get("title") or run.chapter.partition("_")[2]
-    data = "phantoms" if run.phantom else run.data
-    return f"{run.number} {title}, on {data}: run {run.name}"
+    return f"{run.number} {title}, on {run.data_words}: run {run.name}"
 
 
 def provenance(run: ShownRun, chapters: list[str]) -> str:
@@ -92,6 +92,7 @@ def provenance(run: ShownRun, chapters: list[str]) -> str:
         where += f", see {page}"
     hardware = record.get("hardware") or {}
     facts = {
+        "Data": about_data(run),
         "Where": where,
         "Profile, seed": f"`{run.profile}`, {record.get('seeds', {}).get('seed', 'unknown')}",
         "Changed parameters": changed_text(record),
@@ -106,6 +107,17 @@ def provenance(run: ShownRun, chapters: list[str]) -> str:
     return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
 
 
+def about_data(run: ShownRun) -> str:
+    """Say what the data of a run are, and of which atlas where they are made of one."""
+    if run.phantom:
+        return "phantoms, made up by this project"
+    if run.group != "atlas":
+        return run.data_words
+    title = atlases().get(run.data)
+    words = f"{run.data_words} ({title})" if title else run.data_words
+    return f"{words}: they share a few templates, so that folds flatter; none of them is a person"
+
+
 def changed_text(record: dict[str, Any]) -> str:
     """List the parameters that neither a default nor the profile set."""
     own = [
@@ -117,13 +129,15 @@ def changed_text(record: dict[str, Any]) -> str:
     return ", ".join(own) or "none"
 
 
-def split_table(rows: pd.DataFrame) -> str:
+def split_table(rows: pd.DataFrame, label: str = "") -> str:
     """Write the results of one split as a Markdown table, metric by metric, the best model first.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of one split, as ``results_table`` gives them.
+    label : str
+        Of the run's part of the page of all numbers, which every value then leads to.
 
     Returns
     -------
@@ -136,9 +150,11 @@ def split_table(rows: pd.DataFrame) -> str:
         group = rows[rows["metric"] == metric]
         if better is not None:
             group = group.sort_values("value", ascending=not better, kind="stable")
-        label = f"`{metric}`{ARROWS.get(better, '')}"
+        name = f"`{metric}`{ARROWS.get(better, '')}"
         for _, row in group.iterrows():
-            cells = [label, row["model"].replace("_", " "), value_text(row), interval_text(row)]
+            value = value_text(row)
+            value = f"{{ref}}`{value} <{label}>`" if label else value
+            cells = [name, row["model"].replace("_", " "), value, interval_text(row)]
             lines.append(f"| {' | '.join([*cells, count_text(row['n'])])} |")
-            label = ""
+            name = ""
     return "\n".join(lines) + "\n"

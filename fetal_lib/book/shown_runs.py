@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fetal_lib.book.jobs import published_results, run_folder
+from fetal_lib.book.shown_data import GROUPS, PHANTOM, data_kind, data_words, group_of
 from fetal_lib.files.atomic import read_json
 from fetal_lib.runs.results import results_table
-
-PHANTOM = "phantom"
 
 
 class ShownRun:
@@ -49,6 +48,26 @@ class ShownRun:
         return self.data == PHANTOM
 
     @property
+    def group(self) -> str:
+        """Group of its own data, one of ``GROUPS``."""
+        return group_of(data_kind(self.folder, self.data))
+
+    @property
+    def data_words(self) -> str:
+        """Name of its own data, with what it is, without marks."""
+        return data_words(self.data, data_kind(self.folder, self.data), mark="")
+
+    def group_of(self, row: dict[str, Any]) -> str:
+        """Return the group of the data that a result was measured on, one of ``GROUPS``."""
+        return group_of(data_kind(self.folder, row["data"], row["split"]))
+
+    def has_figure(self, name: str) -> bool:
+        """Tell whether a figure can be shown: its words and its picture are there."""
+        folder = self.folder / "figures"
+        known = read_json(folder / "index.json") or {}
+        return name in known and (folder / f"{name}.png").is_file()
+
+    @property
     def label(self) -> str:
         """Name of its part of the page of all numbers, for cross-references."""
         return f"run-{self.number}-{self.name}{'' if self.kept else '-shown'}".lower()
@@ -78,12 +97,15 @@ def run_folders(root: Path, chapters: list[str]) -> list[Path]:
 
 
 def shown_runs(root: Path, chapters: list[str]) -> list[ShownRun]:
-    """Return the runs by chapter: real data before phantoms, runs for the wiring last."""
+    """Return the runs by chapter: by the order of ``GROUPS``, runs for the wiring last."""
     runs = [ShownRun(root, folder) for folder in run_folders(root, chapters)]
-    return sorted(runs, key=lambda run: (run.chapter, run.profile == "smoke", run.phantom))
+    order = list(GROUPS)
+    return sorted(
+        runs, key=lambda run: (run.chapter, run.profile == "smoke", order.index(run.group))
+    )
 
 
-def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "") -> str:
+def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "", more: str = "") -> str:
     """Write a run's figure with its caption, which says first whether phantoms were drawn.
 
     Parameters
@@ -95,24 +117,26 @@ def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "") -> st
         For cross-references; each on the site is used once.
     to_root : str
         Way from the page's folder to the book's root, such as ``../``.
+    more : str
+        What to say after the run's own caption.
 
     Returns
     -------
     str
         MyST Markdown; empty where the run has no such figure.
     """
-    folder = run.folder / "figures"
-    words = (read_json(folder / "index.json") or {}).get(figure)
-    if words is None or not (folder / f"{figure}.png").is_file():
+    if not run.has_figure(figure):
         return ""
-    data = "Phantoms, made up." if run.phantom else f"{run.data}."
+    words = read_json(run.folder / "figures" / "index.json")[figure]
+    data = "Phantoms, made up." if run.phantom else f"{run.data_words}."
+    caption = f"{words['caption']} {more}".strip()
     return "\n".join(
         [
             f"```{{figure}} {to_root}{run.place}/figures/{figure}.png",
             f":name: {label}",
             f":alt: {words['alt']}",
             "",
-            f"**{data}** {words['caption']} From {run.link}.",
+            f"**{data}** {caption} From {run.link}.",
             "```",
             "",
         ]
@@ -135,29 +159,16 @@ def captioned(caption: str, lines: list[str]) -> str:
     return "\n".join([f"```{{table}} {caption}", *lines, "```\n"])
 
 
-def is_real(row: dict[str, Any]) -> bool:
-    """Tell whether a result was measured on a data set, not on phantoms.
-
-    Examples
-    --------
-    >>> is_real({"data": "hc18"}), is_real({"data": "phantom, head"})
-    (True, False)
-    """
-    return not row["data"].startswith(PHANTOM)
-
-
-def data_text(row: dict[str, Any]) -> str:
+def data_text(row: dict[str, Any], run: ShownRun, mark: str = "**") -> str:
     """Name the data of a result, so that no reader takes phantoms for people."""
-    if is_real(row):
-        return f"**{row['data']}**"
-    return row["data"].replace(PHANTOM, "phantoms", 1)
+    return data_words(row["data"], data_kind(run.folder, row["data"], row["split"]), mark)
 
 
 def number_text(row: dict[str, Any], run: ShownRun) -> str:
     """Write one result: data, model, metric, value, interval, n, link to its run."""
     model = row["model"].replace("_", " ")
     number = f"`{row['metric']}` {value_text(row)}{details_text(row)}"
-    return f"{data_text(row)}: {model}, {number}, {run.link}"
+    return f"{data_text(row, run)}: {model}, {number}, {run.link}"
 
 
 def details_text(row: dict[str, Any], *more: str) -> str:

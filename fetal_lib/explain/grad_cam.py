@@ -12,6 +12,7 @@ localization. ICCV 2017. doi:10.1109/ICCV.2017.74
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,21 @@ if TYPE_CHECKING:
 def grad_cam(
     network: keras.Model, layer: str, image: np.ndarray, output: int = 0, signed: bool = False
 ) -> np.ndarray:
-    """Return where the features of a layer raise one number of the answer.
+    """Return where the features of a layer raise one number of the answer: float32 (H, W).
+
+    As :func:`grad_cams`, of one image (H, W, C).
+    """
+    return grad_cams(network, layer, np.asarray(image)[None], [output], signed)[0]
+
+
+def grad_cams(
+    network: keras.Model,
+    layer: str,
+    images: np.ndarray,
+    outputs: Sequence[int],
+    signed: bool = False,
+) -> np.ndarray:
+    """Return where the features of a layer raise one number of the answer, for each image.
 
     Parameters
     ----------
@@ -31,13 +46,13 @@ def grad_cam(
         (B, H, W, C) to (B, n).
     layer : str
         Name of a layer whose output is (B, h, w, K).
-    image : float32 (H, W, C), as the network takes it.
-    output : which number is explained, such as the logit of a class.
+    images : float32 (N, H, W, C), as the network takes them.
+    outputs : which number of each image's answer is explained, such as the logit of a class.
     signed : keep what lowers the number, as negative values; plain Grad-CAM cuts it off.
 
     Returns
     -------
-    float32 (H, W), bilinear interpolation of the layer's own grid.
+    float32 (N, H, W), bilinear interpolation of the layer's own grid.
 
     Raises
     ------
@@ -54,19 +69,24 @@ def grad_cam(
             "name of its last convolution or block."
         )
     both = keras.Model(network.input, [found[layer].output, network.output])
-    features, gradient = _features_and_gradient(both, np.asarray(image, np.float32)[None], output)
+    chosen = np.eye(network.output_shape[-1], dtype=np.float32)[list(outputs)]  # (N, n)
+    features, gradient = _features_and_gradient(both, np.asarray(images, np.float32), chosen)
     if gradient is None:
         raise ValueError(f"layer={layer!r}: the answer does not depend on it; use another layer.")
-    cam = (gradient.mean((1, 2), keepdims=True) * features).sum(-1)[0]  # (h, w)
-    cam = cam if signed else np.maximum(cam, 0)
-    height, width = np.shape(image)[:2]
-    return cv2.resize(cam.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    cams = (gradient.mean((1, 2), keepdims=True) * features).sum(-1)  # (N, h, w)
+    cams = (cams if signed else np.maximum(cams, 0)).astype(np.float32)
+    height, width = np.shape(images)[1:3]
+    return np.stack([cv2.resize(one, (width, height)) for one in cams])
 
 
 def _features_and_gradient(
-    both: keras.Model, x: np.ndarray, output: int
+    both: keras.Model, x: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return features (1, h, w, K) and the gradient of one number by them; None if it has none."""
+    """Return features (N, h, w, K) and the gradients of chosen numbers by them, or None.
+
+    Images do not touch each other in a network that predicts, so that the gradient of the sum of
+    all chosen numbers holds that of each.
+    """
     import keras
 
     known = {"tensorflow": _tensorflow, "torch": _torch}
@@ -76,29 +96,30 @@ def _features_and_gradient(
             f"KERAS_BACKEND={backend!r}: gradients are taken on {' or '.join(known)} only; set "
             "KERAS_BACKEND before Python starts."
         )
-    features, gradient = known[backend](both, x, output)
+    features, gradient = known[backend](both, x, chosen)
     if gradient is None:
         return keras.ops.convert_to_numpy(features), None
     return keras.ops.convert_to_numpy(features), keras.ops.convert_to_numpy(gradient)
 
 
-def _tensorflow(both: keras.Model, x: np.ndarray, output: int) -> tuple[Any, Any]:
+def _tensorflow(both: keras.Model, x: np.ndarray, chosen: np.ndarray) -> tuple[Any, Any]:
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         batch = tf.convert_to_tensor(x)
         tape.watch(batch)
         features, answer = both(batch, training=False)
-        number = answer[0, output]
+        number = tf.reduce_sum(answer * chosen)
     return features, tape.gradient(number, features)
 
 
-def _torch(both: keras.Model, x: np.ndarray, output: int) -> tuple[Any, Any]:
+def _torch(both: keras.Model, x: np.ndarray, chosen: np.ndarray) -> tuple[Any, Any]:
     import keras
     import torch
 
     with torch.enable_grad():
         batch = keras.ops.convert_to_tensor(x).requires_grad_()
         features, answer = both(batch, training=False)
-        (gradient,) = torch.autograd.grad(answer[0, output], features, allow_unused=True)
+        number = (answer * keras.ops.convert_to_tensor(chosen)).sum()
+        (gradient,) = torch.autograd.grad(number, features, allow_unused=True)
     return features.detach(), gradient

@@ -42,16 +42,36 @@ class BrainAnomaliesParameters(ChapterParameters):
         1, ge=0, le=16, title="middle modules", description="of Xception; 8 in the paper"
     )
     xception_weights: str = Field(
-        "none",
+        "measures",
         min_length=1,
         title="Xception weights",
-        description="none (random), imagenet (width 1, 8 middle modules), or the path of a "
+        description="measures (shipped, of width 0.25 with 1 middle module: learnt to measure "
+        "other phantoms), none (random), imagenet (width 1, 8 middle modules), or the path of a "
         "weight file without top",
         json_schema_extra={"path": True},
     )
     epochs: int = Field(14, ge=1, le=1000, title="epochs", description="of the CNN")
     xception_epochs: int = Field(
-        30, ge=1, le=1000, title="epochs of Xception", description="it learns longest"
+        10,
+        ge=1,
+        le=1000,
+        title="epochs of Xception",
+        description="from random weights; it learns longest",
+    )
+    fine_tune_epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="epochs of fine-tuning",
+        description="where Xception starts from weights: its class layer is fitted first, then all "
+        "layers for so long; 0: the class layer alone",
+    )
+    fine_tune_learning_rate: float = Field(
+        5e-4,
+        gt=0,
+        le=1,
+        title="learning rate of fine-tuning",
+        description="low, so that what was learnt is not lost",
     )
     separable_epochs: int = Field(
         14, ge=1, le=1000, title="epochs of the separable CNN", description="an epoch costs little"
@@ -104,7 +124,7 @@ class BrainAnomaliesParameters(ChapterParameters):
         "card computes in them, 32-bit elsewhere",
     )
     n_phantoms: int = Field(
-        1600,
+        1000,
         ge=48,
         le=20000,
         title="phantom patients",

@@ -59,10 +59,12 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
 
     Parameters
     ----------
-    histories : mapping of str to rows with ``epoch, loss, val_loss, val_macro_f1``
+    histories : mapping of str to rows with ``epoch, loss, val_loss, val_macro_f1``; a model
+        without rows is left out.
     """
     figure, (left, right) = new_figure(1, 2, height=2.9)
-    for (name, rows), colour in zip(histories.items(), COLOURS, strict=False):
+    trained = {name: rows for name, rows in histories.items() if rows}
+    for (name, rows), colour in zip(trained.items(), COLOURS, strict=False):
         epoch = [row["epoch"] for row in rows]
         left.plot(epoch, [row["loss"] for row in rows], "--", color=colour, lw=1.1)
         left.plot(epoch, [row["val_loss"] for row in rows], color=colour, lw=1.4, label=name)

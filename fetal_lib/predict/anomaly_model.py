@@ -24,6 +24,7 @@ from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import mirrored, ruler_rows
 from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
 from fetal_lib.training.denoise import denoise_all
+from fetal_lib.training.keras_classification import forward
 
 if TYPE_CHECKING:
     import keras
@@ -156,22 +157,11 @@ class AnomalyModel:
         """
         clean = denoise_all(images, self.spec.denoise)
         if not (self.spec.mirrors if mirrors is None else mirrors):
-            return self._forward(clean, batch_size)
+            return forward(self._both, clean, batch_size)
         strip = ruler_rows(self.spec.side) if self.spec.view == "head" else 0
         views = list(mirrored(clean, strip))
-        found = self._forward(np.concatenate(views), batch_size)
+        found = forward(self._both, np.concatenate(views), batch_size)
         return tuple(out.reshape(len(views), len(clean), -1).mean(axis=0) for out in found)
-
-    def _forward(self, clean: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        size = max(1, min(batch_size, len(clean)))
-        found: tuple[list, list] = ([], [])
-        for i in range(0, len(clean), size):
-            batch = clean[i : i + size]  # filled up: one shape, one graph
-            filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
-            both = self._both.predict_on_batch(filled[..., None] / np.float32(255))
-            for kept, out in zip(found, both, strict=True):
-                kept.append(np.asarray(out, np.float32)[: len(batch)])
-        return np.concatenate(found[0]), np.concatenate(found[1])
 
     def probs(self, images: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities (N, K)."""

@@ -65,9 +65,9 @@ def published_runs(chapter: str) -> list[PublishedRun]:
 
 
 def reference_table(
-    chapter: str, metrics: Sequence[str], models: Sequence[str] = ()
+    chapter: str, metrics: Sequence[str], models: Sequence[str] = (), part: str = "test"
 ) -> pd.DataFrame:
-    """Return what the reference runs of a chapter found on real data, a row a model.
+    """Return what the reference runs of a chapter found outside phantoms, a row a model.
 
     Parameters
     ----------
@@ -76,25 +76,35 @@ def reference_table(
         Columns, by the names of `results.json`.
     models : sequence of str
         Which models, in this order; empty: all that have one of the metrics.
+    part : str
+        ``test``, or ``external`` for sets that the runs were scored on only.
 
     Returns
     -------
     DataFrame
-        ``run, data, model``, the metrics as text with their 95 % intervals, ``n``. Rows of
-        phantoms and of other parts than the test part are left out; empty without such a run.
+        ``run, data, model``, the metrics as text with their 95 % intervals, ``n``; of the part
+        ``external`` also ``learnt from``. Rows of phantoms and of other parts are left out;
+        empty without such a run.
     """
     import pandas as pd
 
     lines = []
     for published in published_runs(chapter):
-        rows = [r for r in published.rows if r["split"] == "test" and r["data"] != "phantom"]
-        known = dict.fromkeys(r["model"] for r in rows if r["metric"] in metrics)
-        for model in [m for m in models or known if m in known]:
-            mine = {r["metric"]: r for r in rows if r["model"] == model}
-            found = {name: score_text(mine[name]) for name in metrics if name in mine}
-            first = next(mine[name] for name in metrics if name in mine)
-            line = {"run": published.name, "data": first["data"], "model": model}
-            lines.append(line | found | {"n": first["n"]})
+        rows = [r for r in published.rows if r["split"] == part and r["data"] != "phantom"]
+        own = (
+            {"learnt from": published.parameters.get("data", "unknown")}
+            if part == "external"
+            else {}
+        )
+        known = dict.fromkeys((r["data"], r["model"]) for r in rows if r["metric"] in metrics)
+        order = list(models) or list(dict.fromkeys(model for _, model in known))
+        for model in order:
+            for data in [data for data, one in known if one == model]:
+                found = {r["metric"]: r for r in rows if (r["data"], r["model"]) == (data, model)}
+                mine = {name: score_text(found[name]) for name in metrics if name in found}
+                first = next(found[name] for name in metrics if name in found)
+                line = {"run": published.name, **own, "data": data, "model": model}
+                lines.append(line | mine | {"n": first["n"]})
     return pd.DataFrame(lines)
 
 
@@ -107,11 +117,15 @@ def score_text(row: dict[str, Any]) -> str:
     '6.05 (5.38 to 6.79)'
     """
     digits = 4 if row["metric"] in ("dice", "iou") else 2
-    text = f"{row['value']:.{digits}f}"
+    text = _rounded(row["value"], digits)
     if row["ci95"] is None or not all(map(math.isfinite, row["ci95"])):
         return text
-    low, high = row["ci95"]
-    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+    low, high = (_rounded(end, digits) for end in row["ci95"])
+    return f"{text} ({low} to {high})"
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0:.{digits}f}"  # + 0: no minus before a nought
 
 
 def _read(folder: Path) -> PublishedRun:

@@ -51,7 +51,7 @@ METRICS: dict[str, Metric] = {
     "r2": Metric("", True, "coefficient of determination"),
     "ccc": Metric("", True, "Lin's concordance correlation coefficient"),
     "coverage": Metric("", None, "fraction of cases inside their prediction interval"),
-    "accuracy": Metric("", True, "fraction of cases classified right"),
+    "accuracy": Metric("", True, "fraction of cases or pixels classified right"),
     "macro_f1": Metric("", True, "mean of the classes' F1"),
     "auc_macro": Metric("", True, "mean of the classes' area under the ROC curve"),
     "auc_micro": Metric("", True, "area under the ROC curve of all decisions"),

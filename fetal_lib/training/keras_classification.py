@@ -43,6 +43,7 @@ class ClassifierSettings:
     Attributes
     ----------
     epochs : int
+        0 keeps the weights that the network came with.
     batch_size : int
     learning_rate : float
         Peak of the schedule, Adam.
@@ -195,6 +196,8 @@ def fit_classifier(
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / WEIGHTS).is_file():  # killed after the last step: nothing is left to do
         return
+    if not settings.epochs:
+        return finish_fit(model, folder, averaged=False)
     n_classes = model.output_shape[-1]
     compile_classifier(model, settings, max(1, len(images) // settings.batch_size))
     model.optimizer.build(model.trainable_variables)
@@ -251,21 +254,23 @@ def predict_logits(model: keras.Model, images: np.ndarray, batch_size: int = BAT
     return forward(model, images, batch_size)
 
 
-def forward(model: keras.Model, images: np.ndarray, batch_size: int = BATCH) -> np.ndarray:
-    """Return what a network makes of grey images, (N, ...), float32; the last batch is filled up.
+def forward(
+    model: keras.Model, images: np.ndarray, batch_size: int = BATCH
+) -> np.ndarray | tuple[np.ndarray, ...]:
+    """Return what a network makes of grey images, (N, ...), float32; one array for each output.
 
-    Filling up keeps all batches of one shape, so that no graph is traced twice.
+    The last batch is filled up, so that all have one shape and no graph is traced twice.
     """
-    if not len(images):
-        return np.zeros((0, *model.output_shape[1:]), np.float32)
-    size = min(batch_size, len(images))
-    out = []
+    size = max(1, min(batch_size, len(images)))
+    found = [[np.zeros((0, *out.shape[1:]), np.float32)] for out in model.outputs]
     for i in range(0, len(images), size):
         batch = images[i : i + size]
         filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
-        found = model.predict_on_batch(filled[..., None] / np.float32(255))
-        out.append(np.asarray(found, np.float32)[: len(batch)])
-    return np.concatenate(out)
+        outs = model.predict_on_batch(filled[..., None] / np.float32(255))
+        for kept, out in zip(found, outs if len(found) > 1 else [outs], strict=True):
+            kept.append(np.asarray(out, np.float32)[: len(batch)])
+    joined = tuple(map(np.concatenate, found))
+    return joined if len(joined) > 1 else joined[0]
 
 
 def watch(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +13,69 @@ from fetal_lib.baselines.age_regression import (
     choose_on_inner,
     volume_regressors,
 )
-from fetal_lib.chapters.brain_age.networks import YEARS, fit_one, fit_settings
-from fetal_lib.metrics.regression import mae, r2
-from fetal_lib.training.torch_fit import read_torch_history
+from fetal_lib.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
+from fetal_lib.evaluation.brain_age import N_RESAMPLES
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.regression import mae, r2, rmse
+from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
+from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from fetal_lib.chapters.brain_age.data import Parts
+    from fetal_lib.data.splits.folds import Fold
     from fetal_lib.runs.session import Run
+
+METRICS = {"mae_years": mae, "rmse_years": rmse}
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hold a number with its 95 % bootstrap interval over subjects.
+
+    What chose the number, such as an epoch or a split, is not chosen anew in a resample: the
+    interval is that of the number as it would be reported.
+
+    Examples
+    --------
+    >>> str(Score(6.904, 6.01, 7.87))
+    '6.90 (6.01 to 7.87)'
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def score_ages(
+    true: np.ndarray, pred: np.ndarray, metric: Callable[..., float], seed: int = 0
+) -> Score:
+    """Score ages (N,) as the chapter's honest rows are scored: same unit, draws and seed."""
+    pairs = np.column_stack([true, pred])
+    low, high = bootstrap_ci(
+        pairs, lambda p: metric(p[:, 0], p[:, 1]), n_resamples=N_RESAMPLES, seed=seed
+    )
+    return Score(metric(pairs[:, 0], pairs[:, 1]), low, high)
+
+
+def _add(run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray) -> Score:
+    """Add a number of the source's protocol to the run; return it with its interval."""
+    score = score_ages(true, pred, METRICS[metric], run.parameters.seed)
+    run.add_result(
+        model=model,
+        split="protocol",
+        metric=metric,
+        value=score.value,
+        n=len(true),
+        ci95=(score.low, score.high) if np.isfinite(score.low) else None,
+    )
+    return score
 
 
 def training_set_error(
@@ -33,7 +88,8 @@ def training_set_error(
     Returns
     -------
     DataFrame
-        ``regressor, MAE on its own training set, R2 there, MAE on the outer folds``.
+        ``regressor, MAE on its own training set, R2 there, MAE on the outer folds``, text with
+        95 % intervals over subjects.
     """
     import pandas as pd
     from sklearn.base import clone
@@ -50,16 +106,14 @@ def training_set_error(
         for fold in parts.folds:
             model.fit(features[fold.train], age_years[fold.train])
             honest[fold.test] = model.predict(features[fold.test])
-        row = {"regressor": name, "MAE on its own training set (y)": mae(age_years[kept], seen)}
-        row |= {"R2 there": r2(age_years[kept], seen)}
-        rows.append(row | {"MAE on the outer folds (y)": mae(age_years[kept], honest[kept])})
-        run.add_result(
-            model=f"{name}_training_set",
-            split="protocol",
-            metric="mae_years",
-            value=rows[-1]["MAE on its own training set (y)"],
-            n=int(kept.sum()),
-        )
+        true = age_years[kept]
+        own = _add(run, f"{name}_training_set", "mae_years", true, seen)
+        others = {
+            "R2 there": score_ages(true, seen, r2, run.parameters.seed),
+            "MAE on the outer folds (y)": score_ages(true, honest[kept], mae, run.parameters.seed),
+        }
+        texts = {"MAE on its own training set (y)": own} | others
+        rows.append({"regressor": name} | {title: str(score) for title, score in texts.items()})
     return pd.DataFrame(rows)
 
 
@@ -75,7 +129,8 @@ def picked_on_test(
     Returns
     -------
     DataFrame
-        A row a variant: RMSE on the test part at the last epoch and at the best epoch, in years.
+        A row a variant: RMSE on the test part at the last epoch and at the best epoch, in years,
+        text with 95 % intervals over subjects.
     """
     import pandas as pd
 
@@ -85,25 +140,42 @@ def picked_on_test(
     rows = []
     for name, wrong in (("eval() called", False), ("eval() never called", True)):
         settings = replace(base, validate_in_training_mode=wrong)
-        _, folder, _ = fit_one(
-            run, "sfcn", images, age_years, fold.train, fold.test, settings, augment=False
-        )
-        history = read_torch_history(folder)
-        errors = [YEARS * float(np.sqrt(row["val_loss"])) for row in history]
-        best = int(np.argmin(errors))
-        row = {"protocol": name, "RMSE at the last epoch (y)": errors[-1]}
-        row |= {"RMSE at the epoch that is best on the test part (y)": errors[best]}
-        rows.append(row | {"that epoch": best + 1, "of": len(errors)})
+        errors = _watched_errors(run, images, age_years, fold, settings)
+        best = int(np.argmin((errors**2).mean(axis=1)))
         label = "sfcn_no_eval" if wrong else "sfcn_eval"
-        for kind, value in (("last_epoch", errors[-1]), ("best_epoch_on_test", errors[best])):
-            run.add_result(
-                model=f"{label}_{kind}",
-                split="protocol",
-                metric="rmse_years",
-                value=value,
-                n=len(fold.test),
-            )
+        epochs = {"last_epoch": -1, "best_epoch_on_test": best}
+        last, lowest = (
+            _add(run, f"{label}_{kind}", "rmse_years", np.zeros(len(fold.test)), errors[epoch])
+            for kind, epoch in epochs.items()
+        )
+        row = {"protocol": name, "RMSE at the last epoch (y)": str(last)}
+        row |= {"RMSE at the epoch that is best on the test part (y)": str(lowest)}
+        rows.append(row | {"that epoch": best + 1, "of": len(errors)})
     return pd.DataFrame(rows)
+
+
+def _watched_errors(
+    run: Run, images: np.ndarray, age_years: np.ndarray, fold: Fold, settings: TorchFitSettings
+) -> np.ndarray:
+    """Train SFCN on a fold; return absolute errors (E, N) of its test part after each epoch."""
+    p, train, test = run.parameters, fold.train, fold.test
+    x = np.asarray(images, np.float32)
+    y = ((age_years - age_years[train].mean()) / YEARS).astype(np.float32)[:, None]
+
+    def fit(folder: Path) -> None:
+        loss = WatchedSquaredError(folder, len(test))
+        watched = x[test], y[test]
+        network = new_network("sfcn", p)
+        fit_network(
+            folder, network, x[train], y[train], settings, loss, watched, None, run.progress
+        )
+
+    spec = {"name": "sfcn_source_protocol", "side": p.age_side, "spacing_mm": p.age_spacing_mm}
+    spec |= {"width": p.sfcn_width}
+    rows = {"train": train.tolist(), "test": test.tolist()}
+    code = (*AGE_CODE, "fetal_lib.training.watched_errors")
+    outcome = run.fit_or_reuse(spec, settings.as_spec() | rows, code, fit)
+    return YEARS * np.sqrt(read_watched(outcome.folder))
 
 
 def best_on_test(
@@ -115,7 +187,8 @@ def best_on_test(
     -------
     dict
         ``n`` models, ``model`` and ``best``: the lowest MAE on tested subjects and whose it is,
-        ``chosen``: the MAE when each fold takes the model that is best on its inner folds.
+        ``chosen``: the MAE when each fold takes the model that is best on its inner folds. Both
+        are `Score`.
     """
     whole = {k: v for k, v in predictions.items() if v.chosen}
     kept = parts.tested
@@ -124,15 +197,11 @@ def best_on_test(
     chosen = np.full(len(age_years), np.nan)
     for name, fold in zip(choose_on_inner(whole, age_years), parts.folds, strict=True):
         chosen[fold.test] = whole[name].outer[fold.test]
-    found = {"best": errors[best], "chosen": mae(age_years[kept], chosen[kept])}
-    for kind, value in found.items():
-        run.add_result(
-            model=f"model_{kind}",
-            split="protocol",
-            metric="mae_years",
-            value=value,
-            n=int(kept.sum()),
-        )
+    answers = {"best": whole[best].outer, "chosen": chosen}
+    found = {
+        kind: _add(run, f"model_{kind}", "mae_years", age_years[kept], pred[kept])
+        for kind, pred in answers.items()
+    }
     return found | {"n": len(whole), "model": best}
 
 
@@ -157,7 +226,7 @@ def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: P
     Returns
     -------
     dict
-        ``mean``, ``best`` and ``worst`` MAE over splits, and ``n``, their number.
+        ``mean``, ``best`` and ``worst`` MAE over splits, each a `Score`, and ``n``, their number.
     """
     from sklearn.base import clone
 
@@ -165,20 +234,17 @@ def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: P
     rows = np.flatnonzero(parts.tested)
     errors = []
     for seed in range(50):
-        order = np.random.default_rng([run.parameters.seed, seed]).permutation(rows)
-        half = len(order) // 2
-        guess = np.empty(len(order))
-        for a, b in ((slice(0, half), slice(half, None)), (slice(half, None), slice(0, half))):
-            fitted = clone(model).fit(features[order[b]], age_years[order[b]])
-            guess[a] = fitted.predict(features[order[a]])
-        errors.append(mae(age_years[order], guess))
-    found = {"mean": float(np.mean(errors)), "best": min(errors), "worst": max(errors)}
-    for name, value in found.items():
-        run.add_result(
-            model=f"linear_two_fold_{name}",
-            split="protocol",
-            metric="mae_years",
-            value=value,
-            n=len(rows),
-        )
+        order = np.random.default_rng([run.parameters.seed, seed]).permutation(len(rows))
+        guess = np.empty(len(rows))
+        halves = np.split(order, [len(order) // 2])
+        for test, train in (halves, halves[::-1]):
+            fitted = clone(model).fit(features[rows[train]], age_years[rows[train]])
+            guess[test] = fitted.predict(features[rows[test]])
+        errors.append(np.abs(guess - age_years[rows]))
+    ranked = sorted(errors, key=np.mean)
+    kinds = {"mean": np.mean(errors, axis=0), "best": ranked[0], "worst": ranked[-1]}
+    found = {
+        kind: _add(run, f"linear_two_fold_{kind}", "mae_years", np.zeros(len(rows)), error)
+        for kind, error in kinds.items()
+    }
     return found | {"n": len(errors)}

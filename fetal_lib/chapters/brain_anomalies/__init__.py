@@ -69,6 +69,7 @@ from fetal_lib.chapters.brain_anomalies.source import (
     ranking_flips,
     reenact_source,
 )
+from fetal_lib.chapters.brain_anomalies.starts import compare_starts
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 from fetal_lib.training.keras_checkpoint import read_history
 
@@ -85,6 +86,7 @@ __all__ = [
     "calibration_table",
     "class_counts",
     "class_tables",
+    "compare_starts",
     "confusion_of",
     "convolution_table",
     "coverage_interval",

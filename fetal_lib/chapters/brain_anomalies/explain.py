@@ -10,7 +10,7 @@ import numpy as np
 from fetal_lib.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_lib.chapters.brain_anomalies.decide import Scored
 from fetal_lib.data.spread import evenly_spaced
-from fetal_lib.explain.grad_cam import grad_cam
+from fetal_lib.explain.grad_cam import grad_cams
 from fetal_lib.explain.occlusion import map_similarity, share_on
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.models.anomaly_cnns import build_network
@@ -108,23 +108,24 @@ def explain(scored: Scored, test: Cases, seed: int, n_checked: int = N_CHECKED) 
     shown = rows_to_explain(test)
     more = _checked_rows(test, n_checked)
     rows = [*shown, *(row for row in more if row not in set(shown))]
-    maps, checks = [], []
-    for row in rows:
-        k = int(scored.test_probs[row].argmax())
-        image = test.images[row]
-        one = _cam(network, layer, image, k)
-        other = _cam(random, layer, image, k)
+    outputs = scored.test_probs[rows].argmax(1)
+    images = test.images[rows]
+    maps, others = (_cams(one, layer, images, outputs) for one in (network, random))
+    areas = _faithfulness(scored, images, maps, outputs, seed)
+    checks = []
+    for i, row in enumerate(rows):
         lesion = None if test.lesions is None else test.lesions[row]
-        maps.append(one)
         checks.append(
             {"test image": test.table["image"].iloc[row], "true": LABELS[test.labels[row]]}
-            | {"predicted": LABELS[k]}
-            | _overlap(one, lesion)
-            | {"rank correlation with random weights": map_similarity(one, other)}
-            | _faithfulness(scored, image, one, k, seed)
+            | {"predicted": LABELS[outputs[i]]}
+            | _overlap(maps[i], lesion)
+            | {"rank correlation with random weights": map_similarity(maps[i], others[i])}
+            | areas[i]
         )
     table = pd.DataFrame(checks)
-    return Explained(shown, maps[: len(shown)], table.iloc[: len(shown)], _summary(table), layer)
+    return Explained(
+        shown, list(maps[: len(shown)]), table.iloc[: len(shown)], _summary(table), layer
+    )
 
 
 def _checked_rows(test: Cases, n: int) -> list[int]:
@@ -134,8 +135,8 @@ def _checked_rows(test: Cases, n: int) -> list[int]:
     return rows[evenly_spaced(n, len(rows))].tolist()
 
 
-def _cam(network: keras.Model, layer: str, image: np.ndarray, output: int) -> np.ndarray:
-    return grad_cam(network, layer, image[..., None] / np.float32(255), output)
+def _cams(network: keras.Model, layer: str, images: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    return grad_cams(network, layer, images[..., None] / np.float32(255), outputs)
 
 
 def _overlap(saliency: np.ndarray, lesion: np.ndarray | None) -> dict[str, float]:
@@ -156,26 +157,25 @@ def _overlap(saliency: np.ndarray, lesion: np.ndarray | None) -> dict[str, float
 
 
 def _faithfulness(
-    scored: Scored, image: np.ndarray, saliency: np.ndarray, output: int, seed: int
-) -> dict[str, float]:
-    """Return areas under the deletion and insertion curves, of the map and of a random order.
+    scored: Scored, images: np.ndarray, maps: np.ndarray, outputs: np.ndarray, seed: int
+) -> list[dict[str, float]]:
+    """Return areas under the deletion and insertion curves, of each map and of a random order.
 
     Tiles are blurred (deletion) or uncovered from a blurred image (insertion), the
     most salient first; the value is the probability of the predicted class. A map that
     knows has a small area of deletion and a large one of insertion.
     """
-    tiles = _tiles(saliency)
-    rng = np.random.default_rng(seed)
-    orders = {"": np.argsort(-tiles, kind="stable"), ", random": rng.permutation(len(tiles))}
-    found = {}
-    for word, order in orders.items():
-        stacks = [_changed(image, order, insert) for insert in (False, True)]
-        logits, _ = scored.model.logits_and_features(np.concatenate(stacks), mirrors=False)
-        probs = softmax(logits, scored.model.spec.temperature)[:, output]
-        half = len(stacks[0])
-        found[f"deletion{word}"] = float(probs[:half].mean())
-        found[f"insertion{word}"] = float(probs[half:].mean())
-    return found
+    stacks = []
+    for image, saliency in zip(images, maps, strict=True):
+        tiles = _tiles(saliency)
+        chance = np.random.default_rng(seed).permutation(len(tiles))
+        for order in (np.argsort(-tiles, kind="stable"), chance):
+            stacks += [_changed(image, order, insert) for insert in (False, True)]
+    logits, _ = scored.model.logits_and_features(np.concatenate(stacks), mirrors=False)
+    probs = softmax(logits, scored.model.spec.temperature)
+    probs = probs.reshape(len(images), 4, N_STEPS + 1, -1).mean(2)  # (N, curves, classes)
+    names = ("deletion", "insertion", "deletion, random", "insertion, random")
+    return [dict(zip(names, probs[i, :, k].tolist(), strict=True)) for i, k in enumerate(outputs)]
 
 
 def _tile_size(side: int) -> int:

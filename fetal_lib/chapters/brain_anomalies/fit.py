@@ -11,13 +11,17 @@ import numpy as np
 from fetal_lib.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_lib.data.splits import k_folds
 from fetal_lib.evaluation.anomalies import summarise
+from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import confusion_matrix, macro_f1
 from fetal_lib.models.anomaly_cnns import NAMES, build_network
 from fetal_lib.models.cost import network_macs, weight_bytes
+from fetal_lib.models.imagenet_xception import load_imagenet
+from fetal_lib.models.measuring_xception import MEASURING, load_measuring
 from fetal_lib.models.weights import load_weights
 from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.training.augment_image import ALIGNED, GENTLE
+from fetal_lib.training.class_layer import fit_class_layer
 from fetal_lib.training.denoise import denoise_all
 from fetal_lib.training.hyper_search import best_trial, read_trials, search
 from fetal_lib.training.keras_checkpoint import WEIGHTS
@@ -36,7 +40,11 @@ if TYPE_CHECKING:
     from fetal_lib.runs.session import Run
     from fetal_lib.training.reuse import FitOutcome
 
-FIT_CODE = ("fetal_lib.models.anomaly_cnns", "fetal_lib.training.keras_classification")
+FIT_CODE = (
+    "fetal_lib.models.anomaly_cnns",
+    "fetal_lib.training.keras_classification",
+    "fetal_lib.training.class_layer",
+)
 SEARCH_CODE = (*FIT_CODE, "fetal_lib.training.hyper_search")
 HIDE_RULER = 0.15
 """Share of training images whose scale bar is hidden: scans without a pixel size exist."""
@@ -70,14 +78,14 @@ def network_arguments(parameters: BrainAnomaliesParameters, choice: dict | None 
 def new_network(
     name: str, arguments: dict, seed: int, policy: str = "float32", weights: str = "none"
 ) -> keras.Model:
-    """Build an untrained network with the run's seed; Xception may start from ImageNet."""
+    """Build a network to be trained, with the run's seed; Xception may start from weights."""
     import keras
-
-    from fetal_lib.models.imagenet_xception import load_imagenet
 
     keras.utils.set_random_seed(seed)
     model = build_network(name, n_classes=len(LABELS), dtype=policy, **arguments)
-    if name == "xception" and weights != "none":
+    if name == "xception" and weights == "measures":
+        load_measuring(model)
+    elif name == "xception" and weights != "none":
         load_imagenet(model, weights)
     return model
 
@@ -87,12 +95,18 @@ def fit_settings(
 ) -> ClassifierSettings:
     """Turn the chapter's parameters into the settings of a network's fit."""
     p = parameters
-    epochs = {"separable_cnn": p.separable_epochs, "xception": p.xception_epochs}
+    epochs, rate = p.epochs, p.learning_rate
+    if name == "separable_cnn":
+        epochs = p.separable_epochs
+    elif name == "xception":
+        epochs, rate = p.xception_epochs, p.xception_learning_rate
+        if p.xception_weights != "none":
+            epochs, rate = p.fine_tune_epochs, p.fine_tune_learning_rate
     head = p.view == "head"
     settings = ClassifierSettings(
-        epochs=epochs.get(name, p.epochs),
+        epochs=epochs,
         batch_size=p.batch_size,
-        learning_rate=p.xception_learning_rate if name == "xception" else p.learning_rate,
+        learning_rate=rate,
         ema=p.ema,
         constant_rate=p.constant_rate,
         balance=p.balance,
@@ -133,6 +147,7 @@ def fit_network(
     arguments: dict,
     settings: ClassifierSettings,
     tag: str = "",
+    weights: str = "",
 ) -> FitOutcome:
     """Train a network, go on with a fit that was killed, or reuse a finished one.
 
@@ -147,19 +162,27 @@ def fit_network(
     settings : ClassifierSettings
     tag : str
         What else tells this fit from others, such as the number of a fold.
+    weights : str
+        That Xception starts from; empty takes ``xception_weights`` of the run.
     """
     p = run.parameters
+    weights = weights or p.xception_weights
     policy = precision_policy(p.precision)
     images = denoise_all(train.images, p.denoise)
     watched = None if val is None else (denoise_all(val.images, p.denoise), val.labels)
 
     def fit(folder: Path) -> None:
-        model = new_network(name, arguments, settings.seed, policy, p.xception_weights)
+        model = new_network(name, arguments, settings.seed, policy, weights)
+        if name == "xception" and weights != "none":
+            weighted = settings.balance == "weights"
+            fit_class_layer(model, images, train.labels, settings.strip, weighted)
         fit_classifier(folder, model, images, train.labels, settings, watched, run.progress)
 
     spec = {"name": name, "arguments": arguments, "precision": policy, "tag": tag}
     if name == "xception":
-        spec["weights"] = p.xception_weights
+        spec["weights"] = weights
+        if weights == "measures":
+            spec["start"] = file_sha256(MEASURING)
     split = {"test_fraction": p.test_fraction, "val_fraction": p.val_fraction}
     split |= {"denoise": p.denoise}
     return run.fit_or_reuse(spec, settings.as_spec() | split, FIT_CODE, fit)

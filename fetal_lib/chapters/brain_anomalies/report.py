@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SHOWN = ("accuracy", "macro_f1", "precision", "recall", "auc_macro", "auc_micro", "ece")
 BAND_DRAWS = 200
 PREDICTORS = NETWORK_NAMES | {
+    "xception_random": "Xception, random start",
     "commonest_class": "commonest class",
     "grey_histogram": "grey histogram",
     "border_only": "border only",
@@ -220,13 +221,15 @@ def model_card(run: Run, scored: Scored, cases: Cases) -> str:
     rows = [r for r in run.rows if r["model"] == spec.network and r["split"] == "test"]
     lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
     strange = f"{spec.strange_above:.3g}"
+    start = run.parameters.xception_weights if spec.network == "xception" else "none"
     n_train = int((cases.table["part"] == "train").sum())
     return "\n".join(
         [
             f"# Fetal brain classes: {NETWORK_NAMES[spec.network]}",
             "",
             f"Trained on `{spec.trained_on}` ({n_train} images), "
-            f"profile `{run.parameters.profile}`, seed {run.parameters.seed}. Input: a grey "
+            f"profile `{run.parameters.profile}`, seed {run.parameters.seed}, from the start "
+            f"`{start}` (`none`: random weights). Input: a grey "
             f"ultrasound scan as view `{spec.view}`, {spec.side} x {spec.side}, filter "
             f"`{spec.denoise}`; output: {len(spec.labels)} classes.",
             "",

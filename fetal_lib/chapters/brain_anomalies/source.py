@@ -16,8 +16,10 @@ from fetal_lib.chapters.brain_anomalies.fit import (
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import (
     accuracy,
+    bootstrap_confusions,
     class_scores,
     confusion_matrix,
+    interval,
     macro_f1,
     wilson_interval,
 )
@@ -40,6 +42,12 @@ RARE_SHARE = 50 / 1764
 LOG = (("CNN", 0.829, 193), ("separable CNN", 0.808, 193), ("Xception", 0.950, 180))
 """Model, test accuracy and number of test images in the source's own console log."""
 NEAR_ZERO = 1e-12
+SCORES = {"accuracy": accuracy, "macro_f1": macro_f1}
+PROTOCOLS = {
+    "copies before the split": ("separable_cnn_source_protocol", "protocol"),
+    "split by patient": ("separable_cnn_same_settings", "test"),
+}
+"""Names of the protocols on the page; model and split of their result rows."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,8 @@ class SourceProtocol:
     ----------
     split : SourceSplit
     table : DataFrame
-        ``protocol, n, accuracy, macro_f1``.
+        ``protocol, test images, accuracy, macro_f1``, scores as text with 95 % intervals over
+        patients.
     rare : DataFrame
         Recall of the rarest classes under either protocol.
     """
@@ -155,6 +164,8 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     n_rare : int
         Rarest classes whose recall is shown.
     """
+    import pandas as pd
+
     p = run.parameters
     settings = ClassifierSettings(
         epochs=p.source_epochs, batch_size=32, learning_rate=1e-3, constant_rate=True,
@@ -163,44 +174,63 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     pool = thinned(cases) if is_phantom(p.data) else cases
     split = source_split(pool, strip=ruler_rows(p.image_size) if p.view == "head" else 0)
     honest = pool.select((pool.table["part"] != "test").to_numpy())
-    found = {
-        "copies before the split": _train_and_test(
-            run, split.train, split.test, settings, "source"
-        ),
-        "split by patient": _train_and_test(run, honest, cases.part("test"), settings, "honest"),
+    parts = {
+        "copies before the split": (split.train, split.test, "source"),
+        "split by patient": (honest, cases.part("test"), "honest"),
     }
-    names = {"copies before the split": "separable_cnn_source_protocol"}
-    names["split by patient"] = "separable_cnn_same_settings"
-    for protocol, table in found.items():
-        part = "protocol" if protocol == "copies before the split" else "test"
-        for metric, value in (("accuracy", accuracy(table)), ("macro_f1", macro_f1(table))):
-            run.add_result(
-                model=names[protocol], split=part, metric=metric, value=value, n=int(table.sum())
-            )
-    return SourceProtocol(split, _protocols(found), _rare(found, pool.labels, n_rare))
+    found, rows = {}, []
+    for protocol, (train, test, tag) in parts.items():
+        pred = _train_and_predict(run, train, test, settings, tag)
+        scored = score_protocol(protocol, test, pred, p.seed)
+        for row in scored:
+            run.add_result(**row)
+        found[protocol] = confusion_matrix(test.labels, pred, len(LABELS))
+        texts = {row["metric"]: _with_interval(row) for row in scored}
+        rows.append({"protocol": protocol, "test images": len(test)} | texts)
+    return SourceProtocol(split, pd.DataFrame(rows), _rare(found, pool.labels, n_rare))
 
 
-def _train_and_test(
+def _train_and_predict(
     run: Run, train: Cases, test: Cases, settings: ClassifierSettings, tag: str
 ) -> np.ndarray:
-    """Return the confusion matrix of a fit on its test part."""
+    """Return the classes (N,) that a fit predicts for its test part."""
     arguments = network_arguments(run.parameters)["separable_cnn"]
     outcome = fit_network(run, "separable_cnn", train, None, arguments, settings, tag)
     model = fitted_network("separable_cnn", arguments, outcome.folder)
-    probs = softmax(predict_logits(model, test.images))
-    return confusion_matrix(test.labels, probs.argmax(1), len(LABELS))
+    return softmax(predict_logits(model, test.images)).argmax(1)
 
 
-def _protocols(found: dict[str, np.ndarray]) -> pd.DataFrame:
-    import pandas as pd
+def score_protocol(protocol: str, test: Cases, pred: np.ndarray, seed: int = 0) -> list[dict]:
+    """Return result rows of a protocol: accuracy and macro-F1 with intervals over patients.
 
-    rows = []
-    for protocol, table in found.items():
-        n = int(table.sum())
-        low, high = wilson_interval(accuracy(table) * n, n)
-        row = {"protocol": protocol, "test images": n, "accuracy": accuracy(table)}
-        rows.append(row | {"low": low, "high": high, "macro_f1": macro_f1(table)})
-    return pd.DataFrame(rows)
+    Parameters
+    ----------
+    protocol : str
+        A name from ``PROTOCOLS``.
+    test : Cases
+        Length N. Copies belong to the patient of their original.
+    pred : ndarray, shape (N,), int
+        Predicted classes.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    list of dict
+        ``model, split, metric, value, n, ci95``.
+    """
+    model, split = PROTOCOLS[protocol]
+    table = confusion_matrix(test.labels, pred, len(LABELS))
+    draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
+    label = {"model": model, "split": split, "n": len(test)}
+    return [
+        label | {"metric": name, "value": score(table), "ci95": interval(score(draws))}
+        for name, score in SCORES.items()
+    ]
+
+
+def _with_interval(row: dict) -> str:
+    return "{:.3f} ({:.3f} to {:.3f})".format(row["value"], *row["ci95"])
 
 
 def _rare(found: dict[str, np.ndarray], labels: np.ndarray, n_rare: int) -> pd.DataFrame:

@@ -43,6 +43,8 @@ from fetal_lib.chapters.gestational_age.maps import (
 )
 from fetal_lib.chapters.gestational_age.report import (
     ablation,
+    data_sets,
+    outside_text,
     ranking,
     results_table,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "baseline_answers",
     "checks_table",
     "cut_planes",
+    "data_sets",
     "deletion",
     "depth_table",
     "describe",
@@ -73,6 +76,7 @@ __all__ = [
     "make_folds",
     "network_name",
     "new_network",
+    "outside_text",
     "overlap_table",
     "plane_names",
     "predict_external",

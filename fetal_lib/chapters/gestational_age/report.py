@@ -1,8 +1,9 @@
-"""Tables of chapter 01: results, fewer planes and other backbones."""
+"""Tables of chapter 01: its data, results, reference runs, fewer planes, other backbones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,11 @@ from fetal_lib.data.splits import Fold
 from fetal_lib.evaluation.gestational_age import per_fetus
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.models.vgg16_attention import SIDES
+from fetal_lib.parameters.project import cache_root
+from fetal_lib.runs.folder import data_name
+from fetal_lib.runs.published import PublishedRun, score_text
+from fetal_lib.sets.fetal_mri import read_cases
+from fetal_lib.sets.resolve import PHANTOM, data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +35,72 @@ PLAIN_NAMES = {
     "r2": "R²",
     "ccc": "CCC",
 }
+KINDS = {"volume": "scan", "slices": "picture"}
+
+
+def data_sets(parameters: GestationalAgeParameters) -> pd.DataFrame:
+    """Return what each data set of a run is, as the book's pages must name it.
+
+    Returns
+    -------
+    DataFrame
+        ``data, part, kind``. Part is ``own``, or ``external`` for a set that is scored only. Kind
+        is ``phantom``, ``blend`` (individuals made of an atlas' templates), ``template``,
+        ``scan`` or ``picture``; several are joined by ``and``.
+    """
+    import pandas as pd
+
+    p = parameters
+    own = PHANTOM
+    if p.data != PHANTOM:
+        own = _kind(data_folder(p.data, lambda _: None, {}, cache_root()))
+    rows = [(data_name(p.data), "own", "blend" if own == "template" else own)]
+    if p.external_data:
+        rows.append((data_name(p.external_data), "external", _kind(p.external_data)))
+    return pd.DataFrame(rows, columns=["data", "part", "kind"])
+
+
+def _kind(folder: str | Path) -> str:
+    kinds = read_cases(folder)["kind"].unique()
+    return " and ".join(sorted({KINDS.get(kind, kind) for kind in kinds}))
+
+
+def outside_text(runs: Sequence[PublishedRun]) -> str:
+    """Return, in Markdown, how far reference runs carry over to sets that they never learnt from.
+
+    Examples
+    --------
+    >>> outside_text([])
+    'No reference run is kept yet.'
+    """
+    lines = []
+    for run in runs:
+        errors = [r for r in run.rows if r["metric"] == "mae_days"]
+        outside = [r for r in errors if r["split"] == "external"]
+        for mean in (r for r in outside if r["model"] == "mean"):
+            same = [r for r in outside if r["data"] == mean["data"] and r is not mean]
+            for one in same:
+                tested = [r for r in errors if r["split"] == "test" and r["model"] == one["model"]]
+                lines += [_outside_line(run, one, mean, own) for own in tested]
+    return "\n".join(lines) or "No reference run is kept yet."
+
+
+def _outside_line(run: PublishedRun, one: dict, mean: dict, own: dict) -> str:
+    source = "phantoms" if own["data"] == PHANTOM else f"`{own['data']}`"
+    if one["value"] >= mean["value"]:
+        verdict = "**the network fails there**: an answer that looks at no picture is nearer"
+        if one["ci95"][0] <= mean["ci95"][1]:
+            verdict += ", though the intervals overlap"
+    elif one["ci95"][1] >= mean["ci95"][0]:
+        verdict = "the intervals do not tell the network from an answer that looks at no picture"
+    else:
+        verdict = "the network reads the age off the pictures there, too"
+    return (
+        f"- Run `{run.name}` learnt from {source}. On the {one['n']} cases of `{one['data']}`, "
+        f"`{one['model']}` errs by **{score_text(one)} days**, and the mean age of its own "
+        f"fetuses, as the answer, by {score_text(mean)}: {verdict}. On held-out {source}, it errs "
+        f"by {score_text(own)}."
+    )
 
 
 def results_table(

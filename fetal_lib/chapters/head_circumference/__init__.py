@@ -17,7 +17,6 @@ from fetal_lib.chapters.head_circumference.fit import (
     model_card,
 )
 from fetal_lib.chapters.head_circumference.report import (
-    OCCLUDED,
     by_trimester,
     coverage_interval,
     errors_by_trimester,
@@ -29,6 +28,7 @@ from fetal_lib.chapters.head_circumference.report import (
     typical_and_worst,
 )
 from fetal_lib.chapters.head_circumference.source import (
+    add_accuracies,
     reenact_source,
     second_experiment,
     vgg_features,
@@ -36,7 +36,7 @@ from fetal_lib.chapters.head_circumference.source import (
 from fetal_lib.training.keras_checkpoint import read_history
 
 __all__ = [
-    "OCCLUDED",
+    "add_accuracies",
     "by_trimester",
     "calibrated_model",
     "coverage_interval",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, share_on
 from fetal_lib.geometry.ellipse import head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_probs
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from fetal_lib.sets.head_images import HeadArrays
 
-OCCLUDED = (0, 1, 2)
-"""Test images whose occlusion maps are made: the first three, not chosen by result."""
+N_OCCLUDED = 3
+"""Test images whose occlusion maps are made, evenly spaced over the part."""
 DIGITS = {"dice": 3, "iou": 3, "precision": 3, "recall": 3}
 PLAIN_NAMES = {
     "df_mm": "DF (mm)",
@@ -176,7 +177,7 @@ def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
 def occlusion_checks(
     model: HeadModel, table: pd.DataFrame, arrays: HeadArrays
 ) -> tuple[list[np.ndarray], pd.DataFrame]:
-    """Make occlusion maps of the first test images, and check what they mean.
+    """Make occlusion maps of a few test images, and check what they mean.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def occlusion_checks(
     plain = HeadModel(model.network, spec)
     random = HeadModel(get_unet(spec.height, spec.width, spec.n_filters, spec.dropout), spec)
     maps, rows = [], []
-    for i in OCCLUDED:
+    for i in evenly_spaced(N_OCCLUDED, len(arrays.images)):
         image, size = arrays.images[i], float(table["pixel_size_mm"].iloc[i])
         scan = tuple(arrays.sizes_hw[i])
         patch = max(4, spec.height // 8)

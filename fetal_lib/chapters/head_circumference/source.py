@@ -11,6 +11,7 @@ import numpy as np
 
 from fetal_lib.chapters.head_circumference.fit import FIT_CODE, new_unet
 from fetal_lib.evaluation.heads import size_scores, summarise
+from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
@@ -18,7 +19,12 @@ from fetal_lib.models.weights import load_weights
 from fetal_lib.training.keras_checkpoint import WEIGHTS, read_history
 from fetal_lib.training.keras_fit import FitSettings, fit_segmenter, half_size
 from fetal_lib.training.precision import precision_policy
-from fetal_lib.training.source_003 import SourceSplit, source_split
+from fetal_lib.training.source_003 import (
+    SourceSplit,
+    background_accuracy,
+    source_split,
+    source_targets,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,15 +50,26 @@ class SourceProtocol:
     ring_dice : float
         Mean Dice of the prediction, thresholded at one half, with all pixels that the
         resized ring touches.
+    examinations : ndarray, shape (N,)
+        Of the validation samples; a mirror image belongs to the examination of its original.
+    accuracy, empty_accuracy : ndarray, shape (N,)
+        Keras' binary accuracy of each validation sample: of the trained network, and of a
+        network that finds nothing.
     """
 
     split: SourceSplit
     history: list[dict]
     ring_dice: float
+    examinations: np.ndarray
+    accuracy: np.ndarray
+    empty_accuracy: np.ndarray
 
 
 def reenact_source(
-    run: Run, parameters: HeadCircumferenceParameters, arrays: HeadArrays
+    run: Run,
+    parameters: HeadCircumferenceParameters,
+    arrays: HeadArrays,
+    examinations: np.ndarray,
 ) -> SourceProtocol:
     """Train on unfilled outlines, mirrored before a random split, as source 003 did.
 
@@ -63,6 +80,8 @@ def reenact_source(
         ``source_epochs`` says for how long, ``source_half_size`` on what size.
     arrays : HeadArrays
         All images: the source has no test part.
+    examinations : ndarray, shape (M,)
+        Of all images.
     """
     p = parameters
     pictures = arrays.images, arrays.outlines
@@ -95,7 +114,55 @@ def reenact_source(
     probs = model.predict(images, batch_size=16, verbose=0)[..., 0]
     pairs = zip(split.val[1] > 0, probs >= 0.5, strict=True)
     ring_dice = float(np.mean([dice(true, found) for true, found in pairs]))
-    return SourceProtocol(split, read_history(outcome.folder), ring_dice)
+    targets = source_targets(split.val[1])
+    return SourceProtocol(
+        split,
+        read_history(outcome.folder),
+        ring_dice,
+        np.asarray(examinations)[split.val_of],
+        pixel_accuracy(targets, probs),
+        np.array([background_accuracy(target) for target in targets]),
+    )
+
+
+def pixel_accuracy(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """Return Keras' binary accuracy of each image: pixels whose decision equals the target.
+
+    Parameters
+    ----------
+    targets, probs : ndarray, shape (N, H, W)
+        Targets as trained on: a decision, 0 or 1, never equals 2 or a grey between.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    Examples
+    --------
+    >>> pixel_accuracy(np.array([[[0.0, 0.0, 2.0, 0.7]]]), np.array([[[0.1, 0.9, 0.9, 0.9]]]))
+    array([0.25])
+    """
+    return (targets == (probs > 0.5)).mean(axis=(1, 2))
+
+
+def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
+    """Add the protocol's accuracy to the run, and that of finding nothing (``empty_mask``).
+
+    Returns
+    -------
+    DataFrame
+        ``model`` (index), ``n, accuracy``: text with 95 % bootstrap intervals over examinations.
+    """
+    import pandas as pd
+
+    found = {"unet_source_protocol": protocol.accuracy, "empty_mask": protocol.empty_accuracy}
+    table = pd.DataFrame(index=pd.Index(found, name="model"), columns=["n", "accuracy"])
+    for model, values in found.items():
+        low, high = bootstrap_ci(values, groups=protocol.examinations, seed=run.parameters.seed)
+        row = {"metric": "accuracy", "value": values.mean(), "n": len(values)}
+        run.add_result(model=model, split="protocol", ci95=(low, high), **row)
+        table.loc[model] = len(values), f"{values.mean():.4f} ({low:.4f} to {high:.4f})"
+    return table
 
 
 def vgg_features(
@@ -157,7 +224,13 @@ def second_experiment(
         row = {"model": name, "n": len(scores), "RMSE (mm)": rmse(true, guess)}
         rows.append(row | {"MAE (mm)": mae(true, guess), "R2": r2(true, guess)})
         label = {"model": name, "split": "test", "n": len(scores)}
-        run.add_result(metric="r2", value=rows[-1]["R2"], **label)
+        interval = bootstrap_ci(
+            np.column_stack([true, guess]),
+            lambda pair: r2(pair[:, 0], pair[:, 1]),
+            groups=scores["examination"].to_numpy(),
+            seed=run.parameters.seed,
+        )
+        run.add_result(metric="r2", value=rows[-1]["R2"], ci95=interval, **label)
         if name != "unet":  # whose differences stand in the results already
             for result in summarise(scores, name, run.data_name, "test", run.parameters.seed):
                 run.add_result(**result)

@@ -1,0 +1,97 @@
+"""Every number of the results pages leads by one link to the part of the run that made it."""
+
+import re
+import shutil
+
+import pytest
+from test_book import BOOK, ROW, write_run
+
+from fetal_lib.book.claims_page import write_claims
+from fetal_lib.book.results_page import write_results
+from fetal_lib.parameters.chapters import CHAPTERS
+
+CHAPTER = list(CHAPTERS)[3]
+LINK = re.compile(r"\{ref\}`([^<`]+) <(run-[a-z0-9_.-]+)>`")
+BOLD = re.compile(r"\*\*(-?[\d,.]+)(?: [^*]*)?\*\*")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Write the pages of the kept runs and of a run on phantoms, by name."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copytree(BOOK / "published", root / "book" / "published")
+    shutil.copy(BOOK / "sources.yml", root / "book" / "sources.yml")
+    rows = [
+        ROW | {"model": "vgg16_mask", "metric": "adf_mm", "unit": "mm", "split": "test"},
+        ROW | {"model": "vgg16_mask_pixel_size", "metric": "adf_mm", "unit": "mm", "ci95": None},
+        ROW | {"model": "unet", "metric": "adf_mm", "unit": "mm", "n": None},
+    ]
+    write_run(root / "runs" / "book" / CHAPTER, *rows)
+    write_results(root, [CHAPTER])
+    write_claims(root, [CHAPTER])
+    generated = root / "book" / "generated"
+    names = ("results", "against_sources", "leak_ladder")
+    return {name: (generated / f"{name}.md").read_text("utf-8") for name in names}
+
+
+def records(pages):
+    """Return the links to the records of the runs that a label leads to, by label."""
+    parts = re.split(r"^\((run-[a-z0-9_.-]+)\)=$", pages["results"], flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_every_run_that_is_shown_offers_its_record_where_the_links_lead(pages):
+    parts = records(pages)
+    assert len(parts) == 6  # five reference runs are kept, and one is made up
+    for label, text in parts.items():
+        head = text.partition("\n### ")[0]
+        assert re.search(r"\{download\}`record\.json <\S+/record\.json>`", head), label
+        assert "| **Code** |" in head and "| **Profile, seed** |" in head
+
+
+def test_every_number_of_the_page_of_all_numbers_leads_to_its_own_run(pages):
+    count = 0
+    for label, text in records(pages).items():
+        rows = [line.strip("|").split(" | ") for line in text.splitlines() if " | " in line]
+        rows = [row for row in rows if len(row) == 5 and "Metric" not in row[0]]
+        assert rows, label
+        for row in rows:
+            assert [label] == [found for _, found in LINK.findall(row[2])], row
+            assert re.match(r"\{ref\}`-?[\d,.]+ ", row[2]), row
+        count += len(rows)
+    assert count > 200
+
+
+def test_every_number_against_the_sources_stands_beside_the_link_to_its_run(pages):
+    known, page = records(pages), pages["against_sources"]
+    rows = [line for line in page.splitlines() if line.startswith("| **Ours")]
+    numbers = [one for row in rows for one in row.strip("| ").split(" | ")[1].split("<br>")]
+    numbers = [one for one in numbers if one != "no run yet"]
+    assert len(numbers) > 30
+    for one in numbers:
+        assert [label in known for _, label in LINK.findall(one)] == [True], one
+    texts = [line for line in page.splitlines() if line.startswith(": ")]
+    bold = [m for line in texts for m in BOLD.finditer(line)]
+    assert len(bold) > 20
+    for found in bold:
+        after = found.string[found.end() :]
+        assert re.match(r" \([^{)]*\{ref\}`run [^`]+<run-[^`]+>`", after), found.string
+
+
+def test_every_rung_leads_to_its_run(pages):
+    known, page = records(pages), pages["leak_ladder"]
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
+    rows = [row for row in rows if row.split(" | ")[1] not in ("n", "With")]
+    assert len(rows) > 15
+    for row in rows:
+        assert [label in known for _, label in LINK.findall(row)] == [True], row
+
+
+def test_every_figure_says_which_run_drew_it(pages):
+    known, page = records(pages), pages["against_sources"]
+    figures = re.findall(r"```\{figure\} .*?```\n", page, re.DOTALL)
+    assert len(figures) >= 4
+    for text in figures:
+        assert re.search(r":alt: \S", text)
+        (label,) = [label for _, label in LINK.findall(text)]
+        assert label in known
