@@ -236,6 +236,8 @@ def test_several_scans_are_named_in_a_table(tmp_path, phantom, model, choice):
     files[1].path.write_bytes(b"")
     good, bad = csv_of(anomaly.answer_files(files, OneModel(Loaded(model, choice))))
     assert good["status"] == "answered" and good["label"] in CLASSES
+    assert good["one_of"].split()[0] == good["label"] and good["second"] in CLASSES
+    assert good["model"] == bad["model"] == "runs/mine (phantom, phantoms)"
     assert (bad["image"], bad["status"]) == ("bad.png", "unreadable")
 
 

@@ -29,6 +29,9 @@ from made_up_scans import us_region, write_dicom  # noqa: E402
 from fetal_lib.app.shelf import TASKS, choices  # noqa: E402
 from fetal_lib.phantoms.anomalies import LABELS, make_anomaly  # noqa: E402
 from fetal_lib.phantoms.head import make_head  # noqa: E402
+from fetal_lib.predict.head_circumference import predict_heads  # noqa: E402
+from fetal_lib.predict.head_model import load_head_model  # noqa: E402
+from fetal_lib.predict.pixel_sizes import PixelSizes  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -118,13 +121,16 @@ def test_two_points_of_the_scale_give_millimetres_and_a_centile(tabs, server, sc
     wait_for_no_files(server.folder)
 
 
-def test_a_typed_pixel_size_is_enough(tabs, server, scans):
+def test_a_typed_pixel_size_is_enough_and_the_command_line_says_the_same(tabs, server, scans):
     folder, head = scans
     page = at(tabs, server, HEAD)
     page.type(FIELD.format("pixel-size"), f"{head.pixel_size_mm:.5f}".replace(".", ","))
     drop(page, "hc", folder / "head.png")
     found = float(page.text("#result-hc .fl-value").split()[0])
     assert found == pytest.approx(head.hc_mm, rel=0.03)
+    sizes, model = PixelSizes(round(head.pixel_size_mm, 5)), load_head_model()
+    ((_, told, _),) = predict_heads([folder / "head.png"], model, sizes)
+    assert found == pytest.approx(told.hc_mm, abs=0.1)
 
 
 def test_the_pixel_size_of_a_dicom_file_needs_no_typing(tabs, server, scans):

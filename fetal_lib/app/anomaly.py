@@ -195,5 +195,5 @@ def _answer_many(
         rows.append(row | {"image": file.name})
     seconds = perf_counter() - start
     title = f"{len(files)} scans"
-    listed = markup.table(rows, "brain_anomalies.csv")
+    listed = markup.table(rows, "brain_anomalies.csv", loaded.choice)
     return markup.result(title, listed, choice=loaded.choice, seconds=seconds)

@@ -52,7 +52,7 @@ def tell_files(
         for file, reading in zip(files, readings, strict=True)
     ]
     if len(files) > 1:
-        title, parts = f"{len(files)} scans", (markup.table(rows, "brain_age.csv"),)
+        title, parts = f"{len(files)} scans", (markup.table(rows, "brain_age.csv", loaded.choice),)
     else:
         title, parts = files[0].name, _parts(readings[0], rows[0], loaded)
     seconds = perf_counter() - start

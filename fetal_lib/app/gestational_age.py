@@ -45,7 +45,8 @@ def tell_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) 
             for case, reading in zip(cases, readings, strict=True)
         ]
     if len(rows) > 1:
-        title, parts = f"{len(rows)} brains", (markup.table(rows, "gestational_age.csv"),)
+        listed = markup.table(rows, "gestational_age.csv", loaded.choice)
+        title, parts = f"{len(rows)} brains", (listed,)
     else:
         title, parts = rows[0]["scan"], _parts(readings[0], rows[0], loaded)
     seconds = perf_counter() - start

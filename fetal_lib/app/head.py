@@ -183,7 +183,7 @@ def measure_files(
         rows.append(result_row(file.path, found, PixelSizes(size)) | {"image": file.name})
     if typed is None and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
-    listed = markup.table(rows, "head_circumference.csv")
+    listed = markup.table(rows, "head_circumference.csv", loaded.choice)
     seconds = perf_counter() - start
     return markup.result(f"{len(files)} scans", listed, choice=loaded.choice, seconds=seconds)
 
@@ -237,23 +237,13 @@ def _centile(hc_mm: float, ga_days: float) -> str:
 
 def _chart(found: HeadMeasurement, ga_days: float) -> str:
     """Return the growth chart with the head on it: a point at a known age, else a level."""
-    from fetal_lib.plots.growth import head_growth_chart
-    from fetal_lib.plots.style import VERMILION
+    from fetal_lib.app.growth_chart import growth_chart
 
     known, half = math.isfinite(ga_days), found.hc_high_mm - found.hc_mm
     with markup.FIGURES:
-        figure = head_growth_chart(np.array([]), np.array([]), "")
-        figure.set_size_inches(4.8, 3.7)
-        (axes,) = figure.axes
+        chart = growth_chart(known)
         half = half if math.isfinite(half) else 0.0
-        if known:
-            style = {"color": VERMILION, "ms": 7, "capsize": 3, "zorder": 4}
-            axes.errorbar(ga_days / 7, found.hc_mm, half, fmt="o", label="this head", **style)
-        else:
-            axes.axhspan(found.hc_mm - half, found.hc_mm + half, color=VERMILION, alpha=0.2, lw=0)
-            axes.axhline(found.hc_mm, color=VERMILION, lw=1.2, label="this head")
-        axes.legend(frameon=False, fontsize=8)
-        url = markup.figure_url(figure)
+        url = markup.data_url(chart.picture(found.hc_mm, half, ga_days / 7), "png")
     caption = (
         "Growth chart: the head at its known age"
         if known

@@ -15,6 +15,7 @@ import numpy as np
 from fetal_lib.app.shelf import Choice
 
 if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
 FIGURES = threading.Lock()
@@ -32,19 +33,28 @@ def data_url(image: np.ndarray, kind: str = "jpg") -> str:
     """
     import cv2
 
-    options = [cv2.IMWRITE_JPEG_QUALITY, 88] if kind == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    options = [cv2.IMWRITE_JPEG_QUALITY, 88] if kind == "jpg" else []
     _, data = cv2.imencode(f".{kind}", image, options)
     return _url(f"image/{'jpeg' if kind == 'jpg' else kind}", data.tobytes())
 
 
 def figure_url(figure: Figure, dpi: int = 110) -> str:
-    """Return a figure as a data URL, and close it."""
+    """Return a figure as a data URL, and close it. It is drawn once; ``savefig`` would twice."""
     import matplotlib.pyplot as plt
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    file = io.BytesIO()
-    figure.savefig(file, dpi=dpi, format="png")
     plt.close(figure)
-    return _url("image/png", file.getvalue())
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(dpi)
+    canvas.draw()
+    return data_url(canvas_pixels(canvas), "png")
+
+
+def canvas_pixels(canvas: FigureCanvasAgg) -> np.ndarray:
+    """Return what was drawn on a canvas, uint8 (H, W, 3) in BGR."""
+    import cv2
+
+    return cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
 
 
 def _url(kind: str, data: bytes) -> str:
@@ -127,16 +137,17 @@ def result(title: str, *parts: str, choice: Choice, seconds: float) -> str:
     )
 
 
-def table(rows: Sequence[Mapping[str, str]], file_name: str) -> str:
+def table(rows: Sequence[Mapping[str, str]], file_name: str, choice: Choice) -> str:
     """Return rows as a table that scrolls, and a link that saves all of them as CSV.
 
-    Columns without any value are not shown; reasons stand beside the status.
+    Columns without any value are not shown; reasons stand beside the status. The model, which
+    the page names below the table, is a column of the CSV.
     """
     names = list(rows[0])
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, names)
+    writer = csv.DictWriter(text, [*names, "model"])
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({**row, "model": choice.label} for row in rows)
     shown = sorted(
         (name for name in names if any(row[name] for row in rows)),
         key=lambda name: name not in (names[0], "status", "reason"),

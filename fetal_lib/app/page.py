@@ -70,9 +70,10 @@ def build(
         forget = _forgetter(page)
         only_uploads(page)
         with gr.Tabs():
-            for title, tab in TABS.items():
-                with gr.Tab(title):
+            for number, (task, (title, tab)) in enumerate(TABS.items()):
+                with gr.Tab(title) as opened:
                     tab(shelf, forget)
+                _when_opened(opened.select if number else page.load, task, shelf)
     page.queue(default_concurrency_limit=USERS_AT_ONCE, max_size=IN_QUEUE, api_open=False)
     return page
 
@@ -88,6 +89,20 @@ def _forgetter(page: gr.Blocks) -> Callable[[Any], None]:
 
     forget.__annotations__["request"] = gr.Request  # Gradio looks at it when the page is built
     return forget
+
+
+def _when_opened(event: Callable, task: str, shelf: Shelf) -> None:
+    """Make a tab's model ready when the tab is opened for the first time."""
+    done = set()
+
+    def ready() -> None:
+        from fetal_lib.app.warm_up import warm_up
+
+        if task not in done:
+            done.add(task)
+            warm_up(task, shelf)
+
+    event(ready, None, None, api_visibility="private", queue=False, show_progress="hidden")
 
 
 def _guarded(work: Callable[..., str], *given: Any) -> str:
@@ -203,8 +218,8 @@ def _brain_age(shelf: Shelf, forget: Callable) -> None:
 
 
 TABS = {
-    "Brain anomaly": _anomaly,
-    "Head circumference": _head,
-    "Gestational age\u00a0(MRI)": _gestational_age,
-    "Adult brain\u00a0age": _brain_age,
+    "anomaly": ("Brain anomaly", _anomaly),
+    "hc": ("Head circumference", _head),
+    "ga": ("Gestational age\u00a0(MRI)", _gestational_age),
+    "brain-age": ("Adult brain\u00a0age", _brain_age),
 }

@@ -17,13 +17,14 @@ import numpy as np
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+from fetal_lib.training.keras_classification import forward
 
 if TYPE_CHECKING:
     import keras
 
 SHIPPED = Path(__file__).parent.parent / "pretrained" / "head_circumference"
 FLIPS = {"none": (), "left_right": (2,), "up_down": (1,), "both": (1, 2)}
-"""Axes of (B, H, W, 1) that each view reverses."""
+"""Axes of (N, H, W) that each view reverses."""
 INFINITE = ("relative_half_width",)
 """What may be infinite."""
 
@@ -91,19 +92,10 @@ class HeadModel:
         -------
         ndarray, shape (N, H, W), float32, in [0, 1]
         """
-        import keras
-
-        x = images[..., None] / np.float32(255)
-        total = np.zeros(images.shape, np.float32)
-        for name in self.spec.flips:
-            axes = FLIPS[name]
-            view = np.flip(x, axes)
-            for i in range(0, len(x), batch_size):
-                batch = np.ascontiguousarray(view[i : i + batch_size])
-                out = self.network(batch, training=False)
-                out = keras.ops.convert_to_numpy(out)[..., 0]
-                total[i : i + batch_size] += np.flip(out, axes)
-        return total / len(self.spec.flips)
+        axes = [FLIPS[name] for name in self.spec.flips]
+        views = np.concatenate([np.flip(images, one) for one in axes])
+        found = forward(self.network, views, batch_size).reshape(len(axes), *images.shape)
+        return sum(np.flip(maps, one) for maps, one in zip(found, axes, strict=True)) / len(axes)
 
     def save(self, folder: str | Path, card: str) -> Path:
         """Write spec, weights and model card into a folder.
