@@ -28,6 +28,9 @@ CNN_FILTERS, CNN_UNITS = (64, 128, 256, 512), (2048, 1024, 512)
 SEPARABLE_FILTERS, SEPARABLE_UNITS = (32, 64, 128), ((128, 0.2), (64, 0.3), (32, 0.3))
 MIN_SIDE = {"cnn": 16, "separable_cnn": 22, "xception": 32}
 """Smallest image side in pixels that leaves each network something to look at."""
+NORM_MOMENTUM = 0.9
+"""Of the running statistics; Keras' 0.99 keeps those of the start through a fit of some hundred
+steps, and the network then answers at chance however well it has learnt."""
 NAMES = tuple(MIN_SIDE)
 LABELS = {"cnn": "CNN", "separable_cnn": "separable CNN", "xception": "Xception"}
 
@@ -109,7 +112,7 @@ def build_cnn(
         x = layers.Conv2D(scaled(n_filters, width), 3, name=f"conv{level + 1}", **same)(x)
         x = layers.MaxPooling2D(2, dtype=dtype)(x)  # (B, H/2^l, W/2^l, F_l)
         if level < len(CNN_FILTERS) - 1:
-            x = layers.BatchNormalization(dtype=dtype)(x)
+            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, dtype=dtype)(x)
     x = layers.Dropout(dropout, dtype=dtype)(x)
     x = layers.Flatten(dtype=dtype)(x)  # (B, 8192) at the source's setting
     for i, units in enumerate(CNN_UNITS):
@@ -247,7 +250,7 @@ def _conv_norm(
 
     plain = {"use_bias": False, "padding": padding, "dtype": dtype}
     x = layers.Conv2D(n_filters, kernel, strides=strides, **plain)(x)
-    x = layers.BatchNormalization(dtype=dtype)(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, dtype=dtype)(x)
     return layers.ReLU(dtype=dtype)(x) if use_relu else x
 
 
@@ -256,7 +259,7 @@ def _separable_norm(x: keras.KerasTensor, n_filters: int, dtype: str) -> keras.K
 
     same = {"padding": "same", "use_bias": False, "dtype": dtype}
     x = layers.SeparableConv2D(n_filters, 3, **same)(x)
-    return layers.BatchNormalization(dtype=dtype)(x)
+    return layers.BatchNormalization(momentum=NORM_MOMENTUM, dtype=dtype)(x)
 
 
 def _strided_module(
