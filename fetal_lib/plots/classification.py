@@ -67,12 +67,12 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
     for (name, rows), colour in zip(trained.items(), COLOURS, strict=False):
         epoch = [row["epoch"] for row in rows]
         left.plot(epoch, [row["loss"] for row in rows], "--", color=colour, lw=1.1)
-        left.plot(epoch, [row["val_loss"] for row in rows], color=colour, lw=1.4, label=name)
-        right.plot(epoch, [row["val_macro_f1"] for row in rows], color=colour, lw=1.4)
-    left.plot([], [], "--", color=GREY, lw=1.1, label="training (augmented)")
+        left.plot(epoch, [row["val_loss"] for row in rows], color=colour, lw=1.4)
+        right.plot(epoch, [row["val_macro_f1"] for row in rows], color=colour, lw=1.4, label=name)
+    right.plot([], [], "--", color=GREY, lw=1.1, label="training (augmented)")
     left.set(xlabel="epoch", ylabel="cross-entropy")
-    left.legend(frameon=False, fontsize=7)
     right.set(xlabel="epoch", ylabel="macro-F1, validation", ylim=(0, 1))
+    right.legend(frameon=False, fontsize=7, loc="upper left")
     tidy(left), tidy(right)
     return figure
 
