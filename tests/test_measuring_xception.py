@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("keras")
 
 from fetal_lib.chapters.brain_anomalies import backbone, starts
+from fetal_lib.chapters.brain_anomalies.data import find_data
 from fetal_lib.models.anomaly_cnns import build_xception
 from fetal_lib.models.measuring_xception import (
     MEASURING,
@@ -21,6 +22,8 @@ from fetal_lib.models.measuring_xception import (
     load_measuring,
 )
 from fetal_lib.models.weights import load_weights
+from fetal_lib.parameters.brain_anomalies import BrainAnomaliesParameters
+from fetal_lib.phantoms.reserved import HEAD_FINDER, XCEPTION_MEASURES
 from fetal_lib.training.keras_classification import predict_logits
 
 
@@ -79,7 +82,7 @@ def test_training_writes_weights_and_a_card_with_its_scores(tmp_path) -> None:
     )
     assert set(explained) == set(backbone.OUTPUTS) and len(told) == 1
     card = (tmp_path / "new" / "card.md").read_text(encoding="utf-8")
-    assert str(backbone.PHANTOM_SEED) in card and "36 brain phantoms" in card
+    assert str(XCEPTION_MEASURES) in card and "36 brain phantoms" in card
     spec = json.loads((tmp_path / "new" / "model.json").read_text(encoding="utf-8"))
     assert tuple(spec["outputs"]) == backbone.OUTPUTS
     load_weights(build_xception(SIDE, N_OUTPUTS, WIDTH, MIDDLE), tmp_path / "new" / "weights.npz")
@@ -117,3 +120,10 @@ def test_the_start_is_compared_with_random_weights_unless_they_were_the_start(
     assert table["start"].tolist() == ["measures", "none"]
     assert table["macro_f1"][1] == pytest.approx(0.5, abs=0.05)
     assert {row["model"] for row in added} == {"xception_random"}
+
+
+@pytest.mark.parametrize("seed", [HEAD_FINDER, XCEPTION_MEASURES])
+def test_a_run_on_the_phantoms_of_a_shipped_network_is_refused(seed: int) -> None:
+    p = BrainAnomaliesParameters.check({"seed": seed})
+    with pytest.raises(ValueError, match="use another one"):
+        find_data(p)

@@ -28,6 +28,7 @@ from fetal_lib.models.measuring_xception import MIDDLE, SIDE, WIDTH
 from fetal_lib.models.weights import round_weights, save_weights
 from fetal_lib.phantoms.anomalies import make_anomaly
 from fetal_lib.phantoms.anomalies.write import label_of_patient
+from fetal_lib.phantoms.reserved import XCEPTION_MEASURES
 from fetal_lib.phantoms.set_folder import subject_seed, write_each, write_json
 from fetal_lib.predict.brain_view import ASPECT, load_head_finder, ruler_rows, views_of
 from fetal_lib.training.augment_image import ALIGNED
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     import keras
 
 PHANTOM_SIZE = (240, 324)
-PHANTOM_SEED = 7_410_853
-"""Far from the seeds that runs use: no phantom of a chapter was seen here."""
 N_PHANTOMS, EPOCHS = 8000, 24
 HELD_OUT = 10
 """One in so many phantoms is held out, to score the network."""
@@ -78,7 +77,7 @@ def measures_of(found: dict[str, float]) -> np.ndarray:
     return np.array([*always, *shown, *planes, *in_mm])
 
 
-def measured_views(n_patients: int, seed: int = PHANTOM_SEED) -> tuple[np.ndarray, np.ndarray]:
+def measured_views(n_patients: int, seed: int = XCEPTION_MEASURES) -> tuple[np.ndarray, np.ndarray]:
     """Draw brain phantoms of all sixteen classes, one a patient, as the classifier sees them.
 
     Returns
@@ -186,7 +185,7 @@ def _card(n: int, epochs: int, explained: dict[str, float], counts: np.ndarray) 
             "",
             f"Xception of width {WIDTH} with {MIDDLE} middle module on views of {SIDE} x {SIDE}, "
             f"trained from random weights for {epochs} epochs on {n} brain phantoms (seed "
-            f"{PHANTOM_SEED}, one image each), by "
+            f"{XCEPTION_MEASURES}, one image each), by "
             "`python -m fetal_lib.chapters.brain_anomalies.backbone`.",
             "",
             "It answers with lengths as shares of the head's length, with what the plane shows, "

@@ -16,6 +16,7 @@ from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.parameters.project import cache_root
 from fetal_lib.phantoms import anomalies
+from fetal_lib.phantoms.reserved import refuse_reserved
 from fetal_lib.predict.brain_view import ASPECT, FINDER, load_head_finder, mask_view, views_of
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.brain_anomalies import iter_images, read_cases
@@ -85,8 +86,16 @@ class Cases:
 
 
 def find_data(parameters: BrainAnomaliesParameters) -> Path:
-    """Return the folder that the ``data`` parameter names; phantoms are made on first use."""
+    """Return the folder that the ``data`` parameter names; phantoms are made on first use.
+
+    Raises
+    ------
+    ValueError
+        If phantoms are asked for by a seed that a shipped network was trained on.
+    """
     p = parameters
+    if p.data == "phantom":
+        refuse_reserved(p.seed)
     size = phantom_size(p.image_size)
     spec = {"kind": "anomalies", "version": anomalies.GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "marks": p.marks, "size": size}

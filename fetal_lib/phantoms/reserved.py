@@ -1,0 +1,23 @@
+"""Seeds whose phantoms shipped models were trained on; a run that took one would test on them."""
+
+from __future__ import annotations
+
+HEAD_FINDER = 7_410_852
+XCEPTION_MEASURES = 7_410_853
+RESERVED = {HEAD_FINDER: "head finder", XCEPTION_MEASURES: "start of Xception"}
+"""Seed to the shipped network of chapter 02 that has seen its brain phantoms."""
+
+
+def refuse_reserved(seed: int) -> None:
+    """Refuse a seed whose phantoms a shipped network has seen.
+
+    Raises
+    ------
+    ValueError
+        If the seed is reserved.
+    """
+    if seed in RESERVED:
+        raise ValueError(
+            f"seed={seed}: the shipped {RESERVED[seed]} was trained on the phantoms of this seed; "
+            "use another one."
+        )
