@@ -340,7 +340,7 @@ run.save_figure(
     figure,
     "curves",
     "Loss and macro-F1 over epochs.",
-    "Curves of loss and macro-F1 over epochs for each network that was trained.",
+    "Curves of loss and macro-F1 over epochs for each trained network.",
 )
 
 # %% [markdown]

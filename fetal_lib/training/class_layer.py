@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.predict.brain_view import mirrored
 from fetal_lib.training.keras_classification import class_weights, forward
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ def fit_class_layer(
     model: keras.Model,
     images: np.ndarray,
     labels: np.ndarray,
-    strip: int = 0,
     weighted: bool = False,
     strength: float = STRENGTH,
 ) -> None:
@@ -43,10 +41,8 @@ def fit_class_layer(
     model : keras.Model
         (B, H, W, 1) in [0, 1] to logits (B, K).
     images : ndarray, shape (N, H, W), uint8
-        Of the training part; each counts four times, as it is and mirrored.
+        Of the training part, or several versions of each, such as its mirror images.
     labels : ndarray, shape (N,), int
-    strip : int
-        Rows at the lower edge that mirroring leaves in place.
     weighted : bool
         Weigh cases by the square root of how rare their class is.
     strength : float
@@ -66,12 +62,12 @@ def fit_class_layer(
             f"labels: {len(known)} class in the training part; the class layer needs two or more."
         )
     features = keras.Model(model.input, model.get_layer("features").output)
-    x = np.concatenate([forward(features, views) for views in mirrored(images, strip)])
+    x = forward(features, images)
     layer = model.get_layer("logits")
     weights = class_weights(labels, layer.units)[labels] if weighted else np.ones(len(labels))
     scaler = StandardScaler().fit(x)
     fit = LogisticRegression(C=strength, max_iter=500)
-    fit.fit(scaler.transform(x), np.tile(labels, 4), np.tile(weights, 4))
+    fit.fit(scaler.transform(x), labels, weights)
     kernel, bias = np.zeros((x.shape[1], layer.units)), np.full(layer.units, ABSENT)
     slopes, offsets = fit.coef_, fit.intercept_
     if len(known) == 2:  # one row that tells the second class from the first

@@ -19,7 +19,7 @@ from fetal_lib.models.cost import network_macs, weight_bytes
 from fetal_lib.models.imagenet_xception import load_imagenet
 from fetal_lib.models.measuring_xception import MEASURING, load_measuring
 from fetal_lib.models.weights import load_weights
-from fetal_lib.predict.brain_view import ruler_rows
+from fetal_lib.predict.brain_view import mirrored, ruler_rows
 from fetal_lib.training.augment_image import ALIGNED, GENTLE
 from fetal_lib.training.class_layer import fit_class_layer
 from fetal_lib.training.denoise import denoise_all
@@ -174,8 +174,9 @@ def fit_network(
     def fit(folder: Path) -> None:
         model = new_network(name, arguments, settings.seed, policy, weights)
         if name == "xception" and weights != "none":
-            weighted = settings.balance == "weights"
-            fit_class_layer(model, images, train.labels, settings.strip, weighted)
+            seen = np.concatenate(list(mirrored(images, settings.strip)))
+            labels = np.tile(train.labels, len(seen) // len(images))
+            fit_class_layer(model, seen, labels, weighted=settings.balance == "weights")
         fit_classifier(folder, model, images, train.labels, settings, watched, run.progress)
 
     spec = {"name": name, "arguments": arguments, "precision": policy, "tag": tag}
