@@ -45,7 +45,7 @@ def test_shipped_weights_measure_phantoms_that_they_have_not_seen() -> None:
     load_weights(network, MEASURING)
     views, measures = backbone.measured_views(64, seed=51)
     found = predict_logits(network, views)
-    for name in ("atrium_mm", "tcd_mm", "cerebellum shown", "log of the head's length in mm"):
+    for name in ("atrium_mm", "cm_mm", "cerebellum shown", "log of the head's length in mm"):
         k = backbone.OUTPUTS.index(name)
         known = np.isfinite(measures[:, k])
         assert known.sum() >= 20
