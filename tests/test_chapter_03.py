@@ -19,11 +19,11 @@ from fetal_lib.chapters.biometry_segmentation.explain import (  # noqa: E402
 )
 from fetal_lib.chapters.biometry_segmentation.fit import NARROW  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
-from fetal_lib.chapters.biometry_segmentation.report import with_interval  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
 from fetal_lib.chapters.biometry_segmentation.source import image_level_parts  # noqa: E402
 from fetal_lib.evaluation.network_cost import released_cost_ratio  # noqa: E402
 from fetal_lib.growth import hadlock, intergrowth  # noqa: E402
+from fetal_lib.metrics.intervals import with_interval  # noqa: E402
 from fetal_lib.models.segmentation_networks import NETWORKS  # noqa: E402
 from fetal_lib.parameters.biometry_segmentation import (  # noqa: E402
     BiometrySegmentationParameters,

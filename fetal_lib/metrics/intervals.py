@@ -11,7 +11,7 @@ DOI 10.1080/01621459.2017.1307116
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -74,6 +74,18 @@ def bootstrap_ci(
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)
+
+
+def with_interval(value: float, ci95: Sequence[float] | None, digits: int = 3) -> str:
+    """Write a number as tables show it, with its interval where there is one.
+
+    Examples
+    --------
+    >>> with_interval(6.053, (5.378, 6.788), 2), with_interval(0.5, None)
+    ('6.05 (5.38 to 6.79)', '0.500')
+    """
+    text = f"{value:.{digits}f}"
+    return text if ci95 is None else text + " ({:.{d}f} to {:.{d}f})".format(*ci95, d=digits)
 
 
 def _checked(values: np.ndarray, n_resamples: int, coverage: float) -> np.ndarray:

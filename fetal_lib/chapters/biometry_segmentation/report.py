@@ -13,7 +13,7 @@ from fetal_lib.evaluation.structures import (
     score_structures,
     summarise_structures,
 )
-from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile
+from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile, with_interval
 from fetal_lib.metrics.regression import bland_altman
 from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.predict.segmenter import fuse_members
@@ -166,12 +166,6 @@ def results_table(
     kept.sort(key=lambda line: order.index(line["data"]))
     columns = ["model", "data", "n", *(TITLES[m] for m in metrics)]
     return pd.DataFrame(kept).reindex(columns=columns).fillna("")
-
-
-def with_interval(value: float, ci95: Sequence[float] | None, digits: int = 3) -> str:
-    """Return a value and its interval, where there is one, as a table shows them."""
-    text = f"{value:.{digits}f}"
-    return text if ci95 is None else text + " ({:.{d}f} to {:.{d}f})".format(*ci95, d=digits)
 
 
 def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

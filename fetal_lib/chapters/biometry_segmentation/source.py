@@ -8,9 +8,8 @@ import numpy as np
 
 from fetal_lib.chapters.biometry_segmentation.data import pooled_name
 from fetal_lib.chapters.biometry_segmentation.fit import fit_one, fit_settings
-from fetal_lib.chapters.biometry_segmentation.report import with_interval
 from fetal_lib.evaluation.structures import pixel_counts, pooled_dice
-from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.training.augment import Augmentation, augment_pair
 
 if TYPE_CHECKING:

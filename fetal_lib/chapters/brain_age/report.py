@@ -15,7 +15,12 @@ from fetal_lib.evaluation.brain_age import (
     fit_age_bias,
     gap_rows,
 )
-from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile, empirical_coverage
+from fetal_lib.metrics.intervals import (
+    bootstrap_ci,
+    conformal_quantile,
+    empirical_coverage,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,9 +134,7 @@ def results_table(rows: Sequence[dict], metrics: Sequence[str]) -> pd.DataFrame:
         if row["split"] != "test" or row["metric"] not in metrics:
             continue
         digits = DIGITS.get(row["metric"], 2)
-        text = f"{row['value']:.{digits}f}"
-        if row["ci95"] is not None:
-            text += " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)
+        text = with_interval(row["value"], row["ci95"], digits)
         line = table.setdefault(row["model"], {"n": str(row["n"] or "")})
         line[row["metric"]] = text
     return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")

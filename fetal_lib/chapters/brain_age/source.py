@@ -15,7 +15,7 @@ from fetal_lib.baselines.age_regression import (
 )
 from fetal_lib.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
 from fetal_lib.evaluation.brain_age import N_RESAMPLES
-from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
 from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
@@ -50,7 +50,7 @@ class Score:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return with_interval(self.value, (self.low, self.high), 2)
 
 
 def score_ages(

@@ -23,6 +23,7 @@ import numpy as np
 import typer
 
 from fetal_lib.chapters.brain_anomalies.fit import HIDE_RULER
+from fetal_lib.chapters.brain_anomalies.head_finder import tell_epoch
 from fetal_lib.models.anomaly_cnns import build_xception
 from fetal_lib.models.measuring_xception import MIDDLE, SIDE, WIDTH
 from fetal_lib.models.weights import round_weights, save_weights
@@ -204,13 +205,9 @@ def _card(n: int, epochs: int, explained: dict[str, float], counts: np.ndarray) 
     )
 
 
-def _told(event: str, **row: float) -> None:
-    typer.echo(f"{event} {row['epoch']:.0f}/{row['epochs']:.0f}  loss {row['loss']:.4f}")
-
-
 def main(folder: Annotated[Path, typer.Argument(help="New folder of the weights.")]) -> None:
     """Train the measuring Xception of chapter 02 anew; about half an hour on two cores."""
-    for name, value in train_backbone(folder, progress=_told).items():
+    for name, value in train_backbone(folder, progress=tell_epoch).items():
         typer.echo(f"{name}: {value:.3f} of the variance explained")
 
 

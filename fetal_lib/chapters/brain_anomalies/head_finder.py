@@ -171,7 +171,8 @@ def _card(
     )
 
 
-def _told(event: str, **row: float) -> None:
+def tell_epoch(event: str, **row: float) -> None:
+    """Print an epoch of a training, as ``progress`` is called with it."""
     typer.echo(f"{event} {row['epoch']:.0f}/{row['epochs']:.0f}  loss {row['loss']:.4f}")
 
 
@@ -180,7 +181,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="New folder of the model.")],
 ) -> None:
     """Train the head finder of chapter 02 anew; about ten minutes on two cores."""
-    train_head_finder(hc18, folder, progress=_told)
+    train_head_finder(hc18, folder, progress=tell_epoch)
 
 
 if __name__ == "__main__":

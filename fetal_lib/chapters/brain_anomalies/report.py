@@ -14,6 +14,7 @@ from fetal_lib.data.audit import AuditReport, audit_cases
 from fetal_lib.evaluation.anomalies import class_table, summarise
 from fetal_lib.metrics.calibration import Reliability, reliability, softmax
 from fetal_lib.metrics.classification import bootstrap_confusions, confusion_matrix, interval
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.roc import Band, Curve, one_hot, pr_curve, roc_band, roc_curve
 from fetal_lib.metrics.selective import RiskCoverage, risk_coverage
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
@@ -57,10 +58,7 @@ def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
         if row["split"] != split or row["metric"] not in SHOWN:
             continue
         line = table.setdefault(row["model"], {"n": str(row["n"] or "")})
-        text = f"{row['value']:.3f}"
-        if row["ci95"] is not None:
-            text += " ({:.3f} to {:.3f})".format(*row["ci95"])
-        line[row["metric"]] = text
+        line[row["metric"]] = with_interval(row["value"], row["ci95"])
     wide = pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
     return wide[["model", "n", *(name for name in SHOWN if name in wide)]]
 

@@ -23,6 +23,7 @@ from fetal_lib.metrics.classification import (
     macro_f1,
     wilson_interval,
 )
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.phantoms.anomalies.write import SOURCE_COUNTS
 from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.sets.resolve import is_phantom
@@ -185,7 +186,7 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
         for row in scored:
             run.add_result(**row)
         found[protocol] = confusion_matrix(test.labels, pred, len(LABELS))
-        texts = {row["metric"]: _with_interval(row) for row in scored}
+        texts = {row["metric"]: with_interval(row["value"], row["ci95"]) for row in scored}
         rows.append({"protocol": protocol, "test images": len(test)} | texts)
     return SourceProtocol(split, pd.DataFrame(rows), _rare(found, pool.labels, n_rare))
 
@@ -227,10 +228,6 @@ def score_protocol(protocol: str, test: Cases, pred: np.ndarray, seed: int = 0) 
         label | {"metric": name, "value": score(table), "ci95": interval(score(draws))}
         for name, score in SCORES.items()
     ]
-
-
-def _with_interval(row: dict) -> str:
-    return "{:.3f} ({:.3f} to {:.3f})".format(row["value"], *row["ci95"])
 
 
 def _rare(found: dict[str, np.ndarray], labels: np.ndarray, n_rare: int) -> pd.DataFrame:

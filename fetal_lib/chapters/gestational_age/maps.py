@@ -15,6 +15,7 @@ from fetal_lib.chapters.gestational_age.data import (
     scan_names,
 )
 from fetal_lib.chapters.gestational_age.fit import FoldFit, new_network
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import map_similarity, occlusion_map
 from fetal_lib.explain.sanity import randomised, region_shares, replacement_curve
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
@@ -73,8 +74,7 @@ def explain(
     rows = planes.table.iloc[one.test]
     middle = rows[rows["slice"] == p.n_slices // 2].drop_duplicates("subject")
     middle = middle.sort_values("ga_days")
-    pick = np.linspace(0, len(middle) - 1, min(p.explained, len(middle))).astype(int)
-    middle = middle.iloc[np.unique(pick)]
+    middle = middle.iloc[evenly_spaced(p.explained, len(middle))]
     shuffled = randomised(one.network, lambda: new_network(p), p.seed)
     first = cases.assign(name=scan_names(cases)).drop_duplicates("name").set_index("name")
     scans = iter_scans(first.loc[middle["subject"]])

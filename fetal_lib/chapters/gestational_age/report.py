@@ -13,7 +13,7 @@ from fetal_lib.chapters.gestational_age.data import PlaneSet
 from fetal_lib.chapters.gestational_age.fit import FoldFit, fit_fold
 from fetal_lib.data.splits import Fold
 from fetal_lib.evaluation.gestational_age import per_fetus
-from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES
 from fetal_lib.parameters.project import cache_root
 from fetal_lib.runs.folder import data_name
@@ -112,9 +112,7 @@ def results_table(
     known, table = what_is_known(parameters), {}
     for row in (row for row in rows if row["split"] == split and row["metric"] in PLAIN_NAMES):
         digits = DIGITS.get(row["metric"], 1)
-        text = f"{row['value']:.{digits}f}"
-        if row["ci95"] is not None:
-            text += " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)
+        text = with_interval(row["value"], row["ci95"], digits)
         first = {"model": row["model"], "knows": known.get(row["model"], "")}
         table.setdefault(row["model"], first)[PLAIN_NAMES[row["metric"]]] = text
     return pd.DataFrame(table.values()).fillna("")

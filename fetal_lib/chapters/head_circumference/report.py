@@ -14,7 +14,7 @@ from fetal_lib.geometry.ellipse import head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_probs
 from fetal_lib.growth import hadlock, intergrowth
 from fetal_lib.growth.gestation import trimester
-from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.unet import get_unet
 from fetal_lib.predict.head_model import HeadModel
 
@@ -87,10 +87,7 @@ def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
         line = table.setdefault(row["model"], {})
         line["n"] = str(row["n"] or "")
         digits = DIGITS.get(row["metric"], 2)
-        text = f"{row['value']:.{digits}f}"
-        if row["ci95"] is not None:
-            text += " ({:.{d}f} to {:.{d}f})".format(*row["ci95"], d=digits)
-        line[row["metric"]] = text
+        line[row["metric"]] = with_interval(row["value"], row["ci95"], digits)
     return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fetal_lib.chapters.head_circumference.fit import FIT_CODE, new_unet
 from fetal_lib.evaluation.heads import size_scores, summarise
-from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
@@ -161,7 +161,7 @@ def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
         low, high = bootstrap_ci(values, groups=protocol.examinations, seed=run.parameters.seed)
         row = {"metric": "accuracy", "value": values.mean(), "n": len(values)}
         run.add_result(model=model, split="protocol", ci95=(low, high), **row)
-        table.loc[model] = len(values), f"{values.mean():.4f} ({low:.4f} to {high:.4f})"
+        table.loc[model] = len(values), with_interval(values.mean(), (low, high), 4)
     return table
 
 
