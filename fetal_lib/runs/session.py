@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fetal_lib.training.reuse import FitOutcome
 
 SESSION_FILE = "logs/session.json"
+FLAWS = "flaws"
+"""Table of differences between scores with a flaw and without it."""
 
 
 def open_run(chapter: str, namespace: MutableMapping[str, Any]) -> Run:
@@ -104,6 +106,7 @@ class Run:
         self._record = record
         self._lock = lock
         self._rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._fits: list[dict[str, Any]] = []
         self._code: set[str] = set()
         self._start = time.monotonic()
@@ -151,6 +154,39 @@ class Run:
             ci95=ci95,
         )
         self._rows[row_key(row)] = row
+
+    def add_difference(
+        self,
+        flawed: str,
+        honest: str,
+        metric: str,
+        value: float,
+        ci95: Sequence[float],
+        subjects: int,
+    ) -> None:
+        """Keep what a flaw does to a score, and write all so far to `tables/flaws.csv`.
+
+        Parameters
+        ----------
+        flawed, honest : str
+            Models of the rows that are compared.
+        metric : str
+        value : float
+            Score with the flaw minus score without it.
+        ci95 : two floats
+            95 % interval of the difference, as `fetal_lib.metrics.differences` computes it.
+        subjects : int
+            Different subjects on both sides.
+        """
+        import pandas as pd
+
+        low, high = map(float, ci95)
+        key = (flawed, honest, metric)
+        row = dict(zip(("flawed", "honest", "metric"), key, strict=True))
+        row |= {"difference": float(value), "low": low, "high": high, "subjects": subjects}
+        self._differences[key] = row
+        table = pd.DataFrame(self._differences.values())
+        self.save_table(table, FLAWS, "What each flaw does to its score.")
 
     def save_table(self, table: pd.DataFrame, name: str, caption: str) -> None:
         """Write `tables/<name>.csv`, and its caption to `tables/index.json`."""

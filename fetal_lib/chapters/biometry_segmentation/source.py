@@ -9,11 +9,12 @@ import numpy as np
 from fetal_lib.chapters.biometry_segmentation.data import pooled_name
 from fetal_lib.chapters.biometry_segmentation.fit import fit_one, fit_settings
 from fetal_lib.evaluation.structures import pixel_counts, pooled_dice
+from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.training.augment import Augmentation, augment_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from fetal_lib.predict.segmenter import Segmenter
     from fetal_lib.runs.session import Run
 
-    Scored = tuple[float, tuple[float, float] | None]
+    Counted = tuple[np.ndarray, Callable[[np.ndarray], float], np.ndarray]
+    """Pixel counts of test images, the Dice to make of them, and the images' subjects."""
 
 SPLITS = {"by subject": "by_subject", "by image, as the source": "by_image"}
 """How the two splits are called on the page, and in the result rows."""
@@ -31,6 +33,12 @@ WAYS = {
     "pooled Dice, augmented test": "_pooled",
 }
 """The ways to score, likewise."""
+FLAWS = (
+    ("unet_by_image", "unet_by_subject"),
+    ("unet_by_subject_augmented_test", "unet_by_subject"),
+    ("unet_by_subject_pooled", "unet_by_subject_augmented_test"),
+)
+"""What each flaw is compared with: one step at a time."""
 
 
 def image_level_parts(n: int, shares: dict[str, float], seed: int) -> np.ndarray:
@@ -75,7 +83,7 @@ def reenact_source(
     shares = {"test": p.test_fraction, "val": p.val_fraction}
     parts = (subject_part, image_level_parts(len(table), shares, p.seed))
     settings = fit_settings(p, arrays, p.source_epochs)
-    rows = []
+    rows, counted = [], {}
     for (name, short), part in zip(SPLITS.items(), parts, strict=True):
         train, val, test = (arrays.select(part == word) for word in ("train", "val", "test"))
         segmenter, _ = fit_one(run, "unet", train, val, settings, split=f"source, {name}")
@@ -84,26 +92,38 @@ def reenact_source(
         seen = np.isin(tested, subjects[part == "train"])
         row = {"split": name, "test images": len(tested), "subjects": len(np.unique(tested))}
         row["images of known subjects"] = f"{seen.mean():.0%}"
-        scored = _three_ways(segmenter, test, tested, p.seed)
-        for (way, suffix), (value, ci95) in zip(WAYS.items(), scored, strict=True):
+        ways = _three_ways(segmenter, test, p.seed)
+        for (way, suffix), (counts, statistic) in zip(WAYS.items(), ways, strict=True):
             known = {"model": f"unet_{short}{suffix}", "data": pooled_name(table)}
             known |= {"split": "protocol", "metric": "dice"}
-            run.add_result(**known, value=value, n=len(tested), ci95=ci95)
-            row[way] = with_interval(value, ci95)
+            interval = bootstrap_ci(counts, statistic, tested, seed=p.seed)
+            ci95 = interval if np.isfinite(interval).all() else None
+            run.add_result(**known, value=statistic(counts), n=len(tested), ci95=ci95)
+            row[way] = with_interval(statistic(counts), ci95)
+            counted[known["model"]] = counts, statistic, tested
         rows.append(row)
+    add_differences(run, counted)
     return pd.DataFrame(rows)
 
 
 def _three_ways(
-    segmenter: Segmenter, test: CaseArrays, subjects: np.ndarray, seed: int
-) -> Iterator[Scored]:
-    """Yield the Dice and its interval in the order of ``WAYS``."""
+    segmenter: Segmenter, test: CaseArrays, seed: int
+) -> Iterator[tuple[np.ndarray, Callable[[np.ndarray], float]]]:
+    """Yield the pixel counts and the Dice to make of them, in the order of ``WAYS``."""
     changed, changed_masks = augmented(test, seed)
     plain = pixel_counts(test.masks, segmenter.probs(test.images))
     altered = pixel_counts(changed_masks, segmenter.probs(changed))
-    for counts, statistic in ((plain, mean_dice), (altered, mean_dice), (altered, pooled_dice)):
-        interval = bootstrap_ci(counts, statistic, subjects, seed=seed)
-        yield statistic(counts), interval if np.isfinite(interval).all() else None
+    yield from ((plain, mean_dice), (altered, mean_dice), (altered, pooled_dice))
+
+
+def add_differences(run: Run, counted: dict[str, Counted]) -> None:
+    """Add what each flaw of ``FLAWS`` does to the Dice, with its interval over subjects."""
+    for names in FLAWS:
+        counts, statistics, subjects = zip(*(counted[name] for name in names), strict=True)
+        value = statistics[0](counts[0]) - statistics[1](counts[1])
+        ci95 = difference_ci(*counts, statistics, subjects, seed=run.parameters.seed)
+        n = len(np.unique(np.concatenate(subjects)))
+        run.add_difference(*names, "dice", value, ci95, n)
 
 
 def mean_dice(counts: np.ndarray) -> float:

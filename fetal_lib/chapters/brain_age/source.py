@@ -15,13 +15,14 @@ from fetal_lib.baselines.age_regression import (
 )
 from fetal_lib.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
 from fetal_lib.evaluation.brain_age import N_RESAMPLES
+from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
 from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -78,6 +79,27 @@ def _add(run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray) 
     return score
 
 
+def _add_difference(
+    run: Run, names: tuple[str, str], metric: str, errors: Sequence[np.ndarray]
+) -> None:
+    """Add what a flaw does to a score of the same subjects, with its interval.
+
+    Parameters
+    ----------
+    run : Run
+    names : tuple of str
+        Models with the flaw and without it.
+    metric : str
+    errors : two arrays (N,)
+        In years, in the same order.
+    """
+    mean = METRICS[metric]
+    both = tuple(lambda e: mean(e, np.zeros(len(e))) for _ in names)
+    value = both[0](errors[0]) - both[1](errors[1])
+    ci95 = difference_ci(*errors, both, n_resamples=N_RESAMPLES, seed=run.parameters.seed)
+    run.add_difference(*names, metric, value, ci95, len(errors[0]))
+
+
 def training_set_error(
     run: Run, age_years: np.ndarray, features: np.ndarray, parts: Parts
 ) -> pd.DataFrame:
@@ -107,12 +129,13 @@ def training_set_error(
             model.fit(features[fold.train], age_years[fold.train])
             honest[fold.test] = model.predict(features[fold.test])
         true = age_years[kept]
-        own = _add(run, f"{name}_training_set", "mae_years", true, seen)
-        others = {
-            "R2 there": score_ages(true, seen, r2, run.parameters.seed),
-            "MAE on the outer folds (y)": score_ages(true, honest[kept], mae, run.parameters.seed),
-        }
-        texts = {"MAE on its own training set (y)": own} | others
+        answers = {f"{name}_training_set": seen, f"{name}_outer_folds": honest[kept]}
+        own, new = (_add(run, k, "mae_years", true, guess) for k, guess in answers.items())
+        errors = [np.abs(guess - true) for guess in answers.values()]
+        _add_difference(run, tuple(answers), "mae_years", errors)
+        texts = {"MAE on its own training set (y)": own}
+        texts |= {"R2 there": score_ages(true, seen, r2, run.parameters.seed)}
+        texts |= {"MAE on the outer folds (y)": new}
         rows.append({"regressor": name} | {title: str(score) for title, score in texts.items()})
     return pd.DataFrame(rows)
 
@@ -136,6 +159,7 @@ def picked_on_test(
 
     p = run.parameters
     fold = parts.folds[0]
+    found = {}
     base = replace(fit_settings("sfcn", p), epochs=p.source_epochs, constant_rate=True, ema=0.0)
     rows = []
     for name, wrong in (("eval() called", False), ("eval() never called", True)):
@@ -148,9 +172,13 @@ def picked_on_test(
             _add(run, f"{label}_{kind}", "rmse_years", np.zeros(len(fold.test)), errors[epoch])
             for kind, epoch in epochs.items()
         )
+        found |= {f"{label}_{kind}": errors[epoch] for kind, epoch in epochs.items()}
         row = {"protocol": name, "RMSE at the last epoch (y)": str(last)}
         row |= {"RMSE at the epoch that is best on the test part (y)": str(lowest)}
         rows.append(row | {"that epoch": best + 1, "of": len(errors)})
+    honest = "sfcn_eval_last_epoch"
+    for flawed in ("sfcn_eval_best_epoch_on_test", "sfcn_no_eval_last_epoch"):
+        _add_difference(run, (flawed, honest), "rmse_years", [found[flawed], found[honest]])
     return pd.DataFrame(rows)
 
 
@@ -202,6 +230,8 @@ def best_on_test(
         kind: _add(run, f"model_{kind}", "mae_years", age_years[kept], pred[kept])
         for kind, pred in answers.items()
     }
+    errors = [np.abs(pred[kept] - age_years[kept]) for pred in answers.values()]
+    _add_difference(run, ("model_best", "model_chosen"), "mae_years", errors)
     return found | {"n": len(whole), "model": best}
 
 
@@ -247,4 +277,6 @@ def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: P
         kind: _add(run, f"linear_two_fold_{kind}", "mae_years", np.zeros(len(rows)), error)
         for kind, error in kinds.items()
     }
+    names = ("linear_two_fold_best", "linear_two_fold_mean")
+    _add_difference(run, names, "mae_years", [kinds["best"], kinds["mean"]])
     return found | {"n": len(errors)}

@@ -11,6 +11,7 @@ import numpy as np
 
 from fetal_lib.chapters.head_circumference.fit import FIT_CODE, new_unet
 from fetal_lib.evaluation.heads import size_scores, summarise
+from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 SOURCE_SEED = 42
 SOURCE_CODE = (*FIT_CODE, "fetal_lib.training.source_003")
+PIXEL_SIZE = ("vgg16_mask", "vgg16_mask_pixel_size")
+"""Ways from a mask to millimetres without the pixel size and with it."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,25 @@ def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
         row = {"metric": "accuracy", "value": values.mean(), "n": len(values)}
         run.add_result(model=model, split="protocol", ci95=(low, high), **row)
         table.loc[model] = len(values), with_interval(values.mean(), (low, high), 4)
+    groups = (protocol.examinations, protocol.examinations)
+    add_difference(run, tuple(found), "accuracy", tuple(found.values()), groups)
     return table
+
+
+def add_difference(
+    run: Run,
+    names: tuple[str, str],
+    metric: str,
+    values: tuple[np.ndarray, np.ndarray],
+    examinations: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Add what a flaw does to a mean over cases, with its interval over examinations.
+
+    Each pair is that with the flaw, then that without it.
+    """
+    ci95 = difference_ci(*values, groups=examinations, seed=run.parameters.seed)
+    n = len(np.unique(np.concatenate(examinations)))
+    run.add_difference(*names, metric, values[0].mean() - values[1].mean(), ci95, n)
 
 
 def vgg_features(
@@ -217,7 +238,7 @@ def second_experiment(
     """
     import pandas as pd
 
-    rows = []
+    rows, measured = [], {}
     for name, values in predictions.items():
         scores = size_scores(table, np.asarray(values, dtype=float)).dropna()
         true, guess = scores["hc_mm"].to_numpy(), scores["hc_pred_mm"].to_numpy()
@@ -234,4 +255,10 @@ def second_experiment(
         if name != "unet":  # whose differences stand in the results already
             for result in summarise(scores, name, run.data_name, "test", run.parameters.seed):
                 run.add_result(**result)
+        measured[name] = scores
+    pair = [measured[name] for name in PIXEL_SIZE if name in measured]
+    if len(pair) == len(PIXEL_SIZE):
+        errors = tuple((one["hc_pred_mm"] - one["hc_mm"]).abs().to_numpy() for one in pair)
+        examinations = tuple(one["examination"].to_numpy() for one in pair)
+        add_difference(run, PIXEL_SIZE, "adf_mm", errors, examinations)
     return pd.DataFrame(rows)
