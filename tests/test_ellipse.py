@@ -77,6 +77,11 @@ def test_scaled_is_the_exact_affine_image(scales):
     assert HEAD.scaled(*scales).level(*image.T) == pytest.approx(np.ones(50), abs=1e-9)
 
 
+@pytest.mark.parametrize("angle", [-1e-17, np.pi, -np.pi, 7.0, -1e-300])
+def test_the_angle_is_kept_below_half_a_turn(angle):
+    assert 0 <= Ellipse(0, 0, 2, 1, angle).angle_rad < np.pi
+
+
 def test_scaling_only_the_axes_is_wrong_for_an_oblique_ellipse():
     naive = ramanujan_perimeter(HEAD.semi_major * 256 / 800, HEAD.semi_minor * 256 / 540)
     exact = HEAD.scaled(256 / 800, 256 / 540).perimeter

@@ -42,6 +42,16 @@ def test_a_perfect_answer_scores_as_one():
     assert rows == {"mae_days": 0, "rmse_days": 0, "r2": 1, "ccc": pytest.approx(1)}
 
 
+def test_one_fetus_has_errors_without_an_interval_and_no_share_of_variance():
+    rows = age_rows(np.array([200.0]), np.array([203.0]), "network", "external")
+    assert {row["metric"]: row["value"] for row in rows} == {
+        "mae_days": 3,
+        "rmse_days": 3,
+        "ccc": 0,
+    }
+    assert [row["ci95"] for row in rows] == [None] * 3
+
+
 def test_calibration_finds_a_shrunken_answer():
     days = np.linspace(140, 270, 30)
     shrunken = 200 + 0.5 * (days - 200)

@@ -45,6 +45,23 @@ def test_what_lowers_the_answer_is_cut_off_unless_signs_are_asked_for():
     assert grad_cam(network, network.features, blob(), signed=True).min() < 0
 
 
+def test_a_layer_that_the_next_one_writes_over_is_shown_as_it_was():
+    found = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3, padding=1),
+            torch.nn.BatchNorm2d(4),
+            torch.nn.ReLU(inplace=inplace),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(4, 1),
+        )
+        found.append(grad_cam(network, network[1], blob(2), signed=True))
+    np.testing.assert_array_equal(*found)
+    assert found[0].any()
+
+
 def test_a_network_that_looks_at_nothing_has_an_empty_map():
     network = Corner(weight=(0.0, 0.0))
     assert not grad_cam(network, network.features, blob()).any()

@@ -108,6 +108,10 @@ def test_links_join_groups_whatever_their_order():
     assert groups.join_groups(list("ab"), []) == ["a", "b"]
 
 
+def test_a_linked_group_without_cases_still_joins_its_partners():
+    assert groups.join_groups(["a", "c", "d"], [("a", "b"), ("b", "c")]) == ["a", "a", "d"]
+
+
 def test_real_names_give_the_numbers_of_groups_that_are_documented():
     heads, brains = real_data("hc18"), real_data("fetal_us_abnormalities")
     if heads is None or brains is None:

@@ -107,6 +107,7 @@ def test_a_number_gives_a_number_and_an_array_an_array():
         (lambda: efw_g(340, 70, bpd_mm=9), "bpd_mm: received 9; .*centimetres"),
         (lambda: efw_g(340, 70, formula="H3"), "received 'H3' with AC, FL; .*H3 needs AC, FL, HC"),
         (lambda: efw_g(340, 70, formula="H9"), "received 'H9'"),
+        (lambda: efw_g(None, 70), "formula: received None with FL; H1 needs AC, FL"),
     ],
 )
 def test_wrong_units_and_ranges_are_refused_with_the_likely_slip(call, message):

@@ -215,8 +215,10 @@ def test_metadata_may_be_text_have_gaps_or_be_constant():
     cases["machine"] = np.where(cases["label"] == "a", "Voluson", "Aloka")
     cases["operator"] = "one"
     cases["gap"] = np.where(cases["label"] == "a", np.nan, 1.0)
-    report = audit_cases(cases, **{**NAMED, "metadata": ["machine", "operator", "gap"]})
-    assert [report.verdict_of(c) for c in ("machine", "operator", "gap")] == ["leak", "ok", "leak"]
+    cases["endless"] = np.where(cases["label"] == "a", np.inf, 1.0)
+    columns = ["machine", "operator", "gap", "endless"]
+    report = audit_cases(cases, **{**NAMED, "metadata": columns})
+    assert [report.verdict_of(c) for c in columns] == ["leak", "ok", "leak", "leak"]
     constant = report.findings.set_index("check").loc["operator", "finding"]
     assert "the same for all" in constant
 
@@ -331,6 +333,14 @@ def test_a_constant_image_size_is_not_scored_by_the_order_of_the_files():
     sizes[0] = 255  # one other size; all the rest are ties
     score = score_clue(sizes, kind, np.arange(100))
     assert score.p > 0.01
+
+
+@pytest.mark.parametrize("n", [10, 12, 14])
+def test_a_clue_that_is_the_label_is_seen_in_the_fewest_groups_that_are_scored(n):
+    number = np.arange(n, dtype=float)
+    kind = np.where(number % 2, "a", "b")
+    assert score_clue(number % 2, kind, np.arange(n)).value == 1
+    assert score_clue(number, number, np.arange(n)).value > 0.7
 
 
 def test_too_few_groups_or_one_label_are_not_scored():

@@ -116,6 +116,16 @@ def test_a_side_without_cases_has_no_area():
     assert np.isnan(roc.auc([True, True], [0.1, 0.2]))
     areas = roc.class_aucs([0, 0, 1], np.eye(3)[[0, 0, 1]])
     assert np.isnan(areas[2]) and roc.macro_auc([0, 0, 1], np.eye(3)[[0, 0, 1]]) == 1.0
+    for sides in ([True, True], [False, False]):
+        band = roc.roc_band(sides, [0.1, 0.2])
+        assert np.isnan([band.auc, *band.auc_ci95]).all()
+        assert np.isnan([band.y, band.low, band.high]).all()
+
+
+@pytest.mark.parametrize("recall", [1.5, 95])
+def test_a_share_of_the_positives_is_a_fraction(recall):
+    with pytest.raises(ValueError, match="Use 0.95 for 95 %"):
+        roc.recall_threshold([True, False], [0.4, 0.3], recall)
 
 
 def test_the_band_holds_the_curve_and_narrows_with_cases():
@@ -213,6 +223,16 @@ def test_a_confidence_that_knows_leaves_less_risk_than_one_that_does_not():
     knows = selective.risk_coverage(confidence, right).area
     blind = selective.risk_coverage(rng.random(2000), right).area
     assert knows < 0.3 and blind == pytest.approx(1 - right.mean(), abs=0.05)
+
+
+def test_equal_confidences_are_answered_in_no_order():
+    confidence = np.array([0.5, 0.9, 0.5, 0.5])
+    right = np.array([True, True, False, False])
+    order = [2, 3, 0, 1]
+    here = selective.risk_coverage(confidence, right)
+    there = selective.risk_coverage(confidence[order], right[order])
+    assert here.accuracy == pytest.approx([1, 2 / 3, 5 / 9, 0.5])
+    assert there.accuracy == pytest.approx(here.accuracy) and there.area == here.area
 
 
 def test_the_feature_distance_is_that_of_mahalanobis():

@@ -56,9 +56,11 @@ def test_a_shift_lowers_concordance_but_not_correlation():
     assert ccc(true, true + 5) == pytest.approx(2 * true.var() / (2 * true.var() + 25))
 
 
-def test_scores_without_spread_are_nan():
-    same = np.full(4, 2.0)
-    assert np.isnan(r2(same, same)) and np.isnan(ccc(same, same))
+@pytest.mark.parametrize("value", [2.0, 0.1])  # the mean of three 0.1 is not 0.1
+def test_scores_without_spread_are_nan(value):
+    same = np.full(3, value)
+    assert np.isnan(r2(same, [1.0, 2.0, 3.0])) and np.isnan(ccc(same, same))
+    assert ccc(same, same + 1) == pytest.approx(0)
 
 
 def test_bland_altman_limits_are_the_closed_form_and_signed_predicted_minus_true():

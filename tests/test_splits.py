@@ -5,7 +5,13 @@ import pytest
 
 from fetal_lib.data.audit import near_duplicates, rank_correlation, shared_groups
 from fetal_lib.data.groups import hc18_examination
-from fetal_lib.data.splits import assert_disjoint, split_by_group
+from fetal_lib.data.splits import (
+    assert_disjoint,
+    k_folds,
+    nested_folds,
+    split_by_class,
+    split_by_group,
+)
 
 NAMES = ["010_HC.png", "010_2HC.png", "010_3HC.png", "011_HC.png", "392_HC.png", "392_2HC.png"]
 
@@ -57,6 +63,19 @@ def test_impossible_shares_are_refused(heads, shares):
 def test_a_part_that_would_stay_empty_is_refused():
     with pytest.raises(ValueError, match="leave a part empty"):
         split_by_group(list("abc"), [1, 2, 3], {"test": 0.1})
+
+
+@pytest.mark.parametrize("absent", [None, float("nan")])
+def test_a_case_without_a_group_is_refused_and_not_taken_for_a_group_called_nan(absent):
+    groups, label = ["a", absent, "b", "c"], [1.0, 2.0, 3.0, 4.0]
+    for split in (
+        lambda: split_by_group(groups, label, {"test": 0.3}),
+        lambda: split_by_class(groups, list("xxyy"), {"test": 0.3}),
+        lambda: k_folds(groups, label, 2),
+        lambda: next(nested_folds(groups, label, 2, 2)),
+    ):
+        with pytest.raises(ValueError, match=r"groups: 1 case\(s\) have none, first at row 1"):
+            split()
 
 
 def test_a_torn_group_is_named():

@@ -241,7 +241,7 @@ def join_groups(groups: Sequence[str], linked: Iterable[tuple[str, str]]) -> lis
         Group of each case.
     linked : iterable of (str, str)
         Pairs of groups, as ``group_a`` and ``group_b`` of an audit's ``pairs``; links carry on:
-        a-b and b-c join all three.
+        a-b and b-c join all three, also where no case is of group b.
 
     Returns
     -------
@@ -253,11 +253,11 @@ def join_groups(groups: Sequence[str], linked: Iterable[tuple[str, str]]) -> lis
     >>> join_groups(["a", "b", "c", "d"], [("c", "b"), ("d", "c")])
     ['a', 'b', 'b', 'b']
     """
-    parent = {str(group): str(group) for group in groups}
+    parent: dict[str, str] = {}
 
     def root(group: str) -> str:
-        while parent[group] != group:
-            group = parent[group]
+        while (above := parent.setdefault(group, group)) != group:
+            group = above
         return group
 
     for first, second in linked:

@@ -58,15 +58,22 @@ def age_rows(
     groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> list[dict]:
-    """Return result rows of MAE, RMSE, R² and CCC with 95 % bootstrap intervals over groups."""
+    """Return result rows of MAE, RMSE, R² and CCC with 95 % bootstrap intervals over groups.
+
+    What has no value, as the R² of one age, is left out; the interval is None for one group.
+    """
     pair = np.column_stack([ga_days, pred_days]).astype(float)
     rows = []
     for name, metric in METRICS.items():
-        low_high = bootstrap_ci(
+        value = metric(pair[:, 0], pair[:, 1])
+        if not np.isfinite(value):
+            continue
+        interval = bootstrap_ci(
             pair, lambda v, m=metric: m(v[:, 0], v[:, 1]), groups, n_resamples=1000, seed=seed
         )
-        row = {"model": model, "split": split, "metric": name, "n": len(pair), "ci95": low_high}
-        rows.append(row | {"value": metric(pair[:, 0], pair[:, 1])})
+        ci95 = interval if np.isfinite(interval).all() else None
+        row = {"model": model, "split": split, "metric": name, "n": len(pair), "ci95": ci95}
+        rows.append(row | {"value": value})
     return rows
 
 

@@ -119,7 +119,8 @@ def summarise(
     Returns
     -------
     list of dict
-        ``model, data, split, metric, value, unit, n, ci95``.
+        ``model, data, split, metric, value, unit, n, ci95``; the interval is None for one
+        examination.
     """
     rows = []
     for metric in ("dice", "iou", "precision", "recall", "hd_mm", "df_mm", "adf_mm"):
@@ -130,10 +131,11 @@ def summarise(
             continue
         values, groups = kept[metric].to_numpy(), kept["examination"].to_numpy()
         interval = bootstrap_ci(values, groups=groups, seed=seed)
+        ci95 = interval if np.isfinite(interval).all() else None
         unit = UNITS.get(metric, "")
         label = {"model": model, "data": data, "split": split, "metric": metric}
         value = float(values.mean())
-        rows.append(label | {"value": value, "unit": unit, "n": len(values), "ci95": interval})
+        rows.append(label | {"value": value, "unit": unit, "n": len(values), "ci95": ci95})
     return rows
 
 

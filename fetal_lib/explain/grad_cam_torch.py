@@ -55,9 +55,10 @@ def grad_cam(
 
     kept: list[torch.Tensor] = []
 
-    def keep(module: nn.Module, inputs: object, features: torch.Tensor) -> None:
+    def keep(module: nn.Module, inputs: object, features: torch.Tensor) -> torch.Tensor:
         features.retain_grad()
         kept.append(features)
+        return features.clone()  # what follows may write over it, as ReLU(inplace=True) does
 
     device = next(network.parameters()).device
     x = torch.from_numpy(np.array(image, np.float32))[None].to(device).requires_grad_()
@@ -110,7 +111,8 @@ def occlusion_volume(
 
     Returns
     -------
-    float64 (*space), in the unit of the answer: the mean over the cubes that cover a voxel.
+    float64 (*space), in the unit of the answer: the mean over the cubes that cover a voxel, 0
+    where none does: at the far sides, if the stride does not divide what the patch leaves.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def occlusion_map(
     patch : int
         Side of the hidden square in pixels; it is filled with the image's mean.
     stride : int
-        Step between squares in pixels.
+        Step between squares in pixels; the last square of a row or column lies at the border.
 
     Returns
     -------
@@ -33,11 +34,7 @@ def occlusion_map(
     """
     height, width = image.shape
     reference = np.nan_to_num(measure(image[None]))[0]
-    corners = [
-        (y, x)
-        for y in range(0, max(1, height - patch + 1), stride)
-        for x in range(0, max(1, width - patch + 1), stride)
-    ]
+    corners = list(product(_starts(height, patch, stride), _starts(width, patch, stride)))
     hidden = np.repeat(image[None], len(corners), axis=0)
     for i, (y, x) in enumerate(corners):
         hidden[i, y : y + patch, x : x + patch] = round(float(image.mean()))
@@ -47,6 +44,11 @@ def occlusion_map(
         total[y : y + patch, x : x + patch] += value
         count[y : y + patch, x : x + patch] += 1
     return total / np.maximum(count, 1)
+
+
+def _starts(side: int, patch: int, stride: int) -> list[int]:
+    last = max(0, side - patch)
+    return [*range(0, last, stride), last]
 
 
 def share_on(saliency: np.ndarray, region: np.ndarray) -> float:

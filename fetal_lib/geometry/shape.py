@@ -78,7 +78,7 @@ class Ellipse:
             )
         if values[2] < values[3]:
             values[2:] = values[3], values[2], values[4] + np.pi / 2
-        values[4] %= np.pi
+        values[4] = values[4] % np.pi % np.pi  # a tiny negative angle comes out of one % as π
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 

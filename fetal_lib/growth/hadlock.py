@@ -28,7 +28,6 @@ SIZE_MM_RANGE: dict[str, Range] = {
 }
 GA_WEEKS_RANGE: Range = (12, 42)
 WEIGHT_GA_WEEKS_RANGE: Range = (10, 40)
-WEIGHT_G_RANGE: Range = (10, 7000)
 WEIGHT_SD_FRACTION = 0.127
 EFW_MM_RANGE: dict[str, Range] = {
     "HC": (68, 440),
@@ -168,9 +167,9 @@ def efw_g(
     """
     given = {"AC": ac_mm, "FL": fl_mm, "BPD": bpd_mm, "HC": hc_mm}
     given = {measure: value for measure, value in given.items() if value is not None}
-    formula = formula or next(name for name, needs in EFW_NEEDS.items() if set(needs) == set(given))
-    missing = [measure for measure in EFW_NEEDS.get(formula, ("?",)) if measure not in given]
-    if missing:
+    fitting = (name for name, needs in EFW_NEEDS.items() if set(needs) == set(given))
+    formula = formula or next(fitting, None)
+    if formula not in EFW_NEEDS or not set(EFW_NEEDS[formula]) <= set(given):
         rule = "; ".join(f"{name} needs {', '.join(needs)}" for name, needs in EFW_NEEDS.items())
         raise ValueError(f"formula: received {formula!r} with {', '.join(given)}; {rule}.")
     cm = {

@@ -21,6 +21,7 @@ def difference_ci(
     second: np.ndarray,
     statistics: tuple[Statistic, Statistic] = (np.mean, np.mean),
     groups: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    strata: tuple[np.ndarray, np.ndarray] | None = None,
     n_resamples: int = 2000,
     coverage: float = 0.95,
     seed: int = 0,
@@ -38,6 +39,8 @@ def difference_ci(
         the difference is that of the first minus that of the second.
     groups : the subject of each case of ``first`` and of ``second``. None: each case is a subject;
         both None needs N equal to M, and pairs the cases.
+    strata : the class of each case of both sides. Subjects are then drawn within classes, so that
+        no draw lacks a rare one; a subject is of the class of its first case.
     n_resamples : int, >= 1
     coverage : float in (0, 1)
     seed : int
@@ -51,7 +54,8 @@ def difference_ci(
     ------
     ValueError
         When a side is empty or holds a value that is not finite, groups do not fit their cases,
-        one side has groups and the other none, or sides without groups differ in length.
+        one side has groups and the other none, sides without groups differ in length, or strata
+        do not fit their cases.
 
     Examples
     --------
@@ -64,13 +68,14 @@ def difference_ci(
     n_groups = int(max(part.max() for part in labels)) + 1
     if n_groups < 2:
         return float("nan"), float("nan")
-    members = [[np.flatnonzero(part == g) for g in range(n_groups)] for part in labels]
+    members = [_members(part, n_groups) for part in labels]
+    parts = _parts(sides, labels, strata, n_groups)
     rng = np.random.default_rng(seed)
     found = np.empty(n_resamples)
     for i in range(n_resamples):
-        drawn = rng.integers(n_groups, size=n_groups)
+        drawn = np.concatenate([part[rng.integers(len(part), size=len(part))] for part in parts])
         scores = [
-            _score(values, [cases[g] for g in drawn], statistic)
+            _score(values, cases(drawn), statistic)
             for values, cases, statistic in zip(sides, members, statistics, strict=True)
         ]
         found[i] = scores[0] - scores[1]
@@ -81,8 +86,22 @@ def difference_ci(
     return float(low), float(high)
 
 
-def _score(values: np.ndarray, cases: list[np.ndarray], statistic: Statistic) -> float:
-    rows = np.concatenate(cases)
+def _members(labels: np.ndarray, n_groups: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that gives the rows of drawn subjects, each as often as it was drawn."""
+    order = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels, minlength=n_groups)
+    starts = np.cumsum(counts) - counts
+
+    def rows(drawn: np.ndarray) -> np.ndarray:
+        lengths = counts[drawn]
+        ends = np.cumsum(lengths)
+        shift = np.repeat(starts[drawn] - (ends - lengths), lengths)
+        return order[shift + np.arange(len(shift))]
+
+    return rows
+
+
+def _score(values: np.ndarray, rows: np.ndarray, statistic: Statistic) -> float:
     return float(statistic(values[rows])) if len(rows) else np.nan
 
 
@@ -113,3 +132,23 @@ def _labels(
         )
     numbers = np.unique(np.concatenate([np.asarray(part) for part in groups]), return_inverse=True)
     return np.split(numbers[1], sizes[:1])
+
+
+def _parts(
+    sides: list[np.ndarray],
+    labels: list[np.ndarray],
+    strata: tuple[np.ndarray, np.ndarray] | None,
+    n_groups: int,
+) -> list[np.ndarray]:
+    """Return the numbers of the subjects of each class, all together where there are no classes."""
+    if strata is None:
+        return [np.arange(n_groups)]
+    shapes = [np.shape(part) for part in strata]
+    if shapes != [(len(side),) for side in sides]:
+        raise ValueError(
+            f"strata: received {shapes[0]} and {shapes[1]} for {len(sides[0])} and "
+            f"{len(sides[1])} cases; give the class of each case of both sides."
+        )
+    first = np.unique(np.concatenate(labels), return_index=True)[1]
+    kinds = np.concatenate([np.asarray(part) for part in strata])[first]
+    return [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]

@@ -84,8 +84,10 @@ def r2(value_true: np.ndarray, value_pred: np.ndarray) -> float:
     0.0
     """
     true, pred = _pair(value_true, value_pred)
+    if np.ptp(true) == 0:  # the mean of equal decimals may miss them by a rounding
+        return float("nan")
     spread = ((true - true.mean()) ** 2).sum()
-    return float(1 - ((true - pred) ** 2).sum() / spread) if spread > 0 else float("nan")
+    return float(1 - ((true - pred) ** 2).sum() / spread)
 
 
 def ccc(value_true: np.ndarray, value_pred: np.ndarray) -> float:
@@ -105,9 +107,11 @@ def ccc(value_true: np.ndarray, value_pred: np.ndarray) -> float:
     0.5714
     """
     true, pred = _pair(value_true, value_pred)
+    if np.ptp([true, pred]) == 0:
+        return float("nan")
     covariance = ((true - true.mean()) * (pred - pred.mean())).mean()
     total = true.var() + pred.var() + (true.mean() - pred.mean()) ** 2
-    return float(2 * covariance / total) if total > 0 else float("nan")
+    return float(2 * covariance / total)
 
 
 @dataclass(frozen=True)

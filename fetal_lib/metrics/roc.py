@@ -191,6 +191,8 @@ def roc_band(
 ) -> Band:
     """Compute a ROC curve with a band from groups drawn anew, positives and others apart.
 
+    All is NaN where one side has no case.
+
     Parameters
     ----------
     positive : bool array (N,)
@@ -214,6 +216,8 @@ def roc_band(
 
 def _on_grid(curve: Curve) -> np.ndarray:
     """Return recall on the grid: the straight lines of the curve, the upper end of its steps."""
+    if not np.isfinite([curve.x, curve.y]).all():
+        return np.full(len(GRID), np.nan)
     x, last = np.unique(curve.x[::-1], return_index=True)
     return np.interp(GRID, x, curve.y[::-1][last])
 
@@ -239,11 +243,18 @@ def youden_threshold(positive: np.ndarray, score: np.ndarray) -> float:
 def recall_threshold(positive: np.ndarray, score: np.ndarray, recall: float) -> float:
     """Return the highest cut-off that still finds a share of the positives.
 
+    Raises
+    ------
+    ValueError
+        When the share is outside [0, 1].
+
     Examples
     --------
     >>> recall_threshold([True, True, False, False], [0.9, 0.4, 0.5, 0.1], 1.0)
     0.25
     """
+    if not 0 <= recall <= 1:
+        raise ValueError(f"recall: received {recall!r}; it is a fraction. Use 0.95 for 95 %.")
     curve = roc_curve(positive, score)
     if not np.isfinite(curve.y).all():
         return float("nan")

@@ -105,12 +105,16 @@ class RiskCoverage:
 def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> RiskCoverage:
     """Compute accuracy over the share of cases that are answered, the surest first.
 
+    Cases of one confidence are answered in no order: each counts with the mean of them all.
+
     Examples
     --------
     >>> risk_coverage([0.9, 0.5], [True, False]).accuracy.tolist()
     [1.0, 0.5]
     """
     confidence, right = np.asarray(confidence, float), np.asarray(right, float)
+    _, level = np.unique(confidence, return_inverse=True)
+    right = (np.bincount(level, right) / np.bincount(level))[level]
     order = np.argsort(-confidence, kind="stable")
     n = np.arange(1, len(order) + 1)
     accuracy = np.cumsum(right[order]) / n

@@ -235,7 +235,7 @@ class Diffusion:
         start : Tensor, float32 (B, C, H, W)
             Standard normal noise.
         n_steps : int, optional
-            Steps to take; all of them by default.
+            Steps to take, 2 or more; all of them by default.
         generator : torch.Generator, optional
             Of the draws, on the device of ``start``.
 

@@ -1,7 +1,8 @@
 """Keep the weights of a PyTorch network in one small `.npz` file.
 
-Kernels are kept as 16-bit floats, biases and batch statistics as 32-bit, as
-`fetal_lib.models.weights` does for Keras. No pickle is written or read.
+Arrays of 1024 numbers or more are kept as 16-bit floats and smaller ones, as biases and batch
+statistics of most layers, as 32-bit; so does `fetal_lib.models.weights` for Keras. No pickle is
+written or read.
 """
 
 from __future__ import annotations

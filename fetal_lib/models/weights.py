@@ -1,7 +1,8 @@
 """Keep the weights of a Keras network in one small file that any backend reads.
 
-Kernels are kept as 16-bit floats, which halves the file; biases and batch
-normalisation stay 32-bit. Rounding changes a network a little, so a network is
+Arrays of 1024 numbers or more (kernels; at full width the statistics of the widest
+layers, too) are kept as 16-bit floats, which halves the file; smaller ones, as biases
+and batch normalisation, stay 32-bit. Rounding changes a network a little, so a network is
 scored *after* it has been through :func:`round_weights`.
 """
 

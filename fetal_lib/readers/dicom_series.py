@@ -32,7 +32,7 @@ TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM counts to the left and to the back
 
 
 def read_dicom_series(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the one series of slices in a folder.
+    """Read the one series in a folder: slices, or one multi-frame file.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ def read_dicom_series(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
     with _quiet():
         headers = _headers(folder)
         paths = _one_series(folder, headers)
+        if len(paths) == 1:
+            return read_dicom_frames(paths[0])
         order, affine = _stacked(folder, [_place(path, headers[path]) for path in paths])
         first = headers[paths[0]]
         shape = int(first.Columns), int(first.Rows), len(paths)
@@ -171,9 +173,9 @@ def _one_series(folder: Path, headers: dict[Path, Dataset]) -> list[Path]:
         rule = "one is needed and none is chosen for you"
         raise VolumeReadError(folder, found, rule, "Put the one you mean into a folder of its own.")
     paths = next(iter(series.values()))
-    if len(paths) < 2:
-        found, rule = f"{len(paths)} slice", "at least 2 make a volume"
-        raise VolumeReadError(folder, found, rule, "Copy the whole series.")
+    if len(paths) == 1 and "PerFrameFunctionalGroupsSequence" not in headers[paths[0]]:
+        rule = "at least 2 make a volume"
+        raise VolumeReadError(folder, "1 slice", rule, "Copy the whole series.")
     return paths
 
 

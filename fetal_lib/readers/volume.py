@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.readers.volume_grid import Volume, as_volume_spacing, canonical, grid_fault
+from fetal_lib.readers.volume_grid import Volume, canonical, grid_fault
 
-__all__ = ["Volume", "VolumeReadError", "as_volume_spacing", "read_labels", "read_volume"]
+__all__ = ["Volume", "VolumeReadError", "read_labels", "read_volume"]
 
 MAX_VOXELS = 200_000_000
 SIGNATURES = (

@@ -1,8 +1,8 @@
-"""A volume and the grid that it lies on: orientation, spacing, resampling."""
+"""A volume and the grid that it lies on: orientation and spacing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,84 +77,3 @@ def canonical(data: np.ndarray, affine: np.ndarray, orientation_known: bool = Tr
     data = np.ascontiguousarray(apply_orientation(data, turn), np.float32)
     spacing = np.sqrt((turned[:3, :3] ** 2).sum(axis=0))
     return Volume(data, turned, tuple(float(edge) for edge in spacing), orientation_known)
-
-
-def as_volume_spacing(volume: Volume, spacing_mm: float, labels: bool = False) -> Volume:
-    """Resample a volume to equal voxel edges; its axes and its middle stay where they are.
-
-    Where voxels become larger, the volume is blurred first, so that fine detail is not folded
-    into coarse one.
-
-    Parameters
-    ----------
-    volume : Volume
-    spacing_mm : edge of a voxel, 0.1-20 mm.
-    labels : whether the values are labels, of which the nearest is taken; else linear.
-
-    Returns
-    -------
-    Volume
-
-    Raises
-    ------
-    ValueError
-        If the spacing is out of range.
-
-    Examples
-    --------
-    >>> thick = Volume(np.ones((4, 4, 2), np.float32), np.diag([1.0, 1.0, 2.0, 1.0]), (1, 1, 2))
-    >>> fine = as_volume_spacing(thick, 1.0)
-    >>> fine.data.shape, fine.spacing_mm
-    ((4, 4, 4), (1.0, 1.0, 1.0))
-    """
-    low, high = SPACING_MM
-    if not low <= spacing_mm <= high:
-        raise ValueError(f"spacing_mm is {spacing_mm}; it must be {low:g} to {high:g} mm")
-    old = np.array(volume.spacing_mm, float)
-    if np.allclose(old, spacing_mm, rtol=1e-4):
-        return volume
-    shape = np.maximum(np.round(np.array(volume.data.shape) * old / spacing_mm), 1).astype(int)
-    affine = volume.affine.copy()
-    affine[:3, :3] *= spacing_mm / old
-    middle = volume.affine[:3, :3] @ ((np.array(volume.data.shape) - 1) / 2)
-    affine[:3, 3] += middle - affine[:3, :3] @ ((shape - 1) / 2)
-    return on_grid(volume, affine, tuple(shape), labels)
-
-
-def on_grid(
-    volume: Volume, affine: np.ndarray, shape: tuple[int, int, int], labels: bool = False
-) -> Volume:
-    """Resample a volume to another grid, 0 outside what was scanned.
-
-    Parameters
-    ----------
-    volume : Volume
-    affine : (4, 4), voxel to mm of the new grid.
-    shape : of the new grid.
-    labels : as in `as_volume_spacing`.
-
-    Returns
-    -------
-    Volume, on exactly that grid
-    """
-    from scipy import ndimage
-
-    data = volume.data
-    spacing = np.sqrt((np.asarray(affine, float)[:3, :3] ** 2).sum(axis=0))
-    to_old = np.linalg.inv(volume.affine) @ affine
-    if not labels:
-        coarser = np.abs(to_old[:3, :3]).max(axis=1)  # new edges, counted in old voxels
-        sigma = np.sqrt(np.maximum(coarser**2 - 1, 0)) * 0.42
-        if (sigma > 0.1).any():
-            data = ndimage.gaussian_filter(data, sigma, truncate=3.0, mode="nearest")
-    moved = ndimage.affine_transform(
-        data,
-        to_old[:3, :3],
-        to_old[:3, 3],
-        output_shape=shape,
-        order=0 if labels else 1,
-        mode="grid-constant" if labels else "constant",
-    )
-    edges = tuple(float(edge) for edge in spacing)
-    grid = np.array(affine, float)
-    return replace(volume, data=moved.astype(np.float32), affine=grid, spacing_mm=edges)

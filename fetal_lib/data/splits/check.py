@@ -23,8 +23,10 @@ def assert_disjoint(groups: Sequence[str], part: Sequence[str]) -> None:
         raise ValueError(f"split: {len(torn)} group(s) stand in two parts: {torn[:10]}.")
 
 
-def check_lengths(groups: np.ndarray, label: np.ndarray) -> None:
+def check_lengths(groups: Sequence, label: Sequence) -> None:
     """Refuse groups and labels of different lengths, and missing ones.
+
+    To be called before they become arrays: NumPy turns a NaN among names into the name "nan".
 
     Raises
     ------
@@ -33,8 +35,8 @@ def check_lengths(groups: np.ndarray, label: np.ndarray) -> None:
     if len(groups) != len(label):
         raise ValueError(f"groups ({len(groups)}) and label ({len(label)}) differ in length.")
     for name, values in (("groups", groups), ("label", label)):
-        # `values != values` is true of NaN alone, whatever the type of the array.
-        absent = [i for i, v in enumerate(values.tolist()) if v is None or v != v]
+        # `v != v` is true of NaN alone, whatever its type.
+        absent = [i for i, v in enumerate(values) if v is None or v != v]
         if absent:
             raise ValueError(
                 f"{name}: {len(absent)} case(s) have none, first at row {absent[0]}; every case "

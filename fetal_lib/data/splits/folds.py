@@ -70,8 +70,8 @@ def k_folds(groups: Sequence[str], label: Sequence, n_folds: int = 5, seed: int 
     >>> bool(fold[0] == fold[1] != fold[2]), bool(fold[4] != fold[6])
     (True, True)
     """
-    groups, label = np.asarray(groups), np.asarray(label)
     check_lengths(groups, label)
+    groups, label = np.asarray(groups), np.asarray(label)
     names, index = np.unique(groups, return_inverse=True)
     if n_folds < 2 or len(names) < n_folds:
         raise ValueError(
@@ -147,6 +147,7 @@ def nested_folds(
     >>> [len(f.test) for f in folds], [len(val) for _, val in folds[0].inner]
     ([4, 4, 4], [4, 4])
     """
+    check_lengths(groups, label)
     groups, label = np.asarray(groups), np.asarray(label)
     outer = k_folds(groups, label, n_outer, seed)
     for number in range(n_outer):

@@ -51,8 +51,8 @@ def split_by_group(
     >>> sorted(set(part.tolist()))
     ['test', 'train', 'val']
     """
-    groups, label = np.asarray(groups), np.asarray(label, dtype=float)
     _check(groups, label, shares)
+    groups, label = np.asarray(groups), np.asarray(label, dtype=float)
     names, index = np.unique(groups, return_inverse=True)
     mean = np.bincount(index, weights=label) / np.bincount(index)
     rng = np.random.default_rng(seed)
@@ -95,8 +95,8 @@ def split_by_class(
     >>> sorted(set(part[:6].tolist())), sorted(set(part[6:].tolist()))
     (['test', 'train'], ['test', 'train'])
     """
-    groups, label = np.asarray(groups), np.asarray(label)
     _check(groups, label, shares)
+    groups, label = np.asarray(groups), np.asarray(label)
     index, group_class = classes_of_groups(groups, label)
     rng = np.random.default_rng(seed)
     quota = _quota(len(group_class), shares)
@@ -133,7 +133,7 @@ def _quota(n_groups: int, shares: Mapping[str, float]) -> dict[str, int]:
     return quota
 
 
-def _check(groups: np.ndarray, label: np.ndarray, shares: Mapping[str, float]) -> None:
+def _check(groups: Sequence, label: Sequence, shares: Mapping[str, float]) -> None:
     check_lengths(groups, label)
     if not shares or "train" in shares:
         raise ValueError(

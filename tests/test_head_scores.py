@@ -1,0 +1,41 @@
+"""Scores of measured heads: closed forms, heads that were not found, one examination alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fetal_lib.evaluation.heads import score_ellipses, size_scores, summarise
+from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.sets.head_images import HeadArrays
+
+HEAD = Ellipse(60, 50, 40, 30, 0.0)
+TABLE = pd.DataFrame({"image": ["a", "b"], "examination": ["1", "2"], "pixel_size_mm": [0.1, 0.2]})
+TABLE["hc_mm"] = [HEAD.perimeter * size for size in TABLE["pixel_size_mm"]]
+
+
+def arrays() -> HeadArrays:
+    small = np.zeros((2, 32, 32), np.uint8)
+    return HeadArrays(small, small, small, np.array([[100, 120]] * 2), (HEAD, HEAD))
+
+
+def test_a_head_moved_by_three_pixels_is_that_many_millimetres_off():
+    scores = score_ellipses(TABLE, arrays(), [HEAD.moved(3, 0)] * 2)
+    assert scores["hd_mm"].tolist() == pytest.approx([0.3, 0.6], rel=0.01)
+    assert scores["df_mm"].tolist() == pytest.approx([0, 0], abs=1e-9)
+    assert (scores["dice"] < 1).all() and (scores["precision"] == scores["recall"]).all()
+
+
+def test_a_head_that_was_not_found_scores_no_overlap_and_has_no_distance():
+    scores = score_ellipses(TABLE, arrays(), [HEAD, None])
+    assert scores["dice"].tolist() == [1, 0]
+    rows = {row["metric"]: row for row in summarise(scores, "m", "d", "test")}
+    assert rows["dice"]["n"] == 2 and rows["hd_mm"]["n"] == rows["adf_mm"]["n"] == 1
+    assert rows["dice"]["ci95"] == (0, 1)
+    assert rows["hd_mm"]["ci95"] is rows["adf_mm"]["ci95"] is None  # of one examination
+
+
+def test_sizes_alone_are_scored_by_their_differences():
+    scores = size_scores(TABLE, TABLE["hc_mm"].to_numpy() + [2.0, -4.0])
+    assert scores["df_mm"].tolist() == pytest.approx([2, -4])
+    rows = {row["metric"]: row["value"] for row in summarise(scores, "m", "d", "test")}
+    assert rows == {"df_mm": pytest.approx(-1), "adf_mm": pytest.approx(3)}
