@@ -74,7 +74,7 @@ lint: $(STAMP)  ## ruff over the code, and the notebook pairs
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/fetal-lib notebooks check
 
-clean:  ## remove what the book's build made; runs, cached fits and .venv stay
+clean:  ## remove the site and the book's runs; your own runs, cached fits and .venv stay
 	@rm -rf book/_build book/notebooks book/generated book/runs runs/book .snakemake .pytest_cache .ruff_cache
 
 distclean: clean  ## also remove the runs, the releases, the cache of fits and phantoms, and .venv

@@ -1,5 +1,6 @@
 """The command line: it starts fast, its messages are clean, its exit codes mean something."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import time
 import pytest
 from made_up_project import call_cli, write_project
 
-from fetal_lib.cli import COMMANDS, is_user_error
+from fetal_lib.cli import COMMANDS, is_user_error, refusal
+from fetal_lib.cli.run import MOST_LINES, error_lines
 from fetal_lib.parameters.base import ParameterError
 
 HEAVY = ("tensorflow", "torch", "keras", "pandas", "scipy", "matplotlib", "papermill", "pydantic")
@@ -16,7 +18,9 @@ HEAVY = ("tensorflow", "torch", "keras", "pandas", "scipy", "matplotlib", "paper
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    return write_project(tmp_path_factory.mktemp("project"))
+    root = write_project(tmp_path_factory.mktemp("project"))
+    (root / "pyproject.toml").touch()
+    return root
 
 
 def test_help_lists_the_commands_in_less_than_a_second(project):
@@ -53,6 +57,16 @@ def test_version(project):
         (("run", "04", "--out", "notebooks"), "must be new, empty or an earlier run's folder"),
         (("stage", "nothing"), "must hold a record.json"),
         (("rum",), "Did you mean 'run'"),
+        (("04",), "a chapter is run by: fetal-lib run 04"),
+        (("run", "run", "04"), "one chapter is run at a time"),
+        (("run", "04", "seed=1"), "parameters are set by -p: fetal-lib run 04 -p seed=1"),
+        (("run", "04", "-p", "data=hc19"), "fetal-lib: data: received 'hc19'; it is neither"),
+        (("run", "04", "--out", "pyproject.toml/x"), "nothing can be written there"),
+        (("run", "04", "--out", "/dev/null/x"), "(not a directory); name another folder"),
+        (("notebooks", "check", "--folder", "gone"), "does not exist"),
+        (("phantoms", "heads", "pyproject.toml/x"), "a part of the path is a file"),
+        (("sweep", "nothing.yml"), "fetal-lib: nothing.yml: not a readable YAML file"),
+        (("book", "build", "--data", "./nowhere"), "there is no such file or folder"),
     ],
 )
 def test_bad_input_is_one_clean_message_and_exit_code_2(project, words, message):
@@ -81,6 +95,32 @@ def test_a_folder_that_is_no_project_is_told(tmp_path):
 def test_only_the_library_s_own_errors_are_messages():
     assert is_user_error(ParameterError("x"))
     assert not is_user_error(ValueError("x")) and not is_user_error(KeyError("x"))
+
+
+def test_what_the_system_refuses_is_told_with_the_way_out():
+    full = OSError(errno.ENOSPC, "No space left on device", "runs/x")
+    assert refusal(full).startswith("runs/x: no space left on device; make room on the disk")
+    assert refusal(OSError(errno.EROFS, "Read-only file system")).startswith("read-only file")
+    assert refusal(FileNotFoundError(errno.ENOENT, "No such file")) == refusal(KeyError()) == ""
+
+
+def test_a_full_disk_is_a_failure_and_no_wrong_command(monkeypatch):
+    from typer.testing import CliRunner
+
+    from fetal_lib.cli import app
+
+    def fill():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("fetal_lib.runs.status.all_statuses", fill)
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 1 and "no space left on device; make room" in result.output
+
+
+def test_a_cell_s_error_is_shown_whole_up_to_a_limit():
+    lines = error_lines({"name": "BadFilesError", "message": "x\n" * 100})
+    assert lines[:2] == ["  BadFilesError: x", "  x"]
+    assert len(lines) == MOST_LINES + 1 and lines[-1] == "  and more"
 
 
 def test_a_command_whose_module_is_missing_breaks_alone(monkeypatch, project):

@@ -66,7 +66,8 @@ def test_what_cannot_be_fetched_is_a_table_of_steps_and_exit_code_3(name, text, 
         and lines[first + 2].startswith("2 ")
         or name == ("own_slices")
     )
-    assert f"fetal-lib data verify {name}" in result.stdout
+    place = "FOLDER" if name == "own_slices" else name
+    assert f"Then check it: fetal-lib data verify {place}\n" in result.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,6 +110,8 @@ def test_verify_finds_a_named_set_under_fetal_data(tmp_path, monkeypatch):
     ("arguments", "text"),
     [
         (["verify", "oasis2"], "did you mean 'oasis1'"),
+        (["verify", "notes.txt"], "notes.txt is no folder here, and data set 'notes.txt' has no"),
+        (["audit", "notes.txt"], "notes.txt is no folder here"),
         (["verify", "/no/such/folder"], "is no folder"),
         (["verify", ".", "--layout", "bids"], "Known: hc18"),
         (["audit", "/no/such/folder"], "is no folder"),

@@ -125,7 +125,7 @@ def test_bad_files_become_rows_and_the_source_files_stay(model, folder):
     assert all(row["reason"] for row in rows[:2]) and not rows[0]["label"]
     assert all(0 < float(row["confidence"]) <= 1 for row in rows[2:])
     assert {p.name: p.read_bytes() for p in folder.glob("*.png")} == before
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob("*.part")) and {row["pixel_size_mm"] for row in rows} == {""}
 
 
 def test_answers_do_not_depend_on_the_batch(model, folder):
@@ -159,9 +159,28 @@ def test_a_pixel_size_becomes_a_scale_bar(model, folder, monkeypatch):
     )
     paths = sorted(folder.glob("*.png"))
     sizes = PixelSizes(by_name={paths[1].name: 1.0})
-    assert len(list(anomaly.classify_scans(paths[:3], head, sizes=sizes))) == 3
+    found = list(anomaly.classify_scans(paths[:3], head, sizes=sizes))
     rows = ruler_rows(24)
     assert [bool(view[-rows:].any()) for view in seen] == [False, True, False]
+    table = [result_row(*row) for row in found]
+    assert [row["pixel_size_mm"] for row in table] == ["", "1.00000", ""]
+
+
+def test_a_dicom_file_is_taken_at_the_size_that_it_states(model, tmp_path):
+    from made_up_scans import scan, us_region, write_dicom
+
+    from fetal_lib.predict.anomaly import classify_scans
+    from fetal_lib.predict.pixel_sizes import PixelSizes
+
+    def dicom(name, size_cm):
+        regions = {"SequenceOfUltrasoundRegions": [us_region(size_cm, size_cm)]}
+        return write_dicom(tmp_path / name, scan(), **regions)
+
+    paths = [dicom("a.dcm", 0.02), dicom("b.dcm", 0.02), dicom("absurd.dcm", 3.0)]
+    sizes = PixelSizes(by_name={"b.dcm": 0.1})
+    stated, named, absurd = (result_row(*row) for row in classify_scans(paths, model, sizes=sizes))
+    assert (stated["pixel_size_mm"], named["pixel_size_mm"]) == ("0.20000", "0.10000")
+    assert absurd["status"] == "unreadable" and "a pixel of 30 mm" in absurd["reason"]
 
 
 def test_the_command_says_what_is_missing_without_a_traceback(folder, tmp_path):

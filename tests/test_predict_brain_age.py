@@ -113,6 +113,13 @@ def test_what_is_missing_is_said_with_the_fix(tmp_path):
         load_age_model(tmp_path)
     with pytest.raises(ValueError, match="no such file or folder: .*none"):
         list_scans([tmp_path / "none"])
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in ("B_T1W.NII", "a_T1w.nii.gz", "mask.nii.gz", "a_T1w.json"):
+        (scans / name).touch()
+    assert [path.name for path in list_scans([scans])] == ["B_T1W.NII", "a_T1w.nii.gz"]
+    (scans / "B_T1W.NII").unlink(), (scans / "a_T1w.nii.gz").unlink()
+    assert [path.name for path in list_scans([scans])] == ["mask.nii.gz"]
     (tmp_path / "ages.csv").write_text("scan,age\nx.nii,old\n")
     with pytest.raises(ValueError, match="number of years"):
         read_known_ages(tmp_path / "ages.csv")

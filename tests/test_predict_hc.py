@@ -227,3 +227,10 @@ def test_bad_arguments_give_one_line_and_no_traceback(folder, arguments, message
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_s_images_are_found_whatever_their_endings_case_and_others_are_left(tmp_path):
+    names = ["a.PNG", "b.dcm", "c.TIFF", "c_Annotation.png", "notes.txt"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert [path.name for path in list_images([tmp_path])] == ["a.PNG", "b.dcm", "c.TIFF"]

@@ -62,6 +62,24 @@ def test_figures_of_persons_stay_behind_where_a_licence_asks_for_it(run):
         publish(run, "x", without=["hands"])
 
 
+@pytest.mark.parametrize("name", ["..", "../../notebooks", "", ".hidden", "two words"])
+def test_a_name_that_leads_elsewhere_removes_nothing(run, name):
+    project = project_root()
+    with pytest.raises(PublishError, match="it must be letters, digits"):
+        publish(run, name)
+    assert [path.name for path in project.iterdir()] == ["notebooks"]
+
+
+def test_a_copy_that_fails_keeps_the_older_run(run):
+    target = publish(run, "x")
+    (run / "figures").mkdir()
+    (run / "figures" / "faces.png").symlink_to(run / "gone.png")  # cannot be copied
+    with pytest.raises(OSError):
+        publish(run, "x")
+    assert (target / "results.json").is_file()
+    assert [path.name for path in target.parent.iterdir()] == ["x"]
+
+
 def test_an_unfinished_run_is_not_published(run):
     RunRecord(chapter=CHAPTER, status="killed").write(run)
     with pytest.raises(PublishError, match="status 'killed'; only a run that ended ok"):

@@ -219,6 +219,31 @@ def test_the_banner_says_made_up_or_real(project):
     real.finish()
 
 
+def test_the_banner_names_further_data_and_does_not_call_them_phantoms(project):
+    run = open_run(CHAPTER, notebook(external_data="hc18"))
+    assert "phantom that this project draws itself, but for `hc18`." in run.banner()
+    assert "The numbers of phantoms show" in run.banner()
+    run.finish()
+    real = open_run(CHAPTER, notebook(data="hc18", external_data="phantom"))
+    assert "**Data: `hc18`, and phantoms.**" in real.banner()
+    assert "not from phantoms" not in real.banner()
+    real.finish()
+
+
+def test_what_flaws_do_is_kept_in_one_table_and_the_same_pair_again_replaces_it(project):
+    run = open_run(CHAPTER, notebook())
+    run.add_difference("old", "unet", "adf_mm", -9.0, (-9.5, -8.5), 7)
+    run.add_difference("pooled", "unet", "dice", 0.03, (0.01, 0.05), 8)
+    run.add_difference("old", "unet", "adf_mm", -2.0, (-3.0, -1.0), 9)
+    lines = (run.folder / "tables" / "flaws.csv").read_text("utf-8").splitlines()
+    assert lines[0] == "flawed,honest,metric,difference,low,high,subjects"
+    numbers = [line.split(",") for line in lines[1:]]
+    assert [row[:3] for row in numbers] == [["old", "unet", "adf_mm"], ["pooled", "unet", "dice"]]
+    assert [float(value) for value in numbers[0][3:]] == [-2.0, -3.0, -1.0, 9]
+    assert "flaws" in json.loads((run.folder / "tables" / "index.json").read_text("utf-8"))
+    run.finish()
+
+
 def test_a_fit_needs_a_data_fingerprint_and_is_noted(project):
     run = open_run(CHAPTER, notebook())
     order = ({"name": "unet"}, {"epochs": 1}, ["fetal_lib.models.unet"])

@@ -39,6 +39,7 @@ rule case:
         chapter=SWEEP.chapter,
         profile=SWEEP.profile,
         values=lambda wildcards: CASES[wildcards.case].arguments(),
+        out=lambda wildcards: shlex.quote(f"{OUT}/{wildcards.case}"),
     threads: 2
     resources:
         gpu=min(int(config.get("gpu", 0)), 1),
@@ -46,7 +47,7 @@ rule case:
         runtime=720,
     shell:
         "{FETAL_LIB} run {params.chapter} --profile {params.profile} {params.values} "
-        "--out {OUT}/{wildcards.case} > {log} 2>&1 && touch {output}"
+        "--if-needed --out {params.out} > {log:q} 2>&1 && touch {output:q}"
 
 
 rule table:

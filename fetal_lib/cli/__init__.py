@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import re
 import sys
 from typing import Annotated, Any
 
@@ -23,6 +25,30 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "notebooks": ("fetal_lib.cli.notebooks", "Keep the notebooks equal to their text."),
     "stage": ("fetal_lib.cli.stage", "Copy a finished run into the book."),
 }
+
+
+# What the operating system refuses, and what a person can do about it.
+REFUSALS = {
+    errno.ENOSPC: "make room on the disk, or write to another one",
+    errno.EDQUOT: "your share of the disk is used up; make room, or write to another one",
+    errno.EROFS: "name a folder that can be written to",
+    errno.EACCES: "name another file or folder, or ask for the right to it",
+    errno.EPERM: "name another file or folder, or ask for the right to it",
+    errno.ENOTDIR: "a part of the path is a file; name another folder",
+    errno.EEXIST: "a part of the path is a file; name another folder",
+    errno.EISDIR: "name a file",
+    errno.ENAMETOOLONG: "name a shorter path",
+}
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def refusal(error: BaseException) -> str:
+    """Return what the operating system refused, as a message to the user; else an empty text."""
+    if not isinstance(error, OSError) or error.errno not in REFUSALS:
+        return ""
+    words = (error.strerror or str(error)).lower()
+    what = f"{error.filename}: {words}" if error.filename else words
+    return f"{what}; {REFUSALS[error.errno]}"
 
 
 def is_user_error(error: BaseException) -> bool:
@@ -60,16 +86,27 @@ class LazyGroup(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; a chapter's number or name in its place is told what to do."""
+        if args and re.fullmatch(r"\d{1,2}(_\w+)?", args[0]):
+            ctx.fail(f"No such command {args[0]!r}; a chapter is run by: fetal-lib run {args[0]}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; an error that is meant for the user becomes a message, exit code 2."""
+        """Run a command; an error that is meant for the user becomes a message.
+
+        The exit code is 2, and 1 where the disk is full: the command was right.
+        """
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if not is_user_error(error):
+            refused = refusal(error)
+            if not refused and not is_user_error(error):
                 raise
-            for line in str(error).splitlines():
+            for line in (refused or str(error)).splitlines():
                 typer.echo(f"fetal-lib: {line}", err=True)
-            raise typer.Exit(2) from None
+            full = isinstance(error, OSError) and error.errno in FULL
+            raise typer.Exit(1 if full else 2) from None
 
 
 app = typer.Typer(

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Run the chapters that changed and build the site.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run the chapters that changed and build the site.",
+)
 
 
 @app.command()
@@ -27,16 +31,23 @@ def build(
     """Run every chapter whose code, text, profile or data changed, then build book/_build/html."""
     from fetal_lib.book.jobs import book_chapters, run_folder
     from fetal_lib.book.launch import run_workflow, snakemake_command, wait_for_orphans
-    from fetal_lib.parameters.base import PROFILES
+    from fetal_lib.parameters.base import PROFILES, ChapterParameters
+    from fetal_lib.parameters.parse import anchor_paths
     from fetal_lib.parameters.project import project_root
+    from fetal_lib.runs.data_sets import chapter_data, check_data
 
     if profile not in PROFILES:
         raise typer.BadParameter(f"received {profile!r}; it must be one of {', '.join(PROFILES)}")
     root = project_root()
+    data = anchor_paths(ChapterParameters, {"data": data}, root)["data"]
+    check_data(ChapterParameters.check({"data": data}))
     command = snakemake_command(
         root, profile=profile, data=data, cores=cores, workflow_profile=workflow_profile, gpu=gpu
     )
-    wait_for_orphans(root, [run_folder(root, chapter) for chapter in book_chapters(root)])
+    chapters = book_chapters(root)
+    if others := [name for name in chapters if chapter_data(name, data) != data]:
+        typer.echo(f"{data} is no data set of {', '.join(others)}; they run on phantoms")
+    wait_for_orphans(root, [run_folder(root, chapter) for chapter in chapters])
     run_workflow(root, command)
 
 

@@ -13,7 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Data sets: list, show, fetch, verify, audit.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Data sets: list, show, fetch, verify, audit.",
+)
 BY_HAND = 3
 FIELDS = ("title", "kind", "version", "doi", "url", "licence", "citation", "access")
 Json = Annotated[bool, typer.Option("--json", help="Print plain JSON.")]
@@ -147,7 +151,8 @@ def fetch(
         typer.echo(f"licence:   {manifest.licence}\npage:      {manifest.url}\n")
         steps = [(str(number), step) for number, step in enumerate(error.steps, start=1)]
         _print_table([("step", "what to do"), *steps])
-        typer.echo(f"\nThen check it: fetal-lib data verify {name}")
+        place = "FOLDER" if manifest.access == "own" else name
+        typer.echo(f"\nThen check it: fetal-lib data verify {place}")
         raise typer.Exit(BY_HAND) from None
     except (FetchError, ManifestError, ValueError, OSError) as error:
         raise _fail(error) from error
@@ -157,12 +162,13 @@ def fetch(
 
 def _verify(target: str, layout: str | None, progress: Callable[[int, int], None]) -> Any:
     """Return the report on a folder, or on a named data set under FETAL_DATA."""
-    from fetal_lib.data.catalogue import data_folder, load_manifest
+    from fetal_lib.cli.data_audit import named_set
+    from fetal_lib.data.catalogue import data_folder
     from fetal_lib.data.verify import verify_dataset, verify_folder
 
     if Path(target).is_dir() or "/" in target or "\\" in target:
         return verify_folder(target, layout, progress)
-    manifest = load_manifest(target)  # says which names there are
+    manifest = named_set(target)
     return verify_dataset(manifest, data_folder(target), layout, progress)
 
 

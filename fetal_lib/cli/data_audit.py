@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fetal_lib.data.audit import AuditReport
+    from fetal_lib.data.manifest import Manifest
 
 SHOWN = ("check", "verdict", "finding")
 
@@ -213,15 +214,32 @@ def audit_target(
     )
 
 
+def named_set(target: str) -> Manifest:
+    """Return the manifest of a target that is no folder.
+
+    Raises
+    ------
+    ManifestError
+        If there is none of that name; the message lists all.
+    """
+    from fetal_lib.data.catalogue import load_manifest
+    from fetal_lib.data.manifest import ManifestError
+
+    try:
+        return load_manifest(target)
+    except ManifestError as error:
+        raise ManifestError(f"{target} is no folder here, and {error}") from error
+
+
 def _folder(target: str, layout: str | None) -> tuple[Path, str | None]:
     """Return the folder, and for a named set its layout where the folder shows its signs."""
-    from fetal_lib.data.catalogue import data_folder, load_manifest
+    from fetal_lib.data.catalogue import data_folder
     from fetal_lib.data.layouts.registry import layout_named
 
     if Path(target).is_dir() or "/" in target or "\\" in target:
         folder = Path(target).expanduser()
     else:
-        manifest = load_manifest(target)
+        manifest = named_set(target)
         folder = data_folder(target)
         if layout is None and folder.is_dir() and layout_named(manifest.verifier).detect(folder):
             layout = manifest.verifier

@@ -8,13 +8,18 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, help="Generate and check the clean .ipynb beside each chapter's .py."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Generate and check the clean .ipynb beside each chapter's .py.",
 )
 
 FolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--folder", help="Folder of the chapters; default: the project's notebooks folder."
+        "--folder",
+        exists=True,
+        file_okay=False,
+        help="Folder of the chapters; default: the project's notebooks folder.",
     ),
 ]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 COLUMNS = ("name", "default", "smoke", "full", "unit", "range")
 EMPTY = '""'
 

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
+from fetal_lib.cli import refusal
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 # kind: (writer, what one unit of --n is, what the folder holds)
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -61,7 +63,7 @@ def phantoms(
     try:
         writer(folder, n, seed, progress=_bar(unit))
     except (ValueError, FileExistsError) as error:
-        typer.echo(f"fetal-lib phantoms: {error}", err=True)
+        typer.echo(f"fetal-lib phantoms: {refusal(error) or error}", err=True)
         raise typer.Exit(2) from None
     typer.echo(f"{n} {unit} of {words}: {folder}")
 

@@ -10,7 +10,13 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Apply a trained model to your own files.")
+from fetal_lib.cli import refusal
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Apply a trained model to your own files.",
+)
 
 
 @app.callback()
@@ -154,7 +160,7 @@ def _errors_in_a_sentence(command: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        typer.echo(f"fetal-lib predict {command}: {error}", err=True)
+        typer.echo(f"fetal-lib predict {command}: {refusal(error) or error}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -48,7 +48,7 @@ known: profile, data, seed, refit, out
         title="data set",
         description="phantom (made up, seeded), a manifest's name, or a folder in the layout of "
         "the chapter's data set",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "data": True},
     )
     seed: int = Field(
         0,
@@ -94,8 +94,17 @@ known: profile, data, seed, refit, out
     @classmethod
     def path_fields(cls) -> tuple[str, ...]:
         """Return the names of the parameters that may hold a path."""
+        return cls._marked("path")
+
+    @classmethod
+    def data_fields(cls) -> tuple[str, ...]:
+        """Return the names of the parameters that hold a data set: its name or its folder."""
+        return cls._marked("data")
+
+    @classmethod
+    def _marked(cls, mark: str) -> tuple[str, ...]:
         return tuple(
             name
             for name, field in cls.model_fields.items()
-            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("path")
+            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark)
         )

@@ -19,7 +19,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         title="second data set",
         description="a folder or manifest whose images join those of data; results are given per "
         "source and pooled; empty: none",
-        json_schema_extra={"path": True},
+        json_schema_extra={"path": True, "data": True},
     )
     networks: str = Field(
         ALL,

@@ -192,9 +192,9 @@ class BrainAnomaliesParameters(ChapterParameters):
     external_data: str = Field(
         "",
         title="external data",
-        description="folder scored after training, in any format that the loader reads; empty: "
-        "none",
-        json_schema_extra={"path": True},
+        description="folder or manifest's name scored after training, in any format that the "
+        "loader reads; empty: none",
+        json_schema_extra={"path": True, "data": True},
     )
     save_model: bool = Field(
         True, title="save the model", description="write weights and model card to model/"

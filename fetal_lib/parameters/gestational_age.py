@@ -141,8 +141,9 @@ class GestationalAgeParameters(ChapterParameters):
     external_data: str = Field(
         "",
         title="external data",
-        description="folder of fetal MRI that is scored after training, such as atlas templates",
-        json_schema_extra={"path": True},
+        description="folder or manifest's name of fetal MRI that is scored after training, such as "
+        "atlas templates; empty: none",
+        json_schema_extra={"path": True, "data": True},
     )
     save_model: bool = Field(
         True, title="save the model", description="write weights and model card to model/"

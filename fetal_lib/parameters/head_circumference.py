@@ -146,9 +146,9 @@ class HeadCircumferenceParameters(ChapterParameters):
     external_data: str = Field(
         "",
         title="external data",
-        description="folder in HC18's layout scored after training, such as real heads for a "
-        "model trained on phantoms; empty: none",
-        json_schema_extra={"path": True},
+        description="hc18, or a folder in its layout, scored after training, such as real heads "
+        "for a model trained on phantoms; empty: none",
+        json_schema_extra={"path": True, "data": True},
     )
     save_model: bool = Field(
         True, title="save the model", description="write weights and model card to model/"

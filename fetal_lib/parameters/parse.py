@@ -116,7 +116,7 @@ def _read_plain(annotation: Any, text: str) -> Any:
 
 
 def anchor_paths(
-    cls: type[ChapterParameters], values: dict[str, Any], root: Path
+    cls: type[ChapterParameters], values: dict[str, Any], root: Path, base: Path | None = None
 ) -> dict[str, Any]:
     """Return the values with the paths among them made independent of the working folder.
 
@@ -128,6 +128,8 @@ def anchor_paths(
     ----------
     root : Path
         The project folder.
+    base : Path, optional
+        What a path is relative to; the working folder without it.
 
     Raises
     ------
@@ -135,24 +137,25 @@ def anchor_paths(
         If a value is written as a path, and nothing is there.
     """
     anchored = dict(values)
+    start, words = (Path(), "working folder") if base is None else (base, "folder of the file")
     for name in cls.path_fields():
         value = anchored.get(name)
-        if name != "out" and isinstance(value, str) and _is_path(cls, name, value, root):
-            full = Path(value).expanduser().resolve()
+        if name != "out" and isinstance(value, str) and _is_path(cls, name, value, root, start):
+            full = (start / Path(value).expanduser()).resolve()
             if not full.exists():
                 raise ParameterError(
                     f"{name}: received {value!r}; there is no such file or folder; "
-                    "check the path (it is taken relative to the working folder)"
+                    f"check the path (it is taken relative to the {words})"
                 )
             inside = full.is_relative_to(root)
             anchored[name] = full.relative_to(root).as_posix() if inside else str(full)
     return anchored
 
 
-def _is_path(cls: type[ChapterParameters], name: str, value: str, root: Path) -> bool:
+def _is_path(cls: type[ChapterParameters], name: str, value: str, root: Path, start: Path) -> bool:
     if value in ("", cls.model_fields[name].default):
         return False
     if "/" in value or "\\" in value or value[0] in "~.":
         return True
     named_set = (root / "data_manifests" / f"{value}.yml").is_file()
-    return Path(value).exists() and not named_set
+    return (start / value).exists() and not named_set

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -10,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel, load_anomaly_model
-from fetal_lib.predict.batch import scan_bar, write_rows
+from fetal_lib.predict.batch import number_text, scan_bar, write_rows
 from fetal_lib.predict.brain_view import load_head_finder, views_of
 from fetal_lib.predict.head_circumference import list_images
+from fetal_lib.predict.head_measure import PIXEL_SIZE_RANGE_MM
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSizes
-from fetal_lib.readers.image import read_gray
+from fetal_lib.readers.image import first_bytes, read_gray
 
 UNKNOWN = PixelSizes()
 FIELDS = (
@@ -29,6 +31,7 @@ FIELDS = (
     "third_confidence",
     "one_of",
     "distance",
+    "pixel_size_mm",
     "reason",
 )
 
@@ -38,7 +41,7 @@ def classify_scans(
     model: AnomalyModel,
     batch_size: int = 32,
     sizes: PixelSizes = UNKNOWN,
-) -> Iterator[tuple[Path, AnomalyAnswer | None, str]]:
+) -> Iterator[tuple[Path, AnomalyAnswer | None, str, float]]:
     """Yield an answer for each scan, in order.
 
     Parameters
@@ -48,22 +51,24 @@ def classify_scans(
     batch_size : int
         Scans in memory at a time.
     sizes : PixelSizes
-        A scan without one is answered as well, with its widths in mm unknown.
+        A DICOM file that they do not name is taken at the size that it states. A scan without
+        one is answered as well, with its widths in mm unknown.
 
     Yields
     ------
-    path, answer, problem
-        ``answer`` is None, and ``problem`` says why, where a scan cannot be read.
+    path, answer, problem, pixel_size_mm
+        ``answer`` is None, and ``problem`` says why, where a scan cannot be read;
+        ``pixel_size_mm`` is NaN where it is not known.
     """
     queue = iter(paths)
     finder = load_head_finder() if model.spec.view == "head" else None
     while batch := list(islice(queue, batch_size)):
-        loaded = [_load(path) for path in batch]
-        good = [k for k, (scan, _) in enumerate(loaded) if scan is not None]
-        known = [sizes.by_name.get(batch[k].name, sizes.common_mm) for k in good]
-        answers = iter(answer_scans([loaded[k][0] for k in good], model, finder, known))
-        for path, (scan, problem) in zip(batch, loaded, strict=True):
-            yield path, next(answers) if scan is not None else None, problem
+        loaded = [_load(path, sizes) for path in batch]
+        good = [(scan, size) for scan, _, size in loaded if scan is not None]
+        scans, known = zip(*good, strict=True) if good else ((), ())
+        answers = iter(answer_scans(scans, model, finder, known))
+        for path, (scan, problem, size) in zip(batch, loaded, strict=True):
+            yield path, None if scan is None else next(answers), problem, size
 
 
 def answer_scans(
@@ -93,22 +98,55 @@ def answer_scans(
     return model.answer(np.stack(views), found)
 
 
-def _load(path: Path) -> tuple[np.ndarray | None, str]:
+def _load(path: Path, sizes: PixelSizes) -> tuple[np.ndarray | None, str, float]:
+    size = sizes.by_name.get(path.name, sizes.common_mm)
     try:
-        return read_gray(path), ""
+        scan = read_gray(path)
+        return scan, "", stated_mm(path) if math.isnan(size) else size
     except (ValueError, OSError) as error:
-        return None, str(error)
+        return None, str(error), size
 
 
-def result_row(path: Path, answer: AnomalyAnswer | None, problem: str = "") -> dict[str, str]:
+def stated_mm(path: Path) -> float:
+    """Return the pixel size in mm that a DICOM file states, NaN where a file states none.
+
+    Raises
+    ------
+    ValueError
+        If it is a damaged DICOM file, or states what no scan's pixel can be.
+    """
+    from fetal_lib.readers.dicom_image import read_pixel_size_mm
+
+    if first_bytes(path)[128:132] != b"DICM":
+        return math.nan
+    size = read_pixel_size_mm(path)
+    if size is None:
+        return math.nan
+    low, high = PIXEL_SIZE_RANGE_MM
+    if not low <= size <= high:
+        raise ValueError(
+            f"{path}: its header states a pixel of {size:g} mm; the side of a scan's pixel is "
+            f"{low:g} to {high:g} mm. Give the right pixel size yourself."
+        )
+    return size
+
+
+def result_row(
+    path: Path,
+    answer: AnomalyAnswer | None,
+    problem: str = "",
+    pixel_size_mm: float = math.nan,
+) -> dict[str, str]:
     """Return the row of the result table; an image that is not answered keeps its best guess.
 
-    ``status`` is ``answered``, ``unsure`` (see ``reason``) or ``unreadable``.
+    ``status`` is ``answered``, ``unsure`` (see ``reason``) or ``unreadable``. The pixel size stands
+    beside the answer, which may be another without it; it is empty where it was not known.
     """
     if answer is None:
         return dict.fromkeys(FIELDS, "") | {
             "image": path.name,
             "status": "unreadable",
+            "pixel_size_mm": number_text(pixel_size_mm, 5),
             "reason": problem,
         }
     second, third = (*answer.runners_up, ("", float("nan")), ("", float("nan")))[:2]
@@ -123,6 +161,7 @@ def result_row(path: Path, answer: AnomalyAnswer | None, problem: str = "") -> d
         "third_confidence": f"{third[1]:.4f}" if third[0] else "",
         "one_of": " ".join(answer.candidates),
         "distance": f"{answer.distance:.1f}",
+        "pixel_size_mm": number_text(pixel_size_mm, 5),
         "reason": answer.reason,
     }
 

@@ -24,7 +24,7 @@ from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import mirrored, ruler_rows
 from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
 from fetal_lib.training.denoise import denoise_all
-from fetal_lib.training.keras_classification import forward
+from fetal_lib.training.keras_forward import forward
 
 if TYPE_CHECKING:
     import keras

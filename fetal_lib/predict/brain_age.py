@@ -76,9 +76,8 @@ def list_scans(inputs: Sequence[str | Path]) -> list[Path]:
 
 def _t1_scans(folder: Path) -> list[Path]:
     """Return the ``*_T1w`` files below a folder, or all NIfTI files where none has that name."""
-    found = sorted(folder.rglob("*.nii*"))
-    t1 = [path for path in found if "_T1w" in path.name]
-    return [path for path in t1 or found if path.name.endswith(SUFFIXES)]
+    found = sorted(p for p in folder.rglob("*") if p.name.lower().endswith(SUFFIXES))
+    return [path for path in found if "_t1w" in path.name.lower()] or found
 
 
 def read_age(path: Path, model: AgeModel) -> AgeReading:

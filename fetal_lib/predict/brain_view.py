@@ -257,6 +257,6 @@ def views_of(
     while batch := list(islice(queue, BATCH)):
         probs = finder.probs(np.stack([squash(s, finder.shape) for s in batch]), BATCH)
         for scan, one in zip(batch, probs, strict=True):
-            ellipse = find_head(one, scan.shape)
+            ellipse = find_head(one, scan.shape) if np.ptp(scan) else None  # a blank has no head
             yield head_view(scan, ellipse, side, next(sizes)), ellipse
         progress(len(batch))

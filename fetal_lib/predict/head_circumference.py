@@ -22,7 +22,7 @@ from fetal_lib.predict.pixel_sizes import PixelSizes
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import squash
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm"}
 FIELDS = (
     "image",
     "status",

@@ -17,7 +17,7 @@ import numpy as np
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
-from fetal_lib.training.keras_classification import forward
+from fetal_lib.training.keras_forward import forward
 
 if TYPE_CHECKING:
     import keras

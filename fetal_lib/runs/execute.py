@@ -21,6 +21,7 @@ from fetal_lib.parameters.notebook_cell import check_parameters_cell
 from fetal_lib.parameters.parse import anchor_paths
 from fetal_lib.parameters.project import project_root
 from fetal_lib.parameters.resolve import Resolved, resolve_parameters
+from fetal_lib.runs.data_sets import check_data, data_root
 from fetal_lib.runs.folder import (
     check_folder,
     end_orphans,
@@ -104,6 +105,7 @@ def run_chapter(
         own["out"] = str(out)
     cls = chapter.parameters_class()
     resolved = resolve_parameters(chapter, profile, anchor_paths(cls, own, project_root()))
+    check_data(resolved.parameters)
     notebook = chapter.notebook()
     check_parameters_cell(notebook, cls)
     folder = run_folder(chapter.name, resolved.parameters)
@@ -197,6 +199,7 @@ def worker_environment(folder: Path, scratch: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
         "PYTHONHASHSEED": "0",
         "FETAL_PROJECT": str(project_root()),
+        "FETAL_DATA": str(data_root() or ""),  # the chapter runs in another working folder
         FOLDER_VARIABLE: str(folder),
         "TMPDIR": str(scratch),
         "IPYTHONDIR": str(scratch / "ipython"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,11 @@ def data_name(data: str) -> str:
 
     >>> data_name("phantom"), data_name("~/My heads/"), data_name("sets/hc18")
     ('phantom', 'My-heads', 'hc18')
+    >>> data_name("böse Köpfe")
+    'bose-Kopfe'
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(data).name).strip("-.") or "data"
+    plain = unicodedata.normalize("NFKD", Path(data).name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.") or "data"
 
 
 def run_folder(chapter: str, parameters: ChapterParameters) -> Path:
@@ -76,13 +80,13 @@ def lock_folder(folder: Path) -> FileLock:
     Raises
     ------
     RunFolderError
-        If another process has it.
+        If another process has it, or it cannot be written to.
     """
     from filelock import FileLock, Timeout
 
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_FILE, is_singleton=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0.5, poll_interval=0.1)
     except Timeout:
         pid = ((read_json(folder / RECORD_FILE) or {}).get("process") or {}).get("pid", "unknown")
@@ -90,6 +94,11 @@ def lock_folder(folder: Path) -> FileLock:
             f"out: {shown(folder)} is in use by another run (process {pid}); wait for it, end it, "
             "or give this run its own folder with --out (in a notebook: out)"
         ) from None
+    except OSError as error:
+        raise RunFolderError(
+            f"out: received {shown(folder)}; nothing can be written there "
+            f"({(error.strerror or str(error)).lower()}); name another folder"
+        ) from error
     return lock
 
 

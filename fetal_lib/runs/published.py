@@ -7,7 +7,9 @@ small parts of its folder; its weights stay where they are.
 from __future__ import annotations
 
 import math
+import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = ("tables", "figures")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PARTS = ("record.json", "results.json", *KINDS)
 
 
@@ -157,8 +160,8 @@ def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> P
     Raises
     ------
     PublishError
-        If the run did not end ok, or has no figure or table of a name in ``without``. Whether
-        its code had local changes stands in its record.
+        If the run did not end ok, has no figure or table of a name in ``without``, or ``name``
+        cannot be a folder's. Whether its code had local changes stands in its record.
     """
     source = Path(run_folder)
     record = read_record(source)
@@ -169,10 +172,22 @@ def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> P
     unknown = sorted(kept_back - {name for kind in KINDS for name in _exhibits(source / kind)})
     if unknown:
         raise PublishError(f"without={', '.join(unknown)}: the run has no such figure or table.")
+    if not NAME.fullmatch(name):
+        rule = "it must be letters, digits, '.', '_' and '-', such as hc18-quick"
+        raise PublishError(f"name={name!r}: {rule}.")
     target = published_folder(record.chapter) / name
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".publish-", dir=target.parent) as scratch:
+        copy = Path(scratch) / name
+        _copy_parts(source, copy, kept_back)
+        if target.exists():
+            shutil.rmtree(target)
+        copy.rename(target)
+    return target
+
+
+def _copy_parts(source: Path, target: Path, kept_back: set[str]) -> None:
+    target.mkdir()
     for part in PARTS:
         if (source / part).is_dir():
             shutil.copytree(source / part, target / part)
@@ -180,7 +195,6 @@ def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> P
             shutil.copy2(source / part, target / part)
     for kind in KINDS:
         _leave_out(target / kind, kept_back)
-    return target
 
 
 def _exhibits(folder: Path) -> dict[str, Any]:

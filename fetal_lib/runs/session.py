@@ -20,6 +20,7 @@ from fetal_lib.parameters.chapters import Chapter, get_chapter
 from fetal_lib.parameters.project import cache_root, public_path
 from fetal_lib.runs.banner import banner_text
 from fetal_lib.runs.cell_errors import unwatch_cells, watch_cells
+from fetal_lib.runs.data_sets import with_folders
 from fetal_lib.runs.exhibits import save_figure, save_table
 from fetal_lib.runs.folder import data_name
 from fetal_lib.runs.machine import peak_gpu_mb, peak_rss_mb
@@ -67,10 +68,10 @@ def open_run(chapter: str, namespace: MutableMapping[str, Any]) -> Run:
     parent = os.environ.get(FOLDER_VARIABLE, "")
     if parent:
         parameters, record = start_in_parent(known, namespace, Path(parent))
-        run = Run(known, parameters, Path(parent), record, lock=None)
+        run = Run(known, with_folders(parameters), Path(parent), record, lock=None)
     else:
         parameters, folder, record, lock = start_alone(known, namespace)
-        run = Run(known, parameters, folder, record, lock)
+        run = Run(known, with_folders(parameters), folder, record, lock)
         watch_cells(run.note_failure)
     namespace.update(parameters.model_dump(exclude={"out"}))
     run.progress(event="start", chapter=known.name, profile=parameters.profile)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from fetal_lib.files.fingerprint import (
@@ -16,8 +14,9 @@ from fetal_lib.files.fingerprint import (
 )
 from fetal_lib.parameters.base import ParameterError
 from fetal_lib.parameters.chapters import Chapter, ChapterError
-from fetal_lib.parameters.project import cache_root, project_root
+from fetal_lib.parameters.project import cache_root
 from fetal_lib.parameters.resolve import load_profiles
+from fetal_lib.runs.data_sets import find_data
 from fetal_lib.runs.machine import versions
 from fetal_lib.runs.record import RunRecord
 
@@ -94,16 +93,6 @@ def _data(record: RunRecord) -> list[str]:
     key = canonical_hash(str(folder))[:16]
     now = folder_sha256(folder, cache_root() / "fingerprints" / f"{key}.json")
     return [] if now == fingerprint["folder_sha256"] else ["the data changed"]
-
-
-def find_data(name: str) -> Path | None:
-    """Return the data folder that a record names, None if it is not at hand."""
-    if not name:
-        return None
-    roots = [project_root()]
-    if os.environ.get("FETAL_DATA"):
-        roots.append(Path(os.environ["FETAL_DATA"]).expanduser())
-    return next((root / name for root in roots if (root / name).is_dir()), None)
 
 
 def _environment(record: RunRecord) -> list[str]:
