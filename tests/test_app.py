@@ -26,6 +26,7 @@ from fetal_lib.predict.head_model import HeadModel, HeadModelSpec  # noqa: E402
 from fetal_lib.sets.head_images import squash  # noqa: E402
 
 CLASSES = ("normal", "arachnoid_cyst", "porencephaly", "vein_of_galen")
+NAMES = ("normal", "arachnoid cyst", "porencephaly", "vein of Galen")
 
 
 class Oracle(HeadModel):
@@ -200,7 +201,7 @@ def test_an_anomaly_is_named_with_confidence_and_runners_up(phantom, model, choi
     probs = model.probs(cv2.resize(phantom.image, (48, 48), interpolation=cv2.INTER_AREA)[None])[0]
     order = np.argsort(-probs)[:3]
     found = re.findall(r'fl-bar"><span>([^<]*)</span>.*?<span>(\d+)%</span></div>', html)
-    assert [name for name, _ in found] == [CLASSES[k].replace("_", " ") for k in order]
+    assert [name for name, _ in found] == [NAMES[k] for k in order]
     assert [int(n) for _, n in found] == pytest.approx(100 * probs[order], abs=2)
     assert "Calibrated confidence" in html and "I don’t know" not in html
     assert html.count("<img") == 2 and "Model card" in html
@@ -226,7 +227,7 @@ def test_the_map_lies_on_the_scan_where_the_view_was_cut():
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), 1)
     y, x = np.unravel_index(picture.sum(axis=2).argmax(), scan.shape)
     assert (x, y) == (pytest.approx(143, abs=5), pytest.approx(33, abs=5))
-    assert "vein of galen" in caption
+    assert "vein of Galen" in caption
     assert "points at nothing" in anomaly._overlay(scan, np.full_like(heat, 3), None, "normal")[1]
 
 
@@ -237,8 +238,32 @@ def test_several_scans_are_named_in_a_table(tmp_path, phantom, model, choice):
     good, bad = csv_of(anomaly.answer_files(files, OneModel(Loaded(model, choice))))
     assert good["status"] == "answered" and good["label"] in CLASSES
     assert good["one_of"].split()[0] == good["label"] and good["second"] in CLASSES
-    assert good["model"] == bad["model"] == "runs/mine (phantom, phantoms)"
+    assert good["model"] == bad["model"] == "runs/mine (phantoms)"
     assert (bad["image"], bad["status"]) == ("bad.png", "unreadable")
+
+
+def test_the_table_of_anomalies_has_the_pixel_size_that_each_answer_rests_on(
+    tmp_path, phantom, model, choice
+):
+    from made_up_scans import us_region, write_dicom
+
+    def dicom(name, size_cm):
+        regions = {"SequenceOfUltrasoundRegions": [us_region(size_cm, size_cm)]}
+        return Upload(write_dicom(tmp_path / name, phantom.image, **regions), name)
+
+    silent = Upload(tmp_path / "x", "silent.png")
+    silent.path.write_bytes(png(phantom.image))
+    files = [dicom("stated.dcm", 0.02), silent, dicom("absurd.dcm", 3.0)]
+    shelf = OneModel(Loaded(model, choice))
+    stated, unknown, absurd = csv_of(anomaly.answer_files(files, shelf))
+    assert (stated["pixel_size_mm"], unknown["pixel_size_mm"]) == ("0.20000", "")
+    assert absurd["status"] == "unreadable" and not absurd["pixel_size_mm"]
+    assert absurd["reason"].startswith("absurd.dcm: its header states a pixel of 30 mm")
+    with pytest.raises(UploadError, match="Give the right pixel size yourself"):
+        anomaly.answer_files(files[2:], shelf)
+    typed = csv_of(anomaly.answer_files(files, shelf, None, "0,1"))
+    assert [row["pixel_size_mm"] for row in typed] == ["0.10000"] * 3
+    assert all(row["status"] == "answered" for row in typed)
 
 
 def test_the_pixel_size_draws_the_scale_bar_that_the_model_was_trained_with(

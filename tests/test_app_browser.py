@@ -1,6 +1,7 @@
 """The page in a real browser: drop, see, refuse, take home; ultrasound, several users, a phone."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from made_up_models import blank_anomaly_model  # noqa: E402
 from made_up_scans import us_region, write_dicom  # noqa: E402
 
 from fetal_lib.app.shelf import TASKS, choices  # noqa: E402
+from fetal_lib.book.npm_package import NpmError, get_package_files  # noqa: E402
 from fetal_lib.phantoms.anomalies import LABELS, make_anomaly  # noqa: E402
 from fetal_lib.phantoms.head import make_head  # noqa: E402
 from fetal_lib.predict.head_circumference import predict_heads  # noqa: E402
@@ -34,6 +36,8 @@ from fetal_lib.predict.head_model import load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
+VIOLATIONS = """axe.run({resultTypes: ["violations"]}).then(found => found.violations.flatMap(
+    v => v.nodes.map(n => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary.slice(0, 300)}`)))"""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +83,7 @@ def test_a_scan_that_is_dragged_onto_the_box_is_answered(tabs, server, scans):
     page.wait("document.querySelector('#files-anomaly input[type=file]')")
     page.drag("#files-anomaly button", scans[0] / "brain1.png")
     page.wait(DONE.format("anomaly"))
-    assert page.text("#result-anomaly h3") == "brain1.png"
+    assert page.text("#result-anomaly h2") == "brain1.png"
     wait_for_no_files(server.folder)
 
 
@@ -185,7 +189,7 @@ def test_three_users_at_once_get_their_own_answers(tabs, server, scans):
         page.upload("#files-anomaly input[type=file]", scans[0] / f"brain{number}.png")
     for number, page in enumerate(users):
         page.wait(DONE.format("anomaly"))
-        assert page.text("#result-anomaly h3") == f"brain{number}.png"
+        assert page.text("#result-anomaly h2") == f"brain{number}.png"
     wait_for_no_files(server.folder)
 
 
@@ -196,6 +200,18 @@ def test_nothing_of_a_request_stays_in_the_server_s_memory(tabs, server, scans):
     while any("brain2.png" in repr(one.config_values) for one in holder.session_data.values()):
         assert time.monotonic() < end, "a session still holds the scan"
         time.sleep(0.1)
+
+
+def test_axe_finds_nothing_in_an_answer_a_table_and_a_refusal(tabs, server, scans):
+    try:
+        axe = get_package_files(Path(__file__).with_name("axe_core.json"))["script"].decode()
+    except NpmError as error:
+        pytest.skip(str(error))
+    page = opened(tabs, server)
+    page.run(f"{axe};0")
+    for names in (("brain0.png",), ("brain0.png", "letter.png"), ("letter.png",)):
+        drop(page, "anomaly", *(scans[0] / name for name in names))
+        assert page.run(VIOLATIONS) == [], names
 
 
 def test_a_phone_sees_all_of_it_without_scrolling_sideways(tabs, server, scans):

@@ -72,7 +72,7 @@ def width_of_picture(page, task):
 def test_a_fetal_brain_gets_its_age_interval_picture_and_source(tabs, server, scans):
     page = at(tabs, server, WEEKS)
     text = drop(page, "ga", scans / "fetus_T2w.nii.gz")
-    assert page.text("#result-ga h3") == "fetus_T2w.nii.gz"
+    assert page.text("#result-ga h2") == "fetus_T2w.nii.gz"
     assert page.text("#result-ga .fl-value") == GA_TOLD and GA_INTERVAL in text
     assert "Brain with its fluid" in text and "models0/ga" in text
     assert width_of_picture(page, "ga") > 300
@@ -142,7 +142,7 @@ def test_users_of_three_tabs_at_once_get_their_own_answers(tabs, server, scans):
     told = []
     for page, (_, task, name) in zip(users, plan, strict=True):
         page.wait(DONE.format(task))
-        assert page.text(f"#result-{task} h3") == name
+        assert page.text(f"#result-{task} h2") == name
         told.append(page.text(f"#result-{task} .fl-value"))
     assert told == [GA_TOLD, "I don’t know", "I don’t know"]
     wait_for_no_files(server.folder)

@@ -103,6 +103,20 @@ def test_neither_name_nor_ending_is_trusted_and_no_path_is_told(tmp_path, phanto
     assert "<script" not in shown and "<b>" not in shown
 
 
+def test_several_frames_are_refused_with_advice_that_can_be_followed(tmp_path, phantom):
+    from PIL import Image
+
+    file = Upload(tmp_path / "x", "loop.tif")
+    frames = [Image.fromarray(phantom.image)] * 2
+    frames[0].save(file.path, format="TIFF", save_all=True, append_images=frames[1:])
+    with pytest.raises(UploadError) as error:
+        uploads.read_scan(file)
+    assert str(error.value) == (
+        "loop.tif: 2 frames; one image is needed and none is chosen for you. Save the frame you "
+        "mean as a file of its own."
+    )
+
+
 def test_names_cannot_be_formulas_of_a_spreadsheet():
     assert uploads.harmless_name('=HYPERLINK("http:x")') == 'HYPERLINK("http:x")'
     assert uploads.harmless_name("-1+cmd.png") == "1+cmd.png"

@@ -158,9 +158,141 @@ def test_a_ranking_flips_more_often_on_different_test_sets():
     assert flips["same test set"] < 0.1 < flips["different test sets"] < 0.5
 
 
+def test_copies_made_after_the_split_fill_up_rare_classes_and_stay_with_their_original():
+    from fetal_lib.chapters.brain_anomalies.source import thinned, with_copies
+
+    cases = thinned(some_cases())
+    pool, origin, copied = with_copies(cases)
+    assert len(pool) >= 2 * len(cases) and copied
+    np.testing.assert_array_equal(pool.labels, cases.labels[origin])
+    np.testing.assert_array_equal(pool.images[: len(cases)], cases.images)
+    changed = (pool.images[len(cases) : 2 * len(cases)] != cases.images).mean(axis=(1, 2))
+    assert (origin[: 2 * len(cases)] == np.tile(np.arange(len(cases)), 2)).all()
+    assert changed.min() > 0.3
+
+
+def test_scores_at_a_mix_are_those_of_a_test_set_with_that_mix():
+    from fetal_lib.chapters.brain_anomalies.source import score_at_mix, score_protocol
+
+    cases = some_cases()
+    pred = np.where(np.random.default_rng(2).random(320) < 0.4, 2, cases.labels)
+    kept = np.concatenate([np.arange(320), np.flatnonzero(cases.labels == 2)])  # class 2 twice
+    mix = np.bincount(cases.labels[kept], minlength=16) / len(kept)
+    wanted = score_protocol("split by patient, no copies", cases.select(kept), pred[kept])
+    for found, row in zip(score_at_mix(cases, pred, mix), wanted, strict=True):
+        assert found["metric"] == f"{row['metric']}, same mix"
+        assert found["value"] == pytest.approx(row["value"])
+        assert found["ci95"][0] < found["value"] < found["ci95"][1]
+    lacking = cases.select(cases.labels != 3)
+    for found in score_at_mix(lacking, lacking.labels, np.full(16, 1 / 16)):
+        assert found["value"] == 1
+
+
+def test_each_pair_of_networks_is_ranked_by_accuracy():
+    from fetal_lib.chapters.brain_anomalies import ranking_table
+
+    labels = np.zeros(200, int)
+    wrong = {"poor": np.arange(200) < 120, "good": np.arange(200) < 10, "same": np.arange(200) > 79}
+    table = ranking_table(labels, {name: hit.astype(int) for name, hit in wrong.items()})
+    assert table["better"].tolist()[0] == table["better"].tolist()[2] == "good"
+    assert table["difference"].tolist() == pytest.approx([0.55, 0, 0.55])
+    apart, tied, _ = table.to_dict("records")
+    assert apart["same test set"] == apart["different test sets"] == 0
+    assert tied["same test set"] == pytest.approx(0.5, abs=0.05)
+
+
+def scored_as(probs, **spec):
+    """Return what a table needs of a scored network whose validation part is its test part."""
+    from types import SimpleNamespace
+
+    limits = {"view": "head", "strange_above": 5.0, "abstain_below": 0.5, "temperature": 1.0}
+    model = SimpleNamespace(spec=SimpleNamespace(**(limits | spec)))
+    return SimpleNamespace(val_probs=probs, test_probs=probs, model=model)
+
+
+def test_images_of_one_patient_do_not_narrow_the_intervals_of_a_screening():
+    from fetal_lib.chapters.brain_anomalies import LABELS, screening_table
+    from fetal_lib.metrics.classification import wilson_interval
+
+    cases = some_cases()
+    normal = LABELS.index("normal")
+    probs = np.full((320, 16), 0.02)
+    probs[:, normal] = np.where(cases.labels == normal, 0.9, 0.1)
+    few = cases.select(np.arange(0, 320, 2))
+    once = screening_table(scored_as(probs[::2]), few, few).set_index("measure")
+    twice = screening_table(scored_as(probs), cases, cases).set_index("measure")
+    for measure, n in (("sensitivity", 300), ("specificity", 20)):
+        assert (twice.loc[measure, "n"], twice.loc[measure, "patients"]) == (n, n // 2)
+        assert tuple(twice.loc[measure, ["low", "high"]]) == wilson_interval(n // 2, n // 2)
+        assert tuple(once.loc[measure, ["value", "low"]]) == tuple(
+            twice.loc[measure, ["value", "low"]]
+        )
+
+
+def test_a_predictive_value_falls_where_few_are_ill():
+    from fetal_lib.chapters.brain_anomalies import LABELS, screening_table
+
+    cases = some_cases()
+    ill = cases.labels != LABELS.index("normal")
+    probs = np.zeros((320, 16))
+    alarm = ill.copy()
+    alarm[np.flatnonzero(~ill)[:2]] = True  # one in ten of the normal ones
+    probs[:, LABELS.index("normal")] = np.where(alarm, 0.1, 0.9)
+    table = screening_table(scored_as(probs), cases, cases).set_index("measure")["value"]
+    assert table["specificity"] == pytest.approx(0.9)
+    assert table["positive predictive value, this mix"] == pytest.approx(300 / 302)
+    assert table["positive predictive value, were 1% ill"] == pytest.approx(0.01 / (0.01 + 0.099))
+    only = cases.select(ill)
+    assert screening_table(scored_as(probs[ill]), only, only).columns.tolist() == ["measure"]
+
+
+def test_no_answer_counts_every_reason_once():
+    from types import SimpleNamespace
+
+    from fetal_lib.chapters.brain_anomalies import strange
+
+    probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.45, 0.55]])
+    scored = scored_as(probs, abstain_below=0.58)
+    scored.test_distance = np.array([9.0, 1, 1, 1])
+    test = SimpleNamespace(found=np.array([False, False, True, True]))
+    _, table = strange.strangeness(scored, {}, test)
+    (row,) = table.to_dict("records")
+    assert (row["n"], row["no answer"], row["too far"], row["head found"]) == (4, 0.75, 0.25, 0.5)
+    whole = scored_as(probs, view="whole", abstain_below=0.58)
+    whole.test_distance = scored.test_distance
+    (row,) = strange.strangeness(whole, {}, test)[1].to_dict("records")
+    assert row["no answer"] == 0.5 and "head found" not in row
+
+
+def test_the_page_says_what_was_left_out_and_what_the_maps_do():
+    from dataclasses import replace
+
+    import pandas as pd
+
+    from fetal_lib.chapters.brain_anomalies import data_words, explained_words
+
+    cases = replace(some_cases(), n_left_out=7, found=np.arange(320) < 160)
+    assert data_words(cases, "head") == (
+        "320 images, 160 patients, 16 of 16 classes; 7 more are of no known class and were left "
+        "out; the head was found in 50%."
+    )
+    assert data_words(some_cases(), "whole") == "320 images, 160 patients, 16 of 16 classes."
+    names = ("deletion", "deletion, random", "insertion", "insertion, random")
+    rows = [{"check": name, "mean": i / 4} for i, name in enumerate(names)]
+    text = explained_words(pd.DataFrame(rows))
+    assert "**0.00**" in text and "0.75 in a random order" in text and "anomaly" not in text
+    more = {"share of map on lesion": 0.2, "share of image": 0.1, "times chance": 2.0}
+    more |= {"peak on lesion": 0.5, "rank correlation with random weights": -0.08}
+    rows += [{"check": name, "mean": value} for name, value in more.items()]
+    text = explained_words(pd.DataFrame(rows))
+    assert "**20%** of a map lies on the anomaly" in text and "**-0.08**" in text
+
+
 def test_the_log_of_the_source_cannot_rank_its_first_two_models():
-    from fetal_lib.chapters.brain_anomalies import log_table
+    from fetal_lib.chapters.brain_anomalies import log_difference, log_table
 
     log = log_table().set_index("model")
     cnn, separable = log.loc["CNN"], log.loc["separable CNN"]
     assert separable["accuracy (log)"] < cnn["accuracy (log)"] < separable["high"]
+    images, n, chance = log_difference()
+    assert (images, n, chance) == (4, 193, 0.125)

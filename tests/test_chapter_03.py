@@ -174,6 +174,9 @@ class Kept:
     def add_result(self, **row):
         self.rows.append({"n": None, "ci95": None, **row})
 
+    def add_difference(self, flawed, honest, metric, value, ci95, subjects):
+        self.differences = getattr(self, "differences", {}) | {(flawed, honest): (value, subjects)}
+
 
 def made_up_scores(n=12, worse=0.0):
     rng = np.random.default_rng(0)
@@ -216,6 +219,10 @@ def test_the_source_s_protocol_is_scored_three_ways_on_two_splits(phantoms, tmp_
     found = chapter.reenact_source(run, table.iloc[order].reset_index(drop=True), chosen, part)
     assert found["images of known subjects"].iloc[0] == "0%"
     rows = [r for r in run.rows if r["split"] == "protocol"]
+    dices = {r["model"]: r["value"] for r in rows}
+    for (flawed, honest), (value, subjects) in run.differences.items():
+        assert value == pytest.approx(dices[flawed] - dices[honest]) and subjects >= 1
+    assert len(run.differences) == 3
     assert len(rows) == 6 and all(0 <= r["value"] <= 1 and r["n"] == 2 for r in rows)
     for row, (_, line) in zip(rows[::3], found.iterrows(), strict=True):
         assert (row["ci95"] is None) == (line["subjects"] == 1)  # one subject has no interval
@@ -251,8 +258,14 @@ def test_the_prediction_interval_s_coverage_is_that_of_the_test_part():
     text = chapter.interval_text(run, "unet", val, test)
     (row,) = run.rows
     assert row["metric"] == "coverage" and row["n"] == 12 and f"{row['value']:.0%}" in text
+    exact = test.assign(pred_mm=test["true_mm"])
+    text = chapter.interval_text(run, "unet", val, exact)
+    assert "**100%** lie inside; of 6 test subjects, 100% have all" in text
     few = chapter.interval_text(Kept(), "unet", made_up_scores(4), test)
     assert "infinite" in few  # two subjects cannot promise 90 %
+    half = exact.assign(pred_mm=exact["true_mm"].where(exact["structure"] == "head", 1000.0))
+    text = chapter.interval_text(run, "unet", val, half)
+    assert "**50%** lie inside; of 6 test subjects, 0% have all" in text
     wild = test.assign(pred_mm=1000.0)
     chapter.interval_text(run, "unet", val, wild)
     assert run.rows[-1]["value"] == 0
@@ -301,7 +314,7 @@ def test_shown_tables_keep_their_signs_and_say_when_they_are_empty():
     shown = chapter.pretty(pd.DataFrame({"flag": ["SGA (< 10th)"], "p": [2.5e-7], "n": [12345]}))
     html = shown.to_html()
     assert "SGA (&lt; 10th)" in html and "2.5e-07" in html and "12,345" in html
-    assert "no subject has what it needs" in chapter.pretty(pd.DataFrame()).to_html()
+    assert "nothing in this run has what it needs" in chapter.pretty(pd.DataFrame()).to_html()
 
 
 def test_unknown_networks_are_refused_by_name():

@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 from fetal_lib.chapters import biometry_segmentation as chapter
 from fetal_lib.chapters.biometry_segmentation import ensembles
 from fetal_lib.chapters.biometry_segmentation.data import source_names
+from fetal_lib.chapters.biometry_segmentation.fit import segmenter_spec
 from fetal_lib.data.audit import audit_cases
 from fetal_lib.evaluation.structures import score_structures
 from fetal_lib.parameters.biometry_segmentation import BiometrySegmentationParameters
@@ -144,3 +145,26 @@ def test_the_curve_of_a_few_images_says_so():
         "DDIM, one member, 12 images only",
         "ancestral, one member, 12 images only",
     ]
+
+
+def test_a_model_names_both_sets_that_it_learnt_from(joined):
+    root, _ = joined
+    both = BiometrySegmentationParameters(data=str(root / "north"), also=str(root / "south"))
+    assert segmenter_spec(both, "unet").trained_on == "north+south"
+    assert segmenter_spec(BiometrySegmentationParameters(), "unet").trained_on == "phantom"
+
+
+def test_answers_of_an_ensemble_are_set_against_its_condition_network(joined, monkeypatch):
+    table = joined[1]
+    arrays = chapter.load_cases(table, (32, 32))
+    masks = chapter.references(table, arrays)
+    true, nothing = arrays.masks / np.float32(255), np.zeros(arrays.masks.shape, np.float32)
+    monkeypatch.setattr(Segmenter, "anchor_probs", lambda self, images: nothing)
+    spec = SegmenterSpec("unext_s", 0.5, 32)
+    segmenter = Segmenter(spec.build(), spec)
+    found = chapter.ensemble_table(segmenter, np.stack([true] * 3), table, arrays, masks)
+    found = found.set_index("answer")
+    assert found.index[-1] == "condition network alone"
+    gaps = found["Dice minus condition network"]
+    assert gaps.tolist() == pytest.approx((found["Dice"] - found["Dice"].iloc[-1]).tolist())
+    assert gaps["mean"] > 0.9 and (found["low"] <= gaps).all() and (gaps <= found["high"]).all()

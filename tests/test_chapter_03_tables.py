@@ -63,3 +63,14 @@ def test_the_hardest_level_is_that_of_all_networks_together():
     )
     (row,) = chapter.largest_losses(changes).to_dict("records")
     assert row == {"change": "gain (factor)", "level": 1.8, "unet": 0.9, "unext": 0.4}
+
+
+def test_paired_tests_are_shown_with_the_interval_beside_the_difference():
+    row = {"first": "unet", "second": "unext", "difference": 0.0211, "low": 0.0152, "high": 0.0278}
+    tests = pd.DataFrame([row | {"p": 1e-6, "p_holm": 3e-6, "metric": "dice"}] * 2)
+    tests.loc[1, ["difference", "low", "high", "p", "p_holm"]] = np.nan
+    shown = chapter.shown_tests(tests)
+    assert list(shown.columns) == ["measure", "first", "second", "difference", "p", "p_holm"]
+    assert shown["difference"].tolist() == ["0.021 (0.015 to 0.028)", ""]
+    assert shown["measure"].tolist() == ["Dice", "Dice"]
+    assert chapter.shown_tests(pd.DataFrame()).empty  # a single network has no pair

@@ -1,8 +1,11 @@
 """Chapter 03: intervals of the source's protocol, the box plot, and sentences made of tables."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from test_chapter_03 import Kept
 
 pytest.importorskip("torch")
 
@@ -10,6 +13,7 @@ from fetal_lib.chapters import biometry_segmentation as chapter
 from fetal_lib.chapters.biometry_segmentation import source
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.evaluation.structures import pixel_counts, pooled_dice
+from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.plots.segmentation import dice_boxes
 
@@ -43,12 +47,19 @@ def test_the_protocol_s_intervals_draw_subjects_and_pool_within_the_draw(monkeyp
     test = chapter.data.CaseArrays(found, masks, np.array([[8, 8]] * 10))
     monkeypatch.setattr(source, "augmented", lambda arrays, seed: (arrays.images, arrays.masks))
     subjects = np.array(["a"] * 9 + ["b"])
-    plain, altered, pooled = source._three_ways(Answers(), test, subjects, 0)
-    assert plain == altered and plain[0] == pytest.approx(0.9)
-    assert pooled[0] == pytest.approx(2 * 9 / (2 * 9 + 1))
-    assert plain[1] == (0, 1) and pooled[1] == (0, 1)  # b alone may be drawn; images would not
-    one = list(source._three_ways(Answers(), test, np.array(["a"] * 10), 0))
-    assert [interval for _, interval in one] == [None] * 3
+    plain, altered, pooled = source._three_ways(Answers(), test, 0)
+    assert (plain[0] == altered[0]).all() and plain[1](plain[0]) == pytest.approx(0.9)
+    assert pooled[1](pooled[0]) == pytest.approx(2 * 9 / (2 * 9 + 1))
+    for counts, statistic in (plain, pooled):  # b alone may be drawn; images would not
+        assert bootstrap_ci(counts, statistic, subjects) == (0, 1)
+    run = Kept()
+    sides = zip(("unet_by_subject", "unet_by_image"), (plain, plain), strict=True)
+    counted = {name: (*way, subjects) for name, way in sides}
+    counted |= {"unet_by_subject_augmented_test": (*altered, subjects)}
+    source.add_differences(run, counted | {"unet_by_subject_pooled": (*pooled, subjects)})
+    value, n = run.differences["unet_by_subject_pooled", "unet_by_subject_augmented_test"]
+    assert value == pytest.approx(18 / 19 - 0.9) and n == 2
+    assert run.differences["unet_by_image", "unet_by_subject"] == (0, 2)
 
 
 def scores_of(n, structures, worst):
@@ -85,6 +96,31 @@ def test_text_tells_images_from_subjects_and_where_abdomens_come_from():
     clinic = chapter.data_text(table_of("clinical", ["head", "abdomen", "head"]))
     assert "AC and weight rest: 1, from `there`" in clinic
     assert "examination" not in clinic and "no AC" not in clinic
+
+
+def dices_of(values, subjects):
+    return pd.DataFrame({"subject": subjects, "dice": values})
+
+
+def test_choice_says_how_often_other_subjects_would_choose_it():
+    """One subject of three decides: it is drawn at least once in 1 - (2/3)³ of resamples."""
+    subjects = ["a", "a", "b", "b", "c", "c"]
+    scores = {"unet": dices_of([0.8] * 6, subjects)}
+    scores["unext"] = dices_of([0.9, 0.9, 0.79, 0.79, 0.79, 0.79], subjects)
+    told = chapter.choice_text(scores, "unext", 0)
+    assert "Chosen on 6 validation images of 3 subjects: **unext**" in told
+    again = int(re.search(r"(\d+)% choose it again", told)[1])
+    assert again == pytest.approx(100 * (1 - (2 / 3) ** 3), abs=4)
+    assert told.endswith(f", {100 - again}% `unet`.")
+    sure = chapter.choice_text({"unet": scores["unet"], "trans_unet": scores["unet"]}, "unet", 0)
+    assert sure.endswith(" 100% choose it again.")  # the first of equals, as it was chosen
+
+
+def test_text_says_how_many_weights_have_a_centile():
+    told = chapter.weights_text(pd.DataFrame({"centile_true": [np.nan, 12.0, np.nan]}))
+    assert told.startswith("Of 3 subjects with head and abdomen, **1** have a weight centile")
+    assert "22 to 40 weeks" in told
+    assert "no weight" in chapter.weights_text(pd.DataFrame())
 
 
 CHECKS = {"map on structure": 0.6, "structure's area": 0.2, "map on edge": 0.1, "edge's area": 0.2}

@@ -15,7 +15,6 @@ from fetal_lib.training.keras_classification import (  # noqa: E402
     epoch_images,
     epoch_order,
     fit_classifier,
-    forward,
 )
 
 SETTINGS = ClassifierSettings(epochs=3, batch_size=8, augmentation=GENTLE, seed=3)
@@ -121,25 +120,6 @@ def test_a_strip_keeps_its_place_or_is_hidden():
     np.testing.assert_allclose(shown[-3:] * 255, image[-3:], atol=1e-3)
     assert not hidden[-3:].any()
     np.testing.assert_array_equal(shown[:-3], hidden[:-3])
-
-
-def test_the_last_batch_may_be_small():
-    images, _ = discs(10)
-    model = tiny()
-    whole, parts = forward(model, images, 10), forward(model, images, 4)
-    assert whole.shape == (10, 3)
-    np.testing.assert_allclose(whole, parts, atol=1e-5)
-    assert forward(model, images[:0]).shape == (0, 3)
-
-
-def test_a_network_with_two_outputs_gives_both():
-    images, _ = discs(10)
-    model = tiny()
-    both = keras.Model(model.input, [model.output, model.get_layer("features").output])
-    logits, features = forward(both, images, 4)
-    np.testing.assert_allclose(logits, forward(model, images, 4), atol=1e-6)
-    assert features.shape == (10, both.outputs[1].shape[-1])
-    assert [out.shape[0] for out in forward(both, images[:0])] == [0, 0]
 
 
 def test_an_unknown_balance_is_refused(tmp_path):

@@ -102,24 +102,27 @@ def test_the_start_is_compared_with_random_weights_unless_they_were_the_start(
     start: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels = np.tile(np.arange(16), 3)
-    right = np.eye(16)[labels] * 0.9 + 0.1 / 16
     wrong = np.eye(16)[(labels + (np.arange(48) < 24)) % 16] * 0.9 + 0.1 / 16
     monkeypatch.setattr(starts, "_from_random", lambda run, cases: (wrong, [{"epoch": 1}]))
     added: list[dict] = []
+    known = {"split": "test", "metric": "macro_f1", "value": 1.0, "n": 48, "ci95": (1.0, 1.0)}
     run = SimpleNamespace(
         parameters=SimpleNamespace(xception_weights=start, seed=0),
         add_result=lambda **row: added.append(row),
+        rows=added,
     )
-    found = starts.compare_starts(run, SimpleNamespace(test_probs=right), _Cases(labels))
-    table = found.table
+    found = starts.train_random_start(run, _Cases(labels))
+    added.append({"model": "xception"} | known)
+    table = starts.starts_table(run)
     assert found.history == ([] if start == "none" else [{"epoch": 1}])
     assert table["macro_f1"][0] == 1.0 and table["start"][0] == start
     if start == "none":
-        assert len(table) == 1 and not added
+        assert len(table) == 1 and len(added) == 1 and not found.probs
         return
+    np.testing.assert_array_equal(found.probs["xception_random"], wrong)
     assert table["start"].tolist() == ["measures", "none"]
     assert table["macro_f1"][1] == pytest.approx(0.5, abs=0.05)
-    assert {row["model"] for row in added} == {"xception_random"}
+    assert {row["model"] for row in added[:-1]} == {"xception_random"}
 
 
 @pytest.mark.parametrize("seed", [HEAD_FINDER, XCEPTION_MEASURES])

@@ -9,7 +9,11 @@ from test_book import ROW, write_run
 from test_chapter_02 import some_cases
 
 from fetal_lib.book.claims_page import write_claims
-from fetal_lib.chapters.brain_anomalies.source import PROTOCOLS, score_protocol
+from fetal_lib.chapters.brain_anomalies.source import (
+    PROTOCOLS,
+    add_differences,
+    score_protocol,
+)
 from fetal_lib.chapters.head_circumference.source import (
     SourceProtocol,
     add_accuracies,
@@ -25,7 +29,14 @@ def made_up_run(seed=3):
     """Return a run that keeps its rows, and has a seed and nothing else."""
     rows = []
     parameters = SimpleNamespace(seed=seed)
-    return SimpleNamespace(add_result=lambda **row: rows.append(row), parameters=parameters), rows
+    run = SimpleNamespace(add_result=lambda **row: rows.append(row), parameters=parameters)
+    run.differences = {}
+
+    def add_difference(flawed, honest, metric, value, ci95, subjects):
+        run.differences[flawed, honest, metric] = value, ci95, subjects
+
+    run.add_difference = add_difference
+    return run, rows
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -42,6 +53,26 @@ def test_copies_of_a_patient_s_image_do_not_narrow_the_interval(protocol):
         assert many["value"] == pytest.approx(few["value"])
         assert many["ci95"] == pytest.approx(few["ci95"])
     assert once[0]["value"] == np.mean(pred == cases.labels)
+
+
+def test_what_copies_add_is_told_with_an_interval_over_patients():
+    cases = some_cases().select(np.arange(0, 320, 2))  # one image a patient
+    right = cases.labels
+    half = np.where(RNG.random(160) < 0.5, 0, right)
+    leaking, *others = PROTOCOLS
+    run, _ = made_up_run()
+    add_differences(run, {leaking: (cases, right)} | {name: (cases, half) for name in others})
+    assert len(run.differences) == len(others)
+    for value, (low, high), patients in run.differences.values():
+        assert 0 < low < value < high and patients == 160
+    again, _ = made_up_run()
+    copied = cases.select(np.repeat(np.arange(160), 3))
+    answers = {leaking: (copied, np.repeat(right, 3))}
+    add_differences(again, answers | {name: (copied, np.repeat(half, 3)) for name in others})
+    for pair, (value, ci95, patients) in again.differences.items():
+        assert (value, ci95, patients) == (
+            pytest.approx(run.differences[pair][0]), pytest.approx(run.differences[pair][1]), 160
+        )  # fmt: skip
 
 
 def rings(n=24, side=12):
@@ -82,6 +113,9 @@ def test_accuracy_and_that_of_finding_nothing_are_rows_with_intervals_over_exami
         low, high = row["ci95"]
         expected = f"{row['value']:.4f} ({low:.4f} to {high:.4f})"
         assert table.loc[row["model"], "accuracy"] == expected
+    value, interval, subjects = run.differences["unet_source_protocol", "empty_mask", "accuracy"]
+    assert value == pytest.approx((both[0] - both[1]).mean()) and subjects == 24
+    assert interval == pytest.approx(bootstrap_ci(both[0] - both[1], seed=3))
 
 
 def test_an_age_is_scored_like_the_honest_rows():
@@ -115,6 +149,11 @@ def test_the_luckiest_split_keeps_the_interval_of_its_own_errors():
         assert row["n"] == 30 and row["value"] == score.value
         assert row["ci95"] == (score.low, score.high)
         assert score.low < score.value < score.high
+    value, interval, subjects = run.differences[
+        "linear_two_fold_best", "linear_two_fold_mean", "mae_years"
+    ]
+    assert value == pytest.approx(found["best"].value - found["mean"].value) and subjects == 30
+    assert interval[0] < value < interval[1]
     shift = score_ages(np.zeros(30), np.full(30, 2.0), mae)
     assert (shift.value, shift.low, shift.high) == (2, 2, 2)
 
@@ -181,11 +220,10 @@ def test_pages_show_runs_with_and_without_intervals_and_the_floor_where_a_run_ha
     write_claims(tmp_path, ["04_head_circumference"])
     generated = book / "generated"
     ladder = (generated / "leak_ladder.md").read_text("utf-8")
-    rung = (
-        "| 0.982 (0.981 to 0.983) | 0.979 (0.978 to 0.980), finding nothing "
-        "| 0.003 better than finding nothing |"
-    )
-    assert ladder.count(rung) == 2  # among all flaws, and in its own table
+    scores = "| 0.982 (0.981 to 0.983) | 0.979 (0.978 to 0.980), finding nothing |"
+    change = "| 0.003 better than finding nothing |"
+    assert ladder.count(f"| 003: Empty pixels {change[:-2]} {scores}") == 1  # among all flaws
+    assert ladder.count(scores[:-2] + f" {change}") == 1  # in its own table
     assert "hc18" not in ladder  # that run lacks what finding nothing gets
     page = (generated / "against_sources.md").read_text("utf-8")
     assert "unet, `accuracy` 0.982 (0.981 to 0.983, n 9), " in page

@@ -17,9 +17,8 @@ from fetal_lib.app.uploads import (
     read_number,
     read_scan,
     shrunk,
-    stated_pixel_size,
 )
-from fetal_lib.predict.anomaly import result_row
+from fetal_lib.predict.anomaly import result_row, stated_mm
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
 from fetal_lib.predict.brain_view import head_matrix, usual_head, views_of
 from fetal_lib.predict.head_measure import check_pixel_size
@@ -28,6 +27,7 @@ from fetal_lib.predict.head_model import HeadModel
 if TYPE_CHECKING:
     from fetal_lib.geometry.ellipse import Ellipse
 
+HEADLINE = "Fetal brain, most likely class"
 OPACITY = 0.65
 BLUE_BGR = (178, 114, 0)
 
@@ -55,8 +55,12 @@ def answer_files(
 
 def _pixel_size(file: Upload, typed: float | None) -> float:
     """Return the pixel size that was typed, else that of the file, NaN where neither is there."""
-    size = stated_pixel_size(file) if typed is None else typed
-    return math.nan if size is None else size
+    if typed is not None:
+        return typed
+    try:
+        return stated_mm(file.path)
+    except (ValueError, OSError) as error:
+        raise UploadError(file.message(error)) from None
 
 
 def answer_scan(
@@ -91,7 +95,7 @@ def answer_scan(
     where = "the head that was found" if ellipse is not None else where
     plain = markup.picture(markup.data_url(marked), f"Your scan: {where}", "scan")
     shown = markup.picture(*_overlay(scan, heat, matrix, answer.label), "overlay")
-    parts = (*_words(answer, model), markup.pictures(plain, shown))
+    parts = (*_words(answer, model, loaded.choice.kind), markup.pictures(plain, shown))
     if model.spec.view == "head":
         parts += (markup.facts({"Pixel size": _scale_words(pixel_size_mm)}),)
     seconds = perf_counter() - start
@@ -155,8 +159,8 @@ def _draw(canvas: np.ndarray, ellipse: Ellipse) -> None:
     cv2.polylines(canvas, [points], True, BLUE_BGR, 2, cv2.LINE_AA, shift=4)
 
 
-def _words(answer: AnomalyAnswer, model: AnomalyModel) -> tuple[str, ...]:
-    """Return headline and bars."""
+def _words(answer: AnomalyAnswer, model: AnomalyModel, kind: str) -> tuple[str, ...]:
+    """Return headline and bars; kind is what the model was trained on."""
     ranked = [(answer.label, answer.confidence), *answer.runners_up]
     ranked = [(_words_of(name), share) for name, share in ranked]
     if answer.reason:
@@ -164,19 +168,25 @@ def _words(answer: AnomalyAnswer, model: AnomalyModel) -> tuple[str, ...]:
         if math.isinf(model.spec.abstain_below) and reason.startswith("not sure"):
             reason = "not sure: this model was never sure enough on its validation images"
         return (
-            markup.headline("Brain anomaly", "I don’t know", f"{reason}.", "unknown"),
+            markup.headline(HEADLINE, "I don’t know", f"{reason}.", "unknown"),
             markup.bars(ranked, "Best guesses, not to be relied on", "unknown"),
         )
     sets = ", ".join(_words_of(name) for name in answer.candidates)
-    note = f"One of these with {model.spec.set_coverage:.0%} coverage: {sets}."
+    share = f"{model.spec.set_coverage:.0%} of scans like those of its validation"
+    note = f"Set: {sets}. Such sets hold the true class of {share}."
+    if answer.label == "normal":
+        note += " “Normal” is none of the other classes, not healthy."
+    where = " on phantoms" if kind == "phantoms" else ""
     return (
-        markup.headline("Brain anomaly", _words_of(answer.label), note),
-        markup.bars(ranked, "Calibrated confidence"),
+        markup.headline(HEADLINE, _words_of(answer.label), note),
+        markup.bars(ranked, f"Calibrated confidence{where}"),
     )
 
 
 def _words_of(label: str) -> str:
-    return label.replace("_", " ")
+    from fetal_lib.chapters.brain_anomalies.data import pretty_label
+
+    return pretty_label(label)
 
 
 def _answer_many(
@@ -184,14 +194,15 @@ def _answer_many(
 ) -> str:
     start, rows = perf_counter(), []
     for file in files:
+        size = math.nan if typed is None else typed
         try:
             scan, factor = shrunk(read_scan(file))
-            size = _pixel_size(file, typed) * factor
+            size = _pixel_size(file, typed)
             with loaded.lock:
-                *_, answer = _answer(scan, size, loaded.model, finder)
-            row = result_row(file.path, answer)
+                *_, answer = _answer(scan, size * factor, loaded.model, finder)
+            row = result_row(file.path, answer, pixel_size_mm=size)
         except UploadError as error:
-            row = result_row(file.path, None, str(error))
+            row = result_row(file.path, None, str(error), size)
         rows.append(row | {"image": file.name})
     seconds = perf_counter() - start
     title = f"{len(files)} scans"

@@ -82,11 +82,21 @@ def headline(label: str, value: str, note: str = "", kind: str = "answer") -> st
     )
 
 
+def percent(share: float) -> str:
+    """Write a probability in percent, never as certain or impossible.
+
+    >>> percent(0.774), percent(0.9999), percent(0.002)
+    ('77%', '>99%', '<1%')
+    """
+    return ">99%" if share > 0.99 else "<1%" if share < 0.01 else f"{share:.0%}"
+
+
 def bars(shares: Sequence[tuple[str, float]], title: str, kind: str = "answer") -> str:
     """Return probabilities as bars."""
     rows = "".join(
-        f'<div class="fl-bar"><span>{escape(name)}</span><span class="fl-track">'
-        f'<i style="width:{100 * share:.1f}%"></i></span><span>{share:.0%}</span></div>'
+        f'<div class="fl-bar"><span>{escape(name)}</span>'
+        f'<span class="fl-track"><i style="width:{100 * share:.1f}%"></i></span>'
+        f"<span>{escape(percent(share))}</span></div>"
         for name, share in shares
     )
     return f'<div class="fl-bars fl-{kind}"><p class="fl-label">{escape(title)}</p>{rows}</div>'
@@ -95,7 +105,7 @@ def bars(shares: Sequence[tuple[str, float]], title: str, kind: str = "answer") 
 def facts(rows: Mapping[str, str]) -> str:
     """Return names and values as a small table; empty values are left out."""
     body = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
         for name, value in rows.items()
         if value
     )
@@ -132,7 +142,7 @@ def result(title: str, *parts: str, choice: Choice, seconds: float) -> str:
     """Return one result: its title, parts, the time it took and the model's source."""
     time = f'<p class="fl-time" data-seconds="{seconds:.3f}">computed in {seconds:.2f} s</p>'
     return (
-        f'<article class="fl-result"><h3>{escape(title)}</h3>{"".join(parts)}{time}'
+        f'<article class="fl-result"><h2>{escape(title)}</h2>{"".join(parts)}{time}'
         f"{source(choice)}</article>"
     )
 
@@ -152,7 +162,7 @@ def table(rows: Sequence[Mapping[str, str]], file_name: str, choice: Choice) -> 
         (name for name in names if any(row[name] for row in rows)),
         key=lambda name: name not in (names[0], "status", "reason"),
     )
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in shown)
+    head = "".join(f'<th scope="col">{escape(name.replace("_", " "))}</th>' for name in shown)
     body = "".join(
         "<tr>" + "".join(_cell(name, row[name]) for name in shown) + "</tr>"
         for row in rows[:SHOWN_ROWS]
@@ -162,8 +172,8 @@ def table(rows: Sequence[Mapping[str, str]], file_name: str, choice: Choice) -> 
     return (
         f'<p class="fl-text">{more if len(rows) > SHOWN_ROWS else ""}'
         f'<a class="fl-button" download="{escape(file_name)}" href="{link}">Save as CSV</a></p>'
-        f'<div class="fl-scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        "</div>"
+        '<div class="fl-scroll" role="region" aria-label="All answers" tabindex="0"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -134,10 +134,14 @@ def _anomaly(shelf: Shelf, forget: Callable) -> None:
 
         return None, _answered(answer_files, files, shelf, model, size)
 
-    hint = "A transverse plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB."
+    hint = (
+        "A transverse plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB. Some "
+        "classes differ in millimetres only: type the pixel size, if you know it, before you drop "
+        "the scan."
+    )
     with Columns(shelf, "anomaly", hint) as parts:
         with parts.inputs:
-            size = field("Pixel size, mm", "0.13, if you know it; type it first", "anomaly-size")
+            size = field("Pixel size, mm", "0.13", "anomaly-size")
         on_upload(parts, answer, [size, parts.model], forget)
 
 

@@ -83,7 +83,8 @@ class Choice:
     @property
     def label(self) -> str:
         """What the list of models says."""
-        return f"{self.run} ({self.data}, {self.kind})"
+        data = self.kind if self.kind == "phantoms" else f"{self.data}, {self.kind}"
+        return f"{self.run} ({data})"
 
 
 def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:

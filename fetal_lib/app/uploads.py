@@ -27,6 +27,10 @@ MAX_SIDE = 2048
 """Longer images are halved until they fit; the pixel size is scaled with them."""
 
 
+FOR_PROGRAMS = ", or pass frame=0 for the first"
+"""Advice of the reader that nobody can follow on the page."""
+
+
 class UploadError(ValueError):
     """An upload cannot be used; the message is for the person who sent it."""
 
@@ -120,7 +124,7 @@ class Upload:
 
     def message(self, error: Exception) -> str:
         """Return an error's text with the owner's name for the file in place of the path."""
-        return str(error).replace(str(self.path), self.name)
+        return str(error).replace(str(self.path), self.name).replace(FOR_PROGRAMS, "")
 
 
 def harmless_name(name: str) -> str:

@@ -91,6 +91,8 @@ def model_comparison(table: pd.DataFrame, value: str, label: str) -> Figure:
         Column that is shown.
     label : str
     """
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
     figure, axes = new_figure(height=0.45 * len(table) + 1.0)
     y = np.arange(len(table))[::-1]
     spread = [table[value] - table["low"], table["high"] - table[value]]
@@ -98,12 +100,18 @@ def model_comparison(table: pd.DataFrame, value: str, label: str) -> Figure:
     for at, number in zip(y, table[value], strict=True):
         axes.annotate(f"{number:.3g}", (number, at), (0, 6), textcoords="offset points", fontsize=8)
     axes.set(yticks=y, yticklabels=table["model"], xlabel=label, xscale="log")
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 10 * low else MaxNLocator(6))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     axes.set_ylim(-0.6, len(table) - 0.3)
     tidy(axes)
     return figure
 
 
-def interval_figure(true: np.ndarray, low: np.ndarray, high: np.ndarray, measured: np.ndarray):
+def interval_figure(
+    true: np.ndarray, low: np.ndarray, high: np.ndarray, measured: np.ndarray
+) -> Figure:
     """Show each prediction interval, relative to the measurement, sorted by true size.
 
     Parameters

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SEX = {"F": ("women", VERMILION), "M": ("men", BLUE)}
+SEX = {"F": ("women", VERMILION), "M": ("men", BLUE), "": ("unknown", GREY)}
 TISSUES = {"csf": ("CSF", BLUE), "gray": ("gray matter", ORANGE), "white": ("white matter", GREEN)}
 
 
@@ -34,10 +34,11 @@ def age_sex_histograms(age_years: np.ndarray, sex: np.ndarray) -> Figure:
     Parameters
     ----------
     age_years : float (N,)
-    sex : (N,), F, M or empty.
+    sex : (N,), F or M; anything else counts as unknown.
     """
     figure, (left, right) = new_figure(1, 2, height=2.7, width_ratios=(3, 1))
     bins = np.arange(age_years.min() // 5 * 5, age_years.max() + 5.1, 5)
+    sex = np.where(np.isin(sex, ("F", "M")), sex, "")
     kinds = [k for k in SEX if (sex == k).any()]
     left.hist(
         [age_years[sex == k] for k in kinds],
@@ -47,12 +48,12 @@ def age_sex_histograms(age_years: np.ndarray, sex: np.ndarray) -> Figure:
         color=[SEX[k][1] for k in kinds],
     )
     left.set(xlabel="age (years)", ylabel="subjects")
-    if kinds:
-        left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8)
     counts = [int((sex == k).sum()) for k in kinds]
     right.bar([SEX[k][0] for k in kinds], counts, color=[SEX[k][1] for k in kinds])
     right.set_ylabel("subjects")
     right.yaxis.get_major_locator().set_params(integer=True)
+    right.tick_params(axis="x", labelsize=8)
     for axes in (left, right):
         tidy(axes)
     return figure
@@ -130,6 +131,7 @@ def curves(histories: Mapping[str, Sequence[Sequence[dict]]], key: str, label: s
                 watched = [row[f"val_{key}"] for row in history]
                 panel.plot(epoch, watched, color=ORANGE, lw=1.2, ls="--", marker=marker, **known)
         panel.set(xlabel="epoch", title=title)
+        panel.xaxis.get_major_locator().set_params(integer=True)
         panel.title.set_fontsize(9)
         tidy(panel)
     axes[0, 0].set_ylabel(label)
@@ -141,6 +143,8 @@ def predicted_against_true(
     age_years: np.ndarray, predictions: Mapping[str, np.ndarray], n_columns: int = 3
 ) -> Figure:
     """Show predicted against true age, a panel a model, with MAE and R² in the title.
+
+    The frame holds all but the wildest predictions; a triangle at its edge is one beyond it.
 
     Parameters
     ----------
@@ -162,7 +166,12 @@ def predicted_against_true(
         panel.set_visible(False)
     span = np.concatenate(list(predictions.values()))
     floor, top = np.quantile(span, [0.005, 0.995])
-    axes[0, 0].set_ylim(min(low, floor - 3), max(high, top + 3))
+    floor, top = min(low, floor - 3), max(high, top + 3)
+    axes[0, 0].set_ylim(floor, top)
+    for panel, pred in zip(axes.flat, predictions.values(), strict=False):
+        for beyond, edge, marker in ((pred < floor, floor, "v"), (pred > top, top, "^")):
+            where = age_years[beyond], np.full(beyond.sum(), edge)
+            panel.scatter(*where, s=18, marker=marker, color=VERMILION, lw=0, clip_on=False)
     figure.supxlabel("age (years)", fontsize=9)
     figure.supylabel("predicted age (years)", fontsize=9)
     return figure
@@ -214,16 +223,18 @@ def decades_figure(tables: Mapping[str, object]) -> Figure:
     tables : mapping of a model's name to a DataFrame with ``decade, n, MAE (y), 95 % low, high``.
     """
     figure, axes = new_figure(height=3.0)
-    colours = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+    colours, marks = (BLUE, ORANGE, GREEN, PURPLE, SKY), "osD^v"
     for k, (name, table) in enumerate(tables.items()):
         x = np.arange(len(table)) + 0.12 * (k - (len(tables) - 1) / 2)
         value = table["MAE (y)"].to_numpy()
         spread = [value - table["95 % low"].to_numpy(), table["95 % high"].to_numpy() - value]
         spread = np.nan_to_num(np.maximum(spread, 0))
-        axes.errorbar(x, value, yerr=spread, fmt="o", color=colours[k % 5], capsize=2, label=name)
+        look = {"fmt": marks[k % 5], "color": colours[k % 5], "ms": 5}
+        axes.errorbar(x, value, yerr=spread, capsize=2, label=name, **look)
     names = [f"{d}\n(n={n})" for d, n in zip(table["decade"], table["n"], strict=True)]
     axes.set(xticks=np.arange(len(table)), xticklabels=names, ylabel="MAE (years)", ylim=(0, None))
-    axes.legend(frameon=False, fontsize=8, ncols=3)
+    axes.set_xlabel("age (years)")
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
     tidy(axes)
     return figure
 
@@ -242,7 +253,8 @@ def age_intervals(age_years: np.ndarray, pred: np.ndarray, half: np.ndarray) -> 
         x[~inside], true[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
     )
     axes.set(xlabel="subjects, youngest first", ylabel="age (years)")
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
     tidy(axes)
     return figure
 

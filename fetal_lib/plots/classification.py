@@ -73,7 +73,9 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
     left.set(xlabel="epoch", ylabel="cross-entropy")
     right.set(xlabel="epoch", ylabel="macro-F1, validation", ylim=(0, 1))
     right.legend(frameon=False, fontsize=7, loc="upper left")
-    tidy(left), tidy(right)
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        tidy(axes)
     return figure
 
 
@@ -240,7 +242,7 @@ def share_figure(table: pd.DataFrame, label: str) -> Figure:
 
 
 def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
-    """Show macro-F1 over operations and over latency of the networks of a run.
+    """Show macro-F1 over parameters, operations and latency of the networks of a run.
 
     Parameters
     ----------
@@ -252,15 +254,15 @@ def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, panels = new_figure(1, 3, height=2.7, sharey=True)
-    columns = ("parameters", "million MAC", "latency (ms)")
+    table = table.assign(**{"million parameters": table["parameters"] / 1e6})
+    columns = ("million parameters", "million MAC", "latency (ms)")
     for axes, column in zip(panels, columns, strict=True):
-        for row, colour, marker in zip(table.itertuples(), COLOURS, MARKERS, strict=False):
-            x = table.loc[row.Index, column]
-            name = row.network.replace("_", " ")
-            axes.scatter(x, score[row.network], s=36, color=colour, marker=marker, label=name)
-        axes.set(xscale="log", xlabel=column)
+        for (_, row), colour, marker in zip(table.iterrows(), COLOURS, MARKERS, strict=False):
+            name, x = row["network"], row[column]
+            axes.scatter(x, score[name], s=36, color=colour, marker=marker, label=name)
+        axes.set(xscale="log", xlabel=column, ylim=(-0.03, 1.03))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=6))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.3g}"))
         axes.tick_params(axis="x", labelsize=7)
         axes.margins(x=0.3)

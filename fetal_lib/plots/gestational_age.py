@@ -41,7 +41,8 @@ def plane_gallery(images: np.ndarray, titles: Sequence[str]) -> Figure:
     titles : length N.
     """
     n = len(images)
-    figure, axes = new_figure(3, n, height=3 * 7.2 / n + 0.3, squeeze=False)
+    side = min(7.2 / n, 1.8)
+    figure, axes = new_figure(3, n, height=3 * side + 0.3, width=n * side, squeeze=False)
     for column, (image, title) in enumerate(zip(images, titles, strict=True)):
         for row, plane in enumerate(PLANES):
             panel = hide_ticks(axes[row, column])
@@ -67,7 +68,7 @@ def age_histogram(ga_days: np.ndarray, brain_ml: np.ndarray) -> Figure:
 
 def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
     """Show the loss, and the error of the inner validation part, a line a fold."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     figure, (left, right) = new_figure(1, 2, height=2.7)
     for number, history in enumerate(histories):
@@ -81,6 +82,7 @@ def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         tidy(axes)
     return figure
 
@@ -111,7 +113,8 @@ def outside_figure(ga_days: np.ndarray, pred_days: np.ndarray, outside: pd.DataF
     outside : ``ga_days, pred_days``, a row a fetus of the other set.
     """
     figure, axes = new_figure(height=3.4, width=4.6)
-    ends = np.array([min(ga_days.min(), outside["ga_days"].min()), ga_days.max()]) / 7
+    every = np.concatenate([ga_days, outside["ga_days"]])
+    ends = np.array([every.min(), every.max()]) / 7
     axes.plot(ends, ends, color=GREY, lw=1)
     axes.scatter(ga_days / 7, pred_days / 7, s=10, color=BLUE, alpha=0.4, lw=0, label="held out")
     x, y = outside["ga_days"] / 7, outside["pred_days"] / 7
@@ -136,7 +139,8 @@ def age_interval_figure(ga_days: np.ndarray, pred_days: np.ndarray, half: np.nda
         x[~inside], error[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
     )
     axes.set(xlabel="fetuses, youngest first", ylabel="true - predicted (days)")
-    axes.legend(frameon=False, fontsize=8, ncols=3)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
     tidy(axes)
     return figure
 
@@ -245,7 +249,9 @@ def overlap_figure(table: pd.DataFrame) -> Figure:
         panel.title.set_fontsize(9)
         tidy(panel)
     axes[0, 0].set_ylabel("share of map / share of area")
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    place = {"loc": "outside lower center", "ncols": 3, "frameon": False, "fontsize": 8}
+    figure.legend(handles, labels, **place)
     return figure
 
 

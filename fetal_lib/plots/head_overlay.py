@@ -44,7 +44,14 @@ def draw_overlay(scan: np.ndarray, result: HeadMeasurement) -> np.ndarray:
 
 
 def save_overlay(path: str | Path, scan: np.ndarray, result: HeadMeasurement) -> None:
-    """Write :func:`draw_overlay`'s picture as PNG."""
+    """Write :func:`draw_overlay`'s picture as PNG.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
     import cv2
 
-    cv2.imwrite(str(path), draw_overlay(scan, result))
+    _, png = cv2.imencode(".png", draw_overlay(scan, result))
+    Path(path).write_bytes(png.tobytes())  # imwrite is silent where it cannot write

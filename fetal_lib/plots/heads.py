@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+ASPECT = 800 / 540
+"""Width over height of a scan of HC18, and of a phantom."""
+
 
 def show_scan(
     axes: Axes,
     image: np.ndarray,
     mask: np.ndarray | None = None,
     probs: np.ndarray | None = None,
-    aspect: float = 800 / 540,
+    aspect: float = ASPECT,
 ) -> Axes:
     """Show a squashed image in its scan's aspect, with reference and prediction outlined.
 
@@ -45,12 +48,20 @@ def show_scan(
     return hide_ticks(axes)
 
 
+def aspects_of(sizes_hw: np.ndarray | None, n: int) -> np.ndarray:
+    """Return width over height of each scan, float (N,); that of HC18 where none is given."""
+    if sizes_hw is None:
+        return np.full(n, ASPECT)
+    return sizes_hw[:, 1] / sizes_hw[:, 0]
+
+
 def gallery(
     images: np.ndarray,
     masks: np.ndarray,
     titles: Sequence[str],
     probs: np.ndarray | None = None,
     n_columns: int = 4,
+    sizes_hw: np.ndarray | None = None,
 ) -> Figure:
     """Show images with their reference, and predictions if given.
 
@@ -60,14 +71,17 @@ def gallery(
     titles : sequence of str, length N
     probs : ndarray, shape (N, H, W), optional
     n_columns : int
+    sizes_hw : ndarray, int (N, 2), optional
+        Sizes of the scans, which are shown in their own aspect.
     """
+    aspects = aspects_of(sizes_hw, len(images))
     n_rows = -(-len(images) // n_columns)
     figure, axes = new_figure(n_rows, n_columns, height=1.55 * n_rows, squeeze=False)
     for i, ax in enumerate(axes.flat):
         if i >= len(images):
             ax.set_visible(False)
             continue
-        show_scan(ax, images[i], masks[i], None if probs is None else probs[i])
+        show_scan(ax, images[i], masks[i], None if probs is None else probs[i], aspects[i])
         ax.set_title(titles[i], fontsize=8)
     return figure
 
@@ -120,7 +134,11 @@ def learning_curves(history: Sequence[dict], quantity: str, label: str) -> Figur
 
 
 def heat_maps(
-    images: np.ndarray, masks: np.ndarray, maps: Sequence[np.ndarray], titles: Sequence[str]
+    images: np.ndarray,
+    masks: np.ndarray,
+    maps: Sequence[np.ndarray],
+    titles: Sequence[str],
+    sizes_hw: np.ndarray | None = None,
 ) -> Figure:
     """Show scans above their heat-maps, each map with its own colour bar.
 
@@ -129,16 +147,19 @@ def heat_maps(
     images, masks : ndarray, shape (N, H, W), uint8
     maps : sequence of ndarray, shape (H, W), not negative
     titles : sequence of str
+    sizes_hw : ndarray, int (N, 2), optional
+        Sizes of the scans, which are shown in their own aspect.
     """
+    aspects = aspects_of(sizes_hw, len(images))
     figure, axes = new_figure(2, len(images), height=3.9, squeeze=False)
     for i, saliency in enumerate(maps):
-        show_scan(axes[0, i], images[i], masks[i])
+        show_scan(axes[0, i], images[i], masks[i], aspect=aspects[i])
         axes[0, i].set_title(titles[i], fontsize=8)
-        show_scan(axes[1, i], images[i])
+        show_scan(axes[1, i], images[i], aspect=aspects[i])
         if np.ptp(saliency) == 0:
             axes[1, i].set_title("the map is constant", fontsize=8, color=VERMILION)
             continue
-        box = (0, 800 / 540 * len(saliency), len(saliency), 0)
+        box = (0, aspects[i] * len(saliency), len(saliency), 0)
         shown = axes[1, i].imshow(saliency, cmap="inferno", alpha=0.6, extent=box)
         bar = figure.colorbar(shown, ax=axes[:, i], shrink=0.4, location="bottom", pad=0.02)
         bar.ax.tick_params(labelsize=7)

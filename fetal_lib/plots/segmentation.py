@@ -10,7 +10,7 @@ import numpy as np
 
 from fetal_lib.growth import intergrowth
 from fetal_lib.plots.agreement import agreement_figure
-from fetal_lib.plots.heads import show_scan
+from fetal_lib.plots.heads import aspects_of, show_scan
 from fetal_lib.plots.style import (
     BLUE,
     GREEN,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 MARKERS = "osD^vPX"
-ASPECT = 800 / 540
 DICE_TICKS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 1)
 WEIGHT_Z = {"10th": -1.2816, "50th": 0.0, "90th": 1.2816}
 WEIGHT_WEEKS = (22, 40)
@@ -80,7 +79,11 @@ def training_curves(histories: Mapping[str, Sequence[dict]]) -> Figure:
 
 
 def model_grid(
-    images: np.ndarray, masks: np.ndarray, probs: Mapping[str, np.ndarray], rows: Sequence[str]
+    images: np.ndarray,
+    masks: np.ndarray,
+    probs: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    sizes_hw: np.ndarray | None = None,
 ) -> Figure:
     """Show the same images with every model's outline: a row an image, a column a model.
 
@@ -90,11 +93,14 @@ def model_grid(
     probs : mapping of model to ndarray (N, H, W)
     rows : sequence of str, length N
         What each image is.
+    sizes_hw : ndarray, int (N, 2), optional
+        Sizes of the scans, which are shown in their own aspect.
     """
+    aspects = aspects_of(sizes_hw, len(images))
     figure, axes = new_figure(len(images), len(probs), height=0.95 * len(images), squeeze=False)
     for i, line in enumerate(axes):
         for ax, (name, found) in zip(line, probs.items(), strict=True):
-            show_scan(ax, images[i], masks[i], found[i])
+            show_scan(ax, images[i], masks[i], found[i], aspects[i])
             if i == 0:
                 ax.set_title(name, fontsize=7)
         line[0].set_ylabel(rows[i], fontsize=7)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.plots.heads import show_scan
-from fetal_lib.plots.segmentation import ASPECT, model_styles, words_only
-from fetal_lib.plots.style import BLUE, VERMILION, hide_ticks, new_figure, tidy
+from fetal_lib.plots.heads import aspects_of, show_scan
+from fetal_lib.plots.segmentation import model_styles, words_only
+from fetal_lib.plots.style import BLUE, VERMILION, new_figure, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def replacement_curves(table: pd.DataFrame) -> Figure:
                 mean = part[part["order"] == order].groupby("share")["change"].mean()
                 ax.plot(mean.index, mean, dashes, color=BLUE, lw=1.5, label=f"{order} order")
             ax.set_title(f"{name}, {way}", fontsize=9)
-            ax.set_xlabel("share of pixels")
+            ax.set_xlabel(f"share of pixels {'hidden' if way == 'deletion' else 'shown'}")
             tidy(ax)
         line[0].set_ylabel("change of the scalar")
     axes[0, 0].legend(frameon=False, fontsize=8)
@@ -79,7 +79,11 @@ def replacement_curves(table: pd.DataFrame) -> Figure:
 
 
 def map_grid(
-    images: np.ndarray, masks: np.ndarray, maps: Mapping[str, Sequence[np.ndarray]]
+    images: np.ndarray,
+    masks: np.ndarray,
+    maps: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str],
+    sizes_hw: np.ndarray | None = None,
 ) -> Figure:
     """Show scans in the first row and, below, a row for each kind of map, each with its own bar.
 
@@ -87,19 +91,22 @@ def map_grid(
     ----------
     images, masks : ndarray, uint8 (N, H, W)
     maps : mapping of kind to N maps (h, w), not negative
+    titles : sequence of str, length N
+    sizes_hw : ndarray, int (N, 2), optional
+        Sizes of the scans, which are shown in their own aspect.
     """
+    aspects = aspects_of(sizes_hw, len(images))
     figure, axes = new_figure(
         1 + len(maps), len(images), height=1.35 * (1 + len(maps)), squeeze=False
     )
     for i, ax in enumerate(axes[0]):
-        show_scan(ax, images[i], masks[i])
-        ax.set_title(f"test image {i + 1}", fontsize=8)
+        show_scan(ax, images[i], masks[i], aspect=aspects[i])
+        ax.set_title(titles[i], fontsize=8)
     height = images.shape[1]
-    box = (0, ASPECT * height, height, 0)
     for line, (kind, found) in zip(axes[1:], maps.items(), strict=True):
         for i, ax in enumerate(line):
-            ax.imshow(images[i], cmap="gray", vmin=0, vmax=255, extent=box)
-            hide_ticks(ax)
+            box = (0, aspects[i] * height, height, 0)
+            show_scan(ax, images[i], aspect=aspects[i])
             if np.ptp(found[i]) == 0:
                 ax.set_title("the map is constant", fontsize=7, color=VERMILION)
                 continue

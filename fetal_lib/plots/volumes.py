@@ -125,7 +125,8 @@ def mean_maps(
 ) -> Figure:
     """Show maps over a mean brain in three planes, each map on its own scale.
 
-    A map that is zero everywhere is shown empty, and its title says so.
+    Values below 15 % of the largest are not drawn. A map that is zero everywhere is shown empty,
+    and its title says so.
     """
     n = len(maps)
     figure, axes = new_figure(n, 3, height=2.1 * n + 0.2, squeeze=False)
@@ -138,6 +139,7 @@ def mean_maps(
             image = axes[row, column].imshow(
                 shown, cmap="magma", vmin=0, vmax=top or 1.0, alpha=0.7
             )
+            axes[0, column].set_title(PLANES[axis], fontsize=8)
         axes[row, 0].set_ylabel(title if top else f"{title}: zero everywhere", fontsize=8)
         figure.colorbar(image, ax=axes[row, :], shrink=0.8, label=unit)
     return figure

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.training.keras_classification import class_weights, forward
+from fetal_lib.training.keras_classification import class_weights
+from fetal_lib.training.keras_forward import forward
 
 if TYPE_CHECKING:
     import keras

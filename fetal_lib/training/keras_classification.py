@@ -26,14 +26,13 @@ from fetal_lib.training.keras_checkpoint import (
     save_checkpoint,
     seed_dropout,
 )
+from fetal_lib.training.keras_forward import BATCH, forward
 from fetal_lib.training.keras_schedule import make_adam, whole_batches
 
 if TYPE_CHECKING:
     import keras
 
 BALANCES = ("none", "weights", "oversample")
-BATCH = 64
-"""Images in a forward pass without training."""
 
 
 @dataclass(frozen=True)
@@ -252,25 +251,6 @@ def predict_logits(model: keras.Model, images: np.ndarray, batch_size: int = BAT
     ndarray, shape (N, K), float32
     """
     return forward(model, images, batch_size)
-
-
-def forward(
-    model: keras.Model, images: np.ndarray, batch_size: int = BATCH
-) -> np.ndarray | tuple[np.ndarray, ...]:
-    """Return what a network makes of grey images, (N, ...), float32; one array for each output.
-
-    The last batch is filled up, so that all have one shape and no graph is traced twice.
-    """
-    size = max(1, min(batch_size, len(images)))
-    found = [[np.zeros((0, *out.shape[1:]), np.float32)] for out in model.outputs]
-    for i in range(0, len(images), size):
-        batch = images[i : i + size]
-        filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
-        outs = model.predict_on_batch(filled[..., None] / np.float32(255))
-        for kept, out in zip(found, outs if len(found) > 1 else [outs], strict=True):
-            kept.append(np.asarray(out, np.float32)[: len(batch)])
-    joined = tuple(map(np.concatenate, found))
-    return joined if len(joined) > 1 else joined[0]
 
 
 def watch(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -37,6 +37,7 @@ from fetal_lib.chapters.biometry_segmentation.growth import (
     growth_summary,
 )
 from fetal_lib.chapters.biometry_segmentation.report import (
+    TITLES,
     add_scores,
     by_structure,
     choose_best,
@@ -46,17 +47,24 @@ from fetal_lib.chapters.biometry_segmentation.report import (
     reference_circumference_gap,
     results_table,
     score_all,
+    shown_tests,
     source_comparison,
-    typical_and_worst,
 )
 from fetal_lib.chapters.biometry_segmentation.robust import largest_losses, robustness_table
 from fetal_lib.chapters.biometry_segmentation.source import reenact_source
-from fetal_lib.chapters.biometry_segmentation.words import cam_verdict, data_text
+from fetal_lib.chapters.biometry_segmentation.words import (
+    cam_verdict,
+    choice_text,
+    data_text,
+    weights_text,
+)
 from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.evaluation.example_cases import typical_and_worst
 
 __all__ = [
     "N_EXPLAINED",
     "N_SAMPLED",
+    "TITLES",
     "add_costs",
     "add_scores",
     "attention_gates",
@@ -64,6 +72,7 @@ __all__ = [
     "by_structure",
     "cam_checks",
     "cam_verdict",
+    "choice_text",
     "choose_best",
     "chosen_networks",
     "curve_means",
@@ -93,7 +102,9 @@ __all__ = [
     "sampling_table",
     "sampling_verdict",
     "score_all",
+    "shown_tests",
     "source_comparison",
     "training_table",
     "typical_and_worst",
+    "weights_text",
 ]

@@ -59,19 +59,23 @@ def ensemble_table(
     DataFrame
         ``answer``, Dice, ADF and HD95: one member alone, the three fusions, the squared mean that
         the released code calls STAPLE, and the condition network by itself, which needs no
-        sampling.
+        sampling; and the Dice minus that of the last, with its 95 % bootstrap interval over
+        subjects.
     """
     import pandas as pd
 
+    alone = "condition network alone"
     answers = {"one member": members[0]}
     answers |= {how: fuse_members(members, how) for how in ("mean", "majority", "staple")}
     answers["squared mean"] = squared_mean(members)
-    answers["condition network alone"] = segmenter.anchor_probs(arrays.images)
-    rows = []
-    for name, probs in answers.items():
-        frame = score_structures(table, references, probs)
+    answers[alone] = segmenter.anchor_probs(arrays.images)
+    frames = {name: score_structures(table, references, p) for name, p in answers.items()}
+    subjects, rows = table["subject"].to_numpy(), []
+    for name, frame in frames.items():
         row = {"answer": name, "Dice": frame["dice"].mean(), "ADF (mm)": frame["adf_mm"].mean()}
-        rows.append(row | {"HD95 (mm)": frame["hd95_mm"].mean()})
+        gap = (frame["dice"] - frames[alone]["dice"]).to_numpy()
+        gap = _gap(gap, subjects, segmenter.spec.seed, "Dice minus condition network")
+        rows.append(row | {"HD95 (mm)": frame["hd95_mm"].mean()} | gap)
     return pd.DataFrame(rows)
 
 
@@ -120,7 +124,8 @@ def sampling_table(
         row = {"sampler": "ancestral" if ancestral else "DDIM", "steps": steps}
         row |= {"members": members, "GMAC": _gmac(segmenter, steps * members)}
         rows.append(row | {"s an image": seconds, "Dice": dices[-1].mean()})
-    gaps = [_gap(dice - dices[-1], part["subject"].to_numpy(), p.seed) for dice in dices]
+    subjects = part["subject"].to_numpy()
+    gaps = [_gap(dice - dices[-1], subjects, p.seed, "minus ancestral") for dice in dices]
     found = pd.concat([pd.DataFrame(rows), pd.DataFrame(gaps)], axis=1)
     found.insert(0, "n", len(part))
     _add_samplers(run, spec.network, part, found, dices)
@@ -133,9 +138,9 @@ def _gmac(segmenter: Segmenter, passes: int) -> float:
     return image_macs(segmenter.network, inputs, passes) / 1e9
 
 
-def _gap(differences: np.ndarray, subjects: np.ndarray, seed: int) -> dict[str, float]:
+def _gap(differences: np.ndarray, subjects: np.ndarray, seed: int, title: str) -> dict[str, float]:
     low, high = bootstrap_ci(differences, groups=subjects, seed=seed)
-    return {"minus ancestral": differences.mean(), "low": low, "high": high}
+    return {title: differences.mean(), "low": low, "high": high}
 
 
 def _add_samplers(

@@ -72,7 +72,7 @@ def segmenter_spec(parameters: BiometrySegmentationParameters, name: str) -> Seg
         members=p.members,
         fusion=p.fusion,
         seed=p.seed,
-        trained_on=data_name(p.data),
+        trained_on="+".join(data_name(name) for name in (p.data, p.also) if name),
     )
 
 

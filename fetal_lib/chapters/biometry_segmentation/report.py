@@ -89,16 +89,22 @@ def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) ->
     if kept.empty or worst.empty:
         return "Nothing was measured, so there is no prediction interval."
     half = conformal_quantile(worst.groupby(level=0).max().to_numpy(), COVERAGE)
-    inside = (_relative_errors(test) <= half).to_numpy(float)
+    held = _relative_errors(test) <= half
+    inside, whole = held.to_numpy(float), held.groupby(level=0).all()
     known = {"model": name, "data": pooled_name(test), "split": "test", "metric": "coverage"}
     interval = bootstrap_ci(inside, groups=kept["subject"].to_numpy(), seed=run.parameters.seed)
     ci95 = interval if np.isfinite(interval).all() else None
     run.add_result(**known, value=inside.mean(), n=len(kept), ci95=ci95)
-    width = f"± {half:.1%} of the length" if np.isfinite(half) else "infinite: too few subjects"
+    width, note = "infinite: too few subjects", ""
+    if np.isfinite(half):
+        width = f"± {half:.1%} of the length"
+        note = " The validation part also chose the network, which can make this too narrow."
     return (
-        f"Prediction interval of **{name}** (split-conformal, from {worst.index.nunique()} "
-        f"validation subjects, for {COVERAGE:.0%} of new subjects): {width}. Of {len(kept)} test "
-        f"lengths, **{inside.mean():.0%}** lie inside."
+        f"Prediction interval of **{name}** (split-conformal, from the largest error of each of "
+        f"{worst.index.nunique()} validation subjects, so that it holds all lengths of "
+        f"{COVERAGE:.0%} of new subjects): {width}. Of {len(kept)} test lengths, "
+        f"**{inside.mean():.0%}** lie inside; of {len(whole)} test subjects, {whole.mean():.0%} "
+        f"have all of theirs inside.{note} Structures that were not found have no interval."
     )
 
 
@@ -188,6 +194,31 @@ def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
+def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return paired tests with the difference and its interval in one cell, for display.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        From `paired_tests`, with ``metric``.
+
+    Returns
+    -------
+    DataFrame
+        ``measure, first, second``, the ``difference`` as text, ``p, p_holm``.
+    """
+    import pandas as pd
+
+    rows = []
+    for row in tests.to_dict("records"):
+        numbers = (row["difference"], (row["low"], row["high"]))
+        digits = 2 if row["metric"].endswith("_mm") else 3
+        text = with_interval(*numbers, digits) if np.isfinite(row["difference"]) else ""
+        known = {"measure": TITLES[row["metric"]], "first": row["first"], "second": row["second"]}
+        rows.append(known | {"difference": text, "p": row["p"], "p_holm": row["p_holm"]})
+    return pd.DataFrame(rows)
+
+
 def source_comparison(
     scores: Mapping[str, pd.DataFrame], train_s: Mapping[str, float]
 ) -> pd.DataFrame:
@@ -234,14 +265,7 @@ def pretty(table: pd.DataFrame) -> Styler:
     import pandas as pd
 
     if table.empty:
-        table = pd.DataFrame({"table": ["empty: no subject has what it needs"]})
+        table = pd.DataFrame({"table": ["empty: nothing in this run has what it needs"]})
     small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}
     how = {"precision": 3, "thousands": ",", "na_rep": "", "escape": "html"}
     return table.style.hide(axis="index").format(small, **how)
-
-
-def typical_and_worst(scores: pd.DataFrame, n: int = 4) -> np.ndarray:
-    """Return the positions of ``n`` images around the median overlap, then the ``n`` worst."""
-    order = np.argsort(scores["dice"].to_numpy(), kind="stable")
-    middle = max(0, len(order) // 2 - n // 2)
-    return np.concatenate([order[middle : middle + n], order[:n]])

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from fetal_lib.predict.segmenter import Segmenter
 
 Changed = tuple[np.ndarray, np.ndarray]
-Change = Callable[[np.ndarray, np.ndarray, np.random.Generator, float], Changed]
+Change = Callable[..., Changed]
+"""From image, mask, generator and level; to both, changed."""
 ASPECT = 800 / 540
+"""Width over height of a scan of HC18."""
 SHADOW_WIDTH = 0.12
 """Half the width of a shadow at the bottom of the image, as a share of the image."""
 
@@ -77,21 +79,27 @@ def lose_edge(
 
 
 def rotate(
-    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, angle_deg: float
+    image: np.ndarray,
+    mask: np.ndarray,
+    rng: np.random.Generator,
+    angle_deg: float,
+    aspect: float = ASPECT,
 ) -> Changed:
-    """Turn image and mask about the centre, in the scan's own aspect."""
-    return _warped(image, mask, angle_deg, 1.0)
+    """Turn image and mask about the centre, in the scan's own aspect, width over height."""
+    return _warped(image, mask, angle_deg, 1.0, aspect)
 
 
 def resize(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, scale: float) -> Changed:
     """Magnify image and mask about the centre."""
-    return _warped(image, mask, 0.0, scale)
+    return _warped(image, mask, 0.0, scale, ASPECT)  # which plays no part without a turn
 
 
-def _warped(image: np.ndarray, mask: np.ndarray, angle_deg: float, scale: float) -> Changed:
+def _warped(
+    image: np.ndarray, mask: np.ndarray, angle_deg: float, scale: float, aspect: float
+) -> Changed:
     import cv2
 
-    matrix = similarity_matrix(image.shape, ASPECT, angle_deg, scale, np.zeros(2))
+    matrix = similarity_matrix(image.shape, aspect, angle_deg, scale, np.zeros(2))
     return tuple(cv2.warpAffine(a, matrix, image.shape[::-1]) for a in (image, mask))
 
 
@@ -140,15 +148,23 @@ def robustness_table(
     rows = []
     for change_name, (change, levels) in CHANGES.items():
         for level in levels:
-            rng = np.random.default_rng([seed, 77])  # the same places at every level
-            pairs = [
-                change(i, m, rng, level) for i, m in zip(chosen.images, chosen.masks, strict=True)
-            ]
-            images, masks = (np.stack(part) for part in zip(*pairs, strict=True))
+            images, masks = _changed(chosen, change, level, seed)
             for name, segmenter in single.items():
                 scores = _scored(segmenter, images, masks, chosen.sizes_hw)
                 rows.append({"model": name, "change": change_name, "level": level, **scores})
     return pd.DataFrame(rows)
+
+
+def _changed(arrays: CaseArrays, change: Change, level: float, seed: int) -> Changed:
+    rng = np.random.default_rng([seed, 77])  # the same places at every level
+    pairs = []
+    for image, mask, (height, width) in zip(
+        arrays.images, arrays.masks, arrays.sizes_hw, strict=True
+    ):
+        own = {"aspect": width / height} if change is rotate else {}
+        pairs.append(change(image, mask, rng, level, **own))
+    images, masks = (np.stack(part) for part in zip(*pairs, strict=True))
+    return images, masks
 
 
 def _scored(

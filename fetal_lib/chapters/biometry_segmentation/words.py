@@ -1,4 +1,4 @@
-"""Sentences of chapter 03 that are written from a run's tables: its data, its heat-map checks."""
+"""Sentences of chapter 03 that are written from a run's tables: data, choice, checks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.growth.intergrowth_weight import EFW_GA_WEEKS_RANGE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -20,6 +22,7 @@ SUBJECTS = {
 }
 R_LIMIT = 0.5
 """A map differs from that of shuffled weights if their rank correlation is nearer to 0."""
+N_RESAMPLES = 2000
 
 
 def data_text(table: pd.DataFrame) -> str:
@@ -49,6 +52,54 @@ def data_text(table: pd.DataFrame) -> str:
         names = ", ".join(f"`{name}`" for name in abdomens["source"].unique())
         lines.append(f"Abdomens, on which AC and weight rest: {len(abdomens):,}, from {names}.")
     return " ".join(lines)
+
+
+def choice_text(scores: Mapping[str, pd.DataFrame], best: str, seed: int) -> str:
+    """Say which network was chosen, and how often other subjects would have chosen it; Markdown.
+
+    Subjects are drawn with replacement, the same for all networks, and the choice is made anew.
+
+    Parameters
+    ----------
+    scores : mapping of model to DataFrame
+        ``subject, dice`` of the validation part, the same images in the same order.
+    best : str
+        The network that was chosen.
+    seed : int
+    """
+    names = list(scores)
+    first = scores[best]
+    subjects, labels = np.unique(first["subject"].to_numpy(str), return_inverse=True)
+    dices = np.stack([scores[name]["dice"].to_numpy(float) for name in names])
+    sums = np.stack([np.bincount(labels, row) for row in dices])
+    draws = np.random.default_rng(seed).integers(len(subjects), size=(N_RESAMPLES, len(subjects)))
+    means = sums[:, draws].sum(-1) / np.bincount(labels)[draws].sum(-1)
+    shares = np.bincount(means.argmax(0), minlength=len(names)) / N_RESAMPLES
+    others = {n: s for n, s in zip(names, shares, strict=True) if n != best and s > 0}
+    told = [f"{others[n]:.0%} `{n}`" for n in sorted(others, key=others.get, reverse=True)]
+    again = f"{shares[names.index(best)]:.0%} choose it again"
+    return (
+        f"Chosen on {len(first)} validation images of {len(subjects)} subjects: **{best}**. Of "
+        f"{N_RESAMPLES:,} resamples of these subjects, {', '.join([again, *told])}."
+    )
+
+
+def weights_text(biometry: pd.DataFrame) -> str:
+    """Say of how many subjects the weight is known at an age that has centiles; Markdown.
+
+    Parameters
+    ----------
+    biometry : DataFrame
+        From `biometry_table`; empty where no subject has both structures.
+    """
+    if biometry.empty:
+        return "No subject of the test part has head and abdomen measured: no weight, no flag."
+    known, (first, last) = biometry["centile_true"].notna(), EFW_GA_WEEKS_RANGE
+    return (
+        f"Of {len(biometry)} subjects with head and abdomen, **{known.sum()}** have a weight "
+        "centile by annotation; the age of the others is unknown, or outside the "
+        f"{first} to {last} weeks that the weight standard covers."
+    )
 
 
 def cam_verdict(checks: pd.DataFrame, means: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ from fetal_lib.chapters.brain_age.data import (
     leak_audit,
     split_subjects,
 )
-from fetal_lib.chapters.brain_age.explain import SHARES, explain_network
+from fetal_lib.chapters.brain_age.explain import SHARES, explain_network, explanation_text
 from fetal_lib.chapters.brain_age.models import (
     contrast_features,
     ensemble,
@@ -23,15 +23,18 @@ from fetal_lib.chapters.brain_age.report import (
     add_ages,
     add_dice,
     add_reference_dice,
-    correct_mean,
     dice_groups,
+    gap_table,
     gap_variants,
     intervals,
     last_mae,
+    paired_text,
+    plain,
     pretty,
     promise_kept,
     ranking,
     results_table,
+    turned,
 )
 from fetal_lib.chapters.brain_age.save import save_age_model
 from fetal_lib.chapters.brain_age.segmenter import apply_segmenters
@@ -51,7 +54,7 @@ from fetal_lib.chapters.brain_age.volumes import (
     relative_volumes,
 )
 from fetal_lib.chapters.brain_age.walk import preprocessing_steps
-from fetal_lib.evaluation.brain_age import gap_rows
+from fetal_lib.data.spread import evenly_spaced
 
 __all__ = [
     "REFERENCE_MODELS",
@@ -64,19 +67,20 @@ __all__ = [
     "best_of_many",
     "best_on_test",
     "contrast_features",
-    "correct_mean",
     "covariates",
     "describe_subjects",
     "dice_groups",
     "ensemble",
     "explain_age_network",
+    "evenly_spaced",
     "explain_network",
+    "explanation_text",
     "find_data",
     "find_teachers",
     "find_truth",
     "fit_age_networks",
     "fit_segmenters",
-    "gap_rows",
+    "gap_table",
     "gap_variants",
     "grid_affine",
     "intervals",
@@ -84,8 +88,10 @@ __all__ = [
     "leak_audit",
     "map_models",
     "on_grid",
+    "paired_text",
     "parameter_table",
     "picked_on_test",
+    "plain",
     "preprocessing_steps",
     "pretty",
     "promise_kept",
@@ -99,5 +105,6 @@ __all__ = [
     "source_design",
     "split_subjects",
     "training_set_error",
+    "turned",
     "volume_models",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.explain.grad_cam_torch import grad_cam, occlusion_volume
 from fetal_lib.explain.occlusion import map_similarity, share_on
 
@@ -74,6 +75,12 @@ def explain_network(
     checks = _checks(maps, others, brain, fluid)
     deletion = _deletion(predict, images, brain, maps, seed)
     return Explanation(maps, images[:, 0].mean(axis=0), checks, deletion)
+
+
+def explanation_text(explained: Explanation, n: int) -> str:
+    """Return, in Markdown, which maps of a network pass the deletion check, and on how many."""
+    said = deletion_verdict(np.array(SHARES), explained.deletion, "random blocks", "years")
+    return f"{said} {n} subjects and one random order are few: a small lead may be chance."
 
 
 def _mean(maps: list[np.ndarray]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from fetal_lib.chapters.brain_age.truth import Truth
     from fetal_lib.runs.session import Run
 
+ROUNDING = 1e-9  # years
+PLAIN_NAMES = {"mae_years": "MAE (y)", "rmse_years": "RMSE (y)", "r2": "R²", "ccc": "CCC"}
 DIGITS = {"r2": 3, "ccc": 3, "coverage": 3, "dice": 3}
 TISSUES = ("csf", "gray", "white")
 
@@ -125,13 +127,24 @@ def dice_groups(segmented: Segmented, fold: np.ndarray) -> dict[str, dict[str, n
     return groups
 
 
-def results_table(rows: Sequence[dict], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return result rows of the test part as a table: a row a model, text with intervals."""
+def results_table(
+    rows: Sequence[dict], metrics: Sequence[str], models: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return result rows of the test part as a table: a row a model, text with intervals.
+
+    Parameters
+    ----------
+    rows : of the run.
+    metrics : the columns.
+    models : the rows; all that were scored so far where it is empty.
+    """
     import pandas as pd
 
     table: dict[str, dict[str, str]] = {}
     for row in rows:
         if row["split"] != "test" or row["metric"] not in metrics:
+            continue
+        if models and row["model"] not in models:
             continue
         digits = DIGITS.get(row["metric"], 2)
         text = with_interval(row["value"], row["ci95"], digits)
@@ -193,9 +206,73 @@ def correct_mean(age_years: np.ndarray, parts: Parts) -> np.ndarray:
     return pred[parts.tested]
 
 
-def last_mae(run: Run) -> float:
-    """Return the MAE that was added to the run last, years."""
-    return [row["value"] for row in run.rows if row["metric"] == "mae_years"][-1]
+def gap_table(age_years: np.ndarray, gaps: pd.DataFrame, parts: Parts) -> pd.DataFrame:
+    """Return the gaps of `gap_variants`, and that of the mean predictor after the correction.
+
+    The gap of the mean predictor is rounding error, whose correlation with age means nothing.
+    """
+    import pandas as pd
+
+    fake = {"mean, corrected with the true age": correct_mean(age_years, parts)}
+    row = gap_rows(age_years[parts.tested], fake)
+    row.loc[row["SD of gap (y)"] < ROUNDING, "correlation of gap and age"] = np.nan
+    return pd.concat([gaps, row], ignore_index=True)
+
+
+def paired_text(
+    run: Run, age_years: np.ndarray, predictions: Mapping[str, np.ndarray], against: str
+) -> str:
+    """Return, in Markdown, by how much models err more or less than another on the same subjects.
+
+    Parameters
+    ----------
+    run : Run
+    age_years : float (N,), of the tested subjects.
+    predictions : model to float (N,).
+    against : the model that all others are compared with.
+    """
+    own = np.abs(predictions[against] - age_years)
+    lines = []
+    for name, pred in predictions.items():
+        more = np.abs(pred - age_years) - own
+        low, high = bootstrap_ci(more, seed=run.parameters.seed)
+        if name != against:
+            lines.append(
+                f"- `{name}` errs by **{abs(more.mean()):.2f} years "
+                f"{'more' if more.mean() >= 0 else 'less'}** (95 % interval of the difference "
+                f"{low:+.2f} to {high:+.2f}{', which holds 0' if low <= 0 <= high else ''})"
+            )
+    first = f"Beside `{against}` ({own.mean():.2f} years), on the same subjects:"
+    return "\n".join([first, "", *lines])
+
+
+def last_mae(run: Run) -> str:
+    """Return the MAE that was added to the run last, in years, as text with its interval."""
+    row = [row for row in run.rows if row["metric"] == "mae_years"][-1]
+    return with_interval(row["value"], row["ci95"], 2)
+
+
+def turned(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
+    """Return a table whose rows are columns: a few rows under many or long titles are too wide.
+
+    Parameters
+    ----------
+    table : DataFrame
+    key : column whose values become the titles.
+    name : title of the column that holds the old titles.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> turned(pd.DataFrame({"fold": [1, 2], "maps": [0.5, 1.0]}), "fold", "model").values.tolist()
+    [['maps', 0.5, 1.0]]
+    """
+    return table.set_index(key).T.rename_axis(index=name, columns=None).reset_index()
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns are named as a reader knows them, not as results are filed."""
+    return table.rename(columns=PLAIN_NAMES)
 
 
 def intervals(

@@ -175,7 +175,7 @@ def picked_on_test(
         found |= {f"{label}_{kind}": errors[epoch] for kind, epoch in epochs.items()}
         row = {"protocol": name, "RMSE at the last epoch (y)": str(last)}
         row |= {"RMSE at the epoch that is best on the test part (y)": str(lowest)}
-        rows.append(row | {"that epoch": best + 1, "of": len(errors)})
+        rows.append(row | {"that epoch": best + 1, "epochs trained": len(errors)})
     honest = "sfcn_eval_last_epoch"
     for flawed in ("sfcn_eval_best_epoch_on_test", "sfcn_no_eval_last_epoch"):
         _add_difference(run, (flawed, honest), "rmse_years", [found[flawed], found[honest]])

@@ -9,6 +9,7 @@ from fetal_lib.chapters.brain_anomalies.checks import (
     filtered_examples,
     ruler_table,
 )
+from fetal_lib.chapters.brain_anomalies.cutoffs import cutoff_table, screening_table
 from fetal_lib.chapters.brain_anomalies.data import (
     LABELS,
     Cases,
@@ -27,15 +28,11 @@ from fetal_lib.chapters.brain_anomalies.decide import (
     best_on_validation,
     calibration_table,
     covered,
-    cutoff_table,
     score_network,
-    screening_table,
     set_sizes,
     set_table,
-    strange_scans,
-    strangeness,
 )
-from fetal_lib.chapters.brain_anomalies.explain import explain
+from fetal_lib.chapters.brain_anomalies.explain import explain, explained_words
 from fetal_lib.chapters.brain_anomalies.fit import (
     cross_validate,
     fit_network,
@@ -47,11 +44,18 @@ from fetal_lib.chapters.brain_anomalies.fit import (
     search_separable,
     trials_table,
 )
+from fetal_lib.chapters.brain_anomalies.rankings import (
+    log_difference,
+    log_table,
+    ranking_flips,
+    ranking_table,
+)
 from fetal_lib.chapters.brain_anomalies.report import (
     audit,
     class_tables,
     confusion_of,
     coverage_interval,
+    data_words,
     micro_curves,
     model_card,
     most_confused,
@@ -64,12 +68,9 @@ from fetal_lib.chapters.brain_anomalies.report import (
     score_external,
     value_of,
 )
-from fetal_lib.chapters.brain_anomalies.source import (
-    log_table,
-    ranking_flips,
-    reenact_source,
-)
-from fetal_lib.chapters.brain_anomalies.starts import compare_starts
+from fetal_lib.chapters.brain_anomalies.source import reenact_source
+from fetal_lib.chapters.brain_anomalies.starts import starts_table, train_random_start
+from fetal_lib.chapters.brain_anomalies.strange import strange_scans, strangeness
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 from fetal_lib.training.keras_checkpoint import read_history
 
@@ -86,15 +87,16 @@ __all__ = [
     "calibration_table",
     "class_counts",
     "class_tables",
-    "compare_starts",
     "confusion_of",
     "convolution_table",
     "coverage_interval",
     "covered",
     "cross_validate",
     "cutoff_table",
+    "data_words",
     "efficiency_table",
     "explain",
+    "explained_words",
     "filter_table",
     "filtered_examples",
     "find_data",
@@ -105,6 +107,7 @@ __all__ = [
     "folds_summary",
     "layer_table",
     "load_cases",
+    "log_difference",
     "log_table",
     "micro_curves",
     "model_card",
@@ -115,6 +118,7 @@ __all__ = [
     "pretty_label",
     "ranking",
     "ranking_flips",
+    "ranking_table",
     "read_history",
     "read_views",
     "reenact_source",
@@ -130,8 +134,10 @@ __all__ = [
     "set_sizes",
     "set_table",
     "split_cases",
+    "starts_table",
     "strange_scans",
     "strangeness",
+    "train_random_start",
     "trials_table",
     "value_of",
 ]

@@ -5,9 +5,9 @@ The source starts Xception from ImageNet, whose weights need a download and the 
 trained on brain phantoms of a seed of their own to tell how wide the atria and the cerebellum are,
 how deep the cisterna magna is, and how long a cyst, a mass or a sac is, if there is one, each as
 a share of the head's length; and from the scale bar, the length of the head and the width of the
-atrium in mm. No class is told to it. That is still nearer to the task than
-ImageNet is, since the same generator drew both sets: chapter 02 says so, and shows the same fit
-from random weights beside it.
+atrium in mm. No class is named to it, though some measures all but name one: only an arachnoid
+cyst has the length of a cyst. So it is far nearer to the task than ImageNet is, and the same
+generator drew both sets: chapter 02 says so, and shows the same fit from random weights beside it.
 
 ``python -m fetal_lib.chapters.brain_anomalies.backbone NEW_FOLDER``
 """
@@ -190,8 +190,8 @@ def _card(n: int, epochs: int, explained: dict[str, float], counts: np.ndarray) 
             "`python -m fetal_lib.chapters.brain_anomalies.backbone`.",
             "",
             "It answers with lengths as shares of the head's length, with what the plane shows, "
-            "and, by the scale bar, with lengths in mm. It was told no class. On phantoms held "
-            "out:",
+            "and, by the scale bar, with lengths in mm. No class was named to it, though some "
+            "measures all but name one. On phantoms held out:",
             "",
             "| output | share of variance explained | n |",
             "|---|---|---|",

@@ -88,12 +88,17 @@ class Cases:
 def find_data(parameters: BrainAnomaliesParameters) -> Path:
     """Return the folder that the ``data`` parameter names; phantoms are made on first use.
 
+    The folder of ``external_data`` is looked at here: not after the training.
+
     Raises
     ------
     ValueError
-        If phantoms are asked for by a seed that a shipped network was trained on.
+        If phantoms are asked for by a seed that a shipped network was trained on, or a folder is
+        not as it must be.
     """
     p = parameters
+    if p.external_data:
+        read_table(Path(p.external_data))
     if p.data == "phantom":
         refuse_reserved(p.seed)
     size = phantom_size(p.image_size)

@@ -220,3 +220,26 @@ def _summary(table: pd.DataFrame) -> pd.DataFrame:
         if values.notna().any()
     ]
     return pd.DataFrame(rows)
+
+
+def explained_words(summary: pd.DataFrame) -> str:
+    """Say in figures what the checks found; without lesions, what is left of them."""
+    found = summary.set_index("check")["mean"]
+    words = []
+    if "times chance" in found:
+        share, area = found["share of map on lesion"], found["share of image"]
+        words.append(
+            f"On average **{share:.0%}** of a map lies on the anomaly, which with its rim takes "
+            f"{area:.0%} of the image; {found['peak on lesion']:.0%} of the maps have their peak "
+            "there."
+        )
+    if "rank correlation with random weights" in found:
+        alike = found["rank correlation with random weights"]
+        words.append(f"The rank correlation with the maps of random weights is **{alike:.2f}**.")
+    words.append(
+        f"The mean probability of the answer is **{found['deletion']:.2f}** while what a map marks "
+        f"is hidden first, {found['deletion, random']:.2f} in a random order; "
+        f"**{found['insertion']:.2f}** while it is uncovered first, "
+        f"{found['insertion, random']:.2f} in a random order."
+    )
+    return " ".join(words)

@@ -38,6 +38,15 @@ PREDICTORS = NETWORK_NAMES | {
 """What predictors are called in figures."""
 
 
+def data_words(cases: Cases, view: str) -> str:
+    """Say how many images, patients and classes there are, and what was left out; one sentence."""
+    names = f"{len(cases)} images, {len(set(cases.groups))} patients, "
+    kinds = f"{len(present(cases))} of {len(LABELS)} classes"
+    left = f"; {cases.n_left_out} more are of no known class and were left out"
+    found = f"; the head was found in {cases.found.mean():.0%}" if view == "head" else ""
+    return f"{names}{kinds}{left if cases.n_left_out else ''}{found}."
+
+
 def audit(cases: Cases) -> AuditReport:
     """Look for leaks: copies across parts, torn patients, and clues that know the class."""
     table = cases.table[["image", "label", "subject", "part", "source"]].copy()
@@ -192,13 +201,20 @@ def coverage_interval(inside: np.ndarray, test: Cases, seed: int) -> tuple[float
     return interval(draws[:, 0, 0] / draws.sum((1, 2)))
 
 
-def score_external(run: Run, scored: Mapping[str, Scored]) -> pd.DataFrame:
+def score_external(run: Run, scored: Mapping[str, Scored], best: str) -> pd.DataFrame:
     """Score the networks on a set that had no part in their training; add the rows to the run.
+
+    Parameters
+    ----------
+    run : Run
+    scored : mapping of str to Scored
+    best : str
+        The network whose classes are scored one by one.
 
     Returns
     -------
     DataFrame
-        The scores of each class, for the network that comes first.
+        The scores of each class.
     """
     p = run.parameters
     cases = load_cases(Path(p.external_data), p.image_size, p.view)
@@ -207,8 +223,7 @@ def score_external(run: Run, scored: Mapping[str, Scored]) -> pd.DataFrame:
         probs = s.model.probs(cases.images)
         for row in summarise(cases.labels, probs, cases.groups, network, "external", p.seed):
             run.add_result(data=name, **row)
-    first = next(iter(scored.values()))
-    probs = first.model.probs(cases.images)
+    probs = scored[best].model.probs(cases.images)
     names = [pretty_label(label) for label in LABELS]
     return class_table(cases.labels, probs, cases.groups, names, p.seed)
 

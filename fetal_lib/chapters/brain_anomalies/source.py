@@ -1,4 +1,4 @@
-"""The flaws of source 001, re-enacted: copies before the split, and other test sets."""
+"""The flaw of source 001, re-enacted: copies before the split."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from fetal_lib.metrics.classification import (
     confusion_matrix,
     interval,
     macro_f1,
-    wilson_interval,
 )
+from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.phantoms.anomalies.write import SOURCE_COUNTS
 from fetal_lib.predict.brain_view import ruler_rows
@@ -40,13 +40,11 @@ COPIES = 1
 """Augmented copies of each image that the uploader made before sharing the set."""
 RARE_SHARE = 50 / 1764
 """Classes below 50 of 1,764 images were filled up by copies in the source."""
-LOG = (("CNN", 0.829, 193), ("separable CNN", 0.808, 193), ("Xception", 0.950, 180))
-"""Model, test accuracy and number of test images in the source's own console log."""
-NEAR_ZERO = 1e-12
 SCORES = {"accuracy": accuracy, "macro_f1": macro_f1}
 PROTOCOLS = {
     "copies before the split": ("separable_cnn_source_protocol", "protocol"),
-    "split by patient": ("separable_cnn_same_settings", "test"),
+    "split by patient, then copies": ("separable_cnn_copies_in_training", "test"),
+    "split by patient, no copies": ("separable_cnn_same_settings", "test"),
 }
 """Names of the protocols on the page; model and split of their result rows."""
 
@@ -100,6 +98,29 @@ def source_split(cases: Cases, seed: int = SOURCE_SEED, strip: int = 0) -> Sourc
     """
     from sklearn.model_selection import train_test_split
 
+    pool, origin, copied = with_copies(cases, seed, strip)
+    counts = np.bincount(pool.labels, minlength=len(LABELS))
+    kinds = pool.labels if counts[counts > 0].min() >= 2 else None
+    train, test = train_test_split(
+        np.arange(len(pool)), test_size=0.1, random_state=seed, stratify=kinds
+    )
+    leaked = float(np.isin(origin[test], origin[train]).mean())
+    return SourceSplit(pool.select(train), pool.select(test), copied, leaked)
+
+
+def with_copies(
+    cases: Cases, seed: int = SOURCE_SEED, strip: int = 0
+) -> tuple[Cases, np.ndarray, set[int]]:
+    """Return cases with an augmented copy of each, and rare classes filled up by copies.
+
+    Returns
+    -------
+    pool : Cases
+    origin : ndarray, shape (M,), int
+        Place in ``cases`` of the image that each one is a version of.
+    copied : set of int
+        Classes that were filled up.
+    """
     rng = np.random.default_rng(seed)
     origin = np.tile(np.arange(len(cases)), 1 + COPIES)
     images = [cases.images]
@@ -107,19 +128,9 @@ def source_split(cases: Cases, seed: int = SOURCE_SEED, strip: int = 0) -> Sourc
         given = (rng, GENTLE, cases.aspect, strip)
         changed = [augment_image(image, *given) for image in cases.images]
         images.append(np.rint(np.stack(changed) * 255).astype(np.uint8))
-    pool = np.concatenate(images)
     at, copied = _filled_up(cases.labels[origin], rng)
-    labels = cases.labels[origin[at]]
-    counts = np.bincount(labels, minlength=len(LABELS))
-    kinds = labels if counts[counts > 0].min() >= 2 else None
-    train, test = train_test_split(
-        np.arange(len(at)), test_size=0.1, random_state=seed, stratify=kinds
-    )
-    leaked = float(np.isin(origin[at[test]], origin[at[train]]).mean())
-    parts = (
-        replace(cases.select(origin[at[rows]]), images=pool[at[rows]]) for rows in (train, test)
-    )
-    return SourceSplit(*parts, copied, leaked)
+    pool = replace(cases.select(origin[at]), images=np.concatenate(images)[at])
+    return pool, origin[at], copied
 
 
 def _filled_up(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, set[int]]:
@@ -138,12 +149,16 @@ def _filled_up(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
 class SourceProtocol:
     """What the source's protocol reports, beside the same network on unseen patients.
 
+    The rows differ in one thing at a time: whether the copies are made before or after the split,
+    and whether there are any.
+
     Attributes
     ----------
     split : SourceSplit
     table : DataFrame
-        ``protocol, test images, accuracy, macro_f1``, scores as text with 95 % intervals over
-        patients.
+        ``protocol, training images, test images, accuracy, macro_f1``, and ``accuracy, same mix``
+        and ``macro_f1, same mix``: with classes as frequent as among the first protocol's test
+        images. Scores as text with 95 % intervals over patients.
     rare : DataFrame
         Recall of the rarest classes under either protocol.
     """
@@ -160,8 +175,8 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     ----------
     run : Run
     cases : Cases
-        Split; the honest part trains on train and val and is tested on test. Phantoms are
-        thinned to the source's frequencies first, for either protocol.
+        Split; the honest parts train on train and val and are tested on test. Phantoms are
+        thinned to the source's frequencies first, for training in any protocol.
     n_rare : int
         Rarest classes whose recall is shown.
     """
@@ -173,22 +188,60 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
         augmentation=None, aspect=cases.aspect, seed=p.seed,
     )  # fmt: skip
     pool = thinned(cases) if is_phantom(p.data) else cases
-    split = source_split(pool, strip=ruler_rows(p.image_size) if p.view == "head" else 0)
-    honest = pool.select((pool.table["part"] != "test").to_numpy())
+    strip = ruler_rows(p.image_size) if p.view == "head" else 0
+    split = source_split(pool, strip=strip)
+    honest, test = pool.select((pool.table["part"] != "test").to_numpy()), cases.part("test")
     parts = {
         "copies before the split": (split.train, split.test, "source"),
-        "split by patient": (honest, cases.part("test"), "honest"),
+        "split by patient, no copies": (honest, test, "honest"),
+        "split by patient, then copies": (with_copies(honest, strip=strip)[0], test, "copies"),
     }
-    found, rows = {}, []
-    for protocol, (train, test, tag) in parts.items():
-        pred = _train_and_predict(run, train, test, settings, tag)
-        scored = score_protocol(protocol, test, pred, p.seed)
+    mix = np.bincount(split.test.labels, minlength=len(LABELS)) / len(split.test)
+    found, answers, lines = {}, {}, {}
+    for protocol, (train, tested, tag) in parts.items():
+        pred = _train_and_predict(run, train, tested, settings, tag)
+        answers[protocol] = tested, pred
+        scored = score_protocol(protocol, tested, pred, p.seed)
         for row in scored:
             run.add_result(**row)
-        found[protocol] = confusion_matrix(test.labels, pred, len(LABELS))
-        texts = {row["metric"]: with_interval(row["value"], row["ci95"]) for row in scored}
-        rows.append({"protocol": protocol, "test images": len(test)} | texts)
-    return SourceProtocol(split, pd.DataFrame(rows), _rare(found, pool.labels, n_rare))
+        found[protocol] = confusion_matrix(tested.labels, pred, len(LABELS))
+        lines[protocol] = {
+            "protocol": protocol, "training images": len(train), "test images": len(tested)
+        }  # fmt: skip
+        for row in (*scored, *score_at_mix(tested, pred, mix, p.seed)):
+            lines[protocol][row["metric"]] = with_interval(row["value"], row["ci95"])
+    add_differences(run, answers)
+    rare = _rare({name: found[name] for name in PROTOCOLS}, pool.labels, n_rare)
+    return SourceProtocol(split, pd.DataFrame([lines[name] for name in PROTOCOLS]), rare)
+
+
+def add_differences(run: Run, answers: dict[str, tuple[Cases, np.ndarray]]) -> None:
+    """Add what copies before the split do to macro-F1, with intervals over patients.
+
+    Parameters
+    ----------
+    run : Run
+    answers : dict of str to (Cases, ndarray of int)
+        Test cases and predicted classes of each protocol of ``PROTOCOLS``.
+    """
+
+    def score(pairs: np.ndarray) -> float:
+        true, pred = pairs.T.astype(int)
+        return float(macro_f1(confusion_matrix(true, pred, len(LABELS))))
+
+    flawed, *others = PROTOCOLS
+    for honest in others:
+        sides = [answers[name] for name in (flawed, honest)]
+        pairs = [np.column_stack([cases.labels, pred]) for cases, pred in sides]
+        groups, labels = (
+            tuple(getattr(cases, name) for cases, _ in sides) for name in ("groups", "labels")
+        )
+        ci95 = difference_ci(
+            *pairs, (score, score), groups, labels, n_resamples=1000, seed=run.parameters.seed
+        )
+        names = [PROTOCOLS[name][0] for name in (flawed, honest)]
+        n = len(np.unique(np.concatenate(groups)))
+        run.add_difference(*names, "macro_f1", score(pairs[0]) - score(pairs[1]), ci95, n)
 
 
 def _train_and_predict(
@@ -230,6 +283,38 @@ def score_protocol(protocol: str, test: Cases, pred: np.ndarray, seed: int = 0) 
     ]
 
 
+def score_at_mix(test: Cases, pred: np.ndarray, mix: np.ndarray, seed: int = 0) -> list[dict]:
+    """Return accuracy and macro-F1 as if classes were as frequent as ``mix`` says, with intervals.
+
+    Parameters
+    ----------
+    test : Cases
+        Length N.
+    pred : ndarray, shape (N,), int
+    mix : ndarray, shape (K,)
+        Share of each class; classes that the test part lacks are left out.
+    seed : int
+
+    Returns
+    -------
+    list of dict
+        ``metric, value, ci95``.
+    """
+    table = confusion_matrix(test.labels, pred, len(LABELS))
+    draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
+    table, draws = (_at_mix(one, mix) for one in (table, draws))
+    return [
+        {"metric": f"{name}, same mix", "value": score(table), "ci95": interval(score(draws))}
+        for name, score in SCORES.items()
+    ]
+
+
+def _at_mix(confusion: np.ndarray, mix: np.ndarray) -> np.ndarray:
+    """Weigh the rows of confusion matrices (..., K, K) so that classes are as frequent as mix."""
+    n = confusion.sum(-1, keepdims=True)
+    return confusion / np.maximum(n, 1) * mix[:, None]
+
+
 def _rare(found: dict[str, np.ndarray], labels: np.ndarray, n_rare: int) -> pd.DataFrame:
     import pandas as pd
 
@@ -244,49 +329,3 @@ def _rare(found: dict[str, np.ndarray], labels: np.ndarray, n_rare: int) -> pd.D
             row[f"recall, {protocol}"] = scores.recall[k]
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def log_table() -> pd.DataFrame:
-    """Return the accuracies of the source's console log with Wilson intervals."""
-    import pandas as pd
-
-    rows = []
-    for name, share, n in LOG:
-        low, high = wilson_interval(share * n, n)
-        rows.append({"model": name, "accuracy (log)": share, "n": n, "low": low, "high": high})
-    return pd.DataFrame(rows)
-
-
-def ranking_flips(
-    labels: np.ndarray, better: np.ndarray, worse: np.ndarray, sizes: tuple[int, int] = (193, 180),
-    n_draws: int = 4000, seed: int = 0,
-) -> dict[str, float]:  # fmt: skip
-    """Return how often the worse of two models wins, on one test set and on two different ones.
-
-    Parameters
-    ----------
-    labels : ndarray, shape (N,), int
-        Of the test part, from which test sets are drawn with replacement.
-    better, worse : ndarray, shape (N,), int
-        Predicted classes.
-    sizes : (int, int)
-        Images in the two test sets; those of the source.
-    n_draws, seed : int
-
-    Returns
-    -------
-    dict
-        ``same test set`` and ``different test sets``: share of draws in which the worse
-        model has the higher accuracy; draws with equal accuracy count half.
-    """
-    rng = np.random.default_rng(seed)
-    hit = [(np.asarray(pred) == labels).astype(float) for pred in (better, worse)]
-    one = rng.integers(len(labels), size=(n_draws, sizes[0]))
-    other = rng.integers(len(labels), size=(n_draws, sizes[1]))
-    first = hit[0][one].mean(1)
-    rivals = {"same test set": hit[1][one].mean(1), "different test sets": hit[1][other].mean(1)}
-    shares = {}
-    for word, rival in rivals.items():
-        tied = np.abs(rival - first) < NEAR_ZERO
-        shares[word] = float(((rival > first) & ~tied).mean() + tied.mean() / 2)
-    return shares

@@ -1,14 +1,14 @@
-"""What the weights that Xception starts from are worth: the same fit from random ones."""
+"""What the weights that Xception starts from are worth: the same network from random ones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fetal_lib.chapters.brain_anomalies.data import Cases
-from fetal_lib.chapters.brain_anomalies.decide import Scored, score_network
+from fetal_lib.chapters.brain_anomalies.decide import score_network
 from fetal_lib.chapters.brain_anomalies.fit import (
     fit_network,
     fit_settings,
@@ -27,46 +27,41 @@ RANDOM_START = "xception_random"
 
 
 @dataclass(frozen=True)
-class Starts:
-    """What Xception reaches from its weights and from random ones.
+class RandomStart:
+    """What Xception reaches from random weights; empty where the run's own started there.
 
     Attributes
     ----------
-    table : DataFrame
-        ``start, macro_f1, low, high, n`` on the test part; one row where Xception started from
-        random weights anyway.
+    probs : dict of str to ndarray, shape (N, K)
+        Calibrated, of the test part, under the name ``xception_random``.
     history : list of dict
-        Epochs of the fit from random weights; empty where there is none beside the run's own.
+        Epochs of the fit.
     """
 
-    table: pd.DataFrame
-    history: list[dict]
+    probs: dict[str, np.ndarray] = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
 
 
-def compare_starts(run: Run, xception: Scored, cases: Cases) -> Starts:
-    """Train Xception from random weights too; score both on the same images.
+def train_random_start(run: Run, cases: Cases) -> RandomStart:
+    """Train Xception from random weights too, and add its test rows to the run.
 
-    The rows of the fit from random weights are added to the run as ``xception_random``; it is
-    never the network that the chapter looks at.
+    It is never the network that the chapter looks at.
 
     Parameters
     ----------
     run : Run
-    xception : Scored
-        The network of the run, from ``xception_weights``.
     cases : Cases
         Split.
     """
-    import pandas as pd
-
-    start, history = run.parameters.xception_weights, []
-    found = {start: _test_rows(run, xception.test_probs, cases)}
-    if start != "none":
-        probs, history = _from_random(run, cases)
-        found["none"] = _test_rows(run, probs, cases)
-        for row in found["none"]:
-            run.add_result(**row)
-    return Starts(pd.DataFrame([_line(name, rows) for name, rows in found.items()]), history)
+    if run.parameters.xception_weights == "none":
+        return RandomStart()
+    probs, history = _from_random(run, cases)
+    test = cases.part("test")
+    for row in summarise(
+        test.labels, probs, test.groups, RANDOM_START, "test", run.parameters.seed
+    ):
+        run.add_result(**row)
+    return RandomStart({RANDOM_START: probs}, history)
 
 
 def _from_random(run: Run, cases: Cases) -> tuple[np.ndarray, list[dict]]:
@@ -80,12 +75,20 @@ def _from_random(run: Run, cases: Cases) -> tuple[np.ndarray, list[dict]]:
     return probs, read_history(fit.folder)
 
 
-def _test_rows(run: Run, probs: np.ndarray, cases: Cases) -> list[dict[str, object]]:
-    test, seed = cases.part("test"), run.parameters.seed
-    return summarise(test.labels, probs, test.groups, RANDOM_START, "test", seed)
+def starts_table(run: Run) -> pd.DataFrame:
+    """Return ``start, macro_f1, low, high, n`` on the test part, of each start of Xception.
 
+    One row where Xception started from random weights anyway.
+    """
+    import pandas as pd
 
-def _line(start: str, rows: list[dict]) -> dict[str, object]:
-    (row,) = (row for row in rows if row["metric"] == "macro_f1")
-    low, high = row["ci95"]
-    return {"start": start, "macro_f1": row["value"], "low": low, "high": high, "n": row["n"]}
+    starts = {"xception": run.parameters.xception_weights, RANDOM_START: "none"}
+    rows = {r["model"]: r for r in run.rows if (r["split"], r["metric"]) == ("test", "macro_f1")}
+    lines = [
+        {"start": start, "macro_f1": rows[name]["value"]}
+        | dict(zip(("low", "high"), rows[name]["ci95"], strict=True))
+        | {"n": rows[name]["n"]}
+        for name, start in starts.items()
+        if name in rows
+    ]
+    return pd.DataFrame(lines)

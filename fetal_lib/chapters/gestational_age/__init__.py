@@ -30,7 +30,9 @@ from fetal_lib.chapters.gestational_age.fit import (
 )
 from fetal_lib.chapters.gestational_age.leak import (
     PUBLISHED,
+    add_inflation,
     inflation,
+    inflation_text,
     leak_rows,
     leak_table,
     reenact_leak,
@@ -39,16 +41,21 @@ from fetal_lib.chapters.gestational_age.maps import (
     checks_table,
     deletion,
     explain,
+    gate_text,
     overlap_table,
 )
 from fetal_lib.chapters.gestational_age.report import (
     ablation,
+    calibration_text,
     data_sets,
     outside_text,
     ranking,
     results_table,
+    trimester_table,
 )
 from fetal_lib.chapters.gestational_age.save import save_model
+from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.sets.fetal_mri import read_cases
 
 __all__ = [
@@ -59,17 +66,23 @@ __all__ = [
     "age_group",
     "answers",
     "baseline_answers",
+    "calibration_text",
     "checks_table",
     "cut_planes",
     "data_sets",
     "deletion",
+    "deletion_verdict",
     "depth_table",
     "describe",
+    "evenly_spaced",
     "explain",
     "find_data",
     "fingerprint",
     "fit_fold",
+    "gate_text",
+    "add_inflation",
     "inflation",
+    "inflation_text",
     "layer_shapes",
     "leak_rows",
     "leak_table",
@@ -88,4 +101,5 @@ __all__ = [
     "save_model",
     "score_external",
     "shared_fetuses",
+    "trimester_table",
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fetal_lib.baselines.age_regression import nested_predict, volume_regressors
 from fetal_lib.baselines.brain_volume import fit_size_regression
 from fetal_lib.baselines.slice_shape import PER_PLANE, slice_measures
 from fetal_lib.chapters.gestational_age.data import PlaneSet, channels, network_name
 from fetal_lib.data.splits import Fold
+from fetal_lib.metrics.intervals import bootstrap_ci
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,17 +78,30 @@ def what_is_known(parameters: GestationalAgeParameters) -> dict[str, str]:
     }
 
 
-def against_baselines(rows: Sequence[dict], parameters: GestationalAgeParameters) -> str:
-    """Return, in Markdown, how the network's error compares with those of the baselines."""
-    errors = {
-        r["model"]: r["value"] for r in rows if r["metric"] == "mae_days" and r["split"] == "test"
-    }
-    own = errors.pop(network_name(parameters))
+def against_baselines(
+    baselines: pd.DataFrame, result: pd.DataFrame, parameters: GestationalAgeParameters
+) -> str:
+    """Return, in Markdown, how the network's error compares with a baseline's on the same fetuses.
+
+    Parameters
+    ----------
+    baselines : from :func:`baseline_answers`, a row a fetus.
+    result : ``subject, group, ga_days, pred_days``, the network's answers for the same fetuses.
+    parameters : GestationalAgeParameters
+    """
+    days = result["ga_days"].to_numpy(float)
+    own = np.abs(result["pred_days"].to_numpy(float) - days)
+    answers = baselines.set_index("subject").loc[result["subject"]]
     known = what_is_known(parameters)
-    lines = [
-        f"- {own / errors[name]:.2f} times the error of `{name}` ({known[name]}: "
-        f"{errors[name]:.1f} days)"
-        for name in BASELINES
-        if name in errors
-    ]
-    return "\n".join([f"The network errs by **{own:.1f} days**, which is", "", *lines])
+    lines = []
+    for name in (name for name in BASELINES if name in answers):
+        error = np.abs(answers[name].to_numpy(float) - days)
+        more = own - error
+        low, high = bootstrap_ci(more, groups=result["group"].to_numpy(), seed=parameters.seed)
+        lines.append(
+            f"- {own.mean() / error.mean():.2f} times the error of `{name}` ({error.mean():.1f} "
+            f"days; difference {more.mean():+.1f}, 95 % interval {low:+.1f} to {high:+.1f}), which "
+            f"knows: {known[name]}"
+        )
+    first = f"On the same fetuses, the network errs by **{own.mean():.1f} days**, which is"
+    return "\n".join([first, "", *lines])

@@ -12,7 +12,8 @@ from fetal_lib.chapters.gestational_age.baselines import what_is_known
 from fetal_lib.chapters.gestational_age.data import PlaneSet
 from fetal_lib.chapters.gestational_age.fit import FoldFit, fit_fold
 from fetal_lib.data.splits import Fold
-from fetal_lib.evaluation.gestational_age import per_fetus
+from fetal_lib.evaluation.gestational_age import by_trimester, calibration_line, per_fetus
+from fetal_lib.growth.gestation import trimester
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES
 from fetal_lib.parameters.project import cache_root
@@ -119,15 +120,69 @@ def results_table(
 
 
 def ranking(rows: Sequence[dict], metric: str = "mae_days") -> pd.DataFrame:
-    """Return ``model, value, low, high`` of one metric on the test part, the best first."""
+    """Return ``model, value, low, high`` of one metric on the test part, the best first.
+
+    Only what has an interval can be drawn: one fetus or examination alone has none.
+    """
     import pandas as pd
 
-    kept = [r for r in rows if r["metric"] == metric and r["split"] == "test"]
+    at = {"metric": metric, "split": "test"}
+    kept = [r for r in rows if r["ci95"] and all(r[k] == v for k, v in at.items())]
     table = pd.DataFrame(
         [(r["model"], r["value"], *r["ci95"]) for r in kept],
         columns=["model", "value", "low", "high"],
     )
     return table.sort_values("value", ignore_index=True)
+
+
+def trimester_table(result: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return n, mean error and MAE of each trimester, with 95 % intervals over fetuses, in days.
+
+    Parameters
+    ----------
+    result : ``group, ga_days, pred_days``, a row a fetus.
+    seed : of the bootstrap.
+    """
+    table = by_trimester(result["ga_days"].to_numpy(), result["pred_days"].to_numpy())
+    which = np.array([trimester(day) for day in result["ga_days"]])
+    groups = result["group"].to_numpy()
+    error = (result["pred_days"] - result["ga_days"]).to_numpy()
+    for name, values in (("mean error", error), ("MAE", np.abs(error))):
+        ends = [
+            bootstrap_ci(values[which == k], groups=groups[which == k], seed=seed)
+            for k in table["trimester"]
+        ]
+        table[f"{name} from"], table[f"{name} to"] = np.transpose(ends)
+    order = ["trimester", "n", "mean error (d)", "mean error from", "mean error to", "SD (d)"]
+    return table[[*order, "MAE (d)", "MAE from", "MAE to"]]
+
+
+def calibration_text(result: pd.DataFrame, seed: int = 0) -> str:
+    """Return, in Markdown, the regression of true on predicted age, with 95 % intervals.
+
+    Parameters
+    ----------
+    result : ``group, ga_days, pred_days``, a row a fetus.
+    seed : of the bootstrap.
+    """
+    pair = result[["ga_days", "pred_days"]].to_numpy(float)
+    groups = result["group"].to_numpy()
+    (slope, slope_ends), (offset, offset_ends) = (
+        (
+            calibration_line(*pair.T)[k],
+            bootstrap_ci(
+                pair, lambda v, k=k: calibration_line(*v.T)[k], groups, n_resamples=1000, seed=seed
+            ),
+        )
+        for k in (0, 1)
+    )
+    low, high = offset_ends
+    return (
+        f"Regression of true on predicted age: slope **{with_interval(slope, slope_ends)}**, and "
+        f"{round(offset, 2) + 0:+.2f} days ({low:+.2f} to {high:+.2f}) at the mean prediction, "
+        "with 95 % intervals over fetuses. A calibrated predictor has a slope of 1 and 0 days. "
+        "Both are of all ages together: errors of opposite sign at different ages cancel."
+    )
 
 
 def ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from fetal_lib.chapters.head_circumference.fit import (
     model_card,
 )
 from fetal_lib.chapters.head_circumference.report import (
+    PLAIN_NAMES,
     by_trimester,
     coverage_interval,
     errors_by_trimester,
@@ -25,7 +26,6 @@ from fetal_lib.chapters.head_circumference.report import (
     pretty,
     ranking,
     results_table,
-    typical_and_worst,
 )
 from fetal_lib.chapters.head_circumference.source import (
     add_accuracies,
@@ -33,14 +33,20 @@ from fetal_lib.chapters.head_circumference.source import (
     second_experiment,
     vgg_features,
 )
+from fetal_lib.chapters.head_circumference.words import coverage_text, occlusion_verdict
+from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.evaluation.example_cases import typical_and_worst
 from fetal_lib.training.keras_checkpoint import read_history
 
 __all__ = [
+    "PLAIN_NAMES",
     "add_accuracies",
     "by_trimester",
     "calibrated_model",
     "coverage_interval",
+    "coverage_text",
     "errors_by_trimester",
+    "evenly_spaced",
     "find_bright_ellipses",
     "find_data",
     "fingerprint",
@@ -51,6 +57,7 @@ __all__ = [
     "layer_shapes",
     "model_card",
     "occlusion_checks",
+    "occlusion_verdict",
     "pixel_statistics",
     "pretty",
     "published_table",

@@ -54,8 +54,8 @@ def published_table() -> pd.DataFrame:
             if not real:
                 continue
             line = {"trained on": trained, "tested on": f"{real[0]['data']} ({split})"}
-            line |= {r["metric"]: score_text(r) for r in real}
             line["n"] = max(r["n"] for r in real)
-            line["profile"] = published.profile
-            lines.append(line | {"hardware": published.hardware})
+            scores = {r["metric"]: score_text(r) for r in real}
+            line |= {name: scores[name] for name in SHOWN if name in scores}
+            lines.append(line | {"profile": published.profile, "hardware": published.hardware})
     return pd.DataFrame(lines)

@@ -36,13 +36,6 @@ PLAIN_NAMES = {
 TRIMESTERS = {1: "first (< 14 wk)", 2: "second (14-27 wk)", 3: "third (>= 28 wk)"}
 
 
-def typical_and_worst(scores: pd.DataFrame, n: int = 4) -> np.ndarray:
-    """Return the positions of ``n`` images around the median overlap, then the ``n`` worst."""
-    order = np.argsort(scores["dice"].to_numpy(), kind="stable")
-    middle = max(0, len(order) // 2 - n // 2)
-    return np.concatenate([order[middle : middle + n], order[:n]])
-
-
 def found_heads(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the rows where a head was found.
 
@@ -78,29 +71,40 @@ def coverage_interval(
 
 
 def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
-    """Return result rows of one split as a wide table: a row a model, text with intervals."""
+    """Return result rows of one split as a wide table: a row a model, text with intervals.
+
+    ``n`` counts the images, ``measured`` those where a head was found: overlaps are means over the
+    first, distances over the second.
+    """
     import pandas as pd
 
     kept = [row for row in rows if row["split"] == split]
     table: dict[str, dict[str, str]] = {}
     for row in kept:
-        line = table.setdefault(row["model"], {})
-        line["n"] = str(row["n"] or "")
+        line = table.setdefault(row["model"], {"n": "0", "measured": ""})
+        line["n"] = str(max(int(line["n"]), row["n"] or 0))
+        if row["metric"] == "adf_mm":
+            line["measured"] = str(row["n"])
         digits = DIGITS.get(row["metric"], 2)
         line[row["metric"]] = with_interval(row["value"], row["ci95"], digits)
     return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
 
 
 def pretty(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn the table of results for display: a column a model, a row a metric."""
-    return table.set_index("model").T.rename(index=PLAIN_NAMES).rename_axis(None, axis="columns")
+    """Turn the table of results for display: one row per metric, the last model first."""
+    turned = table.iloc[::-1].set_index("model").T  # so that a narrow screen shows the network
+    return turned.rename(index=PLAIN_NAMES).rename_axis(None, axis="columns")
 
 
 def ranking(rows: Sequence[dict], metric: str) -> pd.DataFrame:
-    """Return ``model, value, low, high`` of one metric on the test part, the best first."""
+    """Return ``model, value, low, high`` of one metric on the test part, the best first.
+
+    Only what has an interval can be drawn: one fetus or examination alone has none.
+    """
     import pandas as pd
 
-    kept = [r for r in rows if r["metric"] == metric and r["split"] == "test"]
+    at = {"metric": metric, "split": "test"}
+    kept = [r for r in rows if r["ci95"] and all(r[k] == v for k, v in at.items())]
     table = pd.DataFrame(
         {
             "model": [r["model"] for r in kept],
