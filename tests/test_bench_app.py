@@ -55,7 +55,7 @@ def processor_s(browser):
 
 
 WATCH = """(() => {
-  const shown = () => document.querySelector('#result-%s > * :is(h3, p)')?.innerText ?? '';
+  const shown = () => document.querySelector('#result-%s > * :is(h2, p)')?.innerText ?? '';
   window.done = new Promise((found) => new MutationObserver((_, watch) => {
     if (!shown().startsWith('%s')) return;
     watch.disconnect();

@@ -11,10 +11,12 @@ pytest.importorskip("torch")
 from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.chapters.brain_age.data import leak_audit, split_subjects
 from fetal_lib.chapters.brain_age.explain import SHARES, _deletion
+from fetal_lib.chapters.brain_age.report import gap_table, paired_text, plain, results_table
 from fetal_lib.chapters.brain_age.segmenter import _span, segment
 from fetal_lib.chapters.brain_age.source import best_on_test, source_design
 from fetal_lib.chapters.brain_age.volumes import absolute_volumes
 from fetal_lib.parameters.brain_age import BrainAgeParameters
+from fetal_lib.plots.brain_age import age_sex_histograms, predicted_against_true
 from fetal_lib.training.volume_augment import crop_augment, shift_augment
 
 RNG = np.random.default_rng(0)
@@ -136,9 +138,12 @@ def test_the_best_on_the_test_part_is_no_worse_than_the_one_chosen_inside():
     table = people()
     age = table["age_years"].to_numpy()
     parts = split_subjects(table, BrainAgeParameters(n_segmentation=4, n_folds=3))
-    added = []
-    parameters = SimpleNamespace(seed=0)
-    run = SimpleNamespace(add_result=lambda **row: added.append(row), parameters=parameters)
+    added, differences = [], []
+    run = SimpleNamespace(
+        add_result=lambda **row: added.append(row),
+        add_difference=lambda *row: differences.append(row),
+        parameters=SimpleNamespace(seed=0),
+    )
     lucky, good = age + np.sign(RNG.normal(size=60)), age + 2
     inner_bad, inner_good = ([guess] * 3 for guess in (age + 9, age + 1))
     predictions = {
@@ -152,3 +157,55 @@ def test_the_best_on_the_test_part_is_no_worse_than_the_one_chosen_inside():
     assert best.value == pytest.approx(1) and chosen.value == pytest.approx(2)
     assert [row["value"] for row in added] == [best.value, chosen.value]
     assert [row["ci95"] for row in added] == [(s.low, s.high) for s in (best, chosen)]
+    assert differences[0][:3] == ("model_best", "model_chosen", "mae_years")
+    assert differences[0][3] == pytest.approx(best.value - chosen.value)
+
+
+def test_models_are_compared_with_the_line_on_the_same_subjects():
+    age = np.linspace(20, 80, 30)
+    run = SimpleNamespace(parameters=SimpleNamespace(seed=0))
+    answers = {"line": age + 2, "worse": age + 5, "same": age + np.tile([1.0, 3.0], 15)}
+    answers["better"] = age + 1
+    lines = paired_text(run, age, answers, "line").splitlines()
+    assert lines[0].startswith("Beside `line` (2.00 years)")
+    assert "`worse` errs by **3.00 years more**" in lines[2] and "holds 0" not in lines[2]
+    assert lines[3].endswith(", which holds 0)") and len(lines) == 5
+    assert lines[4].startswith("- `better` errs by **1.00 years less**")
+
+
+def test_the_gap_of_the_mean_predictor_has_no_correlation_with_age():
+    table = people()
+    age = table["age_years"].to_numpy()
+    parts = split_subjects(table, BrainAgeParameters(n_segmentation=4, n_folds=3))
+    first = pd.DataFrame({"prediction": ["as predicted"]})
+    row = gap_table(age, first, parts).iloc[1]
+    assert row["MAE (y)"] == pytest.approx(0, abs=1e-9)
+    assert np.isnan(row["correlation of gap and age"])
+
+
+def test_results_of_some_models_only():
+    base = {"split": "test", "metric": "mae_years", "value": 6.0, "ci95": (5, 7), "n": 30}
+    rows = [base | {"model": name} for name in ("mean", "sfcn")]
+    assert results_table(rows, ("mae_years",), ["sfcn"])["model"].tolist() == ["sfcn"]
+    table = plain(results_table(rows, ("mae_years",)))
+    assert table["MAE (y)"].tolist() == ["6.00 (5.00 to 7.00)"] * 2
+
+
+def test_a_prediction_beyond_the_frame_is_marked_at_its_edge():
+    import matplotlib.pyplot as plt
+
+    age = np.linspace(20, 80, 400)
+    figure = predicted_against_true(age, {"wild": np.where(np.arange(400) == 7, -900.0, age)})
+    edge = figure.axes[0].collections[1].get_offsets()
+    assert edge.tolist() == [[age[7], figure.axes[0].get_ylim()[0]]]
+    plt.close(figure)
+
+
+def test_subjects_of_unknown_sex_are_counted():
+    import matplotlib.pyplot as plt
+
+    figure = age_sex_histograms(np.array([20.0, 30.0, 40.0]), np.array(["F", "", ""]))
+    left, right = figure.axes
+    assert [t.get_text() for t in right.get_xticklabels()] == ["women", "unknown"]
+    assert [bar.get_height() for bar in right.patches] == [1, 2]
+    plt.close(figure)

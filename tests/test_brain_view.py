@@ -46,6 +46,13 @@ def test_grey_values_do_not_depend_on_gain():
     assert np.abs(views[0].astype(int) - views[1]).mean() < 4
 
 
+def test_a_scan_that_shows_nothing_has_no_head():
+    ellipse = Ellipse(250, 190, 120, 95, 0.0)
+    finder, blank, marked = Finder(ellipse), np.full((400, 540), 7, np.uint8), scan_with(ellipse)
+    found = [ellipse for _, ellipse in bv.views_of([blank, marked], 64, "head", finder)]
+    assert found[0] is None and found[1] is not None
+
+
 class Finder:
     """Knows one ellipse, or none."""
 

@@ -16,7 +16,13 @@ from fetal_lib.chapters.gestational_age.baselines import (
 )
 from fetal_lib.chapters.gestational_age.data import PlaneSet, middle_regions
 from fetal_lib.chapters.gestational_age.fit import make_folds, new_network
-from fetal_lib.chapters.gestational_age.leak import Leak, inflation, leak_rows, leak_table
+from fetal_lib.chapters.gestational_age.leak import (
+    Leak,
+    inflation,
+    inflation_text,
+    leak_rows,
+    leak_table,
+)
 from fetal_lib.chapters.gestational_age.report import results_table
 from fetal_lib.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.phantoms.fetal_brain import make_fetal_brain
@@ -87,9 +93,18 @@ def test_the_results_say_what_each_predictor_was_told():
     assert table.loc["vgg16_attention", "knows"] == "the pictures, size normalised away"
     assert table.loc["brain_volume", "MAE (days)"] == "4.0 (3.0 to 5.0)"
     assert what_is_known(GestationalAgeParameters(size_normalised=False))["mean"] == "nothing"
-    text = against_baselines(rows, away)
+
+
+def test_the_network_is_compared_with_each_baseline_on_the_same_fetuses():
+    days = np.linspace(140.0, 270.0, 12)
+    names = [f"f{k:02d}" for k in range(12)]
+    result = pd.DataFrame({"subject": names, "group": names, "ga_days": days})
+    result["pred_days"] = days + 6
+    baselines = pd.DataFrame({"subject": names, "mean": days - 30, "brain_volume": days + 4})
+    text = against_baselines(baselines.iloc[::-1], result, GestationalAgeParameters())
     assert "**6.0 days**" in text and "0.20 times the error of `mean`" in text
-    assert "1.50 times the error of `brain_volume`" in text
+    assert "(30.0 days; difference -24.0, 95 % interval -24.0 to -24.0)" in text
+    assert "1.50 times the error of `brain_volume`" in text and "slice_measures" not in text
 
 
 def test_the_leak_is_measured_on_the_same_samples_with_intervals_over_fetuses():
@@ -103,6 +118,28 @@ def test_the_leak_is_measured_on_the_same_samples_with_intervals_over_fetuses():
     table = leak_table(leak_rows(leak))
     assert table["MAE (d)"].iloc[1] - table["MAE (d)"].iloc[0] == pytest.approx(gain)
     assert (table["from"] < table["MAE (d)"]).all() and (table["MAE (d)"] < table["to"]).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (1.0, ("3.00 days smaller", "all folds")),
+        (7.0, ("3.00 days larger", "all folds")),
+    ],
+)
+def test_the_words_on_the_leak_follow_from_its_sign(source, said):
+    names, days = np.arange(8), np.linspace(140, 270, 8)
+    leak = Leak([None], names, days, days + source, days + 4, 1.0)
+    text = inflation_text(leak, 1)
+    assert all(words in text for words in said) and "holds 0" not in text
+    assert "1 of 4 folds" in inflation_text(leak, 4)
+
+
+def test_a_leak_that_may_be_chance_is_not_called_one():
+    names, days = np.arange(8), np.linspace(140, 270, 8)
+    either = days + np.tile([1.0, 8.0], 4)
+    text = inflation_text(Leak([None], names, days, either, days + 4, 1.0), 4)
+    assert "The interval holds 0: this run does not show that it flatters." in text
 
 
 def ellipsoid_scan(voxels_across):

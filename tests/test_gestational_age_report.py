@@ -168,3 +168,31 @@ def test_data_sets_know_pictures_and_scans(monkeypatch, tmp_path):
     monkeypatch.setattr(report, "read_cases", lambda folder: kinds)
     table = report.data_sets(GestationalAgeParameters(data=str(tmp_path)))
     assert table["kind"].tolist() == ["picture and scan"]
+
+
+def one_each(error, groups=None):
+    days = np.linspace(140.0, 270.0, 40)
+    names = np.array([f"f{k:02d}" for k in range(40)]) if groups is None else groups
+    return pd.DataFrame({"group": names, "ga_days": days, "pred_days": days + error})
+
+
+def test_errors_by_trimester_come_with_intervals_over_fetuses():
+    error = np.random.default_rng(0).normal(3, 5, 40)
+    table = report.trimester_table(one_each(error))
+    assert table["trimester"].tolist() == [2, 3] and table["n"].sum() == 40
+    for name in ("mean error", "MAE"):
+        inside = (table[f"{name} from"] < table[f"{name} (d)"]) & (
+            table[f"{name} (d)"] < table[f"{name} to"]
+        )
+        assert inside.all()
+    twins = np.repeat([f"f{k:02d}" for k in range(20)], 2)
+    doubled = report.trimester_table(one_each(np.repeat(error[:20], 2), twins))
+    alone = report.trimester_table(one_each(np.repeat(error[:20], 2)))
+    wide, narrow = (t["MAE to"] - t["MAE from"] for t in (doubled, alone))
+    assert (wide > narrow).all(), "scans of one fetus are drawn together"
+
+
+def test_calibration_is_told_with_intervals():
+    days = np.linspace(140.0, 270.0, 40)
+    text = report.calibration_text(one_each((205 - days) / 2))
+    assert "slope **2.000 (2.000 to 2.000)**" in text and "+0.00 days" in text

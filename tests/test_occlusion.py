@@ -18,6 +18,14 @@ def test_the_map_is_where_the_measurement_looks():
     assert share_on(saliency, corner) == 1
 
 
+def test_the_border_is_hidden_too_where_the_stride_does_not_divide_the_side():
+    image = np.full((10, 11), 50, np.uint8)
+    image[-1, -1] = 250
+    saliency = occlusion_map(image, lambda x: x[:, -1, -1].astype(float), patch=4, stride=4)
+    assert saliency[-1, -1] == 250 - round(image.mean())
+    assert not saliency[:6].any() and not saliency[:, :7].any()
+
+
 def test_a_constant_map_is_returned_as_it_is():
     image = np.full((16, 16), 50, np.uint8)
     saliency = occlusion_map(image, lambda x: np.ones(len(x)), patch=4, stride=4)

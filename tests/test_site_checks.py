@@ -95,6 +95,7 @@ def test_only_icons_that_the_site_names_stay(tmp_path: Path) -> None:
     script.write_text(f"var icons={{{icons}}};draw(icons);", encoding="utf-8")
     script.with_suffix(".js.map").write_text("{}", encoding="utf-8")
     write_page(tmp_path / "a.html", '<i class="fas fa-bars"></i><i class="fas fa-search"></i>')
+    (tmp_path / "_static" / "theme.css").write_text('.fa-a-star{--fa:"*"}', encoding="utf-8")
     slim_site(tmp_path)
     text = script.read_text("utf-8")
     assert "bars:[" in text and '"magnifying-glass":[' in text and "a-star" not in text
@@ -142,6 +143,19 @@ def test_smaller_png_shows_the_same_pixels(grey: bool) -> None:
     image = Image.open(io.BytesIO(found))
     assert image.mode == ("L" if grey else "RGB")
     np.testing.assert_array_equal(np.asarray(image.convert("RGBA")), pixels)
+
+
+def test_large_images_of_pages_and_among_the_downloads_are_packed(tmp_path: Path) -> None:
+    pixels = np.full((300, 300, 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.random.default_rng(0).integers(0, 255, (300, 300, 1), dtype=np.uint8)
+    for name in ("_images/a.png", "_downloads/0a1b/a.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        Image.fromarray(pixels).save(path)
+        before = path.stat().st_size
+        slim_site(tmp_path)
+        assert path.stat().st_size < before
+        np.testing.assert_array_equal(np.asarray(Image.open(path).convert("RGBA")), pixels)
 
 
 def test_png_with_transparent_pixels_stays_as_it_is() -> None:

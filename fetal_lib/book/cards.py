@@ -20,7 +20,15 @@ SCORED = ("test", "external")
 SHIPPED_FILE = "weights.npz"
 PAGES = ("model_cards", "data_sheets", "phantom_sheets", "own_layouts", "claim", "tripod_ai")
 """Files below ``book/generated`` that ``fetal-lib book cards`` writes, without suffix."""
-MAKERS = ("cards", "checklists", "data_sheets", "results_page", "shown_data", "shown_runs")
+MAKERS = (
+    "book/cards",
+    "book/checklists",
+    "book/data_sheets",
+    "book/results_page",
+    "book/shown_data",
+    "book/shown_runs",
+    "data/kinds",
+)
 
 
 class CardsError(ValueError):
@@ -94,7 +102,7 @@ def sources(root: Path) -> list[str]:
     found += (root / "fetal_lib" / "pretrained").rglob("*.json")
     found += (root / "fetal_lib" / "pretrained").rglob("card.md")
     found += (root / "fetal_lib" / "parameters").rglob("*.yml")
-    found += [root / "fetal_lib" / "book" / f"{name}.py" for name in MAKERS]
+    found += [root / "fetal_lib" / f"{name}.py" for name in MAKERS]
     return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
 
 

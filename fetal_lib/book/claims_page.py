@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
-from fetal_lib.book.claims import NUMBER, Answer, Claim, Flaw, Source, answer_fields, read_sources
-from fetal_lib.book.shown_data import GROUPS, PHANTOM
+from fetal_lib.book.claims import Answer, Claim, Flaw, Source, read_sources
+from fetal_lib.book.claims_text import MISSING, filled
+from fetal_lib.book.ladder_picture import scores, write_ladder_picture
+from fetal_lib.book.shown_data import GROUPS
 from fetal_lib.book.shown_runs import (
     ShownRun,
     captioned,
     data_text,
+    decimal_places,
     details_text,
     figure_text,
     number_text,
     shown_runs,
     value_text,
 )
+from fetal_lib.data.kinds import PHANTOM
 from fetal_lib.files.atomic import write_text
 from fetal_lib.runs.results import METRICS
 
-MISSING = "no run yet"
-SENTENCE = re.compile(r"(?<=[.]) (?=[A-Z])")
+SEEN = re.compile(r"[1-9]")
+"""A difference that shows in the digits that are printed."""
 LINES = ("Source reported", "Its code or log showed", "Published best")
 ALWAYS = ("real", PHANTOM)
 CARRIED = {
@@ -32,14 +37,15 @@ CARRIED = {
 
 
 def write_claims(root: Path, chapters: list[str]) -> None:
-    """Write ``book/generated/against_sources.md`` and ``book/generated/leak_ladder.md``."""
+    """Write the two pages' texts, and the ladder's picture, to ``book/generated``."""
     sources = read_sources(root / "book")
     runs = shown_runs(root, chapters)
     by_chapter = {s.chapter: [run for run in runs if run.chapter == s.chapter] for s in sources}
     sections = [source_section(source, by_chapter[source.chapter]) for source in sources]
     generated = root / "book" / "generated"
     write_text(generated / "against_sources.md", "\n".join(sections) or "No source is listed.\n")
-    write_text(generated / "leak_ladder.md", ladder(sources, by_chapter))
+    picture = write_ladder_picture(generated, sources, by_chapter)
+    write_text(generated / "leak_ladder.md", f"{picture}\n{ladder(sources, by_chapter)}")
 
 
 def source_section(source: Source, runs: list[ShownRun]) -> str:
@@ -56,30 +62,6 @@ def source_section(source: Source, runs: list[ShownRun]) -> str:
         parts.append(f"Chapter {number} has no run in this book yet.\n")
     parts += figures(source, runs)
     return "\n".join([*parts, *(claim_table(claim, runs) for claim in source.claims)])
-
-
-def filled(text: str, runs: list[ShownRun]) -> str:
-    """Put the numbers of the runs into a text, each with its interval, data and run.
-
-    A sentence whose numbers are all missing is left out.
-    """
-    kept = []
-    for sentence in SENTENCE.split(text.strip()):
-        texts = [_number(place, runs) for place in NUMBER.findall(sentence)]
-        if any(texts) or not texts:
-            written = iter(text or f"({MISSING})" for text in texts)
-            kept.append(NUMBER.sub(lambda _, written=written: next(written), sentence))
-    return " ".join(kept)
-
-
-def _number(place: str, runs: list[ShownRun]) -> str:
-    answer = Answer.model_validate(answer_fields(place))
-    found = answered([answer], runs, "test")
-    if not found:
-        return ""
-    row, run = found[0]
-    details = details_text(row, data_text(row, run, mark=""), run.link)
-    return f"**{value_text(row)}**{details}"
 
 
 def figures(source: Source, runs: list[ShownRun]) -> list[str]:
@@ -121,10 +103,18 @@ def protocol_rows(
         return [(name, MISSING)]
     rows = []
     for group, words in GROUPS.items():
-        numbers = [number_text(row, run) for row, run in found if run.group_of(row) == group]
+        numbers = [(row, run) for row, run in found if run.group_of(row) == group]
         if numbers or group in ALWAYS:
-            rows.append((f"{name}, {words}", "<br>".join(numbers) or MISSING))
+            rows.append((f"{name}, {words}", numbers_text(numbers) or MISSING))
     return rows
+
+
+def numbers_text(found: list[tuple[dict[str, Any], ShownRun]]) -> str:
+    """Write results line by line; the same number of several runs once, with all of them."""
+    links: dict[str, list[str]] = {}
+    for row, run in found:
+        links.setdefault(number_text(row, run), []).append(run.link)
+    return "<br>".join(f"{text}, {' and '.join(runs)}" for text, runs in links.items())
 
 
 def carried_rows(answers: list[Answer], runs: list[ShownRun]) -> list[tuple[str, str]]:
@@ -134,8 +124,8 @@ def carried_rows(answers: list[Answer], runs: list[ShownRun]) -> list[tuple[str,
     for group, words in CARRIED.items():
         taught = [run for run in runs if run.group == group]
         found = answered(models, taught, "external")
-        numbers = [number_text(row, run) for row, run in found if run.group_of(row) != PHANTOM]
-        rows += [(words, "<br>".join(numbers))] if numbers else []
+        numbers = [(row, run) for row, run in found if run.group_of(row) != PHANTOM]
+        rows += [(words, numbers_text(numbers))] if numbers else []
     return rows
 
 
@@ -156,8 +146,7 @@ def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
     parts = []
     for source in sources:
         for flaw in source.flaws:
-            rungs = [rung(flaw, run) for run in by_chapter[source.chapter]]
-            lines = [f"| {' | '.join(cells)} |" for cells in rungs if cells is not None]
+            lines = rungs(flaw, by_chapter[source.chapter])
             if lines:
                 words = METRICS[flaw.metric].description
                 head = f"## {flaw.flaw} (source {source.source})\n\nMeasured: {words}.\n"
@@ -180,32 +169,82 @@ def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -
         for source in sources:
             for flaw in source.flaws:
                 runs = [run for run in by_chapter[source.chapter] if run.group == group]
-                cells = next(filter(None, (rung(flaw, run) for run in runs)), None)
-                if cells is not None:
-                    data, n, *numbers = cells
+                found = next(((cells, run) for run in runs if (cells := rung(flaw, run))), None)
+                if found is not None:
+                    (data, n, *both, words), run = found
                     name = f"{source.source}: {flaw.flaw}"
-                    lines.append(f"| {' | '.join([name, *numbers, f'{data}, n {n}'])} |")
+                    cells = [name, words, *both, f"{data}, {run.link}, n {n}"]
+                    lines.append(f"| {' | '.join(cells)} |")
         if lines:
-            titles = ["| Flaw | With | Without | The flaw makes it | Data |", "|---" * 5 + "|"]
+            titles = ["| Flaw | The flaw makes it | With | Without | Data |", "|---" * 5 + "|"]
             table = captioned(f"Every flaw by one run, {kind}.", [*titles, *lines])
             parts.append(f"## All flaws, {kind}\n\n{table}")
     return parts
 
 
+def rungs(flaw: Flaw, runs: list[ShownRun]) -> list[str]:
+    """Write a line for each run that has a flaw; runs with the same numbers share one."""
+    links: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        cells = rung(flaw, run)
+        if cells is not None:
+            links.setdefault(tuple(cells), []).append(run.link)
+    return [
+        f"| {data}, {' and '.join(names)} | {' | '.join(numbers)} |"
+        for (data, *numbers), names in links.items()
+    ]
+
+
 def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
     """Return data, n, both values and their difference; None where the run has not both."""
-    flawed = run.find(flaw.flawed, flaw.metric, flaw.flawed_split)
-    honest = run.find(flaw.honest, flaw.metric, flaw.honest_split)
-    if flawed is None or honest is None:
+    both = scores(flaw, run)
+    if both is None:
         return None
-    metric = METRICS[flaw.metric]
-    gain = flawed["value"] - honest["value"]
-    better = gain > 0 if metric.higher_is_better else gain < 0
-    size = value_text({"value": abs(gain), "unit": metric.unit})
-    than = f" than {flaw.floor or 'it is'}" if better or flaw.floor else ""
-    words = f"{size} {'better' if better else 'worse'}{than}" if gain else "no different"
+    flawed, honest = both
+    change = run.differences.get((flaw.flawed, flaw.honest, flaw.metric))
+    words = change_text(flaw, flawed["value"] - honest["value"], change)
     counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
     n = " and ".join(map(str, counts))
-    both = [f"{value_text(row)}{details_text(row | {'n': None})}" for row in (flawed, honest)]
-    both[1] += f", {flaw.floor}" if flaw.floor else ""
-    return [f"{data_text(flawed, run)}, {run.link}", n, *both, words]
+    with_it, without = (f"{value_text(row)}{details_text(row | {'n': None})}" for row in both)
+    without += f", {flaw.floor}" if flaw.floor else ""
+    return [data_text(flawed, run), n, with_it, without, words]
+
+
+def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None) -> str:
+    """Say how much better or worse a flaw makes its score, with the interval of the difference.
+
+    Parameters
+    ----------
+    flaw : Flaw
+    difference : float
+        Score with the flaw minus score without it.
+    interval : dict of str to float or None
+        ``low`` and ``high`` of the difference; NaN or None where a run has none.
+
+    Examples
+    --------
+    >>> flaw = Flaw(flaw="Pooled", metric="dice", flawed="a", honest="b")
+    >>> change_text(flaw, 0.0288, {"low": 0.0102, "high": 0.0491})
+    '0.029 better than it is (0.010 to 0.049)'
+    >>> change_text(flaw, -0.004, {"low": -0.021, "high": 0.012})
+    '0.004 worse (0.021 worse to 0.012 better)'
+    """
+    metric = METRICS[flaw.metric]
+    sign = 1 if metric.higher_is_better else -1
+    sizes = [value_text({"value": abs(difference), "unit": metric.unit})]
+    than = f" than {flaw.floor or 'it is'}" if sign * difference > 0 or flaw.floor else ""
+    words = f"{sizes[0]} {_way(sign * difference)}{than}"
+    if not SEEN.search(sizes[0]):
+        words = "no different"
+    if interval is None or not math.isfinite(interval["low"]):
+        return words
+    both_ways = interval["low"] < 0 < interval["high"]
+    ends = sorted((sign * interval["low"], sign * interval["high"]), key=None if both_ways else abs)
+    texts = [f"{abs(end):,.{decimal_places(difference)}f}" for end in ends]
+    if both_ways:
+        texts = [f"{text} {_way(end)}" for text, end in zip(texts, ends, strict=True)]
+    return words if not any(map(SEEN.search, texts)) else f"{words} ({' to '.join(texts)})"
+
+
+def _way(gain: float) -> str:
+    return "better" if gain > 0 else "worse"

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from fetal_lib.book.shown_data import data_kind, data_words
+from fetal_lib.book.shown_data import data_kind
+from fetal_lib.data.kinds import data_words
 from fetal_lib.files.atomic import read_json, write_text
 
 NOTEBOOKS = "notebooks/"

@@ -61,7 +61,7 @@ def make_release(root: Path, out: Path, allow_dirty: bool = False) -> list[Path]
     problems = release_problems(root, code, allow_dirty)
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise ReleaseError(f"nothing was released, {len(problems)} reasons:\n{listed}")
+        raise ReleaseError(f"nothing was released, for {len(problems)} reason(s):\n{listed}")
     time = commit_time(root) if code["commit"] else 0
     day = datetime.fromtimestamp(time, UTC).date().isoformat() if time else None
     site = folder_files(root / "book" / "_build" / "html")

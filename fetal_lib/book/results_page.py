@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fetal_lib.book.shown_data import atlases
 from fetal_lib.book.shown_runs import (
     ShownRun,
     captioned,
@@ -15,6 +14,7 @@ from fetal_lib.book.shown_runs import (
     shown_runs,
     value_text,
 )
+from fetal_lib.data.kinds import atlases
 from fetal_lib.files.atomic import write_text
 from fetal_lib.runs.results import METRICS, results_table
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fetal_lib.book.jobs import published_results, run_folder
-from fetal_lib.book.shown_data import GROUPS, PHANTOM, data_kind, data_words, group_of
+from fetal_lib.book.shown_data import GROUPS, data_kind, group_of
+from fetal_lib.data.kinds import PHANTOM, data_words
 from fetal_lib.files.atomic import read_json
 from fetal_lib.runs.results import results_table
+from fetal_lib.runs.session import FLAWS
 
 
 class ShownRun:
@@ -82,6 +85,23 @@ class ShownRun:
     def rows(self) -> list[dict[str, Any]]:
         """Rows of its results, as ``results_table`` gives them."""
         return results_table([self.folder]).to_dict("records")
+
+    @cached_property
+    def differences(self) -> dict[tuple[str, str, str], dict[str, float]]:
+        """What flaws do to its scores by flawed model, honest model and metric; may be empty.
+
+        Each has ``difference, low, high``; a run that was made before runs kept them has none.
+        """
+        path = self.folder / "tables" / f"{FLAWS}.csv"
+        if not path.is_file():
+            return {}
+        with path.open(encoding="utf-8", newline="") as file:
+            return {
+                (row["flawed"], row["honest"], row["metric"]): {
+                    name: float(row[name] or "nan") for name in ("difference", "low", "high")
+                }
+                for row in csv.DictReader(file)
+            }
 
     def find(self, model: str, metric: str, split: str) -> dict[str, Any] | None:
         """Return the first row of a model, metric and split, None where the run has none."""
@@ -165,10 +185,10 @@ def data_text(row: dict[str, Any], run: ShownRun, mark: str = "**") -> str:
 
 
 def number_text(row: dict[str, Any], run: ShownRun) -> str:
-    """Write one result: data, model, metric, value, interval, n, link to its run."""
+    """Write one result: data, model, metric, value, interval, n."""
     model = row["model"].replace("_", " ")
     number = f"`{row['metric']}` {value_text(row)}{details_text(row)}"
-    return f"{data_text(row, run)}: {model}, {number}, {run.link}"
+    return f"{data_text(row, run)}: {model}, {number}"
 
 
 def details_text(row: dict[str, Any], *more: str) -> str:

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 ICON_SCRIPT = "_static/scripts/fontawesome.js"
-LARGE_IMAGE_BYTES = 150_000
+LARGE_IMAGE_BYTES = 50_000
+IMAGE_FOLDERS = ("_images", "_downloads")
 USED = re.compile(r"\bfa-([a-z0-9-]+)")
 ALIAS = re.compile(r'"([a-z0-9-]+)"')
 ICON = re.compile(
@@ -24,7 +25,9 @@ def slim_site(site: Path) -> None:
     site names.
 
     The script holds about two thousand icons in one and a half megabytes, which every page loads.
-    The executed notebook of a chapter stays: it is among the downloads of its page.
+    The theme's style sheet has a rule for each of them, which draws none: only pages and scripts
+    are asked what they name. The executed notebook of a chapter stays: it is among the downloads of
+    its page.
 
     Parameters
     ----------
@@ -35,13 +38,13 @@ def slim_site(site: Path) -> None:
         path.unlink()
     for path in (site / "_sources").rglob("*.ipynb"):
         path.write_text(without_outputs(path.read_text(encoding="utf-8")), encoding="utf-8")
-    for path in (site / "_images").glob("*.png"):
+    for path in (path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")):
         if path.stat().st_size > LARGE_IMAGE_BYTES:
             path.write_bytes(smaller_png(path.read_bytes()))
     script = site / ICON_SCRIPT
     if not script.is_file():
         return
-    texts = [p for p in site.rglob("*") if p.suffix in (".html", ".js", ".css") and p != script]
+    texts = [p for p in site.rglob("*") if p.suffix in (".html", ".js") and p != script]
     used = {name for path in texts for name in USED.findall(path.read_text("utf-8", "replace"))}
     script.write_text(keep_icons(script.read_text(encoding="utf-8"), used), encoding="utf-8")
 
