@@ -10,6 +10,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
+LONGEST = ("test_workflow.py",)
+"""Files that take minutes: begun first, since begun last they keep the other worker waiting."""
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--app-pictures",
@@ -19,7 +23,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Leave measurements of speed to `make bench`: beside other programs they mean nothing."""
+    """Begin with the longest, and leave measurements of speed to `make bench`.
+
+    Beside other programs a speed means nothing.
+    """
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     if "FETAL_BENCH" in os.environ:
         return
     asked_for = pytest.mark.skip(reason="measures this computer's speed: `make bench`")
