@@ -51,7 +51,7 @@ test: $(STAMP)  ## all tests, the fast tier first
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
 	@$(ONE_CORE) $(BIN)/python -m pytest -m "slow" -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-fast: $(STAMP)  ## the tests that take about a minute together
+test-fast: $(STAMP)  ## the tests that take a minute or two together
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lab: $(STAMP)  ## open the chapters in JupyterLab, the .py and .ipynb of each paired
