@@ -3,7 +3,8 @@
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
-from test_book import BOOK, ROW, write_run
+from test_book import BOOK, write_run
+from test_claims import millimetres
 
 from fetal_lib.book.claims import Flaw, read_sources
 from fetal_lib.book.claims_page import change_text, rung
@@ -15,11 +16,6 @@ from fetal_lib.plots.ladder import Rung, Score, ladder_figure
 matplotlib.use("Agg")
 NAME = "04_head_circumference"
 FLAW = Flaw(flaw="Cheating", metric="adf_mm", flawed="old", honest="unet")
-
-
-def millimetres(model, split, value, **more):
-    row = {"model": model, "split": split, "metric": "adf_mm", "value": value, "unit": "mm"}
-    return ROW | row | {"higher_is_better": False, "ci95": None} | more
 
 
 @pytest.fixture

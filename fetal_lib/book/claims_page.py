@@ -9,7 +9,7 @@ from typing import Any
 
 from fetal_lib.book.claims import Answer, Claim, Flaw, Source, read_sources
 from fetal_lib.book.claims_text import MISSING, filled
-from fetal_lib.book.ladder_picture import scores, write_ladder_picture
+from fetal_lib.book.ladder_picture import first_run, scores, write_ladder_picture
 from fetal_lib.book.shown_data import GROUPS
 from fetal_lib.book.shown_runs import (
     ShownRun,
@@ -168,10 +168,9 @@ def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -
         lines = []
         for source in sources:
             for flaw in source.flaws:
-                runs = [run for run in by_chapter[source.chapter] if run.group == group]
-                found = next(((cells, run) for run in runs if (cells := rung(flaw, run))), None)
-                if found is not None:
-                    (data, n, *both, words), run = found
+                run = first_run(flaw, by_chapter[source.chapter], group)
+                if run is not None:
+                    data, n, *both, words = rung(flaw, run)
                     name = f"{source.source}: {flaw.flaw}"
                     cells = [name, words, *both, f"{data}, {run.link}, n {n}"]
                     lines.append(f"| {' | '.join(cells)} |")
@@ -231,10 +230,10 @@ def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None
     """
     metric = METRICS[flaw.metric]
     sign = 1 if metric.higher_is_better else -1
-    sizes = [value_text({"value": abs(difference), "unit": metric.unit})]
+    size = value_text({"value": abs(difference), "unit": metric.unit})
     than = f" than {flaw.floor or 'it is'}" if sign * difference > 0 or flaw.floor else ""
-    words = f"{sizes[0]} {_way(sign * difference)}{than}"
-    if not SEEN.search(sizes[0]):
+    words = f"{size} {_way(sign * difference)}{than}"
+    if not SEEN.search(size):
         words = "no different"
     if interval is None or not math.isfinite(interval["low"]):
         return words

@@ -30,12 +30,17 @@ def scores(flaw: Flaw, run: ShownRun) -> tuple[dict[str, Any], dict[str, Any]] |
     return None if flawed is None or honest is None else (flawed, honest)
 
 
+def first_run(flaw: Flaw, runs: list[ShownRun], group: str) -> ShownRun | None:
+    """Return the first run on a group of data that has the flaw."""
+    return next((run for run in runs if run.group == group and scores(flaw, run)), None)
+
+
 def first_scores(
     flaw: Flaw, runs: list[ShownRun], group: str
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return the rows of the first run on a group of data that has the flaw."""
-    found = (scores(flaw, run) for run in runs if run.group == group)
-    return next((both for both in found if both is not None), None)
+    run = first_run(flaw, runs, group)
+    return None if run is None else scores(flaw, run)
 
 
 def measure_words(metric: str) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fetal_lib.metrics.intervals import check_cases, percentile_interval
+
 Statistic = Callable[..., float]
 
 
@@ -54,8 +56,8 @@ def difference_ci(
     ------
     ValueError
         When a side is empty or holds a value that is not finite, groups do not fit their cases,
-        one side has groups and the other none, sides without groups differ in length, or strata
-        do not fit their cases.
+        one side has groups and the other none, sides without groups differ in length, strata do
+        not fit their cases, or an argument is out of range.
 
     Examples
     --------
@@ -63,7 +65,8 @@ def difference_ci(
     >>> difference_ci(errors + 1, errors)  # the same everywhere, however errors spread
     (1.0, 1.0)
     """
-    sides = [_checked(name, side) for name, side in (("first", first), ("second", second))]
+    named = {"first": first, "second": second}
+    sides = [check_cases(side, n_resamples, coverage, name) for name, side in named.items()]
     labels = _labels(sides, groups)
     n_groups = int(max(part.max() for part in labels)) + 1
     if n_groups < 2:
@@ -79,11 +82,7 @@ def difference_ci(
             for values, cases, statistic in zip(sides, members, statistics, strict=True)
         ]
         found[i] = scores[0] - scores[1]
-    finite = found[np.isfinite(found)]
-    if 2 * len(finite) < n_resamples:
-        return float("nan"), float("nan")
-    low, high = np.quantile(finite, [(1 - coverage) / 2, (1 + coverage) / 2])
-    return float(low), float(high)
+    return percentile_interval(found, coverage)
 
 
 def _members(labels: np.ndarray, n_groups: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -103,17 +102,6 @@ def _members(labels: np.ndarray, n_groups: int) -> Callable[[np.ndarray], np.nda
 
 def _score(values: np.ndarray, rows: np.ndarray, statistic: Statistic) -> float:
     return float(statistic(values[rows])) if len(rows) else np.nan
-
-
-def _checked(name: str, values: np.ndarray) -> np.ndarray:
-    values = np.asarray(values, float)
-    if values.ndim not in (1, 2) or not len(values) or not np.isfinite(values).all():
-        raise ValueError(
-            f"{name}: received shape {values.shape} with {int((~np.isfinite(values)).sum())} "
-            "values not finite; it must be (N,) or (N, k), N >= 1, all finite. Drop the cases "
-            "without a value, and report how many they were."
-        )
-    return values
 
 
 def _labels(

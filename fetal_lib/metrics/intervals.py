@@ -56,7 +56,7 @@ def bootstrap_ci(
     >>> bool(low < 49.5 < high), bool(10 < high - low < 13)
     (True, True)
     """
-    values = _checked(values, n_resamples, coverage)
+    values = check_cases(values, n_resamples, coverage)
     labels = _labels(groups, len(values))
     n_groups = int(labels.max()) + 1
     if n_groups < 2:
@@ -69,6 +69,21 @@ def bootstrap_ci(
         found = np.concatenate([statistic(values[drawn], axis=1) for drawn in draws])
     else:
         found = _statistics(values, labels, draws, statistic)
+    return percentile_interval(found, coverage)
+
+
+def percentile_interval(found: np.ndarray, coverage: float) -> tuple[float, float]:
+    """Return the interval that holds the middle of what resamples gave.
+
+    Parameters
+    ----------
+    found : float array (R,), a statistic of each resample; what is not finite is left out.
+    coverage : float in (0, 1)
+
+    Returns
+    -------
+    tuple (low, high), both NaN when more than half of the resamples are not finite.
+    """
     finite = found[np.isfinite(found)]
     if 2 * len(finite) < len(found):
         return float("nan"), float("nan")
@@ -88,11 +103,14 @@ def with_interval(value: float, ci95: Sequence[float] | None, digits: int = 3) -
     return text if ci95 is None else text + " ({:.{d}f} to {:.{d}f})".format(*ci95, d=digits)
 
 
-def _checked(values: np.ndarray, n_resamples: int, coverage: float) -> np.ndarray:
+def check_cases(
+    values: np.ndarray, n_resamples: int, coverage: float, name: str = "values"
+) -> np.ndarray:
+    """Return cases as float; refuse what no interval can be made of, by the argument's name."""
     values = np.asarray(values, float)
     if values.ndim not in (1, 2) or not len(values) or not np.isfinite(values).all():
         raise ValueError(
-            f"values: received shape {values.shape} with {int((~np.isfinite(values)).sum())} "
+            f"{name}: received shape {values.shape} with {int((~np.isfinite(values)).sum())} "
             "values not finite; it must be (N,) or (N, k), N >= 1, all finite. Drop the cases "
             "without a value, and report how many they were."
         )
@@ -172,7 +190,7 @@ def conformal_quantile(scores: np.ndarray, coverage: float = 0.9) -> float:
     >>> conformal_quantile([1.0, 2.0], coverage=0.9)
     inf
     """
-    scores = np.sort(_checked(np.ravel(scores), 1, coverage))
+    scores = np.sort(check_cases(np.ravel(scores), 1, coverage))
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
     return float(scores[rank - 1]) if rank <= len(scores) else float("inf")
 
@@ -190,7 +208,7 @@ def empirical_coverage(value_true: np.ndarray, low: np.ndarray, high: np.ndarray
     >>> empirical_coverage([1.0, 2.0, 3.0, 4.0], 1.5, [9.0, 9.0, 9.0, 3.0])
     0.5
     """
-    true = _checked(value_true, 1, 0.5)
+    true = check_cases(value_true, 1, 0.5)
     low, high = np.asarray(low, float), np.asarray(high, float)
     for name, side in (("low", low), ("high", high)):
         if side.shape not in ((), true.shape):

@@ -8,8 +8,8 @@ import numpy as np
 
 from fetal_lib.chapters.biometry_segmentation.data import pooled_name
 from fetal_lib.chapters.biometry_segmentation.fit import fit_one, fit_settings
+from fetal_lib.evaluation.flaws import add_difference
 from fetal_lib.evaluation.structures import pixel_counts, pooled_dice
-from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.training.augment import Augmentation, augment_pair
 
@@ -120,10 +120,7 @@ def add_differences(run: Run, counted: dict[str, Counted]) -> None:
     """Add what each flaw of ``FLAWS`` does to the Dice, with its interval over subjects."""
     for names in FLAWS:
         counts, statistics, subjects = zip(*(counted[name] for name in names), strict=True)
-        value = statistics[0](counts[0]) - statistics[1](counts[1])
-        ci95 = difference_ci(*counts, statistics, subjects, seed=run.parameters.seed)
-        n = len(np.unique(np.concatenate(subjects)))
-        run.add_difference(*names, "dice", value, ci95, n)
+        add_difference(run, names, "dice", counts, statistics, subjects)
 
 
 def mean_dice(counts: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from fetal_lib.baselines.age_regression import (
 )
 from fetal_lib.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
 from fetal_lib.evaluation.brain_age import N_RESAMPLES
-from fetal_lib.metrics.differences import difference_ci
+from fetal_lib.evaluation.flaws import add_difference
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
@@ -93,11 +93,11 @@ def _add_difference(
     errors : two arrays (N,)
         In years, in the same order.
     """
-    mean = METRICS[metric]
-    both = tuple(lambda e: mean(e, np.zeros(len(e))) for _ in names)
-    value = both[0](errors[0]) - both[1](errors[1])
-    ci95 = difference_ci(*errors, both, n_resamples=N_RESAMPLES, seed=run.parameters.seed)
-    run.add_difference(*names, metric, value, ci95, len(errors[0]))
+
+    def score(error: np.ndarray) -> float:
+        return METRICS[metric](error, np.zeros(len(error)))
+
+    add_difference(run, names, metric, errors, (score, score), n_resamples=N_RESAMPLES)
 
 
 def training_set_error(

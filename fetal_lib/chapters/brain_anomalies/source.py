@@ -13,6 +13,7 @@ from fetal_lib.chapters.brain_anomalies.fit import (
     fitted_network,
     network_arguments,
 )
+from fetal_lib.evaluation.flaws import add_difference
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import (
     accuracy,
@@ -22,7 +23,6 @@ from fetal_lib.metrics.classification import (
     interval,
     macro_f1,
 )
-from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.phantoms.anomalies.write import SOURCE_COUNTS
 from fetal_lib.predict.brain_view import ruler_rows
@@ -236,12 +236,10 @@ def add_differences(run: Run, answers: dict[str, tuple[Cases, np.ndarray]]) -> N
         groups, labels = (
             tuple(getattr(cases, name) for cases, _ in sides) for name in ("groups", "labels")
         )
-        ci95 = difference_ci(
-            *pairs, (score, score), groups, labels, n_resamples=1000, seed=run.parameters.seed
+        names = tuple(PROTOCOLS[name][0] for name in (flawed, honest))
+        add_difference(
+            run, names, "macro_f1", tuple(pairs), (score, score), groups, labels, n_resamples=1000
         )
-        names = [PROTOCOLS[name][0] for name in (flawed, honest)]
-        n = len(np.unique(np.concatenate(groups)))
-        run.add_difference(*names, "macro_f1", score(pairs[0]) - score(pairs[1]), ci95, n)
 
 
 def _train_and_predict(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.chapters.head_circumference.fit import FIT_CODE, new_unet
+from fetal_lib.evaluation.flaws import add_difference
 from fetal_lib.evaluation.heads import size_scores, summarise
-from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
@@ -168,24 +168,8 @@ def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
         run.add_result(model=model, split="protocol", ci95=(low, high), **row)
         table.loc[model] = len(values), with_interval(values.mean(), (low, high), 4)
     groups = (protocol.examinations, protocol.examinations)
-    add_difference(run, tuple(found), "accuracy", tuple(found.values()), groups)
+    add_difference(run, tuple(found), "accuracy", tuple(found.values()), groups=groups)
     return table
-
-
-def add_difference(
-    run: Run,
-    names: tuple[str, str],
-    metric: str,
-    values: tuple[np.ndarray, np.ndarray],
-    examinations: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Add what a flaw does to a mean over cases, with its interval over examinations.
-
-    Each pair is that with the flaw, then that without it.
-    """
-    ci95 = difference_ci(*values, groups=examinations, seed=run.parameters.seed)
-    n = len(np.unique(np.concatenate(examinations)))
-    run.add_difference(*names, metric, values[0].mean() - values[1].mean(), ci95, n)
 
 
 def vgg_features(
@@ -262,7 +246,7 @@ def second_experiment(
     if len(pair) == len(PIXEL_SIZE):
         errors = tuple((one["hc_pred_mm"] - one["hc_mm"]).abs().to_numpy() for one in pair)
         examinations = tuple(one["examination"].to_numpy() for one in pair)
-        add_difference(run, PIXEL_SIZE, "adf_mm", errors, examinations)
+        add_difference(run, PIXEL_SIZE, "adf_mm", errors, groups=examinations)
     return pd.DataFrame(rows)
 
 
