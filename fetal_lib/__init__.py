@@ -1,3 +1,3 @@
-"""Fetal and brain imaging, re-run as a book: the shared library (nothing heavy loads here)."""
+"""Fetal and brain imaging: what a researcher imports (nothing heavy loads here)."""
 
 __version__ = "0.1.0"

@@ -64,14 +64,14 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_lib.chapters import gestational_age as chapter
+from fetal_book.chapters import gestational_age as chapter
 from fetal_lib.data import splits
-from fetal_lib.evaluation import gestational_age as score
+from fetal_book.chapters.gestational_age import scores as score
 from fetal_lib.metrics import intervals
 from fetal_lib.plots import agreement
 from fetal_lib.plots import gestational_age as plots
-from fetal_lib.runs.published import published_runs, reference_table
-from fetal_lib.runs.session import open_run
+from fetal_book.runs.published import published_runs, reference_table
+from fetal_book.runs.session import open_run
 
 run = open_run("01_gestational_age", globals())
 p = run.parameters

@@ -75,11 +75,11 @@ warnings.filterwarnings("ignore", message=".*np.object.*")
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_lib.chapters import brain_anomalies as chapter
-from fetal_lib.evaluation import anomalies as score
+from fetal_book.chapters import brain_anomalies as chapter
+from fetal_book.chapters.brain_anomalies import scores as score
 from fetal_lib.plots import anomaly_images, classification, confidence
 from fetal_lib.plots.audit import audit_figure
-from fetal_lib.runs.session import open_run
+from fetal_book.runs.session import open_run
 
 run = open_run("02_brain_anomalies", globals())
 p = run.parameters
@@ -856,8 +856,8 @@ run.finish()
 # saved. A run from the command line passes over it.
 
 # %%
-from fetal_lib.app import build, launch
-from fetal_lib.runs.start import FOLDER_VARIABLE
+from fetal_book.app import build, launch
+from fetal_book.runs.start import FOLDER_VARIABLE
 
 if p.save_model and FOLDER_VARIABLE not in os.environ:
     page = build(anomaly=run.folder)

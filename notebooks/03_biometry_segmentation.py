@@ -61,15 +61,15 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from fetal_lib.chapters import biometry_segmentation as chapter
+from fetal_book.chapters import biometry_segmentation as chapter
 from fetal_lib.data import audit, splits
-from fetal_lib.evaluation.network_cost import cost_table
-from fetal_lib.evaluation.structures import paired_tests, score_structures
+from fetal_book.chapters.biometry_segmentation.network_cost import cost_table
+from fetal_book.chapters.biometry_segmentation.scores import paired_tests, score_structures
 from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
-from fetal_lib.runs.published import reference_table
-from fetal_lib.runs.session import open_run
+from fetal_book.runs.published import reference_table
+from fetal_book.runs.session import open_run
 from fetal_lib.training.lightning_fit import read_fit_history
 
 warnings.filterwarnings("ignore", category=UserWarning)

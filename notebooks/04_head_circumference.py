@@ -63,13 +63,13 @@ import pandas as pd
 from IPython.display import Markdown
 
 from fetal_lib.baselines import head_size, mask_features
-from fetal_lib.chapters import head_circumference as chapter
+from fetal_book.chapters import head_circumference as chapter
 from fetal_lib.data import audit, splits
-from fetal_lib.evaluation import heads as score
+from fetal_book.chapters.head_circumference import scores as score
 from fetal_lib.metrics import intervals
 from fetal_lib.plots import agreement, growth, heads
 from fetal_lib.plots.audit import audit_figure
-from fetal_lib.runs.session import open_run
+from fetal_book.runs.session import open_run
 from fetal_lib.sets.head_images import load_arrays, read_table
 
 run = open_run("04_head_circumference", globals())

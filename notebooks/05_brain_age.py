@@ -69,12 +69,12 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from fetal_lib.baselines.age_regression import volume_regressors
-from fetal_lib.chapters import brain_age as chapter
+from fetal_book.chapters import brain_age as chapter
 from fetal_lib.data import splits
-from fetal_lib.evaluation.brain_age import by_decade
+from fetal_book.chapters.brain_age.scores import by_decade
 from fetal_lib.plots import brain_age, volumes
-from fetal_lib.runs.published import reference_table
-from fetal_lib.runs.session import open_run
+from fetal_book.runs.published import reference_table
+from fetal_book.runs.session import open_run
 from fetal_lib.sets.adult_mri import read_cases, read_scan
 
 run = open_run("05_brain_age", globals())

@@ -30,8 +30,8 @@ class Served:
 @contextmanager
 def served(**models):
     """Serve the app with these models for as long as the context lasts."""
-    from fetal_lib.app import build, launch
-    from fetal_lib.app.folder import private_folder
+    from fetal_book.app import build, launch
+    from fetal_book.app.folder import private_folder
 
     with private_folder() as folder:
         page = build(**models)

@@ -25,7 +25,7 @@ MAX_LINES, MAX_COLUMNS = 25, 79
 def run_chapter(number: str, folder: Path, name: str, *more: str, timeout: float = 900):
     """Run a chapter in smoke with a cache of its own; return the run folder and the process."""
     out = folder / name
-    command = [sys.executable, "-m", "fetal_lib", "run", number, "--profile", "smoke"]
+    command = [sys.executable, "-m", "fetal_book", "run", number, "--profile", "smoke"]
     done = subprocess.run(
         [*command, "--out", str(out), *more],
         capture_output=True,
@@ -95,7 +95,7 @@ def write_no_brains(folder: Path, suffix: str) -> list[str]:
 def predict(task: str, scans: Path, model: Path, folder: Path) -> dict[str, dict[str, str]]:
     """Run `fetal-lib predict`, pictures into ``folder / "p"``; return the table's rows by scan."""
     table = folder / "told.csv"
-    command = [sys.executable, "-m", "fetal_lib", "predict", task, str(scans)]
+    command = [sys.executable, "-m", "fetal_book", "predict", task, str(scans)]
     done = subprocess.run(
         [*command, "--model", str(model), "--out", str(table), "--pictures", str(folder / "p")],
         capture_output=True,

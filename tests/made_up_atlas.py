@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fetal_lib.phantoms.atlas_cohort import Template
-from fetal_lib.phantoms.fetal_brain import make_fetal_brain
+from fetal_phantoms.atlas_cohort import Template
+from fetal_phantoms.fetal_brain import make_fetal_brain
 
 
 def template(weeks: int, seed: int = 3) -> Template:

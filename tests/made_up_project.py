@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 import fetal_lib
-from fetal_lib.parameters.chapters import get_chapter
+from fetal_book.parameters.chapters import get_chapter
 
 CHAPTER = "04_head_circumference"
 LIBRARY = Path(fetal_lib.__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ def parameters_source() -> str:
 def write_project(root: Path, *cells: str, finish: str = FINISH) -> Path:
     """Write a project whose chapter opens a run, executes the cells, and finishes."""
     parts = ["# %% [markdown]\n# # Made up", f'# %% tags=["parameters"]\n{parameters_source()}']
-    opening = "from fetal_lib.runs.session import open_run\nrun = open_run('{}', globals())"
+    opening = "from fetal_book.runs.session import open_run\nrun = open_run('{}', globals())"
     parts.append("# %%\n" + opening.format(CHAPTER))
     parts.append("# %% [markdown]\n# ## Training")
     parts += [f"# %%\n{cell}" for cell in (*cells, finish)]
@@ -56,7 +56,7 @@ def environment(root: Path) -> dict[str, str]:
 def start_cli(root: Path, *words: str) -> subprocess.Popen:
     """Start `fetal-lib` with these words."""
     return subprocess.Popen(
-        [sys.executable, "-m", "fetal_lib", *words],
+        [sys.executable, "-m", "fetal_book", *words],
         env=environment(root),
         cwd=root,
         stdout=subprocess.PIPE,

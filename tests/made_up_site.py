@@ -8,10 +8,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from fetal_book.parameters.chapters import get_chapter
+from fetal_book.parameters.resolve import resolve_parameters
+from fetal_book.runs.record import RunRecord
 from fetal_lib.files.fingerprint import canonical_hash, environment, notebook_sha256
-from fetal_lib.parameters.chapters import get_chapter
-from fetal_lib.parameters.resolve import resolve_parameters
-from fetal_lib.runs.record import RunRecord
 
 PROJECT = Path(__file__).resolve().parents[1]
 CHAPTER = "04_head_circumference"

@@ -14,15 +14,16 @@ import pytest
 from chapter_checks import oversized_cells, typed_results
 from PIL import Image
 
-from fetal_lib.book import jobs
-from fetal_lib.data.catalogue import load_manifest, manifest_names
-from fetal_lib.parameters.chapters import (
+from fetal_book.parameters.chapters import (
     CHAPTERS,
     PLANNED,
     Chapter,
     ChapterError,
     further_chapters,
 )
+from fetal_book.site import jobs
+from fetal_lib.data.catalogue import load_manifest, manifest_names
+from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = PROJECT / "book" / "howto" / "add_chapter.md"
@@ -55,8 +56,8 @@ def write_blocks(root: Path) -> None:
 def test_the_page_has_a_notebook_a_class_its_profiles_a_manifest_and_a_line():
     assert list(blocks()) == [
         f"notebooks/{CHAPTER}.py",
-        "fetal_lib/parameters/femur_age.py",
-        f"fetal_lib/parameters/profiles/{CHAPTER}.yml",
+        "fetal_book/parameters/femur_age.py",
+        f"fetal_book/parameters/profiles/{CHAPTER}.yml",
         "data_manifests/own_femurs.yml",
         CONTENTS,
     ]
@@ -71,22 +72,24 @@ def test_the_pages_notebook_keeps_the_rules_for_notebooks(tmp_path):
 
 @pytest.mark.parametrize("chapter", PLANNED, ids=lambda chapter: chapter.name)
 def test_parameters_and_profiles_are_found_by_the_chapters_name(chapter):
-    assert chapter.parameters_class().__module__ == f"fetal_lib.parameters.{chapter.topic}"
-    profiles = PROJECT / "fetal_lib" / "parameters" / "profiles"
+    assert chapter.parameters_class().__module__ == f"fetal_book.parameters.{chapter.topic}"
+    profiles = PROJECT / "fetal_book" / "parameters" / "profiles"
     assert (profiles / f"{chapter.name}.yml").is_file()
 
 
 def test_a_chapter_without_its_class_says_what_to_write_and_where():
-    with pytest.raises(ChapterError, match="class KneeAngleParameters in fetal_lib/parameters/kne"):
+    with pytest.raises(
+        ChapterError, match="class KneeAngleParameters in fetal_book/param"
+    ):
         Chapter("07_knee_angle", "Knees").parameters_class()
 
 
 def test_a_class_whose_own_import_fails_is_not_called_missing(tmp_path, monkeypatch):
-    import fetal_lib.parameters
+    import fetal_book.parameters
 
     (tmp_path / "broken_toy.py").write_text("import no_such_module_at_all\n", encoding="utf-8")
     monkeypatch.setattr(
-        fetal_lib.parameters, "__path__", [*fetal_lib.parameters.__path__, str(tmp_path)]
+        fetal_book.parameters, "__path__", [*fetal_book.parameters.__path__, str(tmp_path)]
     )
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
         Chapter("07_broken_toy", "Broken").parameters_class()
@@ -118,7 +121,7 @@ class Copy:
     def __init__(self, root: Path) -> None:
         self.root = root
         left_out = shutil.ignore_patterns("_build", "generated", "__pycache__", "published")
-        for name in ("book", "workflow", "fetal_lib", "data_manifests"):
+        for name in ("book", "workflow", *PACKAGES, "data_manifests"):
             shutil.copytree(PROJECT / name, root / name, ignore=left_out)
         for name in ("notebooks", "runs"):
             shutil.rmtree(root / "book" / name, ignore_errors=True)
@@ -138,7 +141,7 @@ class Copy:
     def call(self, *words: str) -> str:
         mine = {k: v for k, v in os.environ.items() if not k.startswith("FETAL_")}
         done = subprocess.run(
-            [sys.executable, "-m", "fetal_lib", *words],
+            [sys.executable, "-m", "fetal_book", *words],
             cwd=self.root,
             env=mine | {"PYTHONPATH": str(self.root), "FETAL_PROJECT": str(self.root)},
             capture_output=True,

@@ -5,10 +5,10 @@ import pytest
 from made_up_scans import real_data
 from scipy import ndimage
 
-from fetal_lib.phantoms.adult_brain import make_adult_brain
 from fetal_lib.readers.volume import Volume
 from fetal_lib.sets.adult_mri import iter_scans, read_cases
 from fetal_lib.sets.adult_mri_quality import quality_check, quality_measures
+from fetal_phantoms.adult_brain import make_adult_brain
 
 SPACING = (2.0, 2.0, 2.0)
 

@@ -5,7 +5,7 @@ import ast
 import pytest
 from test_book import BOOK, PROJECT
 
-from fetal_lib.book.api import ROOMS, docstring_text, escaped, pages, signature, sources, write_api
+from fetal_book.site.api import ROOMS, docstring_text, escaped, pages, signature, sources, write_api
 
 MODULE = '''
 """Scores of *two* masks."""

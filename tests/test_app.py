@@ -14,16 +14,16 @@ import pytest
 keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
-from fetal_lib.app import anomaly, brain_age, head, uploads  # noqa: E402
-from fetal_lib.app.shelf import Choice, Loaded  # noqa: E402
-from fetal_lib.app.uploads import Upload, UploadError  # noqa: E402
+from fetal_book.app import anomaly, brain_age, head, uploads  # noqa: E402
+from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
+from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
-from fetal_lib.phantoms.head import make_head  # noqa: E402
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec  # noqa: E402
 from fetal_lib.predict.brain_view import head_view  # noqa: E402
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec  # noqa: E402
 from fetal_lib.sets.head_images import squash  # noqa: E402
+from fetal_phantoms.head import make_head  # noqa: E402
 
 CLASSES = ("normal", "arachnoid_cyst", "porencephaly", "vein_of_galen")
 NAMES = ("normal", "arachnoid cyst", "porencephaly", "vein of Galen")
@@ -321,6 +321,6 @@ def test_a_file_that_is_no_scan_has_no_brain_age(tmp_path, choice):
 
 
 def test_gradio_is_loaded_when_the_page_is_built_and_not_before():
-    code = "import sys, fetal_lib.app, fetal_lib.cli.open_app; print('gradio' in sys.modules)"
+    code = "import sys, fetal_book.app, fetal_book.cli.open_app; print('gradio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -27,13 +27,13 @@ from app_pages import (  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 from made_up_scans import us_region, write_dicom  # noqa: E402
 
-from fetal_lib.app.shelf import TASKS, choices  # noqa: E402
-from fetal_lib.book.npm_package import NpmError, get_package_files  # noqa: E402
-from fetal_lib.phantoms.anomalies import LABELS, make_anomaly  # noqa: E402
-from fetal_lib.phantoms.head import make_head  # noqa: E402
+from fetal_book.app.shelf import TASKS, choices  # noqa: E402
+from fetal_book.site.npm_package import NpmError, get_package_files  # noqa: E402
 from fetal_lib.predict.head_circumference import predict_heads  # noqa: E402
 from fetal_lib.predict.head_model import load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes  # noqa: E402
+from fetal_phantoms.anomalies import LABELS, make_anomaly  # noqa: E402
+from fetal_phantoms.head import make_head  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 VIOLATIONS = """axe.run({resultTypes: ["violations"]}).then(found => found.violations.flatMap(

@@ -21,9 +21,9 @@ cv2 = pytest.importorskip("cv2")
 from app_pages import files_in, served, wait_for_no_files  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 
-from fetal_lib.app import folder as folder_module  # noqa: E402
-from fetal_lib.app import gate  # noqa: E402
-from fetal_lib.phantoms.head import make_head  # noqa: E402
+from fetal_book.app import folder as folder_module  # noqa: E402
+from fetal_book.app import gate  # noqa: E402
+from fetal_phantoms.head import make_head  # noqa: E402
 
 pytestmark = pytest.mark.slow
 SCRIPT = b"<script>alert(document.domain)</script>"

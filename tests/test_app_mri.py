@@ -18,10 +18,10 @@ from made_up_models import (  # noqa: E402
     save_volume,
 )
 
-from fetal_lib.app import brain_age, gestational_age, volumes  # noqa: E402
-from fetal_lib.app.shelf import Choice, Loaded  # noqa: E402
-from fetal_lib.app.uploads import Upload, UploadError  # noqa: E402
-from fetal_lib.phantoms.adult_brain import make_adult_brain  # noqa: E402
+from fetal_book.app import brain_age, gestational_age, volumes  # noqa: E402
+from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
+from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
+from fetal_phantoms.adult_brain import make_adult_brain  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ keras = pytest.importorskip("keras")
 
 from made_up_models import blank_anomaly_model  # noqa: E402
 
-from fetal_lib.app.growth_chart import LIMITS_MM, GrowthChart, growth_chart  # noqa: E402
-from fetal_lib.app.shelf import Choice, Loaded  # noqa: E402
-from fetal_lib.app.warm_up import warm_up  # noqa: E402
+from fetal_book.app.growth_chart import LIMITS_MM, GrowthChart, growth_chart  # noqa: E402
+from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
+from fetal_book.app.warm_up import warm_up  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.head_measure import HC_RANGE_MM  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec  # noqa: E402

@@ -49,7 +49,7 @@ def test_the_command_ends_clean_and_takes_its_folder_along(tmp_path):
     temporary.mkdir()
     variables = environment(tmp_path / "project") | {"TMPDIR": str(temporary)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "fetal_lib", "app"],
+        [sys.executable, "-m", "fetal_book", "app"],
         env=variables,
         cwd=tmp_path / "project",
         stdout=subprocess.PIPE,
@@ -70,7 +70,7 @@ def test_the_command_ends_clean_and_takes_its_folder_along(tmp_path):
 
 
 def test_an_upload_that_nobody_asks_about_is_deleted_after_a_while(tmp_path, monkeypatch):
-    from fetal_lib.app import page as page_module
+    from fetal_book.app import page as page_module
 
     monkeypatch.setenv("FETAL_RUNS", str(tmp_path))
     monkeypatch.setattr(page_module, "SWEEP", (1, 1))
@@ -84,7 +84,7 @@ def test_an_upload_that_nobody_asks_about_is_deleted_after_a_while(tmp_path, mon
 def test_in_a_notebook_the_uploads_have_a_folder_of_their_own(tmp_path):
     """Nobody calls `serve` there: it is made with the page, and goes with the process."""
     code = (
-        "import os; from fetal_lib.app import build; build();"
+        "import os; from fetal_book.app import build; build();"
         "f = os.environ['GRADIO_TEMP_DIR']; print(f, oct(os.stat(f).st_mode & 0o777))"
     )
     variables = environment(tmp_path) | {"FETAL_RUNS": str(tmp_path), "TMPDIR": str(tmp_path)}
@@ -106,7 +106,7 @@ def test_in_a_notebook_the_uploads_have_a_folder_of_their_own(tmp_path):
 def test_a_wrong_option_is_one_message(tmp_path, words, message):
     write_project(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "fetal_lib", "app", *words],
+        [sys.executable, "-m", "fetal_book", "app", *words],
         env=environment(tmp_path),
         cwd=tmp_path,
         capture_output=True,

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from fetal_lib.app import shelf
-from fetal_lib.app.shelf import TASKS, AppError, Loaded, Shelf, choices
+from fetal_book.app import shelf
+from fetal_book.app.shelf import TASKS, AppError, Loaded, Shelf, choices
 
 
 def write_run(root, chapter, name, started, profile="quick", data="phantom", status="ok"):

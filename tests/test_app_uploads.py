@@ -8,9 +8,9 @@ import pytest
 
 cv2 = pytest.importorskip("cv2")
 
-from fetal_lib.app import head, markup, uploads  # noqa: E402
-from fetal_lib.app.uploads import Upload, UploadError, received  # noqa: E402
-from fetal_lib.phantoms.head import make_head  # noqa: E402
+from fetal_book.app import head, markup, uploads  # noqa: E402
+from fetal_book.app.uploads import Upload, UploadError, received  # noqa: E402
+from fetal_phantoms.head import make_head  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_a_long_name_keeps_its_end_and_fits_a_file_system():
 
 
 def test_an_error_that_nobody_thought_of_is_told_without_its_words(tmp_path, caplog):
-    from fetal_lib.app import page
+    from fetal_book.app import page
 
     def fails(scans):
         raise RuntimeError(f"secret {scans[0].path}")
@@ -161,7 +161,7 @@ def test_an_upload_that_was_swept_is_not_waited_for(tmp_path, monkeypatch):
 
 
 def test_what_is_wrong_with_an_upload_is_told_in_its_place(tmp_path, monkeypatch):
-    from fetal_lib.app import page
+    from fetal_book.app import page
 
     monkeypatch.setattr(uploads, "MAX_FILES", 1)
     items = [upload(tmp_path / n / "a.png", b"x") for n in "ab"]

@@ -5,9 +5,9 @@ import pytest
 from made_up_atlas import template, write_atlas
 from made_up_scans import real_data
 
-from fetal_lib.phantoms.atlas_cohort import Template, make_individual
-from fetal_lib.phantoms.atlas_set import write_atlas_cohort
-from fetal_lib.phantoms.diffeomorphism import (
+from fetal_phantoms.atlas_cohort import Template, make_individual
+from fetal_phantoms.atlas_set import write_atlas_cohort
+from fetal_phantoms.diffeomorphism import (
     exponential,
     jacobian_determinant,
     random_velocity,
@@ -127,8 +127,8 @@ def test_a_cohort_is_read_as_fetuses_with_ages_and_masks(templates, tmp_path):
 def test_a_folder_of_templates_is_turned_into_a_cohort_by_the_chapter(
     templates, tmp_path, monkeypatch
 ):
-    from fetal_lib.chapters import gestational_age as chapter
-    from fetal_lib.parameters.gestational_age import GestationalAgeParameters
+    from fetal_book.chapters import gestational_age as chapter
+    from fetal_book.parameters.gestational_age import GestationalAgeParameters
 
     monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
     atlas = write_atlas(tmp_path / "atlas", templates)
@@ -144,7 +144,7 @@ def test_a_folder_of_templates_is_turned_into_a_cohort_by_the_chapter(
 
 @pytest.mark.slow
 def test_the_spina_bifida_atlas_makes_fetuses_without_folds():
-    from fetal_lib.chapters.gestational_age.data import is_atlas, read_templates
+    from fetal_book.chapters.gestational_age.data import is_atlas, read_templates
 
     folder = real_data("spina_bifida_atlas")
     if folder is None:

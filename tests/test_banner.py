@@ -2,10 +2,10 @@
 
 import pytest
 
-from fetal_lib.book.shown_data import data_kind
+from fetal_book.parameters.chapters import get_chapter
+from fetal_book.runs.banner import banner_text
+from fetal_book.site.shown_data import data_kind
 from fetal_lib.data.kinds import atlases, data_words
-from fetal_lib.parameters.chapters import get_chapter
-from fetal_lib.runs.banner import banner_text
 
 CHAPTER = get_chapter("01")
 

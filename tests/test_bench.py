@@ -33,7 +33,7 @@ def test_bench_importing_is_quick():
 
 @pytest.mark.slow
 def test_bench_help_is_quick():
-    spent = fastest(["-m", "fetal_lib", "--help"])
+    spent = fastest(["-m", "fetal_book", "--help"])
     print(f"\nfetal-lib --help: {spent:.2f} s")
     assert spent < 1.0
 
@@ -44,10 +44,10 @@ def test_bench_predict_hc_at_steady_state(tmp_path):
     pytest.importorskip("keras")
     import psutil
 
-    from fetal_lib.phantoms.head import write_head_set
     from fetal_lib.predict.head_circumference import list_images, write_predictions
     from fetal_lib.predict.head_model import load_head_model
     from fetal_lib.predict.pixel_sizes import PixelSizes
+    from fetal_phantoms.head import write_head_set
 
     write_head_set(tmp_path / "set", n_examinations=60, seed=5)
     scans = list_images([tmp_path / "set" / "training_set"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fetal_lib.book import checks, contents, jobs, launch, results_page
+from fetal_book.site import checks, contents, jobs, launch, results_page
 
 PROJECT = Path(__file__).resolve().parents[1]
 BOOK = PROJECT / "book"
@@ -50,7 +50,7 @@ def write_page(folder: Path, name: str, body: str) -> None:
 
 
 def test_every_page_of_the_contents_exists() -> None:
-    from fetal_lib.parameters.chapters import CHAPTERS
+    from fetal_book.parameters.chapters import CHAPTERS
 
     plan = {
         chapter["name"]

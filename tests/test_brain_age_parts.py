@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip("torch")
 
+from fetal_book.chapters.brain_age.data import leak_audit, split_subjects
+from fetal_book.chapters.brain_age.explain import SHARES, _deletion
+from fetal_book.chapters.brain_age.report import gap_table, paired_text, plain, results_table
+from fetal_book.chapters.brain_age.segmenter import _span, segment
+from fetal_book.chapters.brain_age.source import best_on_test, source_design
+from fetal_book.chapters.brain_age.volumes import absolute_volumes
+from fetal_book.parameters.brain_age import BrainAgeParameters
 from fetal_lib.baselines.age_regression import NestedPrediction
-from fetal_lib.chapters.brain_age.data import leak_audit, split_subjects
-from fetal_lib.chapters.brain_age.explain import SHARES, _deletion
-from fetal_lib.chapters.brain_age.report import gap_table, paired_text, plain, results_table
-from fetal_lib.chapters.brain_age.segmenter import _span, segment
-from fetal_lib.chapters.brain_age.source import best_on_test, source_design
-from fetal_lib.chapters.brain_age.volumes import absolute_volumes
-from fetal_lib.parameters.brain_age import BrainAgeParameters
 from fetal_lib.plots.brain_age import age_sex_histograms, predicted_against_true
 from fetal_lib.training.volume_augment import crop_augment, shift_augment
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fetal_lib.evaluation.brain_age import (
+from fetal_book.chapters.brain_age.scores import (
     age_rows,
     by_decade,
     correct_with_age,

@@ -114,7 +114,7 @@ def write_phantoms(folder):
 
 
 def test_the_classes_are_those_of_the_phantoms():
-    phantoms = pytest.importorskip("fetal_lib.phantoms.anomalies.labels")
+    phantoms = pytest.importorskip("fetal_phantoms.anomalies.labels")
     assert len(LABELS) == 16 and set(phantoms.LABELS) == set(LABELS)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fetal_lib.baselines.bright_ellipse import fit_bright_ellipse
-from fetal_lib.phantoms.head import make_head
+from fetal_phantoms.head import make_head
 
 
 def test_a_clean_ring_is_found():

@@ -6,8 +6,10 @@ import pytest
 import yaml
 from test_book import BOOK, PROJECT, ROW, write_run
 
-from fetal_lib.app.shelf import SHIPPED
-from fetal_lib.book.cards import (
+from fetal_book.app.shelf import SHIPPED
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.runs.published import published_runs
+from fetal_book.site.cards import (
     CardsError,
     ModelText,
     failures,
@@ -15,12 +17,10 @@ from fetal_lib.book.cards import (
     sources,
     write_model_cards,
 )
-from fetal_lib.book.claims import read_sources
-from fetal_lib.book.data_sheets import sheet, write_data_sheets
-from fetal_lib.book.shown_runs import ShownRun
+from fetal_book.site.claims import read_sources
+from fetal_book.site.data_sheets import sheet, write_data_sheets
+from fetal_book.site.shown_runs import ShownRun
 from fetal_lib.data.catalogue import manifest_names, read_manifest
-from fetal_lib.parameters.chapters import CHAPTERS
-from fetal_lib.runs.published import published_runs
 
 MODEL = {
     "name": "head_circumference",
@@ -189,7 +189,7 @@ def test_chapters_link_only_where_there_is_a_page():
 
 
 def test_the_kinds_of_phantoms_are_those_of_the_command():
-    from fetal_lib.cli.phantoms import KINDS
+    from fetal_book.cli.phantoms import KINDS
 
     assert {one.name for one in read_cards(BOOK).phantoms} <= set(KINDS)
     drawn = {chapter for one in read_cards(BOOK).phantoms for chapter in one.chapters}

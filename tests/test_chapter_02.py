@@ -58,14 +58,14 @@ def test_the_page_opens_in_the_notebook_unless_a_run_executes_it(by_hand, monkey
     import os
     from types import SimpleNamespace
 
-    import fetal_lib.app
-    from fetal_lib.runs.start import FOLDER_VARIABLE
+    import fetal_book.app
+    from fetal_book.runs.start import FOLDER_VARIABLE
 
     source = (ROOT / "notebooks" / "02_brain_anomalies.py").read_text()
-    (cell,) = [c for c in source.split("\n# %%") if "from fetal_lib.app import" in c]
+    (cell,) = [c for c in source.split("\n# %%") if "from fetal_book.app import" in c]
     opened = []
-    monkeypatch.setattr(fetal_lib.app, "build", lambda anomaly: ("page", anomaly))
-    monkeypatch.setattr(fetal_lib.app, "launch", lambda page, **options: opened.append(page))
+    monkeypatch.setattr(fetal_book.app, "build", lambda anomaly: ("page", anomaly))
+    monkeypatch.setattr(fetal_book.app, "launch", lambda page, **options: opened.append(page))
     if by_hand:
         monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     else:
@@ -92,13 +92,13 @@ def test_the_saved_model_answers_on_a_folder(smoke, tmp_path):
     import csv
 
     cv2 = pytest.importorskip("cv2")
-    from fetal_lib.phantoms.anomalies import make_anomaly
+    from fetal_phantoms.anomalies import make_anomaly
 
     _, out = smoke
     for seed in range(3):
         cv2.imwrite(str(tmp_path / f"scan{seed}.png"), make_anomaly(seed, "normal").image)
     table = tmp_path / "answers.csv"
-    command = [sys.executable, "-m", "fetal_lib", "predict", "anomaly", str(tmp_path)]
+    command = [sys.executable, "-m", "fetal_book", "predict", "anomaly", str(tmp_path)]
     done = subprocess.run(
         [*command, "--model", str(out), "--out", str(table)],
         capture_output=True,
@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_results(smoke):
 def some_cases(n_patients=160, side=24):
     import pandas as pd
 
-    from fetal_lib.chapters.brain_anomalies import LABELS, Cases
+    from fetal_book.chapters.brain_anomalies import LABELS, Cases
 
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(n_patients) % 16, 2)
@@ -135,7 +135,7 @@ def some_cases(n_patients=160, side=24):
 
 
 def test_the_source_s_split_leaks_and_copies_rare_classes():
-    from fetal_lib.chapters.brain_anomalies.source import source_split, thinned
+    from fetal_book.chapters.brain_anomalies.source import source_split, thinned
 
     cases = thinned(some_cases())
     counts = np.bincount(cases.labels, minlength=16)
@@ -147,7 +147,7 @@ def test_the_source_s_split_leaks_and_copies_rare_classes():
 
 
 def test_a_ranking_flips_more_often_on_different_test_sets():
-    from fetal_lib.chapters.brain_anomalies import ranking_flips
+    from fetal_book.chapters.brain_anomalies import ranking_flips
 
     rng = np.random.default_rng(1)
     labels = np.zeros(400, int)
@@ -159,7 +159,7 @@ def test_a_ranking_flips_more_often_on_different_test_sets():
 
 
 def test_copies_made_after_the_split_fill_up_rare_classes_and_stay_with_their_original():
-    from fetal_lib.chapters.brain_anomalies.source import thinned, with_copies
+    from fetal_book.chapters.brain_anomalies.source import thinned, with_copies
 
     cases = thinned(some_cases())
     pool, origin, copied = with_copies(cases)
@@ -172,7 +172,7 @@ def test_copies_made_after_the_split_fill_up_rare_classes_and_stay_with_their_or
 
 
 def test_scores_at_a_mix_are_those_of_a_test_set_with_that_mix():
-    from fetal_lib.chapters.brain_anomalies.source import score_at_mix, score_protocol
+    from fetal_book.chapters.brain_anomalies.source import score_at_mix, score_protocol
 
     cases = some_cases()
     pred = np.where(np.random.default_rng(2).random(320) < 0.4, 2, cases.labels)
@@ -189,7 +189,7 @@ def test_scores_at_a_mix_are_those_of_a_test_set_with_that_mix():
 
 
 def test_each_pair_of_networks_is_ranked_by_accuracy():
-    from fetal_lib.chapters.brain_anomalies import ranking_table
+    from fetal_book.chapters.brain_anomalies import ranking_table
 
     labels = np.zeros(200, int)
     wrong = {"poor": np.arange(200) < 120, "good": np.arange(200) < 10, "same": np.arange(200) > 79}
@@ -211,7 +211,7 @@ def scored_as(probs, **spec):
 
 
 def test_images_of_one_patient_do_not_narrow_the_intervals_of_a_screening():
-    from fetal_lib.chapters.brain_anomalies import LABELS, screening_table
+    from fetal_book.chapters.brain_anomalies import LABELS, screening_table
     from fetal_lib.metrics.classification import wilson_interval
 
     cases = some_cases()
@@ -230,7 +230,7 @@ def test_images_of_one_patient_do_not_narrow_the_intervals_of_a_screening():
 
 
 def test_a_predictive_value_falls_where_few_are_ill():
-    from fetal_lib.chapters.brain_anomalies import LABELS, screening_table
+    from fetal_book.chapters.brain_anomalies import LABELS, screening_table
 
     cases = some_cases()
     ill = cases.labels != LABELS.index("normal")
@@ -249,7 +249,7 @@ def test_a_predictive_value_falls_where_few_are_ill():
 def test_no_answer_counts_every_reason_once():
     from types import SimpleNamespace
 
-    from fetal_lib.chapters.brain_anomalies import strange
+    from fetal_book.chapters.brain_anomalies import strange
 
     probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.45, 0.55]])
     scored = scored_as(probs, abstain_below=0.58)
@@ -269,7 +269,7 @@ def test_the_page_says_what_was_left_out_and_what_the_maps_do():
 
     import pandas as pd
 
-    from fetal_lib.chapters.brain_anomalies import data_words, explained_words
+    from fetal_book.chapters.brain_anomalies import data_words, explained_words
 
     cases = replace(some_cases(), n_left_out=7, found=np.arange(320) < 160)
     assert data_words(cases, "head") == (
@@ -289,7 +289,7 @@ def test_the_page_says_what_was_left_out_and_what_the_maps_do():
 
 
 def test_the_log_of_the_source_cannot_rank_its_first_two_models():
-    from fetal_lib.chapters.brain_anomalies import log_difference, log_table
+    from fetal_book.chapters.brain_anomalies import log_difference, log_table
 
     log = log_table().set_index("model")
     cnn, separable = log.loc["CNN"], log.loc["separable CNN"]

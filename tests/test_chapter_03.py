@@ -9,25 +9,25 @@ from chapter_checks import figures_without_words, rows_of, run_smoke
 
 torch = pytest.importorskip("torch")
 
-from fetal_lib.chapters import biometry_segmentation as chapter  # noqa: E402
-from fetal_lib.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
-from fetal_lib.chapters.biometry_segmentation.explain import (  # noqa: E402
+from fetal_book.chapters import biometry_segmentation as chapter  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.explain import (  # noqa: E402
     LAYERS,
     cam_curves,
     segmentation_cam,
     shuffled,
 )
-from fetal_lib.chapters.biometry_segmentation.fit import NARROW  # noqa: E402
-from fetal_lib.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
-from fetal_lib.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
-from fetal_lib.chapters.biometry_segmentation.source import image_level_parts  # noqa: E402
-from fetal_lib.evaluation.network_cost import released_cost_ratio  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.fit import NARROW  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.network_cost import released_cost_ratio  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.source import image_level_parts  # noqa: E402
+from fetal_book.parameters.biometry_segmentation import (  # noqa: E402
+    BiometrySegmentationParameters,
+)
 from fetal_lib.growth import hadlock, intergrowth  # noqa: E402
 from fetal_lib.metrics.intervals import with_interval  # noqa: E402
 from fetal_lib.models.segmentation_networks import NETWORKS  # noqa: E402
-from fetal_lib.parameters.biometry_segmentation import (  # noqa: E402
-    BiometrySegmentationParameters,
-)
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec  # noqa: E402
 from fetal_lib.training.reuse import FitOutcome  # noqa: E402
 
@@ -38,7 +38,7 @@ OVERLAP = ("test", "dice")
 
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory):
-    from fetal_lib.phantoms.abdomen_set import write_biometry_set
+    from fetal_phantoms.abdomen_set import write_biometry_set
 
     folder = write_biometry_set(tmp_path_factory.mktemp("set") / "phantoms", 3, seed=0)
     parameters = BiometrySegmentationParameters(data=str(folder), n_subjects=8)
@@ -63,7 +63,7 @@ def test_reference_masks_have_the_table_s_circumference(phantoms):
 
 
 def test_two_sources_are_joined_and_their_subjects_kept_apart(phantoms, tmp_path):
-    from fetal_lib.phantoms.head import write_head_set
+    from fetal_phantoms.head import write_head_set
 
     write_head_set(tmp_path / "heads", n_examinations=2, seed=1)
     folder = Path(phantoms[0]["image_path"].iloc[0]).parents[1]

@@ -10,16 +10,16 @@ import pytest
 
 pytest.importorskip("torch")
 
-from fetal_lib.chapters import biometry_segmentation as chapter
-from fetal_lib.chapters.biometry_segmentation import ensembles
-from fetal_lib.chapters.biometry_segmentation.data import source_names
-from fetal_lib.chapters.biometry_segmentation.fit import segmenter_spec
+from fetal_book.chapters import biometry_segmentation as chapter
+from fetal_book.chapters.biometry_segmentation import ensembles
+from fetal_book.chapters.biometry_segmentation.data import source_names
+from fetal_book.chapters.biometry_segmentation.fit import segmenter_spec
+from fetal_book.chapters.biometry_segmentation.scores import score_structures
+from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_lib.data.audit import audit_cases
-from fetal_lib.evaluation.structures import score_structures
-from fetal_lib.parameters.biometry_segmentation import BiometrySegmentationParameters
-from fetal_lib.phantoms.abdomen_set import write_biometry_set
 from fetal_lib.plots.segmentation import dice_over_cost
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
+from fetal_phantoms.abdomen_set import write_biometry_set
 
 
 def read_joined(first, second):
@@ -84,7 +84,7 @@ def test_one_folder_is_not_joined_with_itself(joined):
 
 def test_each_source_is_read_by_its_own_reader(joined, tmp_path):
     """Filled masks of the clinical layout may be named as HC18's rings are."""
-    from fetal_lib.phantoms.head import write_head_set
+    from fetal_phantoms.head import write_head_set
 
     clinic, heads = tmp_path / "a" / "scans", tmp_path / "b" / "scans"
     shutil.copytree(joined[0] / "north" / "scans", clinic)

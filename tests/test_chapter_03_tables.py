@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from fetal_lib.chapters import biometry_segmentation as chapter
-from fetal_lib.parameters.biometry_segmentation import (
+from fetal_book.chapters import biometry_segmentation as chapter
+from fetal_book.parameters.biometry_segmentation import (
     BiometrySegmentationParameters,
 )
 

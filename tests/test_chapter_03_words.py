@@ -9,10 +9,10 @@ from test_chapter_03 import Kept
 
 pytest.importorskip("torch")
 
-from fetal_lib.chapters import biometry_segmentation as chapter
-from fetal_lib.chapters.biometry_segmentation import source
+from fetal_book.chapters import biometry_segmentation as chapter
+from fetal_book.chapters.biometry_segmentation import source
+from fetal_book.chapters.biometry_segmentation.scores import pixel_counts, pooled_dice
 from fetal_lib.data.spread import evenly_spaced
-from fetal_lib.evaluation.structures import pixel_counts, pooled_dice
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.plots.segmentation import dice_boxes

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("keras")
 
-from fetal_lib.chapters import head_circumference as chapter
+from fetal_book.chapters import head_circumference as chapter
 
 MAPS = "share of map on skull", "share of image that is skull band"
 RANDOM = "rank correlation with random weights"

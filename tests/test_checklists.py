@@ -6,7 +6,8 @@ import re
 import pytest
 from test_book import BOOK, PROJECT
 
-from fetal_lib.book.checklists import (
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.site.checklists import (
     ChecklistError,
     anchors,
     chapter_anchors,
@@ -15,7 +16,6 @@ from fetal_lib.book.checklists import (
     read_checklist,
     write_checklists,
 )
-from fetal_lib.parameters.chapters import CHAPTERS
 
 TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
 TRIPOD_PARTS |= {20: "abc", 23: "ab", 27: "abc"}

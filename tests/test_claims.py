@@ -7,12 +7,12 @@ import pytest
 import yaml
 from test_book import BOOK, PROJECT, ROW, write_run
 
-from fetal_lib.book.claims import NUMBER, ClaimsError, Source, read_sources
-from fetal_lib.book.claims_page import figures, write_claims
-from fetal_lib.book.claims_text import filled
-from fetal_lib.book.shown_runs import shown_runs
-from fetal_lib.parameters.chapters import CHAPTERS
-from fetal_lib.runs.published import published_runs
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.runs.published import published_runs
+from fetal_book.site.claims import NUMBER, ClaimsError, Source, read_sources
+from fetal_book.site.claims_page import figures, write_claims
+from fetal_book.site.claims_text import filled
+from fetal_book.site.shown_runs import shown_runs
 
 SOURCE = {
     "chapter": "04_head_circumference",
@@ -124,7 +124,7 @@ def test_a_difference_that_the_digits_do_not_show_is_called_none(tmp_path):
 
 
 def test_every_run_that_is_named_has_its_part_among_all_numbers(pages, tmp_path):
-    from fetal_lib.book.results_page import write_results
+    from fetal_book.site.results_page import write_results
 
     write_results(tmp_path, ["04_head_circumference"])
     numbers = (tmp_path / "book" / "generated" / "results.md").read_text("utf-8")

@@ -9,9 +9,9 @@ import time
 import pytest
 from made_up_project import call_cli, write_project
 
-from fetal_lib.cli import COMMANDS, is_user_error, refusal
-from fetal_lib.cli.run import MOST_LINES, error_lines
-from fetal_lib.parameters.base import ParameterError
+from fetal_book.cli import COMMANDS, is_user_error, refusal
+from fetal_book.cli.run import MOST_LINES, error_lines
+from fetal_book.parameters.base import ParameterError
 
 HEAVY = ("tensorflow", "torch", "keras", "pandas", "scipy", "matplotlib", "papermill", "pydantic")
 
@@ -33,7 +33,7 @@ def test_help_lists_the_commands_in_less_than_a_second(project):
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys\nfrom fetal_lib.cli import app\n"
+        "import sys\nfrom fetal_book.cli import app\n"
         "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
@@ -107,12 +107,12 @@ def test_what_the_system_refuses_is_told_with_the_way_out():
 def test_a_full_disk_is_a_failure_and_no_wrong_command(monkeypatch):
     from typer.testing import CliRunner
 
-    from fetal_lib.cli import app
+    from fetal_book.cli import app
 
     def fill():
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fetal_lib.runs.status.all_statuses", fill)
+    monkeypatch.setattr("fetal_book.runs.status.all_statuses", fill)
     result = CliRunner().invoke(app, ["status"])
     assert result.exit_code == 1 and "no space left on device; make room" in result.output
 
@@ -126,9 +126,9 @@ def test_a_cell_s_error_is_shown_whole_up_to_a_limit():
 def test_a_command_whose_module_is_missing_breaks_alone(monkeypatch, project):
     from typer.testing import CliRunner
 
-    from fetal_lib.cli import app
+    from fetal_book.cli import app
 
-    monkeypatch.setitem(COMMANDS, "lost", ("fetal_lib.cli.lost", "Lost."))
+    monkeypatch.setitem(COMMANDS, "lost", ("fetal_book.cli.lost", "Lost."))
     monkeypatch.setenv("FETAL_PROJECT", str(project))
     result = CliRunner().invoke(app, ["lost"])
     assert result.exit_code == 1 and "fetal-lib lost: not available here" in result.output

@@ -11,9 +11,9 @@ import pytest
 from made_up_folders import FOLDERS, clinical, fetal_bids, save_text
 from typer.testing import CliRunner
 
-from fetal_lib.cli.data import app
+from fetal_book.cli.data import app
 from fetal_lib.data.catalogue import manifest_names
-from fetal_lib.phantoms.head import write_head_set
+from fetal_phantoms.head import write_head_set
 
 
 def run(*arguments):
@@ -205,7 +205,7 @@ def test_audit_of_a_layout_without_a_label_says_so(tmp_path):
 
 def test_asking_for_help_loads_nothing_heavy():
     code = (
-        "import sys; from typer.testing import CliRunner; from fetal_lib.cli.data import app; "
+        "import sys; from typer.testing import CliRunner; from fetal_book.cli.data import app; "
         "CliRunner().invoke(app, ['list']); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

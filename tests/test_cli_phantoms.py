@@ -5,7 +5,7 @@ import importlib
 import pytest
 from typer.testing import CliRunner
 
-from fetal_lib.cli.phantoms import KINDS, app
+from fetal_book.cli.phantoms import KINDS, app
 from fetal_lib.sets.head_images import read_table
 
 

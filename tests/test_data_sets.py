@@ -3,12 +3,12 @@
 import pytest
 from made_up_project import call_cli, environment, write_project
 
-from fetal_lib.parameters.base import ParameterError
-from fetal_lib.parameters.biometry_segmentation import BiometrySegmentationParameters
-from fetal_lib.parameters.chapters import CHAPTERS
-from fetal_lib.parameters.head_circumference import HeadCircumferenceParameters
-from fetal_lib.runs.data_sets import chapter_data, check_data, find_data, with_folders
-from fetal_lib.runs.execute import worker_environment
+from fetal_book.parameters.base import ParameterError
+from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
+from fetal_book.runs.data_sets import chapter_data, check_data, find_data, with_folders
+from fetal_book.runs.execute import worker_environment
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fetal_lib.cli.data import app
+from fetal_book.cli.data import app
 from fetal_lib.data.head_table import TABLE_NAME
 from fetal_lib.data.report import FolderReport
 from fetal_lib.data.verify import verify_heads
-from fetal_lib.phantoms.head import write_head_set
+from fetal_phantoms.head import write_head_set
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fetal_lib.evaluation.example_cases import typical_and_worst
+from fetal_book.chapters.example_cases import typical_and_worst
 
 SCORES = np.random.default_rng(0).permutation(34) / 34
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fetal_lib.phantoms.fetal_brain import LABELS, make_fetal_brain, make_stacks
+from fetal_phantoms.fetal_brain import LABELS, make_fetal_brain, make_stacks
 
 nibabel = pytest.importorskip("nibabel")
 

@@ -8,28 +8,28 @@ import pandas as pd
 import pytest
 from made_up_volumes import save_nifti, write_bids, write_slices
 
-from fetal_lib.chapters.gestational_age import cut_planes, explain, find_data, shared_fetuses
-from fetal_lib.chapters.gestational_age.baselines import (
+from fetal_book.chapters.gestational_age import cut_planes, explain, find_data, shared_fetuses
+from fetal_book.chapters.gestational_age.baselines import (
     against_baselines,
     baseline_answers,
     what_is_known,
 )
-from fetal_lib.chapters.gestational_age.data import PlaneSet, middle_regions
-from fetal_lib.chapters.gestational_age.fit import make_folds, new_network
-from fetal_lib.chapters.gestational_age.leak import (
+from fetal_book.chapters.gestational_age.data import PlaneSet, middle_regions
+from fetal_book.chapters.gestational_age.fit import make_folds, new_network
+from fetal_book.chapters.gestational_age.leak import (
     Leak,
     inflation,
     inflation_text,
     leak_rows,
     leak_table,
 )
-from fetal_lib.chapters.gestational_age.report import results_table
-from fetal_lib.parameters.gestational_age import GestationalAgeParameters
-from fetal_lib.phantoms.fetal_brain import make_fetal_brain
+from fetal_book.chapters.gestational_age.report import results_table
+from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.readers.volume_grid import Volume
 from fetal_lib.sets.fetal_mri import FetalScan, read_cases
 from fetal_lib.sets.plane_slices import plane_slices
+from fetal_phantoms.fetal_brain import make_fetal_brain
 
 
 def made_up(n=30, n_slices=3):

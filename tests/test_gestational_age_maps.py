@@ -7,17 +7,17 @@ import pytest
 
 pytest.importorskip("keras")
 
-from fetal_lib.chapters.gestational_age import maps
-from fetal_lib.chapters.gestational_age.maps import (
+from fetal_book.chapters.gestational_age import maps
+from fetal_book.chapters.gestational_age.maps import (
     Maps,
     cams_of_all,
     coarse_noise,
     deletion,
     gate_text,
 )
+from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.models.vgg16_attention import PLANES, get_age_network
-from fetal_lib.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.predict.gestational_age_maps import plane_cams
 
 SIDE = 16

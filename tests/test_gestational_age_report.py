@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fetal_lib.chapters.gestational_age import external, report
-from fetal_lib.chapters.gestational_age.data import PlaneSet, network_name
-from fetal_lib.chapters.gestational_age.leak import Leak, leak_rows, leak_table
-from fetal_lib.parameters.gestational_age import GestationalAgeParameters
-from fetal_lib.runs.published import PublishedRun, published_runs
+from fetal_book.chapters.gestational_age import external, report
+from fetal_book.chapters.gestational_age.data import PlaneSet, network_name
+from fetal_book.chapters.gestational_age.leak import Leak, leak_rows, leak_table
+from fetal_book.parameters.gestational_age import GestationalAgeParameters
+from fetal_book.runs.published import PublishedRun, published_runs
 
 SUBJECT = np.repeat([f"f{k:02d}" for k in range(12)], 2)
 DAYS = np.repeat(np.linspace(140, 270, 12), 2)

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fetal_lib.baselines.brain_volume import fit_size_regression
-from fetal_lib.evaluation.gestational_age import (
+from fetal_book.chapters.gestational_age.scores import (
     age_rows,
     by_trimester,
     calibration_line,
@@ -13,6 +12,7 @@ from fetal_lib.evaluation.gestational_age import (
     fold_table,
     per_fetus,
 )
+from fetal_lib.baselines.brain_volume import fit_size_regression
 
 
 def test_slices_of_a_fetus_become_one_answer():

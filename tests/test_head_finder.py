@@ -10,14 +10,14 @@ import pytest
 
 pytest.importorskip("keras")
 
-from fetal_lib.chapters.brain_anomalies import head_finder
-from fetal_lib.phantoms.abdomen import make_abdomen
-from fetal_lib.phantoms.anomalies import LABELS, make_anomaly
-from fetal_lib.phantoms.head import write_head_set
-from fetal_lib.phantoms.reserved import HEAD_FINDER
+from fetal_book.chapters.brain_anomalies import head_finder
 from fetal_lib.predict.brain_view import FINDER, find_head, load_head_finder
 from fetal_lib.predict.head_model import load_head_model
 from fetal_lib.sets.masked_images import squash
+from fetal_phantoms.abdomen import make_abdomen
+from fetal_phantoms.anomalies import LABELS, make_anomaly
+from fetal_phantoms.head import write_head_set
+from fetal_phantoms.reserved import HEAD_FINDER
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fetal_lib.evaluation.heads import score_ellipses, size_scores, summarise
+from fetal_book.chapters.head_circumference.scores import score_ellipses, size_scores, summarise
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.sets.head_images import HeadArrays
 

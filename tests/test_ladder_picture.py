@@ -6,12 +6,12 @@ import pytest
 from test_book import BOOK, write_run
 from test_claims import millimetres
 
-from fetal_lib.book.claims import Flaw, read_sources
-from fetal_lib.book.claims_page import change_text, rung
-from fetal_lib.book.ladder_picture import PICTURE, first_scores, write_ladder_picture
-from fetal_lib.book.shown_runs import shown_runs
-from fetal_lib.parameters.chapters import CHAPTERS
-from fetal_lib.plots.ladder import Rung, Score, ladder_figure
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.site.claims import Flaw, read_sources
+from fetal_book.site.claims_page import change_text, rung
+from fetal_book.site.ladder import Rung, Score, ladder_figure
+from fetal_book.site.ladder_picture import PICTURE, first_scores, write_ladder_picture
+from fetal_book.site.shown_runs import shown_runs
 
 matplotlib.use("Agg")
 NAME = "04_head_circumference"

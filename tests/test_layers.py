@@ -1,7 +1,7 @@
-"""The rooms of the library: arrows point down only, and importing the library loads nothing heavy.
+"""The three packages and their rooms: arrows point down only, and importing loads nothing heavy.
 
-Every import statement counts, also one inside a function; what stands under ``if TYPE_CHECKING``
-is never run and does not. A new room takes its place in ``LEVELS`` before it is used.
+Every import statement counts, also one inside a function and one for a type only. A new room takes
+its place in ``LEVELS`` before it is used.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ import ast
 import functools
 import subprocess
 import sys
-from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-import fetal_lib
+from fetal_lib.files.fingerprint import PACKAGES
 
-LIBRARY = Path(fetal_lib.__file__).parent
+PROJECT = Path(__file__).resolve().parents[1]
 LEVELS = (
     {"metrics", "geometry", "growth", "readers", "files", "models"},
-    {"phantoms", "data", "training", "explain", "baselines", "notebooks"},
-    {"sets", "plots", "parameters"},
+    {"data", "training", "explain", "fetal_phantoms"},
+    {"baselines"},
+    {"sets", "plots"},
     {"predict"},
-    {"evaluation", "runs"},
-    {"chapters", "book"},
+    {"parameters"},
+    {"runs"},
+    {"chapters"},
+    {"site"},
     {"app"},
     {"cli"},
     {"__main__"},
 )
 # Stricter than the level says: these rooms may know only the rooms named.
 MAY_KNOW: dict[str, set[str]] = {
+    "fetal_phantoms": {"geometry", "growth"},
     "training": {"models", "metrics", "files"},
     "explain": {"models", "metrics"},
     "plots": {"metrics", "geometry", "growth"},
@@ -38,29 +42,23 @@ MAY_KNOW: dict[str, set[str]] = {
 HEAVY = ("tensorflow", "torch", "keras", "pandas", "matplotlib", "scipy", "cv2", "sklearn")
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+def room_of(module: str) -> str:
+    """The part of a package that a module stands in; made-up anatomy is one room."""
+    package, *rest = module.split(".")
+    return rest[0] if rest and package != "fetal_phantoms" else package
 
 
 def level_of(room: str) -> int:
     for level, rooms in enumerate(LEVELS):
         if room in rooms:
             return level
-    raise AssertionError(f"room {room!r} of fetal_lib is in no level: give it one in LEVELS")
-
-
-def run_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from run_nodes(child)
+    raise AssertionError(f"room {room!r} is in no level: give it one in LEVELS")
 
 
 def imported(source: str, package: str) -> set[str]:
-    """List the rooms that a module's text imports."""
+    """List the project's modules and names that a module's text imports."""
     names: set[str] = set()
-    for node in run_nodes(ast.parse(source)):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -68,20 +66,30 @@ def imported(source: str, package: str) -> set[str]:
             base = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, (base, node.module)))
             names |= {f"{module}.{alias.name}" for alias in node.names}
-    inside = (name.split(".") for name in names if name.startswith("fetal_lib."))
-    return {parts[1] for parts in inside if parts[1] != "__version__"}
+    inside = {name for name in names if name.split(".")[0] in PACKAGES}
+    return inside - set(PACKAGES) - {"fetal_lib.__version__"}
+
+
+@functools.cache
+def modules() -> dict[str, set[str]]:
+    """Name each module of the project, with what it imports."""
+    found = {}
+    for path in (path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")):
+        parts = path.relative_to(PROJECT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        package = ".".join(parts[:-1])
+        found[name] = imported(path.read_text(encoding="utf-8"), package)
+    return found
 
 
 @functools.cache
 def arrows() -> set[tuple[str, str, str]]:
-    found = set()
-    for path in LIBRARY.rglob("*.py"):
-        if path.parent == LIBRARY and path.name == "__init__.py":
-            continue
-        package = ".".join(path.relative_to(LIBRARY.parent).parent.parts)
-        for room in imported(path.read_text(encoding="utf-8"), package) - {room_of(path)}:
-            found.add((room_of(path), room, path.relative_to(LIBRARY).as_posix()))
-    return found
+    return {
+        (room_of(module), room_of(name), module)
+        for module, names in modules().items()
+        for name in names
+        if room_of(module) != room_of(name)
+    }
 
 
 def test_arrows_between_rooms_point_down_only():
@@ -93,30 +101,43 @@ def test_arrows_between_rooms_point_down_only():
     assert not upward, "\n".join(upward)
 
 
+def test_no_two_modules_know_each_other():
+    arrows = {
+        module: {name if name in modules() else name.rpartition(".")[0] for name in names}
+        for module, names in modules().items()
+    }
+    try:
+        tuple(TopologicalSorter(arrows).static_order())
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
+
+
 @pytest.mark.parametrize("room", MAY_KNOW)
 def test_a_room_knows_only_what_it_is_allowed_to(room):
     forbidden = [arrow for arrow in arrows() if arrow[0] == room and arrow[1] not in MAY_KNOW[room]]
     assert not forbidden
 
 
-def test_the_library_itself_is_a_version_and_nothing_else():
-    tree = ast.parse((LIBRARY / "__init__.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_itself_imports_nothing(package):
+    tree = ast.parse((PROJECT / package / "__init__.py").read_text(encoding="utf-8"))
     assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))
 
 
-def test_the_finder_sees_imports_in_functions_and_relative_ones_but_not_types():
+def test_the_finder_sees_imports_in_functions_relative_ones_and_those_of_types():
     source = (
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from fetal_lib.cli import app\n"
-        "def f():\n    import fetal_lib.runs.session\n    from fetal_lib import plots\n"
+        "if TYPE_CHECKING:\n    from fetal_book.cli import app\n"
+        "def f():\n    import fetal_book.runs.session\n    from fetal_lib import plots\n"
         "    from ..growth import units\n    from .. import sets\n    from . import near\n"
     )
-    assert imported(source, "fetal_lib.metrics") == {"runs", "plots", "growth", "sets", "metrics"}
+    rooms = {room_of(name) for name in imported(source, "fetal_lib.metrics")}
+    assert rooms == {"cli", "runs", "plots", "growth", "sets", "metrics"}
 
 
 def run_python(code: str) -> str:
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=LIBRARY.parent)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
     return done.stdout.strip()
 
 

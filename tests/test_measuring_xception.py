@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("keras")
 
-from fetal_lib.chapters.brain_anomalies import backbone, starts
-from fetal_lib.chapters.brain_anomalies.data import find_data
+from fetal_book.chapters.brain_anomalies import backbone, starts
+from fetal_book.chapters.brain_anomalies.data import find_data
+from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
 from fetal_lib.models.anomaly_cnns import build_xception
 from fetal_lib.models.measuring_xception import (
     MEASURING,
@@ -22,9 +23,8 @@ from fetal_lib.models.measuring_xception import (
     load_measuring,
 )
 from fetal_lib.models.weights import load_weights
-from fetal_lib.parameters.brain_anomalies import BrainAnomaliesParameters
-from fetal_lib.phantoms.reserved import HEAD_FINDER, XCEPTION_MEASURES
 from fetal_lib.training.keras_classification import predict_logits
+from fetal_phantoms.reserved import HEAD_FINDER, XCEPTION_MEASURES
 
 
 def test_measures_are_shares_of_the_head_and_unknown_where_the_plane_does_not_show_them() -> None:

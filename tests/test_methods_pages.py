@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from test_book import BOOK
 
+from fetal_book.chapters.brain_anomalies import brain_age, gestational_age, structures
+from fetal_book.chapters.brain_anomalies import scores as anomalies
 from fetal_lib.data.audit import clues, hashes, report, twins
-from fetal_lib.evaluation import anomalies, brain_age, gestational_age, structures
 from fetal_lib.growth import hadlock, intergrowth
 from fetal_lib.growth import intergrowth_tables as tables
 from fetal_lib.metrics import calibration, classification, intervals

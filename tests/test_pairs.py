@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from fetal_lib.cli.notebooks import app
-from fetal_lib.notebooks import pairs
+from fetal_book.cli.notebooks import app
+from fetal_book.runs import pairs
 
 PROJECT = Path(__file__).resolve().parents[1]
 TEXT = """\

@@ -7,16 +7,16 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from fetal_lib.parameters.base import ChapterParameters, ParameterError
-from fetal_lib.parameters.chapters import CHAPTERS, ChapterError, get_chapter
-from fetal_lib.parameters.notebook_cell import (
+from fetal_book.parameters.base import ChapterParameters, ParameterError
+from fetal_book.parameters.chapters import CHAPTERS, ChapterError, get_chapter
+from fetal_book.parameters.notebook_cell import (
     cell_faults,
     check_parameters_cell,
     read_parameters_cell,
 )
-from fetal_lib.parameters.parse import anchor_paths, parse_assignments
-from fetal_lib.parameters.project import ProjectError, project_root, public_path
-from fetal_lib.parameters.resolve import load_profiles, resolve_parameters
+from fetal_book.parameters.parse import anchor_paths, parse_assignments
+from fetal_book.parameters.project import ProjectError, project_root, public_path
+from fetal_book.parameters.resolve import load_profiles, resolve_parameters
 
 CHAPTER = get_chapter("04")
 CLS = CHAPTER.parameters_class()
@@ -116,7 +116,7 @@ def test_profile_quick_is_the_defaults(chapter):
 
 
 def test_drafts_can_be_run_and_are_left_out_of_the_book():
-    from fetal_lib.book.jobs import book_chapters
+    from fetal_book.site.jobs import book_chapters
 
     root = Path(__file__).parents[1]
     drafts = {name for name, chapter in CHAPTERS.items() if chapter.draft}

@@ -8,11 +8,11 @@ import pytest
 
 from fetal_lib.geometry.ellipse import ellipse_from_mask, head_circumference_mm
 from fetal_lib.growth.intergrowth import mean_mm, sd_mm, z_score
-from fetal_lib.phantoms.abdomen import _draw_anatomy, _draw_fetus, draw_view, make_abdomen
-from fetal_lib.phantoms.abdomen_set import COLUMNS, write_abdomen_set, write_biometry_set
-from fetal_lib.phantoms.anomalies.section import CODES
-from fetal_lib.phantoms.head import make_head
 from fetal_lib.sets.clinical_ultrasound import iter_cases, read_table
+from fetal_phantoms.abdomen import _draw_anatomy, _draw_fetus, draw_view, make_abdomen
+from fetal_phantoms.abdomen_set import COLUMNS, write_abdomen_set, write_biometry_set
+from fetal_phantoms.anomalies.section import CODES
+from fetal_phantoms.head import make_head
 
 SEEDS = range(60, 68)
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fetal_lib.phantoms.anomalies import LABELS, make_anomaly, write_anomaly_set
-from fetal_lib.phantoms.anomalies.patient import draw_patient
-from fetal_lib.phantoms.anomalies.write import CSV_HEADER, label_of_patient
 from fetal_lib.sets.brain_anomalies import load_images, read_cases
+from fetal_phantoms.anomalies import LABELS, make_anomaly, write_anomaly_set
+from fetal_phantoms.anomalies.patient import draw_patient
+from fetal_phantoms.anomalies.write import CSV_HEADER, label_of_patient
 
 SIZE = (400, 540)
 
@@ -95,7 +95,7 @@ def test_table_and_record_agree(folder):
     record = json.loads((folder / "phantom.json").read_text())
     assert record["seed"] == 4 and record["n_patients"] == 16 and record["n_images"] == len(names)
     assert {f"images/{name}" for name in record["measures_mm"]} == set(names)
-    assert record["generator"] == "fetal_lib.phantoms.anomalies" and record["version"]
+    assert record["generator"] == "fetal_phantoms.anomalies" and record["version"]
 
 
 def test_patients_do_not_depend_on_how_many_are_asked_for(folder, tmp_path):

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from fetal_lib.phantoms.fetal_brain import (
+from fetal_phantoms.fetal_brain import (
     LABELS,
     expected_volumes,
     make_fetal_brain,
     write_fetal_brain_set,
 )
-from fetal_lib.phantoms.fetal_brain.fetus import draw_fetus, rotation_matrix
-from fetal_lib.phantoms.fetal_brain.norms import CHARTS, SD_CHARTS, chart
-from fetal_lib.phantoms.fetal_brain.shapes import capsule, ellipsoid
+from fetal_phantoms.fetal_brain.fetus import draw_fetus, rotation_matrix
+from fetal_phantoms.fetal_brain.norms import CHARTS, SD_CHARTS, chart
+from fetal_phantoms.fetal_brain.shapes import capsule, ellipsoid
 
 SEEDS = range(10)
 # mL at 24, 28, 32, 36 and 38 weeks, worked out by hand from the SVRTK charts.
@@ -305,7 +305,7 @@ def test_a_set_is_bids_with_ages_labels_and_a_record(tmp_path):
     record = json.loads((folder / "phantom.json").read_text())
     counted = np.count_nonzero(np.asarray(labels.dataobj) == LABELS["cortex"]) * 2.5**3 / 1000
     assert record["volumes_ml"]["sub-0001"]["cortex"] == pytest.approx(counted, abs=0.001)
-    assert (record["generator"], record["seed"]) == ("fetal_lib.phantoms.fetal_brain", 9)
+    assert (record["generator"], record["seed"]) == ("fetal_phantoms.fetal_brain", 9)
 
 
 def test_a_subject_is_the_same_whatever_the_size_of_the_set(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fetal_lib.book import phantom_gallery
+from fetal_book.site import phantom_gallery
 from fetal_lib.plots.pictures import picture_sheet, three_planes
 
 

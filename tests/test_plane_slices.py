@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_up_scans import real_data
 
-from fetal_lib.phantoms.fetal_brain import make_fetal_brain, make_stacks
 from fetal_lib.readers.volume_grid import Volume, canonical
 from fetal_lib.sets.plane_slices import find_brain, picture_slices, plane_of, plane_slices
+from fetal_phantoms.fetal_brain import make_fetal_brain, make_stacks
 
 pytest.importorskip("nibabel")
 

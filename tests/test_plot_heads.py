@@ -70,7 +70,7 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
     import cv2
 
     from fetal_lib.geometry.ellipse import Ellipse
-    from fetal_lib.plots.head_overlay import draw_overlay, save_overlay
+    from fetal_lib.predict.head_overlay import draw_overlay, save_overlay
 
     found = SimpleNamespace(ellipse=Ellipse(30, 20, 15, 10, 0.0), reason="", hc_mm=100.0)
     found.hc_low_mm, found.hc_high_mm = 95.0, 105.0

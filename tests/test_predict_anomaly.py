@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
-from fetal_lib.cli.predict import app  # noqa: E402
+from fetal_book.cli.predict import app  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
 from fetal_lib.predict.anomaly import result_row, write_answers  # noqa: E402

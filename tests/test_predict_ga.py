@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 keras = pytest.importorskip("keras")
 nibabel = pytest.importorskip("nibabel")
 
-from fetal_lib.chapters.gestational_age.save import least_likeness  # noqa: E402
-from fetal_lib.cli.predict import app  # noqa: E402
+from fetal_book.chapters.gestational_age.save import least_likeness  # noqa: E402
+from fetal_book.cli.predict import app  # noqa: E402
 from fetal_lib.models.vgg16_attention import PLANES  # noqa: E402
-from fetal_lib.phantoms.fetal_brain import make_fetal_brain  # noqa: E402
 from fetal_lib.predict.gestational_age import read_age, write_ages  # noqa: E402
 from fetal_lib.predict.gestational_age_cases import list_cases  # noqa: E402
 from fetal_lib.predict.gestational_age_model import (  # noqa: E402
@@ -28,6 +27,7 @@ from fetal_lib.predict.gestational_age_model import (  # noqa: E402
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan  # noqa: E402
 from fetal_lib.readers.volume_grid import Volume  # noqa: E402
 from fetal_lib.sets.fetal_mri import FetalScan  # noqa: E402
+from fetal_phantoms.fetal_brain import make_fetal_brain  # noqa: E402
 
 SIDE, N_SLICES = 32, 2
 AGES = np.linspace(140, 266, 12)
@@ -238,8 +238,8 @@ def test_likeness_is_high_for_fetuses_it_never_saw_and_low_for_noise(training):
 def test_the_least_likeness_lies_below_that_of_all_held_out_fetuses(training):
     import pandas as pd
 
-    from fetal_lib.chapters.gestational_age.data import PlaneSet
-    from fetal_lib.chapters.gestational_age.fit import FoldFit
+    from fetal_book.chapters.gestational_age.data import PlaneSet
+    from fetal_book.chapters.gestational_age.fit import FoldFit
 
     subject, days, images, _ = training
     table = pd.DataFrame({"subject": subject, "ga_days": days})

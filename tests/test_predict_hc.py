@@ -12,7 +12,6 @@ keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
 from fetal_lib.models.unet import get_unet  # noqa: E402
-from fetal_lib.phantoms.head import make_head  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
     list_images,
     predict_heads,
@@ -21,6 +20,7 @@ from fetal_lib.predict.head_circumference import (  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes  # noqa: E402
 from fetal_lib.sets.head_images import squash  # noqa: E402
+from fetal_phantoms.head import make_head  # noqa: E402
 
 
 class Oracle(HeadModel):
@@ -204,7 +204,7 @@ def test_the_shipped_model_measures_phantoms_from_the_command_line(tmp_path):
         lines.append(f"scan{i}.png,{phantom.pixel_size_mm}")
     (tmp_path / "sizes.csv").write_text("\n".join(lines))
     out = tmp_path / "hc.csv"
-    command = [sys.executable, "-m", "fetal_lib", "predict", "hc", str(tmp_path)]
+    command = [sys.executable, "-m", "fetal_book", "predict", "hc", str(tmp_path)]
     command += ["--table", str(tmp_path / "sizes.csv"), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -223,7 +223,7 @@ def test_the_shipped_model_measures_phantoms_from_the_command_line(tmp_path):
     ],
 )
 def test_bad_arguments_give_one_line_and_no_traceback(folder, arguments, message):
-    command = [sys.executable, "-m", "fetal_lib", "predict", "hc", str(folder / "scan0.png")]
+    command = [sys.executable, "-m", "fetal_book", "predict", "hc", str(folder / "scan0.png")]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr

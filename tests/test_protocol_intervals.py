@@ -8,17 +8,17 @@ import yaml
 from test_book import ROW, write_run
 from test_chapter_02 import some_cases
 
-from fetal_lib.book.claims_page import write_claims
-from fetal_lib.chapters.brain_anomalies.source import (
+from fetal_book.chapters.brain_anomalies.source import (
     PROTOCOLS,
     add_differences,
     score_protocol,
 )
-from fetal_lib.chapters.head_circumference.source import (
+from fetal_book.chapters.head_circumference.source import (
     SourceProtocol,
     add_accuracies,
     pixel_accuracy,
 )
+from fetal_book.site.claims_page import write_claims
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.training.source_003 import background_accuracy, source_targets
 
@@ -120,8 +120,8 @@ def test_accuracy_and_that_of_finding_nothing_are_rows_with_intervals_over_exami
 
 def test_an_age_is_scored_like_the_honest_rows():
     pytest.importorskip("torch")
-    from fetal_lib.chapters.brain_age.source import METRICS, score_ages
-    from fetal_lib.evaluation.brain_age import age_rows
+    from fetal_book.chapters.brain_age.scores import age_rows
+    from fetal_book.chapters.brain_age.source import METRICS, score_ages
 
     age = RNG.uniform(18, 90, 40)
     pred = age + RNG.normal(0, 8, 40)
@@ -134,7 +134,7 @@ def test_an_age_is_scored_like_the_honest_rows():
 
 def test_the_luckiest_split_keeps_the_interval_of_its_own_errors():
     pytest.importorskip("torch")
-    from fetal_lib.chapters.brain_age.source import best_of_many, score_ages
+    from fetal_book.chapters.brain_age.source import best_of_many, score_ages
     from fetal_lib.metrics.regression import mae
 
     age = RNG.uniform(18, 90, 31)

@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from fetal_lib.parameters.project import project_root
-from fetal_lib.runs.published import (
+from fetal_book.parameters.project import project_root
+from fetal_book.runs.published import (
     PublishError,
     publish,
     published_runs,
     reference_table,
     score_text,
 )
-from fetal_lib.runs.record import RunRecord
-from fetal_lib.runs.results import result_row, results_document
+from fetal_book.runs.record import RunRecord
+from fetal_book.runs.results import result_row, results_document
 
 CHAPTER = "04_head_circumference"
 
@@ -87,7 +87,7 @@ def test_an_unfinished_run_is_not_published(run):
 
 
 def test_the_chapter_shows_real_test_rows_and_never_phantoms_as_real(run):
-    from fetal_lib.chapters.head_circumference import published_table
+    from fetal_book.chapters.head_circumference import published_table
 
     publish(run, "hc18-quick")
     table = published_table()

@@ -13,8 +13,8 @@ import pytest
 from made_up_site import CHAPTER, PAGE, build, git, write, write_run, write_site_project
 from typer.testing import CliRunner
 
-from fetal_lib.book.release import ReleaseError, make_release
-from fetal_lib.cli import app
+from fetal_book.cli import app
+from fetal_book.site.release import ReleaseError, make_release
 
 NAME = "fetal-imaging-compendium-0.1.0"
 COMMITTED = 1769860800  # 2026-01-31T12:00:00Z

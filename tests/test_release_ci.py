@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from fetal_lib.cli import app
+from fetal_book.cli import app
 
 PROJECT = Path(__file__).resolve().parents[1]
 HUB = PROJECT / ".github"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from fetal_lib.book.release_metadata import CitationError, read_citation, zenodo_metadata
+from fetal_book.site.release_metadata import CitationError, read_citation, zenodo_metadata
 
 PROJECT = Path(__file__).resolve().parents[1]
 TEXT = {"type": "string", "minLength": 1}

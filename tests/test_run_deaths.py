@@ -16,8 +16,8 @@ from made_up_project import (
     write_project,
 )
 
-from fetal_lib.runs.execute import run_chapter
-from fetal_lib.runs.record import read_record
+from fetal_book.runs.execute import run_chapter
+from fetal_book.runs.record import read_record
 
 pytestmark = pytest.mark.slow
 C_LOOP = "import itertools\n1 in itertools.repeat(0)  # one call into C that never returns"

@@ -8,10 +8,10 @@ import sys
 import pytest
 from made_up_project import CHAPTER, call_cli, environment, run_folder, write_project
 
-from fetal_lib.parameters.base import ParameterError
-from fetal_lib.runs.execute import run_chapter
-from fetal_lib.runs.folder import RunFolderError, held_folder
-from fetal_lib.runs.record import read_record
+from fetal_book.parameters.base import ParameterError
+from fetal_book.runs.execute import run_chapter
+from fetal_book.runs.folder import RunFolderError, held_folder
+from fetal_book.runs.record import read_record
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_notebook_whose_parameters_cell_is_out_of_step_is_refused(project):
 def test_a_folder_in_use_is_refused(project):
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from fetal_lib.runs.folder import lock_folder\n"
+        "from fetal_book.runs.folder import lock_folder\n"
         "lock = lock_folder(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(run_folder(project))]

@@ -5,11 +5,11 @@ import json
 import pytest
 from made_up_project import CHAPTER, parameters_source, run_folder, write_project
 
-from fetal_lib.parameters.base import ParameterError
-from fetal_lib.runs.folder import RunFolderError
-from fetal_lib.runs.record import RunRecord, read_record
-from fetal_lib.runs.results import METRICS, ResultError, read_results, result_row, results_table
-from fetal_lib.runs.session import open_run
+from fetal_book.parameters.base import ParameterError
+from fetal_book.runs.folder import RunFolderError
+from fetal_book.runs.record import RunRecord, read_record
+from fetal_book.runs.results import METRICS, ResultError, read_results, result_row, results_table
+from fetal_book.runs.session import open_run
 
 INJECTED = "# Parameters\n"
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from made_up_project import CHAPTER, write_project
 
+from fetal_book.runs.execute import run_chapter
+from fetal_book.runs.record import read_record
+from fetal_book.runs.text_only import with_outputs
 from fetal_lib.files.fingerprint import notebook_sha256
-from fetal_lib.runs.execute import run_chapter
-from fetal_lib.runs.record import read_record
-from fetal_lib.runs.text_only import with_outputs
 
 PRINTS = "import time; print('made at', time.time_ns())"
 

@@ -6,8 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fetal_lib.evaluation.network_cost import activation_mib, multiply_accumulates  # noqa: E402
-from fetal_lib.evaluation.structures import (  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.network_cost import (  # noqa: E402
+    activation_mib,
+    multiply_accumulates,
+)
+from fetal_book.chapters.biometry_segmentation.scores import (  # noqa: E402
     circumference_mm,
     holm,
     paired_tests,

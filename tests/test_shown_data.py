@@ -3,10 +3,10 @@
 import pytest
 from test_book import ROW, write_run
 
-from fetal_lib.book.contents import chapter_state
-from fetal_lib.book.results_page import run_section
-from fetal_lib.book.shown_data import data_kind
-from fetal_lib.book.shown_runs import ShownRun, data_text
+from fetal_book.site.contents import chapter_state
+from fetal_book.site.results_page import run_section
+from fetal_book.site.shown_data import data_kind
+from fetal_book.site.shown_runs import ShownRun, data_text
 from fetal_lib.data.kinds import atlases
 
 SETS = "data,part,kind\nmine,own,blend\nmine,external,template\nkids,external,scan\n"

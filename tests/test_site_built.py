@@ -21,10 +21,11 @@ from bs4 import BeautifulSoup
 from made_up_project import environment, write_project
 from try_it_browser import CHROMIUM, Browser
 
-from fetal_lib.book.npm_package import NpmError, get_package_files
-from fetal_lib.book.pdf import print_book
-from fetal_lib.book.print_page import NAME as WHOLE_BOOK
-from fetal_lib.book.reading_checks import page_mb, reading_problems, written_pages
+from fetal_book.site.npm_package import NpmError, get_package_files
+from fetal_book.site.pdf import print_book
+from fetal_book.site.print_page import NAME as WHOLE_BOOK
+from fetal_book.site.reading_checks import page_mb, reading_problems, written_pages
+from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
 ADDRESS = "https://github.com/somebody/book"
@@ -54,7 +55,7 @@ def build_made_up_site(root: Path) -> Path:
     )
     shutil.copytree(PROJECT / "book", root / "book", ignore=left_out)
     unused = shutil.ignore_patterns("__pycache__")
-    for name in ("fetal_lib", "workflow", "data_manifests"):
+    for name in (*PACKAGES, "workflow", "data_manifests"):
         shutil.copytree(PROJECT / name, root / name, ignore=unused)
     for name in ("pyproject.toml", "requirements.lock", "CITATION.cff"):
         shutil.copy(PROJECT / name, root / name)
@@ -65,7 +66,7 @@ def build_made_up_site(root: Path) -> Path:
     config.write_text(text, encoding="utf-8")
     cache = {"FETAL_CACHE": os.environ.get("FETAL_CACHE", str(PROJECT / ".cache"))}
     done = subprocess.run(
-        [sys.executable, "-m", "fetal_lib", "book", "build", "--profile", "smoke"],
+        [sys.executable, "-m", "fetal_book", "book", "build", "--profile", "smoke"],
         cwd=root,
         env=environment(root) | {"PYTHONPATH": str(root)} | cache,
         capture_output=True,

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fetal_lib.book import pdf, reading_checks
-from fetal_lib.book.slim import keep_icons, slim_site, smaller_png
+from fetal_book.site import pdf, reading_checks
+from fetal_book.site.slim import keep_icons, slim_site, smaller_png
 
 pytest.importorskip("bs4")
-from fetal_lib.book.print_page import write_print_page
+from fetal_book.site.print_page import write_print_page
 
 ICON = '{0}:[512,512,{1},"f002","M416 208c0"],'
 

@@ -46,7 +46,7 @@ def test_binder_runs_a_script_that_may_be_run() -> None:
     script = BINDER / "postBuild"
     assert script.stat().st_mode & 0o111 == 0o111
     first, *_, last = script.read_text(encoding="utf-8").splitlines()
-    assert first.startswith("#!") and last == "python -m fetal_lib notebooks check"
+    assert first.startswith("#!") and last == "python -m fetal_book notebooks check"
 
 
 def test_binder_has_what_a_notebook_server_needs() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fetal_lib.files.fingerprint import PACKAGES
+
 pytest.importorskip("codespell_lib")
 PROJECT = Path(__file__).resolve().parents[1]
 BUILT = {"_build", "_vendor", "generated", "published", "runs"}
@@ -16,7 +18,10 @@ BUILT = {"_build", "_vendor", "generated", "published", "runs"}
 def test_texts_of_the_book_and_the_library_have_no_known_misspelling() -> None:
     pages = [p for p in (PROJECT / "book").rglob("*.md") if not BUILT & set(p.parts)]
     texts = [*pages, *PROJECT.glob("*.md"), *(PROJECT / "notebooks").glob("*.py")]
-    texts += [*(PROJECT / "fetal_lib").rglob("*.py"), *(PROJECT / "data_manifests").glob("*.yml")]
+    texts += [
+        *(path for name in PACKAGES for path in (PROJECT / name).rglob("*.py")),
+        *(PROJECT / "data_manifests").glob("*.yml"),
+    ]
     assert len(texts) > 100
     done = subprocess.run(
         [sys.executable, "-m", "codespell_lib", *map(str, texts)],

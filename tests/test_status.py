@@ -6,12 +6,12 @@ import re
 import pytest
 from made_up_project import CHAPTER, parameters_source, run_folder, write_project
 
+from fetal_book.parameters.chapters import get_chapter
+from fetal_book.runs.record import read_record
+from fetal_book.runs.session import open_run
+from fetal_book.runs.stage import StageError, stage_chapter
+from fetal_book.runs.status import chapter_status, status_lines, write_status_page
 from fetal_lib.files.atomic import write_json
-from fetal_lib.parameters.chapters import get_chapter
-from fetal_lib.runs.record import read_record
-from fetal_lib.runs.session import open_run
-from fetal_lib.runs.stage import StageError, stage_chapter
-from fetal_lib.runs.status import chapter_status, status_lines, write_status_page
 
 
 @pytest.fixture

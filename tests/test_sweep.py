@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fetal_lib.cli import app
-from fetal_lib.runs.results import result_row, results_document
-from fetal_lib.runs.sweep import SweepError, read_sweep, sweep_table
+from fetal_book.cli import app
+from fetal_book.runs.results import result_row, results_document
+from fetal_book.runs.sweep import SweepError, read_sweep, sweep_table
 
 ROOT = Path(__file__).parents[1]
 TEXT = """
@@ -130,7 +130,7 @@ def test_the_workflow_runs_what_is_missing_and_writes_the_table(tmp_path):
     locks = out / ".snakemake" / "locks"  # a killed workflow leaves them
     locks.mkdir(parents=True)
     (locks / "0.output.lock").write_text(f"{out / 'sweep.csv'}\n")
-    command = [sys.executable, "-m", "fetal_lib", "sweep", str(path), "--out", str(out)]
+    command = [sys.executable, "-m", "fetal_book", "sweep", str(path), "--out", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"6 runs in one table: {out}/sweep.csv" in done.stdout + done.stderr

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from test_book import BOOK, ROW, write_run
 
-from fetal_lib.book.claims_page import write_claims
-from fetal_lib.book.results_page import write_results
-from fetal_lib.parameters.chapters import CHAPTERS
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.site.claims_page import write_claims
+from fetal_book.site.results_page import write_results
 
 CHAPTER = list(CHAPTERS)[3]
 LINK = re.compile(r"\{ref\}`([^<`]+) <(run-[a-z0-9_.-]+)>`")

@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fetal_lib.book import npm_package, try_it
-from fetal_lib.book.try_it_numbers import formulas, javascript, numbers
-from fetal_lib.book.try_it_runtime import TryItError, get_runtime
+from fetal_book.site import npm_package, try_it
+from fetal_book.site.try_it_numbers import formulas, javascript, numbers
+from fetal_book.site.try_it_runtime import TryItError, get_runtime
 from fetal_lib.growth import hadlock, intergrowth
 from fetal_lib.predict.head_model import HeadModelSpec
 
@@ -154,7 +154,7 @@ def test_without_npm_the_page_says_how_to_get_it(locked, monkeypatch, tmp_path):
 
 
 def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
-    from fetal_lib.book.try_it_onnx import head_model_to_onnx
+    from fetal_book.site.try_it_onnx import head_model_to_onnx
 
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "onnx", None)
@@ -166,10 +166,10 @@ def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
 def test_onnx_gives_what_keras_gives():
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
-    from fetal_lib.book.try_it_onnx import head_model_to_onnx
-    from fetal_lib.phantoms.head import make_head
+    from fetal_book.site.try_it_onnx import head_model_to_onnx
     from fetal_lib.predict.head_model import load_head_model
     from fetal_lib.sets.head_images import squash
+    from fetal_phantoms.head import make_head
 
     model = load_head_model()
     images = np.stack([squash(make_head(seed).image, model.shape) for seed in range(4)])

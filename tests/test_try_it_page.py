@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from try_it_browser import CHROMIUM, Browser
 
-from fetal_lib.book.try_it import write_files
-from fetal_lib.book.try_it_runtime import TryItError
-from fetal_lib.book.try_it_samples import draw_samples
+from fetal_book.site.try_it import write_files
+from fetal_book.site.try_it_runtime import TryItError
+from fetal_book.site.try_it_samples import draw_samples
 from fetal_lib.growth import intergrowth
 from fetal_lib.growth.gestation import format_weeks_days
-from fetal_lib.phantoms.head import make_head
 from fetal_lib.predict.head_circumference import predict_heads
 from fetal_lib.predict.head_model import load_head_model
 from fetal_lib.predict.pixel_sizes import PixelSizes
+from fetal_phantoms.head import make_head
 
 PROJECT = Path(__file__).resolve().parents[1]
 ROOT = "document.getElementById('measure-head')"

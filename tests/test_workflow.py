@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from fetal_lib.parameters.chapters import get_chapter
+from fetal_book.parameters.chapters import get_chapter
+from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -35,7 +36,7 @@ PARAMETERS
 import os
 import time
 
-from fetal_lib.runs.session import open_run
+from fetal_book.runs.session import open_run
 
 run = open_run("04_head_circumference", globals())
 time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
@@ -58,7 +59,7 @@ class Stub:
         self.environment = os.environ | {"PYTHONPATH": str(root), "FETAL_PROJECT": str(root)}
 
     def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "fetal_lib", "book", "build", "--profile", "smoke"]
+        command = [sys.executable, "-m", "fetal_book", "book", "build", "--profile", "smoke"]
         return subprocess.Popen(
             [*command, *options],
             cwd=self.root,
@@ -121,9 +122,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Stub:
     shutil.rmtree(root / "book" / "runs", ignore_errors=True)
     shutil.rmtree(root / "book" / "published", ignore_errors=True)
     shutil.copytree(PROJECT / "workflow", root / "workflow")
-    shutil.copytree(
-        PROJECT / "fetal_lib", root / "fetal_lib", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    for name in PACKAGES:
+        unused = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / name, root / name, ignore=unused)
     for name in ("pyproject.toml", "requirements.lock"):
         shutil.copy(PROJECT / name, root / name)
     stub = Stub(root)

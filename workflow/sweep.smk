@@ -11,13 +11,13 @@ min_version("9.0")
 
 sys.path.insert(0, str(Path(workflow.basedir).parent.resolve()))
 
-from fetal_lib.runs.sweep import read_sweep
+from fetal_book.runs.sweep import read_sweep
 
 FILE = config["sweep"]
 OUT = config["out"]
 SWEEP = read_sweep(FILE)
 CASES = {case.name: case for case in SWEEP.cases()}
-FETAL_LIB = f"{shlex.quote(sys.executable)} -m fetal_lib"
+FETAL_LIB = f"{shlex.quote(sys.executable)} -m fetal_book"
 
 
 localrules:

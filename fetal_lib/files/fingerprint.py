@@ -15,15 +15,16 @@ from typing import Any
 
 from fetal_lib.files.atomic import plain, read_json, write_json
 
+PACKAGES = ("fetal_lib", "fetal_phantoms", "fetal_book")
+
 # They carry a run, they compute nothing in it; parameters are compared by value instead.
 BOOKKEEPING = (
-    "fetal_lib.app",
-    "fetal_lib.book",
-    "fetal_lib.cli",
+    "fetal_book.app",
+    "fetal_book.site",
+    "fetal_book.cli",
     "fetal_lib.files",
-    "fetal_lib.notebooks",
-    "fetal_lib.parameters",
-    "fetal_lib.runs",
+    "fetal_book.parameters",
+    "fetal_book.runs",
     "fetal_lib.training.reuse",
 )
 
@@ -132,8 +133,8 @@ def module_hashes(names: Iterable[str]) -> dict[str, str]:
     return hashes
 
 
-def with_imports(names: Iterable[str], package: str = "fetal_lib") -> list[str]:
-    """Return the modules and all modules of `package` that they import, wherever in the file.
+def with_imports(names: Iterable[str], packages: Iterable[str] = PACKAGES) -> list[str]:
+    """Return the modules and all modules of `packages` that they import, wherever in the file.
 
     Bookkeeping (`runs`, `cli`, `parameters`) is left out: it does not change a number.
     """
@@ -146,7 +147,7 @@ def with_imports(names: Iterable[str], package: str = "fetal_lib") -> list[str]:
         if path is None:
             continue
         found.add(name)
-        todo += [child for child in _imports(path) if child.split(".")[0] == package]
+        todo += [child for child in _imports(path) if child.split(".")[0] in packages]
     return sorted(found)
 
 
@@ -166,12 +167,12 @@ def is_bookkeeping(name: str) -> bool:
     return any(name == room or name.startswith(f"{room}.") for room in BOOKKEEPING)
 
 
-def used_modules(package: str = "fetal_lib") -> list[str]:
-    """Return the package's modules that this process has loaded, bookkeeping left out."""
+def used_modules() -> list[str]:
+    """Return the project's modules that this process has loaded, bookkeeping left out."""
     return sorted(
         name
         for name, module in list(sys.modules.items())
-        if name.split(".")[0] == package
+        if name.split(".")[0] in PACKAGES
         and getattr(module, "__file__", None)
         and not is_bookkeeping(name)
     )

@@ -174,7 +174,7 @@ def write_predictions(
     dict
         Number of scans ``measured`` and ``declined``.
     """
-    from fetal_lib.plots.head_overlay import save_overlay
+    from fetal_lib.predict.head_overlay import save_overlay
 
     if overlays is not None:
         Path(overlays).mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ class FitCache:
     Parameters
     ----------
     root : Path
-        The cache folder, such as `fetal_lib.parameters.project.cache_root()`.
+        The cache folder, such as `fetal_book.parameters.project.cache_root()`.
     """
 
     def __init__(self, root: Path) -> None:

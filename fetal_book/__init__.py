@@ -1,0 +1,1 @@
+"""What runs, checks and publishes the five chapters of the book."""

@@ -1,0 +1,252 @@
+"""What the tab for head circumference does: a scan and its scale in, millimetres out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fetal_book.app import markup
+from fetal_book.app.shelf import Loaded, Shelf
+from fetal_book.app.uploads import (
+    ScaleNeeded,
+    Upload,
+    UploadError,
+    from_data_url,
+    read_number,
+    read_scan,
+    shrunk,
+    stated_pixel_size,
+)
+from fetal_lib.growth import intergrowth
+from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
+from fetal_lib.predict.head_circumference import result_row
+from fetal_lib.predict.head_measure import HeadMeasurement, check_pixel_size, measure_head
+from fetal_lib.predict.pixel_sizes import PixelSizes
+from fetal_lib.sets.head_images import squash
+
+ASK = (
+    "Millimetres need a scale: type the pixel size, or click two points of the scale on the image "
+    "and type their distance; then press Measure."
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The side of a pixel and how it became known."""
+
+    pixel_size_mm: float
+    origin: str
+
+
+def hold_scan(scan: np.ndarray, name: str, stated_mm: float | None = None) -> dict[str, Any]:
+    """Return what the browser holds for the page: the scan, no points yet.
+
+    The scan is whole in it, as PNG, since nothing is kept on this side between requests;
+    ``stated_mm`` is the pixel size that its file states.
+    """
+    small, factor = shrunk(scan)
+    held = {"image": markup.data_url(small, "png"), "name": name, "factor": factor, "points": []}
+    return held | {"width": small.shape[1], "height": small.shape[0], "stated_mm": stated_mm}
+
+
+def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None) -> Scale:
+    """Return the pixel size that follows from two points, was typed, or stands in the file.
+
+    Parameters
+    ----------
+    pixel_size_mm, distance_mm : as they were typed.
+    held : what `hold_scan` made, with the points in percent of width and height.
+
+    Raises
+    ------
+    ValueError
+        If none is there, or the size is no pixel's.
+    """
+    typed, distance = read_number(pixel_size_mm, "pixel size"), read_number(distance_mm, "distance")
+    points = (held or {}).get("points") or []
+    if len(points) == 2 and distance:
+        sides = np.array([held["width"], held["height"]], float) * float(held["factor"]) / 100
+        (a, b) = (np.array([p["x"], p["y"]], float) * sides for p in points)
+        length = float(np.hypot(*(a - b)))
+        if not length >= 10:
+            raise UploadError("the two points are closer than 10 pixels; click two further apart.")
+        check_pixel_size(distance / length)
+        origin = f"{distance:g} mm between two points {length:.0f} pixels apart"
+        return Scale(distance / length, origin)
+    if typed is not None:
+        check_pixel_size(typed)
+        return Scale(typed, "typed")
+    stated = read_number((held or {}).get("stated_mm"), "pixel size in the file")
+    if stated is None:
+        raise ScaleNeeded(ASK)
+    check_pixel_size(stated)
+    return Scale(stated, "stated in the file")
+
+
+def read_known_age(text: str | None) -> float:
+    """Return a gestational age in days written as ``20+3``, NaN for an empty text.
+
+    >>> read_known_age("20+3"), read_known_age(" ")
+    (143.0, nan)
+    """
+    return float(parse_weeks_days(text.strip())) if text and text.strip() else math.nan
+
+
+def measure_held(
+    held: dict[str, Any] | None,
+    pixel_size_mm: Any,
+    distance_mm: Any,
+    known_age: str | None,
+    shelf: Shelf,
+    label: str | None = None,
+) -> str:
+    """Return the measurement of the scan that the browser holds, as HTML.
+
+    Raises
+    ------
+    ValueError
+        If there is no scan, no scale, or an age that is none.
+    """
+    scan = from_data_url((held or {}).get("image"))
+    scale = read_scale(pixel_size_mm, distance_mm, held)
+    factor = float(held.get("factor", 1.0))
+    name = str(held.get("name", "scan"))
+    return measure_scan(
+        scan, name, scale, factor, read_known_age(known_age), shelf.get("hc", label)
+    )
+
+
+def measure_scan(
+    scan: np.ndarray, name: str, scale: Scale, factor: float, ga_days: float, loaded: Loaded
+) -> str:
+    """Return the measurement of a scan as HTML.
+
+    Parameters
+    ----------
+    scan : uint8 (H, W)
+    name : shown above the result.
+    scale : of the pixels as they were uploaded.
+    factor : how many of these one pixel of ``scan`` is wide.
+    ga_days : known from dating, for the centile; NaN when unknown.
+    loaded : a head model.
+    """
+    start = perf_counter()
+    found = _measure(scan, scale.pixel_size_mm * factor, loaded)
+    url = markup.data_url(_drawn(scan, found))
+    overlay = markup.picture(url, "Your scan with the ellipse that was measured", "overlay")
+    if found.reason:
+        note = f"{found.reason}."
+        first = markup.headline("Head circumference", "I don’t know", note, "unknown")
+        shown = markup.pictures(overlay)
+    else:
+        coverage = loaded.model.spec.interval_coverage
+        first = markup.headline(
+            "Head circumference", f"{found.hc_mm:.1f} mm", _interval(found, coverage)
+        )
+        shown = markup.pictures(overlay, _chart(found, ga_days))
+    rows = _facts(found, ga_days) | {
+        "Pixel size": f"{scale.pixel_size_mm:.4f} mm ({scale.origin})",
+    }
+    parts = (first, markup.facts(rows), shown)
+    return markup.result(name, *parts, choice=loaded.choice, seconds=perf_counter() - start)
+
+
+def measure_files(
+    files: Sequence[Upload], pixel_size_mm: Any, shelf: Shelf, label: str | None = None
+) -> str:
+    """Return the table of several scans, with one pixel size or that of each file, as HTML.
+
+    Raises
+    ------
+    ValueError
+        If a pixel size is neither typed nor stated by any file, or there is no model.
+    """
+    typed = read_number(pixel_size_mm, "pixel size")
+    if typed is not None:
+        check_pixel_size(typed)
+    loaded, start, rows = shelf.get("hc", label), perf_counter(), []
+    for file in files:
+        size = math.nan
+        try:
+            scan, factor = shrunk(read_scan(file))
+            size = read_scale(typed, None, {"stated_mm": stated_pixel_size(file)}).pixel_size_mm
+            found = _measure(scan, size * factor, loaded)
+        except ScaleNeeded:
+            found = HeadMeasurement(reason="its file states no pixel size; type one for all")
+        except ValueError as error:
+            found = HeadMeasurement(reason=str(error))
+        rows.append(result_row(file.path, found, PixelSizes(size)) | {"image": file.name})
+    if typed is None and not any(row["pixel_size_mm"] for row in rows):
+        raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
+    listed = markup.table(rows, "head_circumference.csv", loaded.choice)
+    seconds = perf_counter() - start
+    return markup.result(f"{len(files)} scans", listed, choice=loaded.choice, seconds=seconds)
+
+
+def _measure(scan: np.ndarray, pixel_size_mm: float, loaded: Loaded) -> HeadMeasurement:
+    model = loaded.model
+    with loaded.lock:
+        (probs,) = model.probs(squash(scan, model.shape)[None])
+    return measure_head(probs, scan.shape, pixel_size_mm, model.spec.relative_half_width)
+
+
+def _drawn(scan: np.ndarray, found: HeadMeasurement) -> np.ndarray:
+    from fetal_lib.predict.head_overlay import draw_overlay
+
+    return draw_overlay(scan, replace(found, reason=" ") if found.reason else found)
+
+
+def _interval(found: HeadMeasurement, coverage: float) -> str:
+    if not math.isfinite(found.hc_high_mm):
+        return "no interval: the model was not calibrated"
+    return f"{found.hc_low_mm:.1f} to {found.hc_high_mm:.1f} mm, {coverage:.0%} interval"
+
+
+def _facts(found: HeadMeasurement, ga_days: float) -> dict[str, str]:
+    rows = {}
+    if math.isfinite(found.ga_days):
+        rows["Age by INTERGROWTH-21st"] = f"{format_weeks_days(found.ga_days)} weeks"
+    if math.isfinite(found.ga_hadlock_days):
+        rows["Age by Hadlock 1984"] = f"{_weeks(found.ga_hadlock_days)} weeks"
+    if math.isfinite(found.hc_mm):
+        rows["Centile"] = _centile(found.hc_mm, ga_days)
+    return rows
+
+
+def _weeks(ga_days: float) -> str:
+    try:
+        return format_weeks_days(ga_days)
+    except ValueError:
+        return f"{ga_days / 7:.1f}"
+
+
+def _centile(hc_mm: float, ga_days: float) -> str:
+    if not math.isfinite(ga_days):
+        return "needs the age from dating: type it, a head cannot be small for its own size"
+    try:
+        centile = float(intergrowth.centile("HC", hc_mm, ga_days / 7))
+    except ValueError as error:
+        return str(error)
+    return f"{centile:.1f} at {format_weeks_days(ga_days)} weeks (INTERGROWTH-21st)"
+
+
+def _chart(found: HeadMeasurement, ga_days: float) -> str:
+    """Return the growth chart with the head on it: a point at a known age, else a level."""
+    from fetal_book.app.growth_chart import growth_chart
+
+    known, half = math.isfinite(ga_days), found.hc_high_mm - found.hc_mm
+    with markup.FIGURES:
+        chart = growth_chart(known)
+        half = half if math.isfinite(half) else 0.0
+        url = markup.data_url(chart.picture(found.hc_mm, half, ga_days / 7), "png")
+    caption = (
+        "Growth chart: the head at its known age"
+        if known
+        else "Growth chart: the head’s level; where it lies needs the age from dating"
+    )
+    return markup.picture(url, caption, "chart")

@@ -1,0 +1,229 @@
+"""The page: a tab for each task, each with a box for files and a place for the result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fetal_book.app import markup
+from fetal_book.app.folder import KEPT_S, own_folder
+from fetal_book.app.gate import only_uploads
+from fetal_book.app.layout import Columns, field, on_upload
+from fetal_book.app.shelf import Shelf
+from fetal_book.app.uploads import ScaleNeeded, received
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+HERE = Path(__file__).parent
+BANNER = (
+    '<div class="fl-banner"><b>Research and teaching only, not for clinical use.</b> Files are '
+    "read, answered and deleted.</div>"
+)
+HEADER = (
+    '<div class="fl-header"><h1>Fetal Imaging Compendium</h1>'
+    "<p>Drop a scan and see what a trained model says, how sure it is, and why.</p></div>"
+)
+SWEEP = (60, KEPT_S)
+"""Every so many seconds files are deleted that nobody asked about for so many seconds."""
+FAILED = (
+    "This could not be answered, and the reason is none that the app knows: its console says more. "
+    "Drop the scan again, or another one."
+)
+LOG = logging.getLogger(__name__)
+USERS_AT_ONCE = 2
+IN_QUEUE = 64
+
+
+def build(
+    anomaly: str | Path | None = None,
+    hc: str | Path | None = None,
+    ga: str | Path | None = None,
+    brain_age: str | Path | None = None,
+) -> gr.Blocks:
+    """Build the page; `launch` opens it.
+
+    Parameters
+    ----------
+    anomaly, hc, ga, brain_age : path, optional
+        Folder of the run whose model a tab starts with; the newest run's without it.
+
+    Returns
+    -------
+    gradio.Blocks
+
+    Raises
+    ------
+    AppError
+        If a folder holds no model.
+    """
+    import gradio as gr
+
+    own_folder()
+    shelf = Shelf({"anomaly": anomaly, "hc": hc, "ga": ga, "brain-age": brain_age})
+    style = f"<style>{(HERE / 'page.css').read_text(encoding='utf-8')}</style>"
+    options = {"title": "Fetal Imaging Compendium", "delete_cache": SWEEP}
+    with gr.Blocks(analytics_enabled=False, **options) as page:
+        gr.HTML(style + BANNER + HEADER, elem_classes="fl-top", apply_default_css=False)
+        forget = _forgetter(page)
+        only_uploads(page)
+        with gr.Tabs():
+            for number, (task, (title, tab)) in enumerate(TABS.items()):
+                with gr.Tab(title) as opened:
+                    tab(shelf, forget)
+                _when_opened(opened.select if number else page.load, task, shelf)
+    page.queue(default_concurrency_limit=USERS_AT_ONCE, max_size=IN_QUEUE, api_open=False)
+    return page
+
+
+def _forgetter(page: gr.Blocks) -> Callable[[Any], None]:
+    """Return a function that drops what Gradio keeps in memory of a visitor's last request."""
+    import gradio as gr
+
+    def forget(request: gr.Request) -> None:
+        holder = page.state_holder
+        with holder.lock:
+            holder.session_data.pop(request.session_hash, None)
+
+    forget.__annotations__["request"] = gr.Request  # Gradio looks at it when the page is built
+    return forget
+
+
+def _when_opened(event: Callable, task: str, shelf: Shelf) -> None:
+    """Make a tab's model ready when the tab is opened for the first time."""
+    done = set()
+
+    def ready() -> None:
+        from fetal_book.app.warm_up import warm_up
+
+        if task not in done:
+            done.add(task)
+            warm_up(task, shelf)
+
+    event(ready, None, None, api_visibility="private", queue=False, show_progress="hidden")
+
+
+def _guarded(work: Callable[..., str], *given: Any) -> str:
+    """Return a result, or the message of what is wrong with what was given."""
+    try:
+        return work(*given)
+    except ScaleNeeded as question:
+        return markup.question(str(question))
+    except ValueError as error:
+        return markup.refusal(str(error))
+    except Exception:
+        LOG.exception("a request could not be answered")
+        return markup.refusal(FAILED)
+
+
+def _answered(work: Callable[..., str], files: Any, *given: Any) -> str:
+    """Return the result for uploaded files, which go at the end; or what is wrong with them."""
+
+    def answer() -> str:
+        with received(files) as scans:
+            return work(scans, *given)
+
+    return _guarded(answer)
+
+
+def _anomaly(shelf: Shelf, forget: Callable) -> None:
+    def answer(files: Any, size: Any, model: str | None) -> tuple[None, str]:
+        from fetal_book.app.anomaly import answer_files
+
+        return None, _answered(answer_files, files, shelf, model, size)
+
+    hint = (
+        "A transverse plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB. Some "
+        "classes differ in millimetres only: type the pixel size, if you know it, before you drop "
+        "the scan."
+    )
+    with Columns(shelf, "anomaly", hint) as parts:
+        with parts.inputs:
+            size = field("Pixel size, mm", "0.13", "anomaly-size")
+        on_upload(parts, answer, [size, parts.model], forget)
+
+
+def _head(shelf: Shelf, forget: Callable) -> None:
+    import gradio as gr
+
+    def show(
+        files: Any, size: Any, distance: Any, age: str | None, model: str | None
+    ) -> tuple[None, dict | None, str]:
+        from fetal_book.app import head
+        from fetal_book.app.uploads import read_scan, stated_pixel_size
+
+        held = None
+
+        def work(scans: list) -> str:
+            nonlocal held
+            if len(scans) > 1:
+                return head.measure_files(scans, size, shelf, model)
+            (file,) = scans
+            held = head.hold_scan(read_scan(file), file.name, stated_pixel_size(file))
+            return head.measure_held(held, size, None, age, shelf, model)
+
+        result = _answered(work, files)
+        return None, held, result
+
+    def measure(held: Any, size: Any, distance: Any, age: str | None, model: str | None) -> str:
+        from fetal_book.app.head import measure_held
+
+        return _guarded(measure_held, held, size, distance, age, shelf, model)
+
+    hint = "The standard plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB."
+    with Columns(shelf, "hc", hint) as parts:
+        with parts.inputs:
+            with gr.Row():
+                size = field("Pixel size, mm", "0.13", "pixel-size")
+                age = field("Age from dating", "20+3, for the centile", "known-age")
+            scan = gr.HTML(
+                None,
+                html_template=(HERE / "scale_points.html").read_text(encoding="utf-8"),
+                js_on_load=(HERE / "scale_points.js").read_text(encoding="utf-8"),
+                elem_id="scale-points",
+                apply_default_css=False,
+            )
+            distance = field("Distance of the two points, mm", "50", "distance")
+            button = gr.Button("Measure", variant="primary", elem_id="measure")
+        given = [size, distance, age, parts.model]
+        on_upload(parts, show, given, forget, outputs=[scan])
+        options = {"api_visibility": "private", "preprocess": False, "show_progress": "minimal"}
+        done = button.click(measure, [scan, *given], parts.result, **options)
+        done.then(forget, None, None, api_visibility="private", queue=False)
+
+
+def _gestational_age(shelf: Shelf, forget: Callable) -> None:
+    def tell(files: Any, model: str | None) -> tuple[None, str]:
+        from fetal_book.app.gestational_age import tell_files
+
+        return None, _answered(tell_files, files, shelf, model)
+
+    hint = (
+        "T2 volume of the fetal brain (NIfTI), masked or with NAME_mask.nii.gz; or one slice a "
+        "plane as pictures with axial, coronal and sagittal in their names. At most 100 MB a file."
+    )
+    with Columns(shelf, "ga", hint) as parts:
+        on_upload(parts, tell, [parts.model], forget)
+
+
+def _brain_age(shelf: Shelf, forget: Callable) -> None:
+    def tell(files: Any, age: Any, model: str | None) -> tuple[None, str]:
+        from fetal_book.app.brain_age import tell_files
+
+        return None, _answered(tell_files, files, age, shelf, model)
+
+    hint = "T1 scan of an adult, skull-stripped, in MNI space. NIfTI, at most 100 MB."
+    with Columns(shelf, "brain-age", hint) as parts:
+        with parts.inputs:
+            age = field("The person’s age in years", "67, for centiles; type it first", "years")
+        on_upload(parts, tell, [age, parts.model], forget)
+
+
+TABS = {
+    "anomaly": ("Brain anomaly", _anomaly),
+    "hc": ("Head circumference", _head),
+    "ga": ("Gestational age\u00a0(MRI)", _gestational_age),
+    "brain-age": ("Adult brain\u00a0age", _brain_age),
+}

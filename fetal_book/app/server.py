@@ -1,0 +1,103 @@
+"""Serve the page: on this computer, behind its gate, with a folder that goes with the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from fetal_book.app.folder import private_folder
+from fetal_book.app.gate import Gate
+from fetal_book.app.page import build
+from fetal_book.app.shelf import AppError
+from fetal_book.app.uploads import MAX_VOLUME_BYTES
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def launch(
+    page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None, **options: Any
+) -> tuple[Any, str, str | None]:
+    """Open a page that `build` made.
+
+    Parameters
+    ----------
+    page : gradio.Blocks
+    host : address to listen at; only this computer reaches the default.
+    port : a free one from 7860 on without it.
+    **options
+        Of :meth:`gradio.Blocks.launch`, such as ``inline`` and ``height`` in a notebook.
+
+    Returns
+    -------
+    app, local URL, public URL or None
+
+    Raises
+    ------
+    AppError
+        If the port is taken.
+    """
+    from starlette.middleware import Middleware
+
+    middleware = [Middleware(Gate)]
+    if host in LOCAL and not options.get("share"):
+        from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL)))
+    settings = {
+        "share": False,
+        "app_kwargs": {"middleware": middleware},
+        "max_file_size": MAX_VOLUME_BYTES,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "mcp_server": False,
+        "quiet": True,
+    }
+    try:
+        return page.launch(server_name=host, server_port=port, **(settings | options))
+    except OSError as error:
+        raise AppError(
+            f"port: cannot listen at {host}, port {port or '7860 and above'} ({error}); name "
+            "another with --port."
+        ) from None
+
+
+def serve(
+    host: str = "127.0.0.1", port: int | None = None, share: bool = False, **models: Any
+) -> None:
+    """Build the page and serve it until it is interrupted.
+
+    Parameters
+    ----------
+    host, port : see `launch`.
+    share : open a tunnel by Gradio's servers, so that others reach the page.
+    **models : see `build`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    signal.signal(signal.SIGTERM, _stop)
+    with private_folder():
+        page = build(**models)
+        options = {"share": share, "prevent_thread_lock": True}
+        _, url, public = launch(page, host, port, **options)
+        print(f"{url}  (Ctrl+C ends it)", flush=True)
+        if public:
+            print(f"Anyone with this link reaches the page: {public}", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            page.close(verbose=False)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,250 @@
+"""The trained models that the page can use: which there are, where from, each loaded once."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fetal_lib
+from fetal_book.parameters.chapters import get_chapter
+
+SHIPPED = Path(fetal_lib.__file__).parent / "pretrained"
+
+
+class AppError(ValueError):
+    """Something that the page was started with is wrong."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Name what a model is for, and how one is made and loaded.
+
+    Attributes
+    ----------
+    name : as options and tables carry it.
+    chapter : number of the chapter whose runs save such models.
+    loader : ``module:function`` that takes a model folder.
+    shipped : folder in ``fetal_lib/pretrained`` where one may be shipped.
+    """
+
+    name: str
+    chapter: str
+    loader: str
+    shipped: str
+
+    @property
+    def command(self) -> str:
+        """The command that makes a model."""
+        return f"fetal-lib run {self.chapter}"
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task(
+            "anomaly", "02", "fetal_lib.predict.anomaly_model:load_anomaly_model", "brain_anomalies"
+        ),
+        Task("hc", "04", "fetal_lib.predict.head_model:load_head_model", "head_circumference"),
+        Task(
+            "ga", "01", "fetal_lib.predict.gestational_age_model:load_ga_model", "gestational_age"
+        ),
+        Task("brain-age", "05", "fetal_lib.predict.age_model:load_age_model", "brain_age"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model that can be chosen, and where it comes from.
+
+    Attributes
+    ----------
+    run : folder of the run as it may be shown, or that the model is shipped.
+    folder : holds ``model.json``.
+    data : the data it was trained on.
+    kind : ``phantoms``, ``real data`` (a data set of the catalogue) or ``a user's data``.
+    profile, started, commit : of the run; empty when unknown.
+    card : the model card, Markdown.
+    """
+
+    run: str
+    folder: Path
+    data: str
+    kind: str
+    profile: str = ""
+    started: str = ""
+    commit: str = ""
+    card: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the list of models says."""
+        data = self.kind if self.kind == "phantoms" else f"{self.data}, {self.kind}"
+        return f"{self.run} ({data})"
+
+
+def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:
+    """Return the models for a task, the one to start with first.
+
+    That is the chosen one; else the newest run on data that are not phantoms; else the shipped
+    model; else the newest run on phantoms. Runs with the profile ``smoke``, which prove the
+    wiring only, come last.
+
+    Raises
+    ------
+    AppError
+        If the chosen folder holds no model.
+    """
+    from fetal_book.parameters.project import ProjectError
+    from fetal_book.runs.status import run_folders
+
+    found = []
+    try:
+        folders = run_folders(get_chapter(task.chapter))
+    except ProjectError:
+        folders = []
+    for folder in folders:
+        choice = _choice(folder)
+        if choice is not None:
+            found.append(choice)
+    found.sort(key=lambda one: one.started, reverse=True)
+    shipped = SHIPPED / task.shipped
+    if (shipped / "model.json").is_file():
+        found.append(_described(shipped, "shipped with fetal-lib", _trained_on(shipped)))
+    found.sort(key=lambda one: (one.profile == "smoke", one.kind == "phantoms"))
+    if chosen is None:
+        return found
+    first = _choice(Path(chosen).expanduser(), must_be_ok=False)
+    if first is None:
+        raise AppError(
+            f"model for {task.name}: no model.json in {str(chosen)!r}; name the folder of a "
+            f"finished run (`{task.command}` makes one)."
+        )
+    return [first, *(one for one in found if one.folder.resolve() != first.folder.resolve())]
+
+
+def public_name(folder: Path) -> str:
+    """Return a run's folder as visitors may see it: inside the project, or its last two names.
+
+    >>> public_name(Path("/home/of/someone/runs/mine"))
+    'runs/mine'
+    """
+    from fetal_book.parameters.project import ProjectError, project_root
+
+    try:
+        return folder.resolve().relative_to(project_root()).as_posix()
+    except (ValueError, ProjectError):
+        return "/".join(folder.resolve().parts[-2:])
+
+
+def _choice(folder: Path, must_be_ok: bool = True) -> Choice | None:
+    """Return a run's model, None where it has none."""
+    from fetal_book.runs.folder import data_name
+    from fetal_book.runs.record import RecordError, read_record
+
+    inner = folder / "model"
+    model = inner if (inner / "model.json").is_file() else folder
+    if not (model / "model.json").is_file():
+        return None
+    try:
+        record = read_record(model.parent if model.name == "model" else folder)
+    except RecordError:
+        record = None
+    if record is None:
+        return None if must_be_ok else _described(model, public_name(folder), _trained_on(model))
+    if must_be_ok and record.status != "ok":
+        return None
+    details = {"profile": record.profile, "started": record.started[:16].replace("T", " ")}
+    details["commit"] = (record.code.get("commit") or "")[:10]
+    return _described(model, public_name(folder), data_name(record.data), **details)
+
+
+def _described(folder: Path, run: str, data: str, **details: str) -> Choice:
+    card = folder / "card.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    return Choice(run, folder, data or "unknown data", _kind(folder, data), card=text, **details)
+
+
+def _kind(folder: Path, data: str) -> str:
+    """Say what a model was trained on: phantoms, a data set that is known, or anything else."""
+    from fetal_lib.data.catalogue import manifest_names
+
+    if data == "phantom":
+        return "phantoms"
+    if SHIPPED in folder.parents:
+        return "real data"
+    try:
+        return "real data" if data in manifest_names() else "a user's data"
+    except ValueError:  # installed without the manifests
+        return "a user's data"
+
+
+def _trained_on(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "model.json").read_text()).get("trained_on", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+@dataclass
+class Loaded:
+    """A model in memory, its source, and the lock that one prediction at a time holds."""
+
+    model: Any
+    choice: Choice
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Shelf:
+    """All models of the page. A model is loaded when it is first needed, once for all users.
+
+    Parameters
+    ----------
+    chosen : mapping of task name to folder, for the models to start with.
+    """
+
+    def __init__(self, chosen: Mapping[str, str | Path | None] | None = None) -> None:
+        chosen = chosen or {}
+        self.choices = {name: choices(task, chosen.get(name)) for name, task in TASKS.items()}
+        self._loaded: dict[Any, Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, task: str, label: str | None = None) -> Loaded:
+        """Return a model by its label, the first without one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model, or it cannot be read.
+        """
+        known = {one.label: one for one in self.choices[task]}
+        if not known:
+            raise AppError(f"no model for {task} yet: make one with `{TASKS[task].command}`.")
+        if label is not None and label not in known:
+            raise AppError("model: no such model; choose one of the list.")
+        choice = known[label] if label is not None else self.choices[task][0]
+        return self._once((task, choice.label), lambda: self._load(TASKS[task], choice))
+
+    def head_finder(self) -> Loaded:
+        """Return the shipped head network that cuts scans for the anomaly model."""
+        from fetal_lib.predict.brain_view import FINDER, load_head_finder
+
+        choice = _described(FINDER, "shipped with fetal-lib", _trained_on(FINDER))
+        return self._once("finder", lambda: Loaded(load_head_finder(), choice))
+
+    def _once(self, key: Any, load: Callable[[], Loaded]) -> Loaded:
+        if key not in self._loaded:
+            with self._lock:
+                if key not in self._loaded:
+                    self._loaded[key] = load()
+        return self._loaded[key]
+
+    @staticmethod
+    def _load(task: Task, choice: Choice) -> Loaded:
+        module, _, name = task.loader.partition(":")
+        return Loaded(getattr(importlib.import_module(module), name)(choice.folder), choice)

@@ -1,0 +1,245 @@
+"""Uploaded files: bounded, read by content, removed when the request that reads them ends."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fetal_book.app.folder import KEPT_S
+from fetal_lib.readers.image import first_bytes, read_gray
+
+MAX_IMAGE_BYTES = 20_000_000
+MAX_VOLUME_BYTES = 100_000_000
+MAX_FILES = 200
+MAX_NAME_BYTES = 150
+MAX_SIDE = 2048
+"""Longer images are halved until they fit; the pixel size is scaled with them."""
+
+
+FOR_PROGRAMS = ", or pass frame=0 for the first"
+"""Advice of the reader that nobody can follow on the page."""
+
+
+class UploadError(ValueError):
+    """An upload cannot be used; the message is for the person who sent it."""
+
+
+class ScaleNeeded(UploadError):
+    """The scan is there, its scale is not yet."""
+
+
+def read_number(text: Any, name: str) -> float | None:
+    """Return a number that was typed, with a decimal point or comma; None for an empty field.
+
+    Raises
+    ------
+    UploadError
+        If it is no number.
+
+    Examples
+    --------
+    >>> read_number(" 0,13", "pixel size"), read_number("", "pixel size")
+    (0.13, None)
+    """
+    words = str(text if text is not None else "").strip().replace(",", ".")
+    if not words:
+        return None
+    try:
+        return float(words)
+    except ValueError:
+        raise UploadError(f"{name}: received {words[:20]!r}; it must be a number.") from None
+
+
+class Ledger:
+    """Count who still needs an uploaded file: equal files of two users are one on the disk."""
+
+    def __init__(self) -> None:
+        self._added: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, paths: Sequence[str]) -> None:
+        """Note that files have been uploaded once more."""
+        with self._lock:
+            for path in paths:
+                self._added.setdefault(path, []).append(time.monotonic())
+
+    def remove(self, path: Path) -> None:
+        """Delete a file and its folder, unless another upload of it waits."""
+        with self._lock:
+            old = time.monotonic() - KEPT_S
+            waiting = [added for added in self._added.pop(str(path), []) if added > old][1:]
+            if waiting:
+                self._added[str(path)] = waiting
+                return
+            try:
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+            except OSError:
+                return  # another file lies beside it, or it is a folder
+
+
+LEDGER = Ledger()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded file.
+
+    Attributes
+    ----------
+    path : where it lies until the request ends.
+    name : what its owner calls it, made harmless; only ever shown.
+    """
+
+    path: Path
+    name: str
+
+    def check_size(self, max_bytes: int) -> None:
+        """Refuse a file that is gone or too large.
+
+        Raises
+        ------
+        UploadError
+        """
+        try:
+            size = self.path.stat().st_size
+        except OSError:
+            raise UploadError(f"{self.name}: it is no longer here; upload it again.") from None
+        if size > max_bytes:
+            raise UploadError(
+                f"{self.name}: {size / 1e6:.0f} MB; at most {max_bytes / 1e6:.0f} MB are read. "
+                "Give the scan itself, not a slide or a video."
+            )
+
+    def message(self, error: Exception) -> str:
+        """Return an error's text with the owner's name for the file in place of the path."""
+        return str(error).replace(str(self.path), self.name).replace(FOR_PROGRAMS, "")
+
+
+def harmless_name(name: str) -> str:
+    """Return a file name that can be shown, and that no spreadsheet takes for a formula.
+
+    Of a long one the end stays, which tells pictures from volumes and volumes from masks.
+
+    >>> harmless_name("../../=cmd|calc!A1.png"), harmless_name("C:\\\\scans\\\\a.png")
+    ('cmd|calc!A1.png', 'a.png')
+    >>> harmless_name(".."), harmless_name("x" * 500 + ".nii.gz")[-10:]
+    ('scan', 'xxx.nii.gz')
+    """
+    base = re.split(r"[/\\]", str(name))[-1]
+    kept = "".join(c for c in base if c.isprintable()).encode()[-MAX_NAME_BYTES:]
+    bare = re.sub(r"^[=+\-@\s]+", "", kept.decode(errors="ignore"))
+    return bare if bare.strip(".") else "scan"
+
+
+@contextmanager
+def received(payload: Any) -> Iterator[list[Upload]]:
+    """Hand out the files of a request and remove them at its end, whatever happens.
+
+    Parameters
+    ----------
+    payload : what Gradio's file box sends: a list of ``{"path", "orig_name"}``, or None.
+
+    Raises
+    ------
+    UploadError
+        If there is none, or there are more than ``MAX_FILES``.
+    """
+    items = payload if isinstance(payload, list) else [payload] if payload else []
+    paths = [Path(item["path"]) for item in items]
+    names = [item.get("orig_name") or path.name for item, path in zip(items, paths, strict=True)]
+    files = [Upload(*pair) for pair in zip(paths, map(harmless_name, names), strict=True)]
+    try:
+        if not files:
+            raise UploadError("no file came; drop one into the box.")
+        if len(files) > MAX_FILES:
+            raise UploadError(
+                f"{len(files)} files; at most {MAX_FILES} are taken at a time. Use "
+                "`fetal-lib predict` for larger sets."
+            )
+        yield files
+    finally:
+        for file in files:
+            LEDGER.remove(file.path)
+
+
+def read_scan(file: Upload) -> np.ndarray:
+    """Read an uploaded image, uint8 (H, W).
+
+    Raises
+    ------
+    UploadError
+        If it is too large in bytes or pixels, or no image.
+    """
+    file.check_size(MAX_IMAGE_BYTES)
+    try:
+        return read_gray(file.path)
+    except (ValueError, OSError) as error:
+        raise UploadError(file.message(error)) from None
+
+
+def stated_pixel_size(file: Upload) -> float | None:
+    """Return the side of a pixel in mm that a DICOM file states, None where none does.
+
+    Raises
+    ------
+    UploadError
+        If it is a damaged DICOM file.
+    """
+    from fetal_lib.readers.dicom_image import pixel_size_mm, read_header
+
+    try:
+        is_dicom = first_bytes(file.path)[128:132] == b"DICM"
+        return pixel_size_mm(read_header(file.path)) if is_dicom else None
+    except (ValueError, OSError) as error:
+        raise UploadError(file.message(error)) from None
+
+
+def shrunk(scan: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return a scan no longer than ``MAX_SIDE``, and how many old pixels a new one is wide.
+
+    >>> small, factor = shrunk(np.zeros((100, 5000), np.uint8))
+    >>> small.shape, factor
+    ((25, 1250), 4.0)
+    """
+    import cv2
+
+    factor = 1
+    while max(scan.shape) / factor > MAX_SIDE:
+        factor *= 2
+    if factor == 1:
+        return scan, 1.0
+    height, width = (max(1, side // factor) for side in scan.shape)
+    return cv2.resize(scan, (width, height), interpolation=cv2.INTER_AREA), float(factor)
+
+
+def from_data_url(text: Any) -> np.ndarray:
+    """Read the scan that the browser held for the page, uint8 (H, W).
+
+    Raises
+    ------
+    UploadError
+        If it is no image that the page could have made.
+    """
+    head, _, body = str(text or "").partition(",")
+    if head != "data:image/png;base64" or len(body) > MAX_IMAGE_BYTES:
+        raise UploadError("no scan to measure; drop one into the box first.")
+    try:
+        data = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise UploadError("the scan was damaged on its way; drop it again.") from None
+    with tempfile.NamedTemporaryFile(prefix="fetal-lib-", suffix=".png") as file:
+        file.write(data)
+        file.flush()
+        return read_scan(Upload(Path(file.name), "scan"))

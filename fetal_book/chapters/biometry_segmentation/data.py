@@ -1,0 +1,150 @@
+"""Find, read and select the data of chapter 03: heads and abdomens from one or two sources."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.parameters.project import cache_root
+from fetal_book.runs.folder import data_name
+from fetal_lib.sets import clinical_ultrasound, head_images
+from fetal_lib.sets.resolve import data_folder
+from fetal_phantoms import abdomen_set
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
+
+COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "layout")
+SIZES = ("pixel_size_mm", "true_mm", "ga_days", "hc_mm", "ac_mm", "bpd_mm", "ofd_mm", "fl_mm")
+LAYOUTS = {"hc18": head_images, "clinical": clinical_ultrasound}
+
+
+@dataclass(frozen=True)
+class CaseArrays:
+    """Images and filled masks of one size, and the scans' own sizes.
+
+    Attributes
+    ----------
+    images, masks : ndarray, uint8 (N, S, S)
+        The mask is the share of each pixel that is covered, 0 to 255.
+    sizes_hw : ndarray, int (N, 2)
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    sizes_hw: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> CaseArrays:
+        """Return the cases where ``chosen``, bool (N,), holds."""
+        chosen = np.asarray(chosen)
+        return CaseArrays(self.images[chosen], self.masks[chosen], self.sizes_hw[chosen])
+
+
+def find_data(parameters: BiometrySegmentationParameters) -> list[Path]:
+    """Return the folders of ``data`` and ``also``; phantoms are made on first use."""
+    p = parameters
+    spec = {"kind": "biometry", "version": abdomen_set.GENERATOR_VERSION, "n": p.n_subjects}
+    spec |= {"seed": p.seed, "marks": p.marks}
+    make = partial(
+        abdomen_set.write_biometry_set, n_subjects=p.n_subjects, seed=p.seed, marks=p.marks
+    )
+    names = [name for name in (p.data, p.also) if name]
+    return [data_folder(name, make, spec, cache_root()) for name in names]
+
+
+def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) -> pd.DataFrame:
+    """Return one path table of all sources: HC18's layout or the clinical one.
+
+    Subjects of two sources never share a name: it starts with the source's, and so do the names
+    of images where sources share some. ``true_mm`` is the circumference of the structure that the
+    image shows.
+
+    Raises
+    ------
+    ValueError
+        If ``also`` is the folder of ``data``, or a folder cannot be read.
+    """
+    import pandas as pd
+
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError(f"also={parameters.also!r}: it is the data itself; name another, or none.")
+    names = source_names([name for name in (parameters.data, parameters.also) if name])
+    tables = []
+    for name, folder in zip(names, folders, strict=True):
+        table = _read_source(folder)
+        table["source"] = name
+        table["subject"] = table["source"] + ":" + table["subject"].astype(str)
+        head = table["structure"] == "head"
+        table["true_mm"] = table["hc_mm"].where(head, table["ac_mm"])
+        tables.append(table)
+    joined = pd.concat(tables, ignore_index=True)[[*COLUMNS, *SIZES]]
+    if joined["image"].duplicated().any():
+        joined["image"] = joined["source"] + "/" + joined["image"]
+    return joined
+
+
+def source_names(data: list[str]) -> list[str]:
+    """Return distinct names of data sets: the last word of each, where equal with the one before.
+
+    Examples
+    --------
+    >>> source_names(["phantom", "sets/hc18"]), source_names(["a/scans", "b/scans"])
+    (['phantom', 'hc18'], ['a-scans', 'b-scans'])
+    >>> source_names(["x/a/scans", "y/a/scans"])
+    ['scans-1', 'scans-2']
+    """
+    last = [data_name(name) for name in data]
+    two = [data_name("-".join(Path(name).parts[-2:])) for name in data]
+    numbered = [f"{name}-{i}" for i, name in enumerate(last, 1)]
+    return next(names for names in (last, two, numbered) if len(set(names)) == len(names))
+
+
+def _read_source(folder: Path) -> pd.DataFrame:
+    if (folder / clinical_ultrasound.CSV_NAME).is_file():
+        return clinical_ultrasound.read_table(folder).assign(layout="clinical")
+    table = head_images.read_table(folder).rename(columns={"examination": "subject"})
+    missing = {name: np.nan for name in SIZES if name not in table}
+    return table.assign(structure="head", layout="hc18", **missing)
+
+
+def load_cases(table: pd.DataFrame, shape: tuple[int, int]) -> CaseArrays:
+    """Read all images and masks of a path table, squashed to ``shape``."""
+    cases = {}
+    for layout, rows in table.groupby("layout").indices.items():
+        found = LAYOUTS[layout].iter_cases(table.iloc[rows], shape)
+        cases |= dict(zip(rows, found, strict=True))
+    images, masks, sizes = zip(*(cases[row] for row in range(len(table))), strict=True)
+    return CaseArrays(np.stack(images), np.stack(masks), np.array(sizes))
+
+
+def references(table: pd.DataFrame, arrays: CaseArrays) -> list[np.ndarray]:
+    """Return the filled masks at the scans' own sizes, uint8 (H, W) each."""
+    found = []
+    for i, size in enumerate(arrays.sizes_hw):
+        row = table.iloc[[i]]
+        read = LAYOUTS[row["layout"].iloc[0]].iter_cases
+        found.append(next(iter(read(row, tuple(int(n) for n in size))))[1])
+    return found
+
+
+def pooled_name(table: pd.DataFrame) -> str:
+    """Return the name of all sources of a table or of scores together."""
+    return "+".join(table["source"].unique())
+
+
+def fingerprint(table: pd.DataFrame, arrays: CaseArrays) -> str:
+    """Return a hash of the table and the arrays: what a fit depends on."""
+    digest = hashlib.sha256()
+    columns = ["image", "subject", "structure", "source", "pixel_size_mm", "true_mm"]
+    digest.update(table[columns].to_csv(index=False).encode())
+    for array in (arrays.images, arrays.masks):
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,203 @@
+"""Build and train the networks of chapter 03 under one budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.runs.folder import data_name
+from fetal_lib.models.segmentation_networks import get_spec
+from fetal_lib.models.torch_weights import load_torch_weights
+from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
+from fetal_lib.training.augment import Augmentation
+from fetal_lib.training.lightning_fit import WEIGHTS, LightningSettings, fit_segmenter
+from fetal_lib.training.segmentation_loss import (
+    Loss,
+    anchored_diffusion_loss,
+    bce_dice_loss,
+    mean_dice,
+    released_diffusion_loss,
+    sampled_dice,
+)
+from fetal_lib.training.torch_fit import choose_device, seed_torch
+
+if TYPE_CHECKING:
+    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
+    from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
+    from fetal_book.runs.session import Run
+    from fetal_lib.training.reuse import FitOutcome
+
+NARROW = {
+    "unet": 0.125,
+    "attention_unet": 0.125,
+    "duck_net_17": 0.25,
+    "duck_net_34": 0.125,
+    "unext": 1.0,
+    "unext_s": 1.0,
+    "trans_unet": 0.125,
+    "med_seg_diff": 0.125,
+    "med_seg_diff_released": 0.125,
+}
+WATCH_STEPS = 5
+"""DDIM steps of the sample whose Dice is watched during training."""
+FIT_CODE = ("fetal_lib.training.lightning_fit", "fetal_lib.training.segmentation_loss")
+
+
+def chosen_networks(parameters: BiometrySegmentationParameters) -> list[str]:
+    """Return the names in ``networks``, each known.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown; lists the names.
+    """
+    names = [name.strip() for name in parameters.networks.split(",") if name.strip()]
+    for name in names:
+        get_spec(name)
+    return names
+
+
+def segmenter_spec(parameters: BiometrySegmentationParameters, name: str) -> SegmenterSpec:
+    """Turn the chapter's parameters into what one network is."""
+    p = parameters
+    return SegmenterSpec(
+        network=name,
+        width=NARROW[name] if p.size == "narrow" else 1.0,
+        image_size=p.image_size,
+        predicts=p.predicts,
+        signal=p.signal,
+        sampling_steps=p.sampling_steps,
+        members=p.members,
+        fusion=p.fusion,
+        seed=p.seed,
+        trained_on="+".join(data_name(name) for name in (p.data, p.also) if name),
+    )
+
+
+def fit_settings(
+    parameters: BiometrySegmentationParameters, arrays: CaseArrays, epochs: int | None = None
+) -> LightningSettings:
+    """Turn the chapter's parameters into the settings of every fit."""
+    p = parameters
+    height, width = np.median(arrays.sizes_hw, axis=0)
+    on_card = choose_device().startswith("cuda")
+    return LightningSettings(
+        epochs=epochs or p.epochs,
+        batch_size=p.batch_size,
+        learning_rate=p.learning_rate,
+        patience=p.patience,
+        augmentation=Augmentation() if p.augment else None,
+        aspect=float(width / height),
+        precision=p.precision,
+        seed=p.seed,
+        accelerator="gpu" if on_card else "cpu",
+        devices=p.devices,
+        n_nodes=p.nodes,
+        strategy=p.strategy,
+    )
+
+
+def loss_of(spec: SegmenterSpec, anchor_every: int) -> Loss:
+    """Return the loss that a network is trained on."""
+    if not get_spec(spec.network).is_diffusion:
+        return bce_dice_loss
+    if spec.network == "med_seg_diff_released":
+        return released_diffusion_loss(spec.process())
+    return anchored_diffusion_loss(spec.process(), anchor_every)
+
+
+def score_of(spec: SegmenterSpec) -> Loss:
+    """Return the Dice that is watched during training."""
+    if not get_spec(spec.network).is_diffusion:
+        return mean_dice
+    return sampled_dice(spec.process(), min(WATCH_STEPS, spec.sampling_steps))
+
+
+def fit_one(
+    run: Run,
+    name: str,
+    train: CaseArrays,
+    val: CaseArrays,
+    settings: LightningSettings,
+    split: str = "subjects",
+) -> tuple[Segmenter, FitOutcome]:
+    """Train one network, go on with a fit that was killed, or reuse a finished one.
+
+    Parameters
+    ----------
+    run : Run
+    name : str
+        Of the network.
+    train, val : CaseArrays
+        The validation part is watched; it stops training only if ``patience`` is set.
+    settings : LightningSettings
+    split : str
+        Which split the parts come from; part of the fit's key.
+    """
+    p = run.parameters
+    spec = segmenter_spec(p, name)
+
+    def fit(folder: Path) -> None:
+        seed_torch(p.seed)
+        watched = (val.images, val.masks)
+        how = {"loss": loss_of(spec, p.anchor_every), "score": score_of(spec)}
+        run.progress("stage", text=f"training {name}")
+        pairs = (train.images, train.masks)
+        fit_segmenter(
+            folder,
+            spec.build(),
+            *pairs,
+            settings,
+            validation=watched,
+            progress=run.progress,
+            **how,
+        )
+
+    model = {"name": name, "width": spec.width, "image_size": spec.image_size}
+    how = settings.as_spec() | {"split": split, "test": p.test_fraction, "val": p.val_fraction}
+    if get_spec(name).is_diffusion:
+        how |= {"predicts": p.predicts, "signal": p.signal, "anchor_every": p.anchor_every}
+    code = (get_spec(name).module, *FIT_CODE)
+    outcome = run.fit_or_reuse(model, how, code, fit)
+    network = spec.build()
+    load_torch_weights(network, outcome.folder / WEIGHTS)
+    return Segmenter(network, spec, choose_device()), outcome
+
+
+def fit_all(
+    run: Run, train: CaseArrays, val: CaseArrays, settings: LightningSettings
+) -> tuple[dict[str, Segmenter], dict[str, FitOutcome]]:
+    """Train every chosen network on the same images, for as many epochs."""
+    fits = {
+        name: fit_one(run, name, train, val, settings) for name in chosen_networks(run.parameters)
+    }
+    segmenters = {name: fit[0] for name, fit in fits.items()}
+    outcomes = {name: fit[1] for name, fit in fits.items()}
+    return segmenters, outcomes
+
+
+def model_card(run: Run, segmenter: Segmenter) -> str:
+    """Return the model card: data, figures on the test part, limits; Markdown."""
+    spec = segmenter.spec
+    rows = [r for r in run.rows if (r["model"], r["split"]) == (spec.network, "test")]
+    rows = [r for r in rows if r["data"] == rows[0]["data"]]  # all sources pooled
+    lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
+    return "\n".join(
+        [
+            f"# {get_spec(spec.network).title} for heads and abdomens",
+            "",
+            f"Trained on `{spec.trained_on}`, profile `{run.parameters.profile}`, seed "
+            f"{run.parameters.seed}, width {spec.width:g} of the published network. Input: a grey "
+            f"scan squashed to {spec.image_size} x {spec.image_size}; output: probability.",
+            "",
+            "| metric on the test part | value | unit | n |",
+            "|---|---|---|---|",
+            *lines,
+            "",
+            "Intended use: research and teaching. Not for clinical decisions. Standard planes "
+            "only; other machines and populations were not tested.",
+            "",
+        ]
+    )

@@ -1,0 +1,271 @@
+"""Tables of chapter 03: scores by source and structure, lengths, the source's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.biometry_segmentation.data import pooled_name
+from fetal_book.chapters.biometry_segmentation.scores import (
+    circumference_mm,
+    score_structures,
+    summarise_structures,
+)
+from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile, with_interval
+from fetal_lib.metrics.regression import bland_altman
+from fetal_lib.models.segmentation_networks import get_spec
+from fetal_lib.predict.segmenter import fuse_members
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
+    from fetal_book.runs.session import Run
+    from fetal_lib.predict.segmenter import Segmenter
+
+SOURCE_TABLE = {
+    "med_seg_diff": (0.9852, 0.9726, 0.9864, 0.961, 70),
+    "duck_net_17": (0.9682, 0.9395, 0.9699, 0.932, 175),
+    "attention_unet": (0.9671, 0.9365, 0.9622, 0.920, 41),
+    "unext": (0.9615, 0.9251, 0.9630, 0.918, 40),
+    "trans_unet": (0.9556, 0.9128, 0.9579, 0.901, 33),
+}
+"""README of source 002, "Combined Dataset": Dice, IoU, recall, mAP, minutes of training."""
+SHOWN = ("dice", "iou", "recall", "map")
+TITLES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "recall": "recall",
+    "map": "mAP",
+    "precision": "precision",
+    "hd95_mm": "HD95 (mm)",
+    "assd_mm": "ASSD (mm)",
+    "adf_mm": "ADF (mm)",
+}
+"""Metrics of the results tables; the first four are the source's."""
+COVERAGE = 0.9
+PLANES = {"head": "HC", "abdomen": "AC"}
+
+
+def score_all(
+    segmenters: Mapping[str, Segmenter],
+    table: pd.DataFrame,
+    arrays: CaseArrays,
+    references: Sequence[np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, pd.DataFrame], dict[str, np.ndarray]]:
+    """Return probability maps, scores, and the ensembles of diffusion networks, by name.
+
+    An ensemble is sampled once, float32 (K, N, S, S), and fused as the network's spec says.
+    """
+    probs, ensembles = {}, {}
+    for name, segmenter in segmenters.items():
+        if segmenter.is_diffusion:
+            ensembles[name] = segmenter.members(arrays.images)
+            probs[name] = fuse_members(ensembles[name], segmenter.spec.fusion)
+        else:
+            probs[name] = segmenter.probs(arrays.images)
+    scores = {name: score_structures(table, references, found) for name, found in probs.items()}
+    return probs, scores, ensembles
+
+
+def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) -> str:
+    """Say how wide a network's prediction interval is, and how often it holds; Markdown.
+
+    Split-conformal, of the relative error of the circumference: one case a subject, its largest.
+    Adds the coverage of the test part as a result row.
+
+    Parameters
+    ----------
+    run : Run
+    name : str
+        Of the network.
+    val, test : DataFrame
+        Its scores.
+    """
+    kept, worst = test.dropna(subset=["pred_mm", "true_mm"]), _relative_errors(val)
+    if kept.empty or worst.empty:
+        return "Nothing was measured, so there is no prediction interval."
+    half = conformal_quantile(worst.groupby(level=0).max().to_numpy(), COVERAGE)
+    held = _relative_errors(test) <= half
+    inside, whole = held.to_numpy(float), held.groupby(level=0).all()
+    known = {"model": name, "data": pooled_name(test), "split": "test", "metric": "coverage"}
+    interval = bootstrap_ci(inside, groups=kept["subject"].to_numpy(), seed=run.parameters.seed)
+    ci95 = interval if np.isfinite(interval).all() else None
+    run.add_result(**known, value=inside.mean(), n=len(kept), ci95=ci95)
+    width, note = "infinite: too few subjects", ""
+    if np.isfinite(half):
+        width = f"± {half:.1%} of the length"
+        note = " The validation part also chose the network, which can make this too narrow."
+    return (
+        f"Prediction interval of **{name}** (split-conformal, from the largest error of each of "
+        f"{worst.index.nunique()} validation subjects, so that it holds all lengths of "
+        f"{COVERAGE:.0%} of new subjects): {width}. Of {len(kept)} test lengths, "
+        f"**{inside.mean():.0%}** lie inside; of {len(whole)} test subjects, {whole.mean():.0%} "
+        f"have all of theirs inside.{note} Structures that were not found have no interval."
+    )
+
+
+def _relative_errors(scores: pd.DataFrame) -> pd.Series:
+    """Return |measured - annotated| / measured by subject; structures not found are left out."""
+    kept = scores.dropna(subset=["pred_mm", "true_mm"]).set_index("subject")
+    return (kept["pred_mm"] - kept["true_mm"]).abs() / kept["pred_mm"]
+
+
+def add_scores(run: Run, scores: Mapping[str, pd.DataFrame], split: str = "test") -> None:
+    """Add result rows: pooled and, of the test part, of each source and structure."""
+    for name, frame in scores.items():
+        pooled = pooled_name(frame)
+        parts = _parts(frame, pooled) if split == "test" else {}
+        for data, part in {pooled: frame, **parts}.items():
+            for row in summarise_structures(part, name, data, split, run.parameters.seed):
+                run.add_result(**row)
+
+
+def _parts(frame: pd.DataFrame, pooled: str) -> dict[str, pd.DataFrame]:
+    """Return the rows of each source, and of each structure, where there are several."""
+    parts = {}
+    if frame["source"].nunique() > 1:
+        parts |= dict(tuple(frame.groupby("source", sort=False)))
+    if frame["structure"].nunique() > 1:
+        by = frame.groupby("structure", sort=False)
+        parts |= {f"{pooled}, {structure}": part for structure, part in by}
+    return parts
+
+
+def choose_best(scores: Mapping[str, pd.DataFrame]) -> str:
+    """Return the network with the highest mean Dice on the validation part; the first of equals."""
+    return max(scores, key=lambda name: float(scores[name]["dice"].mean()))
+
+
+def results_table(
+    rows: Sequence[dict], split: str = "test", metrics: Sequence[str] = tuple(TITLES)
+) -> pd.DataFrame:
+    """Return the rows of one split as a wide table, a row a model and data set.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Of a run.
+    split : str
+    metrics : sequence of str
+        Keys of ``TITLES``, in this order.
+
+    Returns
+    -------
+    DataFrame
+        Of text: value and 95 % interval.
+    """
+    import pandas as pd
+
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        if row["split"] != split or row["metric"] not in metrics:
+            continue
+        line = lines.setdefault((row["model"], row["data"]), {"n": str(row["n"] or "")})
+        digits = 2 if row["metric"].endswith("_mm") else 3
+        line[TITLES[row["metric"]]] = with_interval(row["value"], row["ci95"], digits)
+    order = list(dict.fromkeys(data for _, data in lines))
+    kept = [{"model": m, "data": d, **line} for (m, d), line in lines.items()]
+    kept.sort(key=lambda line: order.index(line["data"]))
+    columns = ["model", "data", "n", *(TITLES[m] for m in metrics)]
+    return pd.DataFrame(kept).reindex(columns=columns).fillna("")
+
+
+def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return bias, limits of agreement and errors of HC and AC for each model."""
+    import pandas as pd
+
+    rows = []
+    for model, frame in scores.items():
+        for structure, part in frame.groupby("structure", sort=False):
+            kept = part.dropna(subset=["pred_mm", "true_mm"])
+            row = {"model": model, "measure": PLANES[structure]}
+            row |= {"n": len(part), "not found": len(part) - len(kept)}
+            if len(kept) > 2:
+                agreement = bland_altman(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
+                row |= {"DF (mm)": agreement.bias, "ADF (mm)": kept["adf_mm"].mean()}
+                row |= {"ADF (%)": 100 * (kept["adf_mm"] / kept["true_mm"]).mean()}
+                row |= {"lower limit (mm)": agreement.lower, "upper limit (mm)": agreement.upper}
+            rows.append(row)
+    found = pd.DataFrame(rows).sort_values("measure", ascending=False, kind="stable")
+    return found.reset_index(drop=True)
+
+
+def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return paired tests with the difference and its interval in one cell, for display.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        From `paired_tests`, with ``metric``.
+
+    Returns
+    -------
+    DataFrame
+        ``measure, first, second``, the ``difference`` as text, ``p, p_holm``.
+    """
+    import pandas as pd
+
+    rows = []
+    for row in tests.to_dict("records"):
+        numbers = (row["difference"], (row["low"], row["high"]))
+        digits = 2 if row["metric"].endswith("_mm") else 3
+        text = with_interval(*numbers, digits) if np.isfinite(row["difference"]) else ""
+        known = {"measure": TITLES[row["metric"]], "first": row["first"], "second": row["second"]}
+        rows.append(known | {"difference": text, "p": row["p"], "p_holm": row["p_holm"]})
+    return pd.DataFrame(rows)
+
+
+def source_comparison(
+    scores: Mapping[str, pd.DataFrame], train_s: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return the source's table beside ours, row by row."""
+    import pandas as pd
+
+    rows = []
+    for name, values in SOURCE_TABLE.items():
+        if name not in scores:
+            continue
+        frame = scores[name]
+        row: dict[str, object] = {"model": get_spec(name).title}
+        for metric, quoted in zip(SHOWN, values, strict=False):
+            title = TITLES[metric]
+            row |= {f"{title}, source": quoted, f"{title}, here": frame[metric].mean()}
+        row |= {"minutes, source": values[-1], "minutes, here": train_s[name] / 60}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def ellipse_baseline(arrays: CaseArrays, seed: int) -> np.ndarray:
+    """Return masks of bright ellipses found without learning, float32 (N, S, S); empty if none."""
+    from fetal_lib.baselines.bright_ellipse import fit_bright_ellipse
+
+    found = np.zeros(arrays.images.shape, np.float32)
+    for i, image in enumerate(arrays.images):
+        try:
+            found[i] = fit_bright_ellipse(image, seed=seed + i).mask(image.shape)
+        except ValueError:
+            continue
+    return found
+
+
+def reference_circumference_gap(
+    table: pd.DataFrame, references: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the reference masks' circumference minus the table's, mm: the floor of errors."""
+    pairs = zip(references, table["pixel_size_mm"], table["true_mm"], strict=True)
+    return np.array([circumference_mm(m / 255, m.shape, size) - true for m, size, true in pairs])
+
+
+def pretty(table: pd.DataFrame) -> Styler:
+    """Return a table without its index and with few digits, for display; words if it is empty."""
+    import pandas as pd
+
+    if table.empty:
+        table = pd.DataFrame({"table": ["empty: nothing in this run has what it needs"]})
+    small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}
+    how = {"precision": 3, "thousands": ",", "na_rep": "", "escape": "html"}
+    return table.style.hide(axis="index").format(small, **how)

@@ -1,0 +1,130 @@
+"""What source 002's protocol would have reported on the same data, and its table as it is cited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.biometry_segmentation.data import pooled_name
+from fetal_book.chapters.biometry_segmentation.fit import fit_one, fit_settings
+from fetal_book.chapters.biometry_segmentation.scores import pixel_counts, pooled_dice
+from fetal_book.chapters.flaws import add_difference
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.training.augment import Augmentation, augment_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
+    from fetal_book.runs.session import Run
+    from fetal_lib.predict.segmenter import Segmenter
+
+    Counted = tuple[np.ndarray, Callable[[np.ndarray], float], np.ndarray]
+    """Pixel counts of test images, the Dice to make of them, and the images' subjects."""
+
+SPLITS = {"by subject": "by_subject", "by image, as the source": "by_image"}
+"""How the two splits are called on the page, and in the result rows."""
+WAYS = {
+    "Dice per image": "",
+    "Dice, augmented test": "_augmented_test",
+    "pooled Dice, augmented test": "_pooled",
+}
+"""The ways to score, likewise."""
+FLAWS = (
+    ("unet_by_image", "unet_by_subject"),
+    ("unet_by_subject_augmented_test", "unet_by_subject"),
+    ("unet_by_subject_pooled", "unet_by_subject_augmented_test"),
+)
+"""What each flaw is compared with: one step at a time."""
+
+
+def image_level_parts(n: int, shares: dict[str, float], seed: int) -> np.ndarray:
+    """Deal out single images at random, as the source does: ``train``, ``val`` or ``test``."""
+    order = np.random.default_rng([seed, 42]).permutation(n)
+    part = np.full(n, "train", dtype=object)
+    start = 0
+    for name, share in shares.items():
+        stop = start + round(share * n)
+        part[order[start:stop]] = name
+        start = stop
+    return part
+
+
+def augmented(arrays: CaseArrays, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Change test images and masks at random, as the source's test loader does; uint8 both."""
+    rng = np.random.default_rng([seed, 43])
+    pairs = [
+        augment_pair(image, mask, rng, Augmentation())
+        for image, mask in zip(arrays.images, arrays.masks, strict=True)
+    ]
+    images, masks = (np.stack(part) for part in zip(*pairs, strict=True))
+    return (255 * images).astype(np.uint8), (255 * masks).astype(np.uint8)
+
+
+def reenact_source(
+    run: Run, table: pd.DataFrame, arrays: CaseArrays, subject_part: np.ndarray
+) -> pd.DataFrame:
+    """Score one U-Net the source's ways and the right way, on each kind of split.
+
+    Returns
+    -------
+    DataFrame
+        Of text: ``split``, test images, their subjects, the share of images whose subject the
+        network has seen, the Dice per image on test images as they are, the same on augmented
+        ones, and the Dice of all pixels pooled on augmented ones, with 95 % bootstrap intervals.
+        Subjects are drawn, whatever was dealt out: frames of one are no independent evidence.
+    """
+    import pandas as pd
+
+    p = run.parameters
+    shares = {"test": p.test_fraction, "val": p.val_fraction}
+    parts = (subject_part, image_level_parts(len(table), shares, p.seed))
+    settings = fit_settings(p, arrays, p.source_epochs)
+    rows, counted = [], {}
+    for (name, short), part in zip(SPLITS.items(), parts, strict=True):
+        train, val, test = (arrays.select(part == word) for word in ("train", "val", "test"))
+        segmenter, _ = fit_one(run, "unet", train, val, settings, split=f"source, {name}")
+        subjects = table["subject"].to_numpy()
+        tested = subjects[part == "test"]
+        seen = np.isin(tested, subjects[part == "train"])
+        row = {"split": name, "test images": len(tested), "subjects": len(np.unique(tested))}
+        row["images of known subjects"] = f"{seen.mean():.0%}"
+        ways = _three_ways(segmenter, test, p.seed)
+        for (way, suffix), (counts, statistic) in zip(WAYS.items(), ways, strict=True):
+            known = {"model": f"unet_{short}{suffix}", "data": pooled_name(table)}
+            known |= {"split": "protocol", "metric": "dice"}
+            interval = bootstrap_ci(counts, statistic, tested, seed=p.seed)
+            ci95 = interval if np.isfinite(interval).all() else None
+            run.add_result(**known, value=statistic(counts), n=len(tested), ci95=ci95)
+            row[way] = with_interval(statistic(counts), ci95)
+            counted[known["model"]] = counts, statistic, tested
+        rows.append(row)
+    add_differences(run, counted)
+    return pd.DataFrame(rows)
+
+
+def _three_ways(
+    segmenter: Segmenter, test: CaseArrays, seed: int
+) -> Iterator[tuple[np.ndarray, Callable[[np.ndarray], float]]]:
+    """Yield the pixel counts and the Dice to make of them, in the order of ``WAYS``."""
+    changed, changed_masks = augmented(test, seed)
+    plain = pixel_counts(test.masks, segmenter.probs(test.images))
+    altered = pixel_counts(changed_masks, segmenter.probs(changed))
+    yield from ((plain, mean_dice), (altered, mean_dice), (altered, pooled_dice))
+
+
+def add_differences(run: Run, counted: dict[str, Counted]) -> None:
+    """Add what each flaw of ``FLAWS`` does to the Dice, with its interval over subjects."""
+    for names in FLAWS:
+        counts, statistics, subjects = zip(*(counted[name] for name in names), strict=True)
+        add_difference(run, names, "dice", counts, statistics, subjects)
+
+
+def mean_dice(counts: np.ndarray) -> float:
+    """Return the mean over images of the Dice; ``counts`` (N, 3) are those of `pixel_counts`."""
+    hit, wrong, missed = counts.T
+    total = 2 * hit + wrong + missed
+    return float(np.where(total == 0, 1, 2 * hit / np.maximum(total, 1)).mean())

@@ -1,0 +1,311 @@
+"""Tables and result rows of chapter 05."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.brain_age.scores import (
+    age_rows,
+    correct_with_age,
+    correct_without_age,
+    fit_age_bias,
+    gap_rows,
+)
+from fetal_lib.baselines.age_regression import NestedPrediction, conformal_half_widths
+from fetal_lib.metrics.intervals import (
+    bootstrap_ci,
+    conformal_quantile,
+    empirical_coverage,
+    with_interval,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.formats.style import Styler
+
+    from fetal_book.chapters.brain_age.data import Parts
+    from fetal_book.chapters.brain_age.segmenter import Segmented
+    from fetal_book.chapters.brain_age.truth import Truth
+    from fetal_book.runs.session import Run
+
+ROUNDING = 1e-9  # years
+PLAIN_NAMES = {"mae_years": "MAE (y)", "rmse_years": "RMSE (y)", "r2": "R²", "ccc": "CCC"}
+DIGITS = {"r2": 3, "ccc": 3, "coverage": 3, "dice": 3}
+TISSUES = ("csf", "gray", "white")
+
+# What the table of reference runs shows: baselines, each approach, the ensemble, the saved model.
+REFERENCE_MODELS = (
+    "mean",
+    "nwbv",
+    "volumes_linear",
+    "volumes_poly3",
+    "res_unet_linear",
+    "resnext",
+    "sfcn",
+    "maps_gaussian",
+    "ensemble",
+    "predict_model",
+)
+
+
+def _add_dice(
+    run: Run, model: str, split: str, values: np.ndarray, data: str | None = None
+) -> tuple[float, float]:
+    """Add the mean of Dice values (N,) to the run; return its 95 % interval, NaN where none is."""
+    low, high = bootstrap_ci(values, seed=run.parameters.seed)
+    run.add_result(
+        model=model,
+        split=split,
+        metric="dice",
+        value=values.mean(),
+        n=len(values),
+        data=data,
+        ci95=(low, high) if np.isfinite([low, high]).all() else None,
+    )
+    return low, high
+
+
+def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
+    """Add the Dice of the mixture on the phantoms that teach; nothing was learnt from them yet."""
+    import pandas as pd
+
+    rows = []
+    for tissue in TISSUES:
+        values = truth.tissues.table[f"dice_{tissue}"].to_numpy(float)
+        low, high = _add_dice(run, f"mixture_{tissue}", "external", values, "phantom")
+        row = {"tissue": tissue, "phantoms": len(values), "Dice": values.mean()}
+        rows.append(row | {"95 % low": low, "95 % high": high, "lowest": values.min()})
+    return pd.DataFrame(rows)
+
+
+def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np.ndarray) -> float:
+    """Add a model's result rows on the tested subjects to the run; return its MAE."""
+    kept = parts.tested
+    rows = age_rows(age_years[kept], pred[kept], model, "test", run.parameters.seed)
+    for row in rows:
+        run.add_result(**row)
+    return float(rows[0]["value"])
+
+
+def add_dice(run: Run, table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:
+    """Add the Dice of each network and tissue on scans it did not learn from; return a table.
+
+    Parameters
+    ----------
+    run : Run
+    table : DataFrame
+        From `apply_segmenters`.
+    fold : int (N,), -1 for the subjects that taught.
+    """
+    import pandas as pd
+
+    held_out = table[fold[table["row"].to_numpy()] >= 0]
+    rows = []
+    for (network, against), group in held_out.groupby(["network", "against"], sort=False):
+        row = {"network": network, "against": against, "n": len(group)}
+        for tissue in TISSUES:
+            values = group[tissue].to_numpy()
+            label = f"{network}_{tissue}" + ("" if against == "truth" else "_reference")
+            low, high = _add_dice(run, label, "test", values)
+            row[tissue] = f"{values.mean():.3f} ± {values.std():.3f} ({low:.3f} to {high:.3f})"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def dice_groups(segmented: Segmented, fold: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """Return Dice by network and kind of labels on held-out scans, for box plots."""
+    table = segmented.dice
+    table = table[fold[table["row"].to_numpy()] >= 0]
+    names = {"res_unet_truth": "taught by truth", "res_unet_reference": "taught by reference"}
+    groups = {}
+    for (network, against), group in table.groupby(["network", "against"], sort=False):
+        title = f"{names.get(network, network)},\nscored on {against}"
+        groups[title] = {tissue: group[tissue].to_numpy() for tissue in TISSUES}
+    return groups
+
+
+def results_table(
+    rows: Sequence[dict], metrics: Sequence[str], models: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return result rows of the test part as a table: a row a model, text with intervals.
+
+    Parameters
+    ----------
+    rows : of the run.
+    metrics : the columns.
+    models : the rows; all that were scored so far where it is empty.
+    """
+    import pandas as pd
+
+    table: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row["split"] != "test" or row["metric"] not in metrics:
+            continue
+        if models and row["model"] not in models:
+            continue
+        digits = DIGITS.get(row["metric"], 2)
+        text = with_interval(row["value"], row["ci95"], digits)
+        line = table.setdefault(row["model"], {"n": str(row["n"] or "")})
+        line[row["metric"]] = text
+    return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
+
+
+def ranking(rows: Sequence[dict], metric: str = "mae_years") -> pd.DataFrame:
+    """Return ``model, value, low, high`` of one metric on the test part, the best first."""
+    import pandas as pd
+
+    kept = [r for r in rows if r["metric"] == metric and r["split"] == "test" and r["ci95"]]
+    columns = {"model": [r["model"] for r in kept], "value": [r["value"] for r in kept]}
+    columns |= {"low": [r["ci95"][0] for r in kept], "high": [r["ci95"][1] for r in kept]}
+    return pd.DataFrame(columns).sort_values("value", ignore_index=True)
+
+
+def pretty(table: pd.DataFrame) -> Styler:
+    """Return a table without its index, for display."""
+    return table.style.hide(axis="index").format(precision=3, na_rep="–")
+
+
+def gap_variants(
+    age_years: np.ndarray, prediction: NestedPrediction, parts: Parts
+) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Return predictions as they are, corrected without and with the true age; and their gaps.
+
+    The bias is fitted in each fold on inner predictions, never on those that are tested.
+    """
+    without, withage = (np.full(len(age_years), np.nan) for _ in range(2))
+    for k, fold in enumerate(parts.folds):
+        guess = prediction.inner[k]
+        known = np.isfinite(guess)
+        bias = fit_age_bias(age_years[known], guess[known])
+        rows = fold.test
+        without[rows] = correct_without_age(prediction.outer[rows], bias)
+        withage[rows] = correct_with_age(prediction.outer[rows], age_years[rows], bias)
+    kept = parts.tested
+    variants = {
+        "as predicted": prediction.outer[kept],
+        "corrected without the age": without[kept],
+        "corrected with the true age": withage[kept],
+    }
+    return variants, gap_rows(age_years[kept], variants)
+
+
+def correct_mean(age_years: np.ndarray, parts: Parts) -> np.ndarray:
+    """Return the mean predictor on tested subjects after the correction with the true age.
+
+    Its slope is 0, so all that is left of the "prediction" is the true age.
+    """
+    pred = np.full(len(age_years), np.nan)
+    for fold in parts.folds:
+        mean = age_years[fold.train].mean()
+        pred[fold.test] = correct_with_age(
+            np.full(len(fold.test), mean), age_years[fold.test], (0.0, mean)
+        )
+    return pred[parts.tested]
+
+
+def gap_table(age_years: np.ndarray, gaps: pd.DataFrame, parts: Parts) -> pd.DataFrame:
+    """Return the gaps of `gap_variants`, and that of the mean predictor after the correction.
+
+    The gap of the mean predictor is rounding error, whose correlation with age means nothing.
+    """
+    import pandas as pd
+
+    fake = {"mean, corrected with the true age": correct_mean(age_years, parts)}
+    row = gap_rows(age_years[parts.tested], fake)
+    row.loc[row["SD of gap (y)"] < ROUNDING, "correlation of gap and age"] = np.nan
+    return pd.concat([gaps, row], ignore_index=True)
+
+
+def paired_text(
+    run: Run, age_years: np.ndarray, predictions: Mapping[str, np.ndarray], against: str
+) -> str:
+    """Return, in Markdown, by how much models err more or less than another on the same subjects.
+
+    Parameters
+    ----------
+    run : Run
+    age_years : float (N,), of the tested subjects.
+    predictions : model to float (N,).
+    against : the model that all others are compared with.
+    """
+    own = np.abs(predictions[against] - age_years)
+    lines = []
+    for name, pred in predictions.items():
+        more = np.abs(pred - age_years) - own
+        low, high = bootstrap_ci(more, seed=run.parameters.seed)
+        if name != against:
+            lines.append(
+                f"- `{name}` errs by **{abs(more.mean()):.2f} years "
+                f"{'more' if more.mean() >= 0 else 'less'}** (95 % interval of the difference "
+                f"{low:+.2f} to {high:+.2f}{', which holds 0' if low <= 0 <= high else ''})"
+            )
+    first = f"Beside `{against}` ({own.mean():.2f} years), on the same subjects:"
+    return "\n".join([first, "", *lines])
+
+
+def last_mae(run: Run) -> str:
+    """Return the MAE that was added to the run last, in years, as text with its interval."""
+    row = [row for row in run.rows if row["metric"] == "mae_years"][-1]
+    return with_interval(row["value"], row["ci95"], 2)
+
+
+def turned(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
+    """Return a table whose rows are columns: a few rows under many or long titles are too wide.
+
+    Parameters
+    ----------
+    table : DataFrame
+    key : column whose values become the titles.
+    name : title of the column that holds the old titles.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> turned(pd.DataFrame({"fold": [1, 2], "maps": [0.5, 1.0]}), "fold", "model").values.tolist()
+    [['maps', 0.5, 1.0]]
+    """
+    return table.set_index(key).T.rename_axis(index=name, columns=None).reset_index()
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns are named as a reader knows them, not as results are filed."""
+    return table.rename(columns=PLAIN_NAMES)
+
+
+def intervals(
+    run: Run, age_years: np.ndarray, prediction: NestedPrediction, parts: Parts, model: str
+) -> np.ndarray:
+    """Return half-widths (N,) of the intervals, and add their coverage to the run.
+
+    Where the inner part is too small for the coverage that is asked for, no width can promise
+    it; the largest inner error stands in, and `promise_kept` says no.
+    """
+    p = run.parameters
+
+    def width(errors: np.ndarray) -> float:
+        half = conformal_quantile(errors, p.coverage)
+        return half if np.isfinite(half) else float(errors.max())
+
+    half = conformal_half_widths(prediction, age_years, parts.folds, width)
+    kept = parts.tested
+    true, pred = age_years[kept], prediction.outer[kept]
+    low, high = pred - half[kept], pred + half[kept]
+    inside = ((low <= true) & (true <= high)).astype(float)
+    run.add_result(
+        model=model,
+        split="test",
+        metric="coverage",
+        value=empirical_coverage(true, low, high),
+        n=int(kept.sum()),
+        ci95=bootstrap_ci(inside, seed=p.seed),
+    )
+    return half
+
+
+def promise_kept(prediction: NestedPrediction, coverage: float) -> bool:
+    """Say whether every fold has enough inner errors for a coverage."""
+    sizes = [int(np.isfinite(inner).sum()) for inner in prediction.inner]
+    return all(np.isfinite(conformal_quantile(np.arange(float(n)), coverage)) for n in sizes)

@@ -1,0 +1,282 @@
+"""The flaws of source 004, re-enacted on the chapter's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
+from fetal_book.chapters.brain_age.scores import N_RESAMPLES
+from fetal_book.chapters.flaws import add_difference
+from fetal_lib.baselines.age_regression import (
+    NestedPrediction,
+    choose_on_inner,
+    volume_regressors,
+)
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.metrics.regression import mae, r2, rmse
+from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
+from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+    from fetal_book.chapters.brain_age.data import Parts
+    from fetal_book.runs.session import Run
+    from fetal_lib.data.splits.folds import Fold
+
+METRICS = {"mae_years": mae, "rmse_years": rmse}
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hold a number with its 95 % bootstrap interval over subjects.
+
+    What chose the number, such as an epoch or a split, is not chosen anew in a resample: the
+    interval is that of the number as it would be reported.
+
+    Examples
+    --------
+    >>> str(Score(6.904, 6.01, 7.87))
+    '6.90 (6.01 to 7.87)'
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return with_interval(self.value, (self.low, self.high), 2)
+
+
+def score_ages(
+    true: np.ndarray, pred: np.ndarray, metric: Callable[..., float], seed: int = 0
+) -> Score:
+    """Score ages (N,) as the chapter's honest rows are scored: same unit, draws and seed."""
+    pairs = np.column_stack([true, pred])
+    low, high = bootstrap_ci(
+        pairs, lambda p: metric(p[:, 0], p[:, 1]), n_resamples=N_RESAMPLES, seed=seed
+    )
+    return Score(metric(pairs[:, 0], pairs[:, 1]), low, high)
+
+
+def _add(run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray) -> Score:
+    """Add a number of the source's protocol to the run; return it with its interval."""
+    score = score_ages(true, pred, METRICS[metric], run.parameters.seed)
+    run.add_result(
+        model=model,
+        split="protocol",
+        metric=metric,
+        value=score.value,
+        n=len(true),
+        ci95=(score.low, score.high) if np.isfinite(score.low) else None,
+    )
+    return score
+
+
+def _add_difference(
+    run: Run, names: tuple[str, str], metric: str, errors: Sequence[np.ndarray]
+) -> None:
+    """Add what a flaw does to a score of the same subjects, with its interval.
+
+    Parameters
+    ----------
+    run : Run
+    names : tuple of str
+        Models with the flaw and without it.
+    metric : str
+    errors : two arrays (N,)
+        In years, in the same order.
+    """
+
+    def score(error: np.ndarray) -> float:
+        return METRICS[metric](error, np.zeros(len(error)))
+
+    add_difference(run, names, metric, errors, (score, score), n_resamples=N_RESAMPLES)
+
+
+def training_set_error(
+    run: Run, age_years: np.ndarray, features: np.ndarray, parts: Parts
+) -> pd.DataFrame:
+    """Fit and score regressors on the same subjects, as one displayed figure of the source does.
+
+    A forest is among them, since it remembers: its training error says nothing at all.
+
+    Returns
+    -------
+    DataFrame
+        ``regressor, MAE on its own training set, R2 there, MAE on the outer folds``, text with
+        95 % intervals over subjects.
+    """
+    import pandas as pd
+    from sklearn.base import clone
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    models = {k: v for k, (v, _) in volume_regressors(run.parameters.seed).items()}
+    models["trees"] = ExtraTreesRegressor(100, random_state=run.parameters.seed)
+    kept = parts.tested
+    rows = []
+    for name in ("linear", "poly3", "gaussian_process", "trees"):
+        model = clone(models[name])
+        seen = model.fit(features[kept], age_years[kept]).predict(features[kept])
+        honest = np.full(len(age_years), np.nan)
+        for fold in parts.folds:
+            model.fit(features[fold.train], age_years[fold.train])
+            honest[fold.test] = model.predict(features[fold.test])
+        true = age_years[kept]
+        answers = {f"{name}_training_set": seen, f"{name}_outer_folds": honest[kept]}
+        own, new = (_add(run, k, "mae_years", true, guess) for k, guess in answers.items())
+        errors = [np.abs(guess - true) for guess in answers.values()]
+        _add_difference(run, tuple(answers), "mae_years", errors)
+        texts = {"MAE on its own training set (y)": own}
+        texts |= {"R2 there": score_ages(true, seen, r2, run.parameters.seed)}
+        texts |= {"MAE on the outer folds (y)": new}
+        rows.append({"regressor": name} | {title: str(score) for title, score in texts.items()})
+    return pd.DataFrame(rows)
+
+
+def picked_on_test(
+    run: Run, images: np.ndarray, age_years: np.ndarray, parts: Parts
+) -> pd.DataFrame:
+    """Train SFCN with the test part as its validation part, with and without `eval()`.
+
+    The source picks the epoch (and the model) with the lowest error on the part that it reports,
+    and never calls ``eval()``: batch statistics then come from the batches that are scored, and
+    scoring changes them.
+
+    Returns
+    -------
+    DataFrame
+        A row a variant: RMSE on the test part at the last epoch and at the best epoch, in years,
+        text with 95 % intervals over subjects.
+    """
+    import pandas as pd
+
+    p = run.parameters
+    fold = parts.folds[0]
+    found = {}
+    base = replace(fit_settings("sfcn", p), epochs=p.source_epochs, constant_rate=True, ema=0.0)
+    rows = []
+    for name, wrong in (("eval() called", False), ("eval() never called", True)):
+        settings = replace(base, validate_in_training_mode=wrong)
+        errors = _watched_errors(run, images, age_years, fold, settings)
+        best = int(np.argmin((errors**2).mean(axis=1)))
+        label = "sfcn_no_eval" if wrong else "sfcn_eval"
+        epochs = {"last_epoch": -1, "best_epoch_on_test": best}
+        last, lowest = (
+            _add(run, f"{label}_{kind}", "rmse_years", np.zeros(len(fold.test)), errors[epoch])
+            for kind, epoch in epochs.items()
+        )
+        found |= {f"{label}_{kind}": errors[epoch] for kind, epoch in epochs.items()}
+        row = {"protocol": name, "RMSE at the last epoch (y)": str(last)}
+        row |= {"RMSE at the epoch that is best on the test part (y)": str(lowest)}
+        rows.append(row | {"that epoch": best + 1, "epochs trained": len(errors)})
+    honest = "sfcn_eval_last_epoch"
+    for flawed in ("sfcn_eval_best_epoch_on_test", "sfcn_no_eval_last_epoch"):
+        _add_difference(run, (flawed, honest), "rmse_years", [found[flawed], found[honest]])
+    return pd.DataFrame(rows)
+
+
+def _watched_errors(
+    run: Run, images: np.ndarray, age_years: np.ndarray, fold: Fold, settings: TorchFitSettings
+) -> np.ndarray:
+    """Train SFCN on a fold; return absolute errors (E, N) of its test part after each epoch."""
+    p, train, test = run.parameters, fold.train, fold.test
+    x = np.asarray(images, np.float32)
+    y = ((age_years - age_years[train].mean()) / YEARS).astype(np.float32)[:, None]
+
+    def fit(folder: Path) -> None:
+        loss = WatchedSquaredError(folder, len(test))
+        watched = x[test], y[test]
+        network = new_network("sfcn", p)
+        fit_network(
+            folder, network, x[train], y[train], settings, loss, watched, None, run.progress
+        )
+
+    spec = {"name": "sfcn_source_protocol", "side": p.age_side, "spacing_mm": p.age_spacing_mm}
+    spec |= {"width": p.sfcn_width}
+    rows = {"train": train.tolist(), "test": test.tolist()}
+    code = (*AGE_CODE, "fetal_lib.training.watched_errors")
+    outcome = run.fit_or_reuse(spec, settings.as_spec() | rows, code, fit)
+    return YEARS * np.sqrt(read_watched(outcome.folder))
+
+
+def best_on_test(
+    run: Run, predictions: dict[str, NestedPrediction], age_years: np.ndarray, parts: Parts
+) -> dict:
+    """Compare the model that is best on the tested subjects with those that inner folds choose.
+
+    Returns
+    -------
+    dict
+        ``n`` models, ``model`` and ``best``: the lowest MAE on tested subjects and whose it is,
+        ``chosen``: the MAE when each fold takes the model that is best on its inner folds. Both
+        are `Score`.
+    """
+    whole = {k: v for k, v in predictions.items() if v.chosen}
+    kept = parts.tested
+    errors = {k: mae(age_years[kept], v.outer[kept]) for k, v in whole.items()}
+    best = min(errors, key=errors.get)
+    chosen = np.full(len(age_years), np.nan)
+    for name, fold in zip(choose_on_inner(whole, age_years), parts.folds, strict=True):
+        chosen[fold.test] = whole[name].outer[fold.test]
+    answers = {"best": whole[best].outer, "chosen": chosen}
+    found = {
+        kind: _add(run, f"model_{kind}", "mae_years", age_years[kept], pred[kept])
+        for kind, pred in answers.items()
+    }
+    errors = [np.abs(pred[kept] - age_years[kept]) for pred in answers.values()]
+    _add_difference(run, ("model_best", "model_chosen"), "mae_years", errors)
+    return found | {"n": len(whole), "model": best}
+
+
+def source_design(shares: np.ndarray) -> tuple[int, int]:
+    """Return columns and rank of the source's cubic in three shares, which sum to one.
+
+    Examples
+    --------
+    >>> shares = np.random.default_rng(0).dirichlet([2, 5, 4], 50)
+    >>> source_design(shares)
+    (20, 10)
+    """
+    from sklearn.preprocessing import PolynomialFeatures
+
+    design = PolynomialFeatures(3).fit_transform(shares)
+    return design.shape[1], int(np.linalg.matrix_rank(design, tol=1e-8 * np.abs(design).max()))
+
+
+def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: Parts) -> dict:
+    """Repeat an unseeded two-fold split, and report the luckiest, as choosing on the test does.
+
+    Returns
+    -------
+    dict
+        ``mean``, ``best`` and ``worst`` MAE over splits, each a `Score`, and ``n``, their number.
+    """
+    from sklearn.base import clone
+
+    model, _ = volume_regressors()["linear"]
+    rows = np.flatnonzero(parts.tested)
+    errors = []
+    for seed in range(50):
+        order = np.random.default_rng([run.parameters.seed, seed]).permutation(len(rows))
+        guess = np.empty(len(rows))
+        halves = np.split(order, [len(order) // 2])
+        for test, train in (halves, halves[::-1]):
+            fitted = clone(model).fit(features[rows[train]], age_years[rows[train]])
+            guess[test] = fitted.predict(features[rows[test]])
+        errors.append(np.abs(guess - age_years[rows]))
+    ranked = sorted(errors, key=np.mean)
+    kinds = {"mean": np.mean(errors, axis=0), "best": ranked[0], "worst": ranked[-1]}
+    found = {
+        kind: _add(run, f"linear_two_fold_{kind}", "mae_years", np.zeros(len(rows)), error)
+        for kind, error in kinds.items()
+    }
+    names = ("linear_two_fold_best", "linear_two_fold_mean")
+    _add_difference(run, names, "mae_years", [kinds["best"], kinds["mean"]])
+    return found | {"n": len(errors)}

@@ -1,0 +1,185 @@
+"""Read all scans once: check, segment by the mixture, and keep what the chapter needs of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.baselines.tissue_maps import block_means
+from fetal_lib.baselines.tissue_mixture import brain_mask, segment_tissues
+from fetal_lib.metrics.segmentation import dice
+from fetal_lib.sets.adult_mri import read_scan
+from fetal_lib.sets.adult_mri_quality import quality_check
+from fetal_lib.training.mri_input import network_input
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.runs.session import Run
+
+CODE = (
+    "fetal_lib.baselines.tissue_mixture",
+    "fetal_lib.baselines.tissue_maps",
+    "fetal_lib.training.mri_input",
+    "fetal_lib.sets.adult_mri_quality",
+    "fetal_book.chapters.brain_age.tissues",
+)
+TISSUES = {"csf": 1, "gray": 2, "white": 3}
+GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
+"""The 2 mm grid of MNI space that tissues are compared on."""
+
+
+def grid_affine() -> np.ndarray:
+    """Return the affine of the 2 mm grid of MNI space, (4, 4)."""
+    affine = np.diag([GRID_MM] * 3 + [1.0])
+    affine[:3, 3] = FIRST_MM
+    return affine
+
+
+@dataclass(frozen=True)
+class Tissues:
+    """Hold what was made of each scan.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``reasons`` (why a scan is not used, empty for most), voxel volumes ``csf_ml, gray_ml,
+        white_ml`` in template space, ``gray_mean, csf_mean`` and ``noise`` relative to white
+        matter, ``brightness_0`` to ``brightness_19`` (see `even_out`), and
+        ``dice_csf, dice_gray, dice_white`` where there is truth (else NaN).
+    maps : float16 (N, 3, 45, 54, 45)
+        Shares of CSF, gray and white on a 4 mm grid.
+    images : float16 (N, 1, side, side, side)
+        What the age networks are fed.
+    labels : path
+        Reference labels, a compressed array a row number; see `read_labels`.
+    rows : int (N,)
+        Row numbers in that file.
+    """
+
+    table: pd.DataFrame
+    maps: np.ndarray
+    images: np.ndarray
+    labels: Path
+    rows: np.ndarray
+
+    @property
+    def volumes_ml(self) -> np.ndarray:
+        """CSF, gray and white matter in mL of template space, float (N, 3)."""
+        return self.table[[f"{name}_ml" for name in TISSUES]].to_numpy(float)
+
+    @property
+    def brightness(self) -> np.ndarray:
+        """Weights of the brightness polynomials, float (N, B)."""
+        names = [name for name in self.table if name.startswith("brightness_")]
+        return self.table[names].to_numpy(float)
+
+    def select(self, chosen: np.ndarray) -> Tissues:
+        """Return what was made of the chosen scans, bool (N,)."""
+        table = self.table[chosen].reset_index(drop=True)
+        kept = (self.maps[chosen], self.images[chosen], self.labels, self.rows[chosen])
+        return Tissues(table, *kept)
+
+
+def segment_all(run: Run, table: pd.DataFrame, source: dict | None = None) -> Tissues:
+    """Check and segment every scan of a table, once for the same data and code.
+
+    Parameters
+    ----------
+    run : Run
+    table : DataFrame
+        ``subject, path, labels_path``.
+    source : plain values that say where the scans come from, when it is not the run's data.
+    """
+    import pandas as pd
+
+    p = run.parameters
+
+    def compute(folder: Path) -> None:
+        _compute(folder, table, p.age_spacing_mm, p.age_side, run.progress)
+
+    spec = {"name": "tissue_mixture", "grid_mm": GRID_MM}
+    spec |= {"age_spacing_mm": p.age_spacing_mm, "age_side": p.age_side}
+    outcome = run.fit_or_reuse(spec, source or {}, CODE, compute, seed=0)
+    measures = pd.read_csv(outcome.folder / "measures.csv", keep_default_na=False)
+    numbers = [name for name in measures if name != "reasons"]
+    measures[numbers] = measures[numbers].apply(pd.to_numeric, errors="coerce")
+    maps, images = (np.load(outcome.folder / f"{name}.npy") for name in ("maps", "images"))
+    rows = np.arange(len(measures))
+    return Tissues(measures, maps, images, outcome.folder / "labels.npz", rows)
+
+
+def read_labels(tissues: Tissues, rows: np.ndarray) -> np.ndarray:
+    """Return reference labels of some rows, uint8 (n, 91, 109, 91)."""
+    with np.load(tissues.labels) as file:
+        return np.stack([file[str(int(row))] for row in rows])
+
+
+def on_grid(data: np.ndarray, affine: np.ndarray, order: int = 1) -> np.ndarray:
+    """Return a volume on the 2 mm grid of MNI space; as it is where it is on it already."""
+    from scipy import ndimage
+
+    target = grid_affine()
+    if data.shape == SHAPE and np.allclose(affine, target, atol=1e-3):
+        return data
+    matrix = np.linalg.inv(affine) @ target
+    return ndimage.affine_transform(data, matrix[:3, :3], matrix[:3, 3], SHAPE, order=order)
+
+
+def _compute(
+    folder: Path, table: pd.DataFrame, spacing_mm: float, side: int, progress: Callable[..., None]
+) -> None:
+    import pandas as pd
+
+    rows, maps, images, labels = [], [], [], {}
+    for row, shares, image, label in _work(table, spacing_mm, side):
+        labels[str(len(rows))] = label
+        rows.append(row)
+        maps.append(shares)
+        images.append(image)
+        if len(rows) % 20 == 0:
+            progress("stage", text=f"segmented {len(rows)} of {len(table)} scans")
+    np.save(folder / "maps.npy", np.stack(maps))
+    np.save(folder / "images.npy", np.stack(images)[:, None])
+    np.savez_compressed(folder / "labels.npz", **labels)
+    pd.DataFrame(rows).to_csv(folder / "measures.csv", index=False)
+
+
+def _work(table: pd.DataFrame, spacing_mm: float, side: int) -> Iterator[tuple]:
+    from threadpoolctl import threadpool_limits
+
+    jobs = table[["subject", "path", "labels_path"]].itertuples(index=False, name=None)
+    # One thread a scan: threads of the linear algebra within each would wait for one another.
+    with threadpool_limits(1), ThreadPoolExecutor(2) as pool:
+        yield from pool.map(lambda job: _one(*job, spacing_mm, side), jobs)
+
+
+def _one(
+    subject: str, path: Path, labels_path: Path | None, spacing_mm: float, side: int
+) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
+    """Return measures, maps, network input and reference labels of one scan."""
+    scan = read_scan(subject, path, labels_path)
+    reasons = quality_check(scan.volume)
+    t1, affine = on_grid(scan.volume.data, scan.volume.affine), grid_affine()
+    if reasons and not np.count_nonzero(brain_mask(t1, affine)) > 10_000:
+        empty = [np.zeros((3, *(n // 2 for n in SHAPE)), np.float16)]
+        empty += [np.zeros((side,) * 3, np.float16), np.zeros(SHAPE, np.uint8)]
+        return {"reasons": "; ".join(reasons)}, *empty
+    mask = brain_mask(t1, affine)
+    found = segment_tissues(t1, affine, mask)
+    row = {"reasons": "; ".join(reasons)}
+    voxel_ml = GRID_MM**3 / 1000
+    row |= {f"{n}_ml": float((found.labels == k).sum()) * voxel_ml for n, k in TISSUES.items()}
+    row |= {f"brightness_{i}": value for i, value in enumerate(found.brightness)}
+    row |= {"csf_mean": found.means[0], "gray_mean": found.means[1], "noise": found.sds[1]}
+    truth = None if scan.labels is None else on_grid(scan.labels, scan.volume.affine, 0)
+    for name, k in TISSUES.items():
+        row[f"dice_{name}"] = np.nan if truth is None else dice(truth == k, found.labels == k)
+    even = np.where(mask, found.corrected, 0)
+    image = network_input(even, affine, mask, spacing_mm, side).astype(np.float16)
+    return row, block_means(found.shares).astype(np.float16), image, found.labels

@@ -1,0 +1,94 @@
+"""Walk one scan through the preprocessing, step by step, for pictures and a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.brain_age.tissues import grid_affine, on_grid
+from fetal_lib.baselines.tissue_mixture import brain_mask, even_out, segment_tissues
+from fetal_lib.sets.adult_mri import read_scan
+from fetal_lib.training.mri_input import correct_bias_field, normalise, resample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Hold the pictures and numbers of a walk.
+
+    Attributes
+    ----------
+    steps : dict of title to (X, Y, Z)
+    labels : dict of title to labels, for the two resampled segmentations
+    table : DataFrame, a row a step: grid, voxel, mean and SD inside the brain, smallest, largest
+    limits : dict of title to the values shown as black and white, where they are not plain
+    bias_agreement : float, correlation of N4's field with the mixture's polynomial
+    white_variation : dict, coefficient of variation of white matter before and after each
+    """
+
+    steps: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    table: pd.DataFrame
+    limits: dict[str, tuple[float, float]]
+    bias_agreement: float
+    white_variation: dict[str, float]
+
+
+def preprocessing_steps(row: pd.Series, settings: tuple[tuple[float, int], ...]) -> Walk:
+    """Take a scan through N4, mask, normalisation and resampling.
+
+    Parameters
+    ----------
+    row : Series
+        Of the path table: ``subject, path, labels_path``.
+    settings : (voxel in mm, voxels along an axis) of each grid, such as (3, 64) and (1.5, 128).
+    """
+    scan = read_scan(row["subject"], row["path"], row["labels_path"])
+    affine = grid_affine()
+    t1 = on_grid(scan.volume.data, scan.volume.affine)
+    mask = brain_mask(t1, affine)
+    corrected, field = correct_bias_field(t1, affine, mask)
+    mixture = segment_tissues(t1, affine, mask)
+    own = even_out(np.ones_like(t1), mask, mixture.brightness)
+    own_field = np.where(mask, 1 / np.maximum(own, 1e-9), 0)
+    agreement = float(np.corrcoef(np.log(field[mask]), np.log(own_field[mask]))[0, 1])
+    white = mixture.labels == 3
+    values = {"as read": t1, "after N4": corrected, "after the mixture": mixture.corrected}
+    variation = {k: float(v[white].std() / v[white].mean()) for k, v in values.items()}
+    even = normalise(corrected, mask)
+    steps = {
+        "as read": t1,
+        "bias field (N4)": np.where(mask, field, 0),
+        "corrected": corrected,
+        "mask": mask.astype(np.float32),
+        "normalised": even,
+    }
+    labels, rows = {}, [_row(k, v, 2.0, mask) for k, v in steps.items()]
+    for spacing, side in settings:
+        title = f"{spacing:g} mm, {side}³"
+        steps[title], _ = resample(even, affine, spacing, side)
+        inside, _ = resample(mask.astype(np.uint8), affine, spacing, side, nearest=True)
+        labels[title], _ = resample(mixture.labels, affine, spacing, side, nearest=True)
+        rows.append(_row(title, steps[title], spacing, inside > 0))
+    import pandas as pd
+
+    middle = tuple(float(v) for v in np.percentile(field[mask], [1, 99]))
+    limits = {"bias field (N4)": middle}
+    return Walk(steps, labels, pd.DataFrame(rows), limits, agreement, variation)
+
+
+def _row(title: str, values: np.ndarray, spacing: float, mask: np.ndarray) -> dict:
+    inside = values[mask]
+    return {
+        "step": title,
+        "grid": " x ".join(map(str, values.shape)),
+        "voxel (mm)": spacing,
+        "mean in the brain": float(inside.mean()),
+        "SD in the brain": float(inside.std()),
+        "smallest": float(values.min()),
+        "largest": float(values.max()),
+    }

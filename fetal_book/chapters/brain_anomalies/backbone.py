@@ -1,0 +1,215 @@
+"""Train the small Xception that a fit may start from: it has learnt to measure, not to name.
+
+The source starts Xception from ImageNet, whose weights need a download and the published width.
+``xception_weights=measures`` starts the narrow one of ``quick`` from weights that are shipped:
+trained on brain phantoms of a seed of their own to tell how wide the atria and the cerebellum are,
+how deep the cisterna magna is, and how long a cyst, a mass or a sac is, if there is one, each as
+a share of the head's length; and from the scale bar, the length of the head and the width of the
+atrium in mm. No class is named to it, though some measures all but name one: only an arachnoid
+cyst has the length of a cyst. So it is far nearer to the task than ImageNet is, and the same
+generator drew both sets: chapter 02 says so, and shows the same fit from random weights beside it.
+
+``python -m fetal_book.chapters.brain_anomalies.backbone NEW_FOLDER``
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from fetal_book.chapters.brain_anomalies.fit import HIDE_RULER
+from fetal_book.chapters.brain_anomalies.head_finder import tell_epoch
+from fetal_lib.models.anomaly_cnns import build_xception
+from fetal_lib.models.measuring_xception import MIDDLE, SIDE, WIDTH
+from fetal_lib.models.weights import round_weights, save_weights
+from fetal_lib.predict.brain_view import ASPECT, load_head_finder, ruler_rows, views_of
+from fetal_lib.training.augment_image import ALIGNED
+from fetal_lib.training.keras_checkpoint import WEIGHTS
+from fetal_lib.training.keras_classification import (
+    ClassifierSettings,
+    epoch_images,
+    epoch_order,
+    predict_logits,
+)
+from fetal_lib.training.keras_schedule import make_adam
+from fetal_phantoms.anomalies import make_anomaly
+from fetal_phantoms.anomalies.write import label_of_patient
+from fetal_phantoms.reserved import XCEPTION_MEASURES
+from fetal_phantoms.set_folder import subject_seed, write_each, write_json
+
+if TYPE_CHECKING:
+    import keras
+
+PHANTOM_SIZE = (240, 324)
+N_PHANTOMS, EPOCHS = 8000, 24
+HELD_OUT = 10
+"""One in so many phantoms is held out, to score the network."""
+ALWAYS_ASKED = ("cyst_mm", "mass_mm", "clot_mm", "cavity_mm", "sac_mm", "gap_mm", "vein_mm")
+"""Measures that are zero where there is nothing to measure."""
+WHERE_SHOWN = ("atrium_mm", "other_atrium_mm", "frontal_horn_mm", "tcd_mm", "cm_mm")
+"""Measures that only one of the two planes shows; elsewhere they are not asked for."""
+PLANES = ("atria shown", "cerebellum shown")
+IN_MM = ("log of the head's length in mm", "log of the atrium in mm")
+"""What only the scale bar tells; as logarithms, the one is the other and a share of the head."""
+OUTPUTS = (*ALWAYS_ASKED, *WHERE_SHOWN, *PLANES, *IN_MM)
+
+
+def measures_of(found: dict[str, float]) -> np.ndarray:
+    """Return what the network learns of a phantom: (16,), NaN where it is not asked.
+
+    Lengths are shares of the head's length; whether a plane shows a structure is 0 or 1; the last
+    two are logarithms of mm.
+
+    Examples
+    --------
+    >>> measures_of({"ofd_mm": 80.0, "tcd_mm": 20.0, "cm_mm": 4.0, "cyst_mm": 16.0})[[0, 7, 10, 13]]
+    array([0.2 ,  nan, 0.25, 1.  ])
+    """
+    length = found["ofd_mm"]
+    always = [found.get(name, 0.0) / length for name in ALWAYS_ASKED]
+    shown = [found.get(name, np.nan) / length for name in WHERE_SHOWN]
+    planes = [float("atrium_mm" in found), float("tcd_mm" in found)]
+    in_mm = [math.log(length), math.log(found.get("atrium_mm", math.nan))]
+    return np.array([*always, *shown, *planes, *in_mm])
+
+
+def measured_views(n_patients: int, seed: int = XCEPTION_MEASURES) -> tuple[np.ndarray, np.ndarray]:
+    """Draw brain phantoms of all sixteen classes, one a patient, as the classifier sees them.
+
+    Returns
+    -------
+    views : ndarray, shape (n_patients, 64, 64), uint8
+    measures : ndarray, shape (n_patients, 16)
+    """
+
+    def draw(number: int) -> tuple[np.ndarray, float, np.ndarray]:
+        label = label_of_patient(seed, number)
+        phantom = make_anomaly(subject_seed(seed, number), label, image_size=PHANTOM_SIZE)
+        return phantom.image, phantom.pixel_size_mm, measures_of(phantom.measures)
+
+    scans, pixels, measures = zip(*write_each(draw, n_patients), strict=True)
+    made = views_of(scans, SIDE, "head", load_head_finder(), pixel_sizes=pixels)
+    return np.stack([view for view, _ in made]), np.stack(measures)
+
+
+def fit_measures(
+    network: keras.Model,
+    views: np.ndarray,
+    measures: np.ndarray,
+    epochs: int,
+    progress: Callable[..., None] = lambda event, **fields: None,
+) -> None:
+    """Fit the network to standardised measures by squared error where they are asked, in place.
+
+    Parameters
+    ----------
+    network : keras.Model
+    views : ndarray, shape (N, 64, 64), uint8
+    measures : ndarray, shape (N, 16), of zero mean and unit spread; NaN where not asked.
+    epochs : int
+    progress : callable
+        Called with the word ``epoch`` and the mean loss.
+    """
+    from keras import ops
+
+    def error(asked: object, found: object) -> object:
+        values, known = asked[..., : len(OUTPUTS)], asked[..., len(OUTPUTS) :]
+        return ops.mean(known * ops.square(values - found), axis=-1)
+
+    settings = ClassifierSettings(
+        epochs, learning_rate=3e-3, augmentation=ALIGNED, aspect=ASPECT,
+        strip=ruler_rows(SIDE), hide_strip=HIDE_RULER,
+    )  # fmt: skip
+    size = settings.batch_size
+    asked = np.concatenate([np.nan_to_num(measures), np.isfinite(measures)], axis=1)
+    network.compile(make_adam(3e-3, len(views) // size, epochs), error)
+    for epoch in range(epochs):
+        order = epoch_order(np.zeros(len(views), int), settings, epoch)
+        x, y = epoch_images(views, order, settings, epoch), asked[order].astype(np.float32)
+        losses = [
+            float(network.train_on_batch(x[i : i + size], y[i : i + size]))
+            for i in range(0, len(x), size)
+        ]
+        progress("epoch", epoch=epoch + 1, epochs=epochs, loss=float(np.mean(losses)))
+
+
+def train_backbone(
+    folder: str | Path,
+    n_patients: int = N_PHANTOMS,
+    epochs: int = EPOCHS,
+    progress: Callable[..., None] = lambda event, **fields: None,
+) -> dict[str, float]:
+    """Train the network that measures; write its weights and a card into a new folder.
+
+    Returns
+    -------
+    dict
+        Share of the variance of each output that is explained on phantoms held out.
+    """
+    import keras
+
+    views, measures = measured_views(n_patients)
+    held = np.arange(n_patients) % HELD_OUT == 0
+    centre, scale = (f(measures[~held], axis=0) for f in (np.nanmean, np.nanstd))
+    scaled = (measures - centre) / scale
+    keras.utils.set_random_seed(0)
+    network = build_xception(SIDE, len(OUTPUTS), WIDTH, MIDDLE)
+    fit_measures(network, views[~held], scaled[~held], epochs, progress)
+    round_weights(network)
+    missed = np.square(scaled[held] - predict_logits(network, views[held]))
+    spread = np.nanvar(scaled[held], axis=0)
+    explained = dict(zip(OUTPUTS, 1 - np.nanmean(missed, axis=0) / spread, strict=True))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(network, folder / WEIGHTS)
+    counts = np.isfinite(measures[held]).sum(axis=0)
+    card = _card(int((~held).sum()), epochs, explained, counts)
+    (folder / "card.md").write_text(card, encoding="utf-8")
+    spec = {"side": SIDE, "width": WIDTH, "n_middle": MIDDLE, "outputs": OUTPUTS}
+    write_json(folder / "model.json", spec | {"trained_on": "brain phantoms"})
+    return explained
+
+
+def _card(n: int, epochs: int, explained: dict[str, float], counts: np.ndarray) -> str:
+    rows = [
+        f"| {name.removesuffix('_mm')} | {value:.3f} | {count} |"
+        for (name, value), count in zip(explained.items(), counts, strict=True)
+    ]
+    return "\n".join(
+        [
+            "# Xception that learnt to measure, chapter 02",
+            "",
+            f"Xception of width {WIDTH} with {MIDDLE} middle module on views of {SIDE} x {SIDE}, "
+            f"trained from random weights for {epochs} epochs on {n} brain phantoms (seed "
+            f"{XCEPTION_MEASURES}, one image each), by "
+            "`python -m fetal_book.chapters.brain_anomalies.backbone`.",
+            "",
+            "It answers with lengths as shares of the head's length, with what the plane shows, "
+            "and, by the scale bar, with lengths in mm. No class was named to it, though some "
+            "measures all but name one. On phantoms held out:",
+            "",
+            "| output | share of variance explained | n |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "A start for fits of chapter 02 (`xception_weights=measures`), nothing else: it saw "
+            "no real image, and on phantoms it is at home. Research and teaching only, not for "
+            "clinical use.",
+            "",
+        ]
+    )
+
+
+def main(folder: Annotated[Path, typer.Argument(help="New folder of the weights.")]) -> None:
+    """Train the measuring Xception of chapter 02 anew; about half an hour on two cores."""
+    for name, value in train_backbone(folder, progress=tell_epoch).items():
+        typer.echo(f"{name}: {value:.3f} of the variance explained")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,302 @@
+"""Find, read, split and describe the images of chapter 02."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.parameters.project import cache_root
+from fetal_lib.data.splits import assert_disjoint, split_by_class
+from fetal_lib.files.fingerprint import file_sha256
+from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.predict.brain_view import ASPECT, FINDER, load_head_finder, mask_view, views_of
+from fetal_lib.readers.image import read_gray
+from fetal_lib.sets.brain_anomalies import iter_images, read_cases
+from fetal_lib.sets.resolve import data_folder
+from fetal_phantoms import anomalies
+from fetal_phantoms.reserved import refuse_reserved
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
+    from fetal_book.runs.session import Run
+
+LABELS = anomalies.LABELS
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Images of one size with their classes.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row an image: ``image, label, subject, source_stem`` and, once split, ``part``.
+    images : ndarray, shape (N, S, S), uint8
+    labels : ndarray, shape (N,), int
+        Place of the class in ``LABELS``.
+    groups : ndarray, shape (N,), str
+        What stays on one side of a split.
+    lesions : ndarray, shape (N, S, S), bool, or None
+        Where the anomaly is; only phantoms know.
+    aspect : float
+        Width over height of the images before they were squashed.
+    n_left_out : int
+        Images of a class that is none of the sixteen, or that names do not tell.
+    found : ndarray, shape (N,), bool, or None
+        Whether the head was found, so that the view is cut around it.
+    """
+
+    table: pd.DataFrame
+    images: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    lesions: np.ndarray | None
+    aspect: float
+    n_left_out: int = 0
+    found: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, chosen: np.ndarray) -> Cases:
+        """Return the chosen cases; ``chosen`` is bool (N,) or the places of the cases."""
+        at = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen)
+        return Cases(
+            self.table.iloc[at].reset_index(drop=True),
+            self.images[at],
+            self.labels[at],
+            self.groups[at],
+            None if self.lesions is None else self.lesions[at],
+            self.aspect,
+            found=None if self.found is None else self.found[at],
+        )
+
+    def part(self, name: str) -> Cases:
+        """Return the cases of one part of the split."""
+        return self.select((self.table["part"] == name).to_numpy())
+
+
+def find_data(parameters: BrainAnomaliesParameters) -> Path:
+    """Return the folder that the ``data`` parameter names; phantoms are made on first use.
+
+    The folder of ``external_data`` is looked at here: not after the training.
+
+    Raises
+    ------
+    ValueError
+        If phantoms are asked for by a seed that a shipped network was trained on, or a folder is
+        not as it must be.
+    """
+    p = parameters
+    if p.external_data:
+        read_table(Path(p.external_data))
+    if p.data == "phantom":
+        refuse_reserved(p.seed)
+    size = phantom_size(p.image_size)
+    spec = {"kind": "anomalies", "version": anomalies.GENERATOR_VERSION, "n": p.n_phantoms}
+    spec |= {"seed": p.seed, "marks": p.marks, "size": size}
+    write = anomalies.write_anomaly_set
+    make = partial(write, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks, image_size=size)
+    return data_folder(p.data, make, spec, cache_root())
+
+
+def phantom_size(side: int) -> tuple[int, int]:
+    """Return (height, width) of a phantom scan that is twice as fine as its view, or finer.
+
+    Examples
+    --------
+    >>> phantom_size(64), phantom_size(96), phantom_size(320)
+    ((240, 324), (240, 324), (400, 540))
+    """
+    height, width = anomalies.IMAGE_SIZE
+    rows = min(height, max(240, round(2.5 * side)))
+    return rows, round(rows * width / height)
+
+
+def load_cases(folder: Path, side: int, view: str = "head") -> Cases:
+    """Read a folder in any of the known formats.
+
+    Parameters
+    ----------
+    folder : Path
+    side : int
+        Of the square view in pixels.
+    view : str
+        ``head``: turned and cut around the head; ``whole``: the scan squashed as it is.
+
+    Returns
+    -------
+    Cases
+
+    Raises
+    ------
+    ValueError
+        If fewer than two of the sixteen classes are there.
+    """
+    table, left_out = read_table(folder)
+    return _as_cases(table, left_out, make_views(table, side, view))
+
+
+def read_table(folder: Path) -> tuple[pd.DataFrame, int]:
+    """Return the path table of the sixteen classes, and how many images are of none of them.
+
+    A set that says only normal or abnormal is read by the class in its file names.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two of the sixteen classes are there.
+    """
+    table = read_cases(folder)
+    known = table["fine_label"].isin(LABELS).to_numpy()
+    kept = table[known].assign(label=table["fine_label"]).reset_index(drop=True)
+    if kept["label"].nunique() < 2:
+        raise ValueError(
+            f"data={str(folder)!r}: {kept['label'].nunique()} of the {len(LABELS)} classes in it; "
+            "a classifier needs two or more. Check the folder names or file names."
+        )
+    return kept.drop(columns=["part"]), int((~known).sum())
+
+
+def make_views(table: pd.DataFrame, side: int, view: str) -> dict[str, np.ndarray]:
+    """Read all scans and turn them into views.
+
+    Returns
+    -------
+    dict
+        ``images`` (N, S, S) uint8, ``found`` (N,) bool, ``aspect`` (1,), and ``lesions``
+        (N, S, S) bool where they are known.
+    """
+    shapes: list[tuple[int, int]] = []
+    scans = _noting(iter_images(table), shapes)
+    finder = load_head_finder() if view == "head" else None
+    sizes = table["pixel_size_mm"] if "pixel_size_mm" in table else None
+    made = views_of(scans, side, view, finder, pixel_sizes=sizes)
+    images, ellipses = zip(*made, strict=True)
+    height, width = np.median(shapes, axis=0)
+    arrays = {
+        "images": np.stack(images),
+        "found": np.array([ellipse is not None for ellipse in ellipses]),
+        "aspect": np.array([ASPECT if view == "head" else width / height]),
+    }
+    lesions = _lesions(table, ellipses, side, view)
+    return arrays if lesions is None else arrays | {"lesions": lesions}
+
+
+def _as_cases(table: pd.DataFrame, left_out: int, views: Mapping[str, np.ndarray]) -> Cases:
+    places = {name: k for k, name in enumerate(LABELS)}
+    return Cases(
+        table=table,
+        images=views["images"],
+        labels=table["label"].map(places).to_numpy(int),
+        groups=table["subject"].astype(str).to_numpy(),
+        lesions=views.get("lesions"),
+        aspect=float(views["aspect"][0]),
+        n_left_out=left_out,
+        found=views["found"],
+    )
+
+
+def read_views(run: Run, folder: Path) -> Cases:
+    """Read the cases of a run; views that were made before are taken from the cache.
+
+    Parameters
+    ----------
+    run : Run
+        Its ``data_fingerprint`` is set to the folder's.
+    folder : Path
+    """
+    p = run.parameters
+    run.fingerprint_folder(folder)
+    table, left_out = read_table(folder)
+
+    def make(into: Path) -> None:
+        np.savez_compressed(into / "views.npz", **make_views(table, p.image_size, p.view))
+
+    spec = {"name": "views", "view": p.view, "side": p.image_size}
+    if p.view == "head":
+        spec["finder"] = file_sha256(FINDER / "weights.npz")
+    code = ("fetal_lib.predict.brain_view", "fetal_lib.sets.brain_anomalies")
+    outcome = run.fit_or_reuse(spec, {}, code, make)
+    with np.load(outcome.folder / "views.npz", allow_pickle=False) as file:
+        return _as_cases(table, left_out, dict(file))
+
+
+def _noting(scans: Iterable[np.ndarray], shapes: list[tuple[int, int]]) -> Iterator[np.ndarray]:
+    """Hand scans on and write their shapes down."""
+    for scan in scans:
+        shapes.append(scan.shape)
+        yield scan
+
+
+def _lesions(
+    table: pd.DataFrame, ellipses: Sequence[Ellipse | None], side: int, view: str
+) -> np.ndarray | None:
+    """Return where the anomalies are, in the views' pixels; None where that is not known."""
+    if "lesion_path" not in table:
+        return None
+    masks = np.zeros((len(table), side, side), bool)
+    for i, (path, ellipse) in enumerate(zip(table["lesion_path"], ellipses, strict=True)):
+        if path is not None and Path(path).is_file():
+            masks[i] = mask_view(read_gray(path) >= 128, ellipse, side, view)
+    return masks
+
+
+def fingerprint(cases: Cases) -> str:
+    """Return a hash of names, classes, groups and images: what a fit depends on."""
+    digest = hashlib.sha256()
+    columns = cases.table[["image", "label", "subject"]]
+    digest.update(columns.to_csv(index=False).encode())
+    digest.update(str(cases.images.shape).encode())
+    digest.update(np.ascontiguousarray(cases.images).tobytes())
+    return digest.hexdigest()
+
+
+def split_cases(cases: Cases, parameters: BrainAnomaliesParameters) -> Cases:
+    """Deal out whole patients to train, val and test, stratified by class."""
+    p = parameters
+    shares = {"test": p.test_fraction, "val": p.val_fraction}
+    part = split_by_class(cases.groups, cases.table["label"], shares, p.seed)
+    assert_disjoint(cases.groups, part)
+    table = cases.table.assign(part=part)
+    return Cases(**{**cases.__dict__, "table": table})
+
+
+def class_counts(cases: Cases) -> pd.DataFrame:
+    """Return images of each class and part, and patients, the commonest class first."""
+    import pandas as pd
+
+    table = pd.crosstab(cases.table["label"], cases.table["part"])
+    table = table.reindex(columns=PARTS, fill_value=0)
+    table["images"] = table.sum(axis=1)
+    table["patients"] = cases.table.groupby("label")["subject"].nunique()
+    return table.sort_values("images", ascending=False).rename_axis("class").reset_index()
+
+
+def one_of_each(cases: Cases, seed: int = 0) -> np.ndarray:
+    """Return the place of one image of each class that is there, in the order of the classes."""
+    rng = np.random.default_rng(seed)
+    return np.array(
+        [rng.choice(np.flatnonzero(cases.labels == k)) for k in np.unique(cases.labels)]
+    )
+
+
+def pretty_label(name: str) -> str:
+    """Return a class name for people.
+
+    Examples
+    --------
+    >>> pretty_label("mild_ventriculomegaly"), pretty_label("vein_of_galen")
+    ('mild ventriculomegaly', 'vein of Galen')
+    """
+    text = name.replace("_", " ").replace("galen", "Galen")
+    return text.replace("arnold chiari", "Arnold-Chiari")

@@ -1,0 +1,42 @@
+"""What a flaw of the method does to a score, with the interval of the difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics.differences import Statistic, difference_ci
+
+if TYPE_CHECKING:
+    from fetal_book.runs.session import Run
+
+
+def add_difference(
+    run: Run,
+    names: tuple[str, str],
+    metric: str,
+    cases: tuple[np.ndarray, np.ndarray],
+    statistics: tuple[Statistic, Statistic] = (np.mean, np.mean),
+    groups: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    strata: tuple[np.ndarray, np.ndarray] | None = None,
+    n_resamples: int = 2000,
+) -> None:
+    """Add to a run the score with a flaw minus the score without it, and its interval.
+
+    Parameters
+    ----------
+    run : Run
+        Its seed is that of the bootstrap.
+    names : tuple of str
+        Models of the result rows with the flaw and without it. The pairs that follow are in
+        this order, too.
+    metric : str
+    cases, statistics, groups, strata, n_resamples
+        As :func:`fetal_lib.metrics.differences.difference_ci` takes them.
+    """
+    value = statistics[0](cases[0]) - statistics[1](cases[1])
+    seed = run.parameters.seed
+    ci95 = difference_ci(*cases, statistics, groups, strata, n_resamples, seed=seed)
+    subjects = len(cases[0]) if groups[0] is None else len(np.unique(np.concatenate(groups)))
+    run.add_difference(*names, metric, value, ci95, subjects)

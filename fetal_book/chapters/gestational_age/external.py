@@ -1,0 +1,105 @@
+"""Score chapter 01's networks on another set, and say what `fetal-lib predict ga` makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.gestational_age.data import (
+    PlaneSet,
+    channels,
+    cut_planes,
+    network_name,
+    scan_names,
+)
+from fetal_book.chapters.gestational_age.fit import FoldFit
+from fetal_book.chapters.gestational_age.scores import age_rows, per_fetus
+from fetal_book.runs.folder import data_name
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.predict.gestational_age import read_age
+from fetal_lib.predict.gestational_age_cases import Case
+from fetal_lib.sets.fetal_mri import read_cases
+from fetal_lib.sets.fetal_mri_layouts import PLANES, slice_paths
+from fetal_lib.training.keras_regression import predict_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.parameters.gestational_age import GestationalAgeParameters
+    from fetal_book.runs.session import Run
+    from fetal_lib.predict.gestational_age_model import GaModel
+
+
+def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.DataFrame:
+    """Score the mean of all folds' networks on a set that had no part in their training.
+
+    Beside it stands ``mean``, which answers the mean age of the run's own fetuses.
+
+    Returns
+    -------
+    DataFrame
+        ``subject, ga_days, pred_days, spread_days, n``, a row a fetus or template.
+    """
+    p = run.parameters
+    planes = cut_planes(read_cases(p.external_data), p)
+    images = planes.images[..., channels(p)]
+    found = [predict_values(f.network, images, f.settings.centre, f.settings.scale) for f in fits]
+    rows = planes.table
+    table = per_fetus(rows["subject"].to_numpy(), rows["ga_days"].to_numpy(), np.mean(found, 0))
+    mean = np.full(len(table), brains.fetuses()["ga_days"].mean())
+    for name, pred in (("mean", mean), (network_name(p), table["pred_days"].to_numpy())):
+        for row in age_rows(table["ga_days"].to_numpy(), pred, name, "external", seed=p.seed):
+            run.add_result(data=data_name(p.external_data), **row)
+    return table
+
+
+def predict_external(parameters: GestationalAgeParameters, model: GaModel) -> pd.DataFrame:
+    """Return what `fetal-lib predict ga` says of each scan of the other set.
+
+    Returns
+    -------
+    DataFrame
+        ``subject, ga_days, pred_days, low_days, high_days, reason``; the reason is empty where
+        an age was predicted.
+    """
+    import pandas as pd
+
+    cases = read_cases(parameters.external_data)
+    rows = []
+    for name, one in zip(scan_names(cases), cases.itertuples(), strict=True):
+        if one.kind == "slices":
+            case = Case(name, pictures={plane: slice_paths(one.path, plane) for plane in PLANES})
+        else:
+            case = Case(name, one.path, one.mask_path or one.labels_path)
+        found = read_age(case, model)
+        row = {"subject": name, "ga_days": one.ga_days, "pred_days": found.ga_days}
+        row |= {"low_days": found.low_days, "high_days": found.high_days}
+        rows.append(row | {"reason": found.reason})
+    return pd.DataFrame(rows)
+
+
+def predicted_text(predicted: pd.DataFrame, seed: int = 0) -> str:
+    """Return how many scans were declined, and how far the others are off, in Markdown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("a", 200, float("nan"), float("nan"), float("nan"), "no brain")]
+    >>> names = ["subject", "ga_days", "pred_days", "low_days", "high_days", "reason"]
+    >>> predicted_text(pd.DataFrame(rows, columns=names))
+    '`fetal-lib predict ga` declines **1 of 1** scans.'
+    """
+    kept = predicted[predicted["reason"] == ""]
+    n = len(predicted) - len(kept)
+    text = f"`fetal-lib predict ga` declines **{n} of {len(predicted)}** scans."
+    if not len(kept):
+        return text
+    error = (kept["pred_days"] - kept["ga_days"]).abs().to_numpy()
+    low, high = bootstrap_ci(error, seed=seed)
+    inside = int(kept["ga_days"].between(kept["low_days"], kept["high_days"]).sum())
+    return (
+        f"{text} It errs by {error.mean():.1f} days (95 % interval {low:.1f} to {high:.1f}) on the "
+        f"other {len(kept)}, of whose intervals {inside} hold the age."
+    )

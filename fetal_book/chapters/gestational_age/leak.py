@@ -1,0 +1,168 @@
+"""Re-enact source 000's protocol on the chapter's data, and say by how much it flatters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.gestational_age.data import PlaneSet, age_group
+from fetal_book.chapters.gestational_age.fit import FoldFit, fit_part
+from fetal_lib.data.splits import k_folds
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.regression import mae, r2
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.runs.session import Run
+
+PUBLISHED = (
+    ("Shen 2022: one sample per fetus", 6.7),
+    ("Hasan 2024: split within patients", 3.8),
+    ("Hong 2021: split within scans", 0.9),
+)
+ROWS = (
+    ("source_protocol", "folds over slices, stopped by the test fold"),
+    ("same_samples", "folds over fetuses, stopped within the training part"),
+)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Hold the source's protocol on the same data.
+
+    Attributes
+    ----------
+    fits : of its folds over samples; the held-out samples also stopped the training.
+    subject : (M,), the fetuses of the held-out samples.
+    ga_days, pred_days : float (M,), of the held-out samples.
+    honest_days : float (M,), answers for the same samples by folds over fetuses.
+    shared : share of the held-out samples whose fetus was trained on.
+    backbone : of the networks.
+    """
+
+    fits: list[FoldFit]
+    subject: np.ndarray
+    ga_days: np.ndarray
+    pred_days: np.ndarray
+    honest_days: np.ndarray
+    shared: float
+    backbone: str = "vgg16"
+
+    def answers(self) -> dict[str, np.ndarray]:
+        """Return the answers of both protocols by the model's name in the results."""
+        names = [f"{self.backbone}_{name}" for name, _ in ROWS]
+        return dict(zip(names, [self.pred_days, self.honest_days], strict=True))
+
+
+def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
+    """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself.
+
+    Parameters
+    ----------
+    run : Run
+    planes : PlaneSet
+    honest : DataFrame
+        From :func:`fetal_book.chapters.gestational_age.fit.answers`.
+    """
+    p, table = run.parameters, planes.table
+    every_row = np.arange(len(table)).astype(str)  # each sample its own group
+    fold = k_folds(every_row, age_group(table["ga_days"]), p.n_folds, p.seed)
+    fits, shared = [], []
+    for number in range(min(p.leak_folds, p.n_folds)):
+        train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        fits.append(fit_part(run, planes, train, test, test, 100 + number))
+        known = set(table["group"].iloc[train])
+        shared += [fetus in known for fetus in table["group"].iloc[test]]
+    rows = np.concatenate([one.test for one in fits])
+    part = table.iloc[rows]
+    return Leak(
+        fits,
+        part["group"].to_numpy(),
+        part["ga_days"].to_numpy(float),
+        np.concatenate([one.pred_days for one in fits]),
+        honest["pred_days"].loc[rows].to_numpy(),
+        float(np.mean(shared)),
+        p.backbone,
+    )
+
+
+def leak_rows(leak: Leak, seed: int = 0) -> list[dict]:
+    """Return result rows: MAE and R² of the same samples by both protocols, split ``protocol``.
+
+    Intervals are 95 % bootstrap intervals over fetuses.
+    """
+    rows = []
+    for model, pred in leak.answers().items():
+        pair = np.column_stack([leak.ga_days, pred])
+        for name, metric in (("mae_days", mae), ("r2", r2)):
+            low_high = bootstrap_ci(
+                pair, lambda v, m=metric: m(v[:, 0], v[:, 1]), leak.subject, 1000, seed=seed
+            )
+            row = {"model": model, "split": "protocol", "metric": name, "n": len(pair)}
+            value = metric(pair[:, 0], pair[:, 1])
+            rows.append(row | {"value": value, "ci95": low_high})
+    return rows
+
+
+def leak_table(rows: list[dict]) -> pd.DataFrame:
+    """Return the rows of :func:`leak_rows` as a table: a row a protocol, with intervals."""
+    import pandas as pd
+
+    table = []
+    for model, words in ROWS:
+        mean, fit = (r for r in rows if r["model"].endswith(model))
+        low, high = mean["ci95"]
+        row = {"protocol": words, "samples": mean["n"], "MAE (d)": mean["value"]}
+        table.append(row | {"from": low, "to": high, "R²": fit["value"]})
+    return pd.DataFrame(table)
+
+
+def inflation(leak: Leak, seed: int = 0) -> tuple[float, tuple[float, float]]:
+    """Return by how many days the source's protocol flatters, with a 95 % interval over fetuses.
+
+    It is the mean difference of the two absolute errors of each sample; positive flatters.
+
+    Examples
+    --------
+    >>> two = np.array(["a", "b"])
+    >>> leak = Leak([], two, np.zeros(2), np.array([1.0, 2.0]), np.array([4.0, -5.0]), 1.0)
+    >>> inflation(leak)
+    (3.0, (3.0, 3.0))
+    """
+    both = [np.abs(pred - leak.ga_days) for pred in leak.answers().values()]
+    gain = both[1] - both[0]
+    return float(gain.mean()), bootstrap_ci(gain, groups=leak.subject, seed=seed)
+
+
+def add_inflation(run: Run, leak: Leak) -> None:
+    """Add to the run what the source's protocol does to the MAE, with its interval over fetuses."""
+    gain, (low, high) = inflation(leak, run.parameters.seed)
+    n = len(np.unique(leak.subject))
+    run.add_difference(*leak.answers(), "mae_days", -gain, (-high, -low), n)
+
+
+def inflation_text(leak: Leak, n_folds: int, seed: int = 0) -> str:
+    """Return, in Markdown, by how much the source's protocol flatters, and what that rests on.
+
+    Parameters
+    ----------
+    leak : Leak
+    n_folds : of the source's protocol; `leak` holds as many of them as were trained.
+    seed : of the bootstrap.
+    """
+    gain, (low, high) = inflation(leak, seed)
+    trained = "all" if len(leak.fits) == n_folds else f"{len(leak.fits)} of {n_folds}"
+    side = "smaller" if gain >= 0 else "larger"
+    text = (
+        f"The source's protocol was run on {trained} folds. Of its held-out samples, "
+        f"**{leak.shared:.0%}** belong to a fetus that was trained on. On these samples its mean "
+        f"absolute error is **{abs(gain):.2f} days {side}** than that of nested folds; the "
+        f"difference, positive where it flatters, has a 95 % interval over fetuses of {low:+.2f} "
+        f"to {high:+.2f}."
+    )
+    if low <= 0 <= high:
+        text += " The interval holds 0: this run does not show that it flatters."
+    return text + " It knows the luck of the fetuses, not that of a training."

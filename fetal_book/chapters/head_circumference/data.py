@@ -1,0 +1,115 @@
+"""Find, describe and select the data of chapter 04."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.parameters.project import cache_root
+from fetal_lib.baselines.bright_ellipse import fit_bright_ellipse
+from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.readers.image import read_gray
+from fetal_lib.sets.head_images import HeadArrays
+from fetal_lib.sets.resolve import data_folder
+from fetal_phantoms import head
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
+
+
+def find_data(parameters: HeadCircumferenceParameters) -> Path:
+    """Return the folder that the ``data`` parameter names; phantoms are made on first use."""
+    p = parameters
+    spec = {"kind": "head", "version": head.GENERATOR_VERSION, "n": p.n_phantoms}
+    spec |= {"seed": p.seed, "marks": p.marks}
+    make = partial(head.write_head_set, n_examinations=p.n_phantoms, seed=p.seed, marks=p.marks)
+    return data_folder(p.data, make, spec, cache_root())
+
+
+def fingerprint(table: pd.DataFrame, arrays: HeadArrays) -> str:
+    """Return a hash of the table and the arrays: what a fit depends on."""
+    digest = hashlib.sha256()
+    columns = ["image", "pixel_size_mm", "hc_mm", "examination"]
+    digest.update(table[columns].to_csv(index=False).encode())
+    for array in (arrays.images, arrays.masks, arrays.outlines):
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def select(arrays: HeadArrays, chosen: np.ndarray) -> HeadArrays:
+    """Return the chosen images of a set.
+
+    Parameters
+    ----------
+    arrays : HeadArrays
+    chosen : ndarray, shape (N,), bool
+    """
+    index = np.flatnonzero(chosen)
+    return replace(
+        arrays,
+        images=arrays.images[index],
+        masks=arrays.masks[index],
+        outlines=arrays.outlines[index],
+        sizes_hw=arrays.sizes_hw[index],
+        ellipses=tuple(arrays.ellipses[i] for i in index),
+    )
+
+
+def pixel_statistics(arrays: HeadArrays) -> pd.DataFrame:
+    """Return mean, spread and quantiles of images, masks, and the unfilled outlines."""
+    import pandas as pd
+
+    parts = {
+        "images": arrays.images / 255,
+        "filled masks": arrays.masks / 255,
+        "outlines as drawn, resized": arrays.outlines / 255,
+    }
+    rows = {}
+    for name, values in parts.items():
+        low, median, high = np.percentile(values, [5, 50, 95])
+        rows[name] = {"mean": values.mean(), "sd": values.std(), "5 %": low, "median": median}
+        rows[name] |= {"95 %": high, "share exactly 0": (values == 0).mean()}
+    return pd.DataFrame(rows).T.rename_axis("array").reset_index()
+
+
+def find_bright_ellipses(table: pd.DataFrame, seed: int) -> list[Ellipse | None]:
+    """Fit the skull of each scan without learning; None where nothing was found."""
+    found: list[Ellipse | None] = []
+    for i, path in enumerate(table["image_path"]):
+        try:
+            found.append(fit_bright_ellipse(read_gray(path), seed=seed + i))
+        except ValueError:
+            found.append(None)
+    return found
+
+
+def known_ages(folder: Path, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return measured heads whose age is known otherwise than from the head.
+
+    Parameters
+    ----------
+    folder : Path
+        A phantom set says the age of each image in ``phantom.json``; real sets in
+        HC18's layout do not.
+    scores : DataFrame
+        With ``image`` and ``hc_pred_mm``.
+
+    Returns
+    -------
+    DataFrame
+        ``image, hc_pred_mm, ga_weeks``; empty where no age is known.
+    """
+    path = Path(folder) / "phantom.json"
+    known = json.loads(path.read_text()).get("ga_days", {}) if path.is_file() else {}
+    ages = scores[["image", "hc_pred_mm"]].dropna().copy()
+    ages["ga_weeks"] = ages["image"].map(known).astype(float) / 7
+    return ages.dropna(ignore_index=True)

@@ -1,0 +1,214 @@
+"""``fetal-lib book``: bring the site up to date; people call ``build``, the workflow the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run the chapters that changed and build the site.",
+)
+
+
+@app.command()
+def build(
+    profile: Annotated[
+        str, typer.Option(help="Size of the chapters' runs: smoke, quick or full.")
+    ] = "quick",
+    data: Annotated[str, typer.Option(help="phantom, a data set's name, or a folder.")] = "phantom",
+    cores: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 2,
+    gpu: Annotated[
+        int, typer.Option(min=0, help="Chapters on the graphics card at once; 0: none.")
+    ] = 0,
+    workflow_profile: Annotated[
+        str, typer.Option(help="Folder under workflow/profiles.")
+    ] = "local",
+) -> None:
+    """Run every chapter whose code, text, profile or data changed, then build book/_build/html."""
+    from fetal_book.parameters.base import PROFILES, ChapterParameters
+    from fetal_book.parameters.parse import anchor_paths
+    from fetal_book.parameters.project import project_root
+    from fetal_book.runs.data_sets import chapter_data, check_data
+    from fetal_book.site.jobs import book_chapters, run_folder
+    from fetal_book.site.launch import run_workflow, snakemake_command, wait_for_orphans
+
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"received {profile!r}; it must be one of {', '.join(PROFILES)}")
+    root = project_root()
+    data = anchor_paths(ChapterParameters, {"data": data}, root)["data"]
+    check_data(ChapterParameters.check({"data": data}))
+    command = snakemake_command(
+        root, profile=profile, data=data, cores=cores, workflow_profile=workflow_profile, gpu=gpu
+    )
+    chapters = book_chapters(root)
+    if others := [name for name in chapters if chapter_data(name, data) != data]:
+        typer.echo(f"{data} is no data set of {', '.join(others)}; they run on phantoms")
+    wait_for_orphans(root, [run_folder(root, chapter) for chapter in chapters])
+    run_workflow(root, command)
+
+
+@app.command(hidden=True)
+def results() -> None:
+    """Write the merged results as a table and as pages."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.claims_page import write_claims
+    from fetal_book.site.jobs import book_chapters
+    from fetal_book.site.results_page import write_results
+
+    root = project_root()
+    write_results(root, book_chapters(root))
+    write_claims(root, book_chapters(root))
+
+
+@app.command(hidden=True)
+def status() -> None:
+    """Write the status page."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.runs.status import write_status_page
+
+    write_status_page(project_root() / "book" / "generated" / "status.md")
+
+
+@app.command(hidden=True)
+def phantoms() -> None:
+    """Draw the pictures of the page on phantoms."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.phantom_gallery import write_gallery
+
+    write_gallery(project_root() / "book" / "generated" / "phantoms")
+
+
+@app.command("try-it", hidden=True)
+def try_it() -> None:
+    """Make the page that measures in the browser, or one that says what is missing."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.try_it import write_try_it
+
+    missing = write_try_it(project_root())
+    typer.echo(f"without the measurement: {missing}" if missing else "book/generated/try_it.md")
+
+
+@app.command(hidden=True)
+def cards() -> None:
+    """Write model cards, data sheets and checklists."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.cards import write_model_cards
+    from fetal_book.site.checklists import write_checklists
+    from fetal_book.site.data_sheets import write_data_sheets
+    from fetal_book.site.jobs import book_chapters
+
+    root = project_root()
+    for write in (write_model_cards, write_data_sheets, write_checklists):
+        write(root, book_chapters(root))
+
+
+@app.command(hidden=True)
+def api() -> None:
+    """Write the reference of the library from its docstrings."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.api import write_api
+
+    write_api(project_root())
+
+
+@app.command(hidden=True)
+def contents() -> None:
+    """Write the table of contents and the table of chapters, of what exists."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.contents import write_contents
+    from fetal_book.site.jobs import book_chapters
+
+    root = project_root()
+    staged = [
+        name
+        for name in book_chapters(root)
+        if (root / "book" / "notebooks" / f"{name}.ipynb").exists()
+    ]
+    write_contents(root, staged)
+
+
+@app.command(hidden=True)
+def site() -> None:
+    """Build and check the site from what is staged."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.site import build_site
+
+    pages = build_site(project_root())
+    typer.echo(f"{pages} pages: open book/_build/html/index.html")
+
+
+@app.command()
+def check(
+    external: Annotated[
+        bool, typer.Option("--external", help="Also ask every address outside the site.")
+    ] = False,
+) -> None:
+    """Check the built site: links, alternative texts, weight of its pages."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.reading_checks import dead_links
+    from fetal_book.site.site import built_problems
+
+    root = project_root()
+    problems = built_problems(root)
+    problems += dead_links(root / "book" / "_build" / "html") if external else []
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("the site is sound")
+
+
+@app.command()
+def pdf(
+    out: Annotated[
+        Path | None, typer.Option(help="The PDF; default: book/_build/compendium.pdf.")
+    ] = None,
+) -> None:
+    """Print the built book to PDF, with an installed Chromium or Chrome."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.pdf import print_book
+
+    build = project_root() / "book" / "_build"
+    path = print_book(build / "html", (out or build / "compendium.pdf").resolve())
+    typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    name: Annotated[str, typer.Argument(help="Name of the reference run, such as hc18-quick.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A figure or table that stays behind; repeat."),
+    ] = None,
+) -> None:
+    """Keep a run's record, results, tables and figures as a reference run of the book."""
+    from fetal_book.runs.published import PublishError
+    from fetal_book.runs.published import publish as keep
+
+    try:
+        folder = keep(run, name, without or [])
+    except PublishError as error:
+        typer.echo(f"fetal-lib book publish: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"published as {folder.parent.name}/{folder.name}")
+
+
+@app.command()
+def release(
+    out: Annotated[Path | None, typer.Option(help="Folder; default: dist/ of the project.")] = None,
+    dirty: Annotated[
+        bool, typer.Option("--dirty", help="Even if files differ from the commit.")
+    ] = False,
+) -> None:
+    """Pack the built site with its manifest, sums, citation and Zenodo metadata."""
+    from fetal_book.parameters.project import project_root
+    from fetal_book.site.release import make_release
+
+    root = project_root()
+    for path in make_release(root, out or root / "dist", allow_dirty=dirty):
+        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.parent.name}/{path.name}")

@@ -1,0 +1,238 @@
+"""Commands of `fetal-lib data`: list, show, fetch, verify, audit.
+
+Exit codes: 0 done, 1 a problem was found or something failed, 3 there are steps to do by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fetal_lib.files.fingerprint import PACKAGES
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Data sets: list, show, fetch, verify, audit.",
+)
+BY_HAND = 3
+FIELDS = ("title", "kind", "version", "doi", "url", "licence", "citation", "access")
+Json = Annotated[bool, typer.Option("--json", help="Print plain JSON.")]
+Target = Annotated[str, typer.Argument(help="Name of a data set, or a folder.")]
+LayoutName = Annotated[str | None, typer.Option("--layout", help="Layout; default: told from it.")]
+
+
+def _fail(error: Exception) -> typer.Exit:
+    typer.secho(str(error), fg=typer.colors.RED, err=True)
+    return typer.Exit(1)
+
+
+def _print_table(rows: list[tuple[str, ...]], indent: str = "") -> None:
+    """Print rows in columns; the last column is not padded."""
+    widths = [min(60, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo(indent + "  ".join([*cells, row[-1]]).rstrip())
+
+
+def _size(n_bytes: int | str) -> str:
+    return n_bytes if isinstance(n_bytes, str) else f"{n_bytes} bytes"
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback that moves a bar; nothing is drawn unless it is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(desc=title, unit="", disable=None, leave=False) as bar:
+
+        def move(done: int, total: int) -> None:
+            bar.total = total or None
+            bar.update(done - bar.n)
+
+        yield move
+
+
+@app.command("list")
+def list_sets(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the book's table.")] = False,
+) -> None:
+    """List the data sets that have a manifest, and the layouts for your own data."""
+    from fetal_lib.data.catalogue import load_manifest, manifest_names
+    from fetal_lib.data.manifest import ManifestError
+
+    try:
+        manifests = [load_manifest(name) for name in manifest_names()]
+    except ManifestError as error:
+        raise _fail(error) from error
+    manifests.sort(key=lambda item: (item.access == "own", item.name))
+    if as_json:
+        typer.echo(json.dumps([item.model_dump(mode="json") for item in manifests], indent=1))
+        return
+    if markdown:
+        from fetal_lib.data.listing import markdown_table
+
+        typer.echo(markdown_table(manifests))
+        return
+    rows = [("name", "kind", "access", "chapters", "licence", "title")]
+    for item in manifests:
+        chapters = " ".join(chapter[:2] for chapter in item.chapters)
+        licence = item.licence.split(";")[0].split(" as declared")[0]
+        rows.append((item.name, item.kind, item.access, chapters, licence[:36], item.title))
+    _print_table(rows)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name of the data set, e.g. hc18.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a data set is: licence, citation, files, layout, known problems."""
+    from fetal_lib.data.catalogue import load_manifest
+    from fetal_lib.data.manifest import ManifestError
+
+    try:
+        manifest = load_manifest(name)
+    except ManifestError as error:
+        raise _fail(error) from error
+    if as_json:
+        typer.echo(json.dumps(manifest.model_dump(mode="json"), indent=1))
+        return
+    _print_table([(f"{field}:", getattr(manifest, field)) for field in FIELDS])
+    typer.echo(f"chapters:  {', '.join(manifest.chapters)}")
+    typer.echo("files:" if manifest.files else "files:     none listed")
+    for file in manifest.files:
+        sums = f"md5 {file.md5}  sha256 {file.sha256}"
+        typer.echo(f"  {file.name}  {_size(file.bytes)}  {sums}")
+    typer.echo(f"layout ({manifest.verifier}):")
+    typer.echo("\n".join(f"  {line}" for line in manifest.layout.splitlines()))
+    _show_pairs("columns:", manifest.columns)
+    _show_pairs("class names:", manifest.class_names)
+    typer.echo(f"subjects:  {manifest.subject_rule}")
+    typer.echo(f"splits:    {manifest.splits}")
+    _show_lines("known problems:", manifest.known_problems)
+    _show_lines("by hand:", manifest.how_to)
+
+
+def _show_pairs(title: str, pairs: dict[str, str]) -> None:
+    if pairs:
+        typer.echo(title)
+        _print_table(list(pairs.items()), indent="  ")
+
+
+def _show_lines(title: str, lines: tuple[str, ...]) -> None:
+    if lines:
+        typer.echo("\n".join([title, *(f"  - {line}" for line in lines)]))
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of the data set.")],
+    to: Annotated[Path | None, typer.Option(help="Folder; default FETAL_DATA/NAME.")] = None,
+    only: Annotated[str | None, typer.Option(help="Fetch this one file.")] = None,
+) -> None:
+    """Fetch a data set, check its checksums, unpack it. Goes on where it was broken off.
+
+    Exit code 3: it cannot be fetched for you; the table says what to do by hand.
+    """
+    from fetal_lib.data.catalogue import load_manifest
+    from fetal_lib.data.fetch import AccessError, FetchError, fetch_dataset
+    from fetal_lib.data.manifest import ManifestError
+
+    try:
+        manifest = load_manifest(name)
+        folder = fetch_dataset(manifest, to, only, say=typer.echo)
+    except AccessError as error:
+        typer.echo(f"{name}: {error.reason}.")
+        typer.echo(f"licence:   {manifest.licence}\npage:      {manifest.url}\n")
+        steps = [(str(number), step) for number, step in enumerate(error.steps, start=1)]
+        _print_table([("step", "what to do"), *steps])
+        place = "FOLDER" if manifest.access == "own" else name
+        typer.echo(f"\nThen check it: fetal-lib data verify {place}")
+        raise typer.Exit(BY_HAND) from None
+    except (FetchError, ManifestError, ValueError, OSError) as error:
+        raise _fail(error) from error
+    typer.echo(f"{name} is in {folder}")
+    _show_lines("still to do by hand:", manifest.how_to)
+
+
+def _verify(target: str, layout: str | None, progress: Callable[[int, int], None]) -> Any:
+    """Return the report on a folder, or on a named data set under FETAL_DATA."""
+    from fetal_book.cli.data_audit import named_set
+    from fetal_lib.data.catalogue import data_folder
+    from fetal_lib.data.verify import verify_dataset, verify_folder
+
+    if Path(target).is_dir() or "/" in target or "\\" in target:
+        return verify_folder(target, layout, progress)
+    manifest = named_set(target)
+    return verify_dataset(manifest, data_folder(target), layout, progress)
+
+
+@app.command()
+def verify(target: Target, layout: LayoutName = None, as_json: Json = False) -> None:
+    """Check a folder and list all problems; exit code 1 where there is one."""
+    from fetal_lib.data.layouts.registry import LayoutError
+    from fetal_lib.data.manifest import ManifestError
+
+    try:
+        with _progress("verify") as progress:
+            report = _verify(target, layout, progress)
+    except (ManifestError, LayoutError, OSError) as error:
+        raise _fail(error) from error
+    except ModuleNotFoundError as error:
+        raise _fail(_missing(error)) from error
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        rows = [(item.file, item.kind, item.message) for item in report.problems]
+        if rows:
+            _print_table([("file", "kind", "what was found, the rule, the fix"), *rows])
+        typer.echo(report.summary())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    target: Target,
+    layout: LayoutName = None,
+    out: Annotated[Path | None, typer.Option(help="Write tables and figure here.")] = None,
+    images: Annotated[bool, typer.Option(help="Look at the pictures, not only the table.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the small models.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Look for what lets a model cheat: duplicates, torn groups, labels that leak.
+
+    Exit code 1: a leak was found.
+    """
+    from fetal_book.cli.data_audit import audit_target, print_report, report_as_dict, write_report
+    from fetal_lib.data.layouts.registry import LayoutError
+    from fetal_lib.data.manifest import ManifestError
+
+    try:
+        report = audit_target(target, layout, images, seed)
+        if out is not None:
+            write_report(report, out)
+    except (ManifestError, LayoutError, ValueError, OSError) as error:
+        raise _fail(error) from error
+    except ModuleNotFoundError as error:
+        raise _fail(_missing(error)) from error
+    if as_json:
+        typer.echo(json.dumps(report_as_dict(report), indent=1))
+    else:
+        print_report(report, _print_table)
+    if report.verdict == "leak":
+        raise typer.Exit(1)
+
+
+def _missing(error: ModuleNotFoundError) -> Exception:
+    if str(error.name).split(".")[0] in PACKAGES:
+        return error
+    extra = "torch" if error.name in ("nibabel", "SimpleITK", "pydicom") else "all"
+    return RuntimeError(f"{error.name} is not installed here; pip install 'fetal-lib[{extra}]'")

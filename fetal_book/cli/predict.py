@@ -1,0 +1,173 @@
+"""``fetal-lib predict``: a trained model on a user's files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetal_book.cli import refusal
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Apply a trained model to your own files.",
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Apply a trained model to your own files. Research use only, not for diagnosis."""
+
+
+@app.command("hc")
+def predict_hc(
+    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Side of a pixel in mm, the same for all scans.")
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run; without it the shipped model.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("head_circumference.csv"),
+    overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+) -> None:
+    """Measure fetal head circumference in millimetres on ultrasound scans.
+
+    Each scan gets HC with an interval and gestational age by two named standards, or
+    the reason why it was declined. A centile needs a known age: the column ga_days.
+    Research use only, not for clinical decisions.
+    """
+    from fetal_lib.predict.batch import scan_bar
+    from fetal_lib.predict.head_circumference import list_images, write_predictions
+    from fetal_lib.predict.head_measure import check_pixel_size
+    from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
+
+    with _errors_in_a_sentence("hc"):
+        if pixel_size is None and table is None:
+            raise ValueError(
+                "pixel size: none given, and without it millimetres cannot be known; "
+                "give --pixel-size 0.12 or --table sizes.csv."
+            )
+        if pixel_size is not None:
+            check_pixel_size(pixel_size)
+        common = math.nan if pixel_size is None else pixel_size
+        paths = list_images(images)
+        sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
+        network = _load(model)
+        with scan_bar(len(paths)) as bar:
+            counts = write_predictions(paths, network, sizes, out, overlays, bar.update)
+    typer.echo(f"{counts['measured']} measured, {counts['declined']} declined: {out}")
+
+
+@app.command("ga")
+def predict_ga(
+    scans: Annotated[
+        list[Path],
+        typer.Argument(help="T2 volumes (NIfTI), slices as pictures, or folders of them."),
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of chapter 01.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("gestational_age.csv"),
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of what was looked at.")
+    ] = None,
+) -> None:
+    """Tell the gestational age of fetal brains on T2 MRI, masked to the brain, in days.
+
+    Each scan gets days, weeks and days, and an interval; or the reason why it was declined:
+    no fetal brain, or outside 19 to 39 weeks. A mask NAME_mask.nii.gz beside a volume is
+    taken. Research use only, not for clinical decisions.
+    """
+    from fetal_lib.predict.gestational_age import run_command
+
+    with _errors_in_a_sentence("ga"):
+        counts = run_command(scans, model, out, pictures)
+    typer.echo(f"{counts['predicted']} predicted, {counts['declined']} declined: {out}")
+
+
+@app.command("anomaly")
+def predict_anomaly(
+    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of chapter 02.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_anomalies.csv"),
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Side of a pixel in mm, the same for all scans.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="CSV: filename, pixel size(mm); for scans that differ.")
+    ] = None,
+) -> None:
+    """Name the class of fetal brain, of sixteen, on ultrasound scans.
+
+    Each scan gets its class with a calibrated confidence, the runners-up, a set of classes
+    with a promised coverage, or the reason why the model does not know. Some classes are widths
+    in millimetres: with a pixel size the network is shown a scale bar. Research use only, not
+    for clinical decisions.
+    """
+    from fetal_lib.predict.anomaly import run_command
+    from fetal_lib.predict.head_measure import check_pixel_size
+    from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
+
+    with _errors_in_a_sentence("anomaly"):
+        if pixel_size is not None:
+            check_pixel_size(pixel_size)
+        common = math.nan if pixel_size is None else pixel_size
+        sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
+        counts = run_command(images, model, out, sizes)
+    typer.echo(", ".join(f"{n} {name}" for name, n in counts.items()) + f": {out}")
+
+
+@app.command("brain-age")
+def predict_brain_age(
+    scans: Annotated[list[Path], typer.Argument(help="T1 scans (NIfTI), or folders of scans.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run of chapter 05.")
+    ] = None,
+    ages: Annotated[
+        Path | None, typer.Option(help="CSV with scan and age: known ages, for centiles.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_age.csv"),
+    pictures: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+) -> None:
+    """Tell the age of adult brains on T1 MRI, stripped and in MNI space.
+
+    Each scan gets an age with an interval, its tissue volumes, and their centiles where the
+    person's age is known; or the reason why it was declined. Research use only, not for
+    clinical decisions.
+    """
+    from fetal_lib.predict.brain_age import run_command
+
+    with _errors_in_a_sentence("brain-age"):
+        counts = run_command(scans, model, ages, out, pictures)
+    typer.echo(f"{counts['predicted']} predicted, {counts['declined']} declined: {out}")
+
+
+@contextmanager
+def _errors_in_a_sentence(command: str) -> Iterator[None]:
+    """Say what is wrong with files or arguments without a traceback, and end with status 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.echo(f"fetal-lib predict {command}: {refusal(error) or error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _load(folder: Path | None):
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from fetal_lib.predict.head_model import load_head_model
+
+    return load_head_model(folder)

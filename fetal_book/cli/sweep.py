@@ -1,0 +1,71 @@
+"""`fetal-lib sweep FILE`: run a chapter over a grid of parameters and seeds."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="Sweep file, as in workflow/sweeps.")],
+    out: Annotated[str, typer.Option(help="Folder; default: runs/sweeps/NAME OF THE FILE.")] = "",
+    cores: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cases and stop.")] = False,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Write sweep.csv from finished runs; run nothing.")
+    ] = False,
+) -> None:
+    """Run every case that is not finished, then write sweep.csv: mean and SD over seeds."""
+    from fetal_book.parameters.project import project_root, runs_root
+    from fetal_book.runs.folder import shown
+    from fetal_book.runs.sweep import check_sweep_data, read_sweep, sweep_table
+    from fetal_book.site.launch import sweep_command, wait_for_orphans
+    from fetal_lib.files.atomic import write_text
+
+    plan, root = read_sweep(file), project_root()
+    folder = Path(out).expanduser().resolve() if out else runs_root() / "sweeps" / file.stem
+    if collect:
+        write_text(folder / "sweep.csv", sweep_table(plan, folder).to_csv(index=False))
+        typer.echo(f"{len(plan.cases())} runs in one table: {shown(folder)}/sweep.csv")
+        return
+    check_sweep_data(plan)
+    if dry_run:
+        for case in plan.cases():
+            command = f"fetal-lib run {plan.chapter} --profile {plan.profile} {case.arguments()}"
+            place = os.path.relpath(folder / case.name)
+            typer.echo(f"{case.name}: {command} --out {shlex.quote(place)}")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    command = sweep_command(root, file.absolute(), folder, cores)
+    wait_for_orphans(folder, [folder / case.name for case in plan.cases()])
+    free_lock(root, folder, command)
+    os.chdir(root)
+    os.execv(command[0], command)
+
+
+def free_lock(root: Path, folder: Path, command: list[str]) -> None:
+    """Remove the lock that a killed sweep left in its folder.
+
+    Raises
+    ------
+    WorkflowBusyError
+        When the sweep that holds it is alive.
+    """
+    from fetal_book.site.launch import WorkflowBusyError, has_lock, live_workflows
+
+    if alive := live_workflows(folder):
+        raise WorkflowBusyError(
+            f"sweep: process {alive[0]} already works in {folder.name}; wait for it, or stop it "
+            f"with `kill {alive[0]}`."
+        )
+    if has_lock(folder):
+        unlock = [*command, "--unlock"]
+        subprocess.run(unlock, check=True, cwd=root, stdout=subprocess.DEVNULL)

@@ -1,0 +1,182 @@
+"""Parameters of chapter 05, brain age."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fetal_book.parameters.base import ChapterParameters
+
+
+class BrainAgeParameters(ChapterParameters):
+    """Hold the parameters of the brain age chapter; the defaults are profile quick."""
+
+    n_phantoms: int = Field(
+        45,
+        ge=12,
+        le=5000,
+        title="phantom subjects",
+        description="brains that are made up when data is phantom",
+        json_schema_extra={"unit": "subjects"},
+    )
+    n_teachers: int = Field(
+        12,
+        ge=4,
+        le=1000,
+        title="phantoms that teach segmentation",
+        description="brains made up besides, whose true labels train the segmenter on any data",
+        json_schema_extra={"unit": "subjects"},
+    )
+    n_segmentation: int = Field(
+        8,
+        ge=2,
+        le=1000,
+        title="subjects that teach segmentation",
+        description="subjects of the data set that train the second segmenter, on reference "
+        "labels; their ages train, and are never tested",
+        json_schema_extra={"unit": "subjects"},
+    )
+    n_folds: int = Field(
+        5, ge=2, le=20, title="outer folds", description="each subject is tested in one of them"
+    )
+    n_inner: int = Field(
+        4,
+        ge=2,
+        le=20,
+        title="inner folds",
+        description="folds of each training part, on which everything is chosen",
+    )
+    segmentation_spacing_mm: float = Field(
+        2.0,
+        ge=1.0,
+        le=6.0,
+        title="voxel of the segmenter",
+        description="3 in the source, with 1.5 as the other setting",
+        json_schema_extra={"unit": "mm"},
+    )
+    segmentation_side: int = Field(
+        96,
+        ge=16,
+        le=256,
+        multiple_of=16,
+        title="cube of the segmenter",
+        description="voxels along each axis of the cube; 64 in the source, 128 at 1.5 mm",
+        json_schema_extra={"unit": "voxels"},
+    )
+    segmentation_width: int = Field(
+        8,
+        ge=2,
+        le=64,
+        title="channels of the segmenter",
+        description="of the first level; doubled at each of four poolings; 32 in the source",
+    )
+    segmentation_intensity: Literal["white", "z_score"] = Field(
+        "white",
+        title="intensity of the segmenter",
+        description="white: evened out and scaled to white matter; z_score: mean 0 and variance 1 "
+        "in the brain, as in the source",
+    )
+    pooling: Literal["readme", "code"] = Field(
+        "readme",
+        title="pooling",
+        description="readme: 2 x 2 x 2 as the source describes; code: 1 x 2 x 2 as it runs",
+    )
+    segmentation_crop: int = Field(
+        32,
+        ge=0,
+        le=256,
+        multiple_of=16,
+        title="crop",
+        description="side of the random cubes that train the segmenter; 0: whole volumes",
+        json_schema_extra={"unit": "voxels"},
+    )
+    segmentation_epochs: int = Field(
+        80, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
+    )
+    segmentation_batch: int = Field(
+        2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
+    )
+    segmentation_rate: float = Field(
+        6e-3,
+        gt=0,
+        le=1,
+        title="learning rate of the segmenter",
+        description="peak rate of Adam; 1e-3 in the source",
+    )
+    age_spacing_mm: float = Field(
+        6.0,
+        ge=1.5,
+        le=8.0,
+        title="voxel of the age networks",
+        description="3 in the source",
+        json_schema_extra={"unit": "mm"},
+    )
+    age_side: int = Field(
+        32,
+        ge=16,
+        le=256,
+        multiple_of=16,
+        title="cube of the age networks",
+        description="voxels along each axis; 64 in the source",
+        json_schema_extra={"unit": "voxels"},
+    )
+    age_networks: bool = Field(
+        True, title="age networks", description="train ResNeXt and SFCN; otherwise skip approach B"
+    )
+    resnext_width: int = Field(
+        16, ge=4, le=256, title="channels of the ResNeXt", description="128 in the source"
+    )
+    resnext_cardinality: int = Field(
+        8, ge=1, le=64, title="cardinality", description="groups of its convolutions; 32 there"
+    )
+    resnext_blocks: Literal["1111", "3463"] = Field(
+        "1111", title="blocks of the ResNeXt", description="of its four stages; 3463 in the source"
+    )
+    resnext_epochs: int = Field(
+        12, ge=1, le=1000, title="epochs of the ResNeXt", description="12 in the source"
+    )
+    resnext_rate: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        title="learning rate of the ResNeXt",
+        description="1e-4 in the source, for a network eight times as wide",
+    )
+    sfcn_width: int = Field(8, ge=2, le=64, title="channels of SFCN", description="32 as published")
+    sfcn_epochs: int = Field(18, ge=1, le=1000, title="epochs of SFCN", description="passes")
+    sfcn_rate: float = Field(
+        3e-3, gt=0, le=1, title="learning rate of SFCN", description="peak rate of Adam"
+    )
+    age_batch: int = Field(
+        8, ge=2, le=64, title="batch of the age networks", description="4 in the source"
+    )
+    constant_rate: bool = Field(
+        False,
+        title="constant learning rate",
+        description="as in the source; otherwise a warm-up and a cosine",
+    )
+    coverage: float = Field(
+        0.9,
+        ge=0.5,
+        lt=1,
+        title="coverage",
+        description="fraction of subjects that the prediction interval is to hold",
+    )
+    occluded: int = Field(
+        4,
+        ge=1,
+        le=100,
+        title="explained subjects",
+        description="tested subjects whose occlusion and Grad-CAM maps are averaged",
+    )
+    source_epochs: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        title="epochs of the source's protocol",
+        description="of the re-enactment, where the best one is picked on the test part",
+    )
+    save_model: bool = Field(
+        True, title="save the model", description="write the model and its card to model/"
+    )

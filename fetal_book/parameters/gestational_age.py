@@ -1,0 +1,150 @@
+"""Parameters of chapter 01, gestational age."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fetal_book.parameters.base import ChapterParameters
+
+
+class GestationalAgeParameters(ChapterParameters):
+    """Hold the parameters of the gestational age chapter; the defaults are profile quick."""
+
+    n_phantoms: int = Field(
+        120,
+        ge=20,
+        le=5000,
+        title="phantom fetuses",
+        description="fetuses that are made up when data is phantom",
+        json_schema_extra={"unit": "fetuses"},
+    )
+    spacing_mm: float = Field(
+        1.5,
+        ge=0.6,
+        le=3.0,
+        title="voxel of the phantoms",
+        description="edge of a voxel",
+        json_schema_extra={"unit": "mm"},
+    )
+    image_size: int = Field(
+        48,
+        ge=32,
+        le=512,
+        title="image size",
+        description="side of the square that a slice is cut to; 224 in the source",
+        json_schema_extra={"unit": "px"},
+    )
+    n_slices: int = Field(
+        6,
+        ge=1,
+        le=40,
+        title="slices of a plane",
+        description="slices around the middle of the brain, in each plane",
+    )
+    size_normalised: bool = Field(
+        True,
+        title="normalise the size away",
+        description="cut every brain to the same share of the picture: what shape alone tells; "
+        "otherwise a pixel is the same length in every fetus",
+    )
+    planes: Literal["all", "two", "axial", "coronal", "sagittal"] = Field(
+        "all", title="planes", description="all three, axial and coronal, or one"
+    )
+    backbone: Literal["vgg16", "xception", "resnet50"] = Field(
+        "vgg16", title="backbone", description="network that reads each plane"
+    )
+    width: float = Field(
+        0.125, gt=0, le=1, title="width", description="share of VGG16's channels; 1 in the source"
+    )
+    batch_norm: bool = Field(
+        True,
+        title="batch normalisation",
+        description="after each convolution and the dense layer; not in the source",
+    )
+    n_pools: int = Field(
+        3,
+        ge=1,
+        le=5,
+        title="poolings",
+        description="blocks of VGG16 that halve the size; 5 in the source; fewer keep a finer grid",
+    )
+    weights: str = Field(
+        "none",
+        min_length=1,
+        title="weights",
+        description="none (random), imagenet, or the path of a weight file without top",
+        json_schema_extra={"path": True},
+    )
+    fine_tune_last: int = Field(
+        100,
+        ge=0,
+        le=1000,
+        title="fine-tuning depth",
+        description="last layers of the backbone that are trained; VGG16 has 19",
+    )
+    hidden: int = Field(
+        64, ge=2, le=4096, title="dense units", description="before the output; 256 in the source"
+    )
+    dropout: float = Field(
+        0.1, ge=0, le=0.9, title="dropout", description="of the dense layer; 0.5 in the source"
+    )
+    epochs: int = Field(
+        12, ge=1, le=1000, title="epochs", description="at most so many passes over the slices"
+    )
+    batch_size: int = Field(
+        8, ge=1, le=256, title="batch size", description="samples in one step; 8 as in the source"
+    )
+    learning_rate: float = Field(
+        2e-3, gt=0, le=1, title="learning rate", description="of Adam; 1e-4 in the source"
+    )
+    cosine: bool = Field(
+        True,
+        title="cosine",
+        description="the rate falls along a cosine; otherwise on a plateau, as in the source",
+    )
+    scale_target: bool = Field(
+        True,
+        title="scale the target",
+        description="learn standard deviations instead of days, which the source learns",
+    )
+    augment: bool = Field(
+        False,
+        title="augmentation",
+        description="random shift, turn, size, gain and mirroring; not in the source",
+    )
+    n_folds: int = Field(4, ge=2, le=20, title="folds", description="each tested once")
+    coverage: float = Field(
+        0.9,
+        ge=0.5,
+        lt=1,
+        title="coverage",
+        description="fraction of fetuses that the prediction interval is to hold",
+    )
+    leak_folds: int = Field(
+        1,
+        ge=1,
+        le=20,
+        title="folds of the source's protocol",
+        description="how many of its folds over slices are trained; the source trains all five",
+    )
+    ablation: bool = Field(
+        False,
+        title="plane ablation",
+        description="train one fold on each plane alone and on two planes as well; at width 1 with "
+        "the other backbones, too",
+    )
+    explained: int = Field(
+        6, ge=2, le=100, title="explained fetuses", description="whose maps are made and checked"
+    )
+    external_data: str = Field(
+        "",
+        title="external data",
+        description="folder or manifest's name of fetal MRI that is scored after training, such as "
+        "atlas templates; empty: none",
+        json_schema_extra={"path": True, "data": True},
+    )
+    save_model: bool = Field(
+        True, title="save the model", description="write weights and model card to model/"
+    )

@@ -1,0 +1,261 @@
+"""The parent process of a run: check first, hold the folder, start the worker, tell the truth."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fetal_book
+from fetal_book.parameters.base import ParameterError
+from fetal_book.parameters.chapters import get_chapter
+from fetal_book.parameters.notebook_cell import check_parameters_cell
+from fetal_book.parameters.parse import anchor_paths
+from fetal_book.parameters.project import project_root
+from fetal_book.parameters.resolve import Resolved, resolve_parameters
+from fetal_book.runs.data_sets import check_data, data_root
+from fetal_book.runs.folder import (
+    check_folder,
+    end_orphans,
+    held_folder,
+    run_folder,
+    shown,
+    take_over,
+)
+from fetal_book.runs.process import signal_text
+from fetal_book.runs.record import RunRecord
+from fetal_book.runs.session import SESSION_FILE
+from fetal_book.runs.start import FOLDER_VARIABLE, new_record
+from fetal_book.runs.text_only import renew_text
+from fetal_book.runs.watch import ProgressTail, Say, StopRequest, stop_signals, watch
+from fetal_book.runs.worker import OUTCOME_FILE, RUNNING_FILE
+from fetal_lib.files.atomic import read_json, write_bytes
+
+EXIT_CODES = {"ok": 0, "failed": 1, "killed": 1, "timeout": 124, "interrupted": 130}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """Hold how a run ended, and where it is."""
+
+    folder: Path
+    record: RunRecord
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok, 1 failed or killed, 124 timeout, 130 interrupted."""
+        return EXIT_CODES[self.record.status]
+
+
+def say_nothing(text: str) -> None:
+    """Take a line of progress and drop it."""
+
+
+def run_chapter(
+    name: str,
+    profile: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    out: str | Path = "",
+    timeout_s: float | None = None,
+    say: Say = say_nothing,
+    only_if_needed: bool = False,
+) -> RunOutcome:
+    """Execute one chapter in a process of its own, and close its record whatever happens.
+
+    Parameters
+    ----------
+    name : str
+        Chapter, such as `04_head_circumference` or `04`.
+    profile : "smoke", "quick" or "full", optional
+    overrides : mapping, optional
+        The user's own parameters, typed; paths are taken relative to the working folder.
+    out : path, optional
+        The run folder; empty: `runs/<chapter>/<profile>-<data>`.
+    timeout_s : float, optional
+        Seconds after which the run is ended.
+    say : callable
+        Receives short lines of progress.
+    only_if_needed : bool
+        Keep the outputs that the folder holds where they follow from the same code, parameters,
+        data and packages, and renew the text around them.
+
+    Returns
+    -------
+    RunOutcome
+
+    Raises
+    ------
+    ParameterError, ChapterError, RunFolderError
+        Before anything is started or changed.
+    """
+    chapter = get_chapter(name)
+    own = dict(overrides or {})
+    if out and own.get("out"):
+        raise ParameterError(f"out: received {own['out']!r} and {str(out)!r}; give it once")
+    if timeout_s is not None and not timeout_s > 0:
+        raise ParameterError(f"timeout: received {timeout_s}; it must be above 0 seconds")
+    if out:
+        own["out"] = str(out)
+    cls = chapter.parameters_class()
+    resolved = resolve_parameters(chapter, profile, anchor_paths(cls, own, project_root()))
+    check_data(resolved.parameters)
+    notebook = chapter.notebook()
+    check_parameters_cell(notebook, cls)
+    folder = run_folder(chapter.name, resolved.parameters)
+    check_folder(folder)
+    with stop_signals() as stop, held_folder(folder):
+        standing = renew_text(chapter, resolved, folder) if only_if_needed else None
+        if standing is not None:
+            say(f"{chapter.name}: the outputs in {shown(folder)} stand; the text is renewed")
+            return RunOutcome(folder, standing)
+        record = new_record(chapter, resolved, "fetal-lib run")
+        record.previous = take_over(folder)
+        record.write(folder)
+        say(f"{chapter.name}: profile {record.profile}, data {record.data}, in {shown(folder)}")
+        job = Job(notebook, folder, resolved)
+        close_truthfully(record, job, stop, timeout_s, say)
+    return RunOutcome(folder, record)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Hold what the worker has to do."""
+
+    notebook: Path
+    folder: Path
+    resolved: Resolved
+
+    def text(self) -> bytes:
+        """Return the job as the worker reads it; what has its default is not injected."""
+        values = self.resolved.parameters.model_dump(exclude={"out"})
+        own = {k: v for k, v in values.items() if self.resolved.origin[k] != "default"}
+        content = {
+            "notebook": str(self.notebook),
+            "folder": str(self.folder),
+            "parameters": own,
+            "parent_pid": os.getpid(),
+        }
+        return json.dumps(content).encode("utf-8")
+
+
+def close_truthfully(
+    record: RunRecord, job: Job, stop: StopRequest, timeout_s: float | None, say: Say
+) -> None:
+    """Run the worker and close the record with what really happened."""
+    folder = job.folder
+    tail = ProgressTail(folder / "progress.jsonl", say)
+    try:
+        with tempfile.TemporaryDirectory(prefix="fetal-run-") as scratch:
+            worker = start_worker(job, Path(scratch))
+            end, peak = watch(worker, tail, stop, timeout_s)
+        if end == "done":
+            close_done(record, folder, worker.returncode)
+        elif end == "timeout":
+            record.close("timeout", f"the run passed its limit of {timeout_s:g} s")
+        else:
+            record.close("interrupted", f"it was stopped by {stop.name}")
+        record.peak_rss_mb = max(peak, record.peak_rss_mb or 0.0)
+    except BaseException as error:
+        record.close("failed", f"the run's own process failed: {type(error).__name__}: {error}")
+        raise
+    finally:
+        end_orphans(folder)
+        settle_notebook(record, folder)
+        record.write(folder)
+
+
+def start_worker(job: Job, scratch: Path) -> subprocess.Popen[bytes]:
+    """Start `python -m fetal_book.runs.worker` in a process group of its own."""
+    logs = job.folder / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "fetal_book.runs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=project_root(),
+            env=worker_environment(job.folder, scratch),
+            start_new_session=True,
+        )
+    with contextlib.suppress(BrokenPipeError), worker.stdin as pipe:
+        pipe.write(job.text())
+    return worker
+
+
+def worker_environment(folder: Path, scratch: Path) -> dict[str, str]:
+    """Return the worker's environment: this library, this project, no private IPython set-up."""
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    library = str(Path(fetal_book.__file__).resolve().parents[1])
+    paths = [library, *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
+        "PYTHONHASHSEED": "0",
+        "FETAL_PROJECT": str(project_root()),
+        "FETAL_DATA": str(data_root() or ""),  # the chapter runs in another working folder
+        FOLDER_VARIABLE: str(folder),
+        "TMPDIR": str(scratch),
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+    }
+    return environment
+
+
+def close_done(record: RunRecord, folder: Path, returncode: int) -> None:
+    """Close the record of a run whose worker ended by itself or was killed."""
+    outcome = read_json(folder / OUTCOME_FILE)
+    facts = read_json(folder / SESSION_FILE)
+    if isinstance(facts, dict):
+        for name in ("modules", "data_fingerprint", "fits", "peak_rss_mb", "peak_gpu_mb"):
+            setattr(record, name, facts.get(name))
+    if not isinstance(outcome, dict):
+        if returncode < 0:
+            record.close("killed", f"the worker died: {signal_text(returncode)}")
+        else:
+            record.close("failed", f"the worker stopped: {last_log_line(folder)}")
+    elif outcome["status"] == "ok" and not (facts and (folder / "results.json").is_file()):
+        record.close("failed", "the notebook ended without run.finish(), so it has no results")
+    else:
+        record.close(outcome["status"], outcome["reason"], outcome["error"])
+
+
+def last_log_line(folder: Path) -> str:
+    """Return the last line of the worker's log that says something."""
+    try:
+        text = (folder / "logs" / "worker.log").read_text("utf-8", errors="replace")
+    except OSError:
+        text = ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:500] if lines else "no reason was left in logs/worker.log"
+
+
+def settle_notebook(record: RunRecord, folder: Path) -> None:
+    """Move the executed notebook into place after success, to `logs/failed.ipynb` otherwise.
+
+    Results of a run that did not succeed are removed, so that nothing pairs them with a page.
+    """
+    running = folder / RUNNING_FILE
+    if record.status == "ok":
+        write_bytes(folder / "executed.ipynb", without_traces(running))
+        running.unlink(missing_ok=True)
+        return
+    (folder / "results.json").unlink(missing_ok=True)
+    if running.is_file():
+        running.replace(folder / "logs" / "failed.ipynb")
+
+
+def without_traces(path: Path) -> bytes:
+    """Return an executed notebook without papermill's paths and times."""
+    content = json.loads(path.read_text("utf-8"))
+    content["metadata"].pop("papermill", None)
+    for cell in content["cells"]:
+        for name in ("papermill", "execution"):
+            cell["metadata"].pop(name, None)
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")

@@ -1,0 +1,212 @@
+"""Reference runs that are kept with the project: record, results, tables and figures.
+
+They live in ``book/published/<chapter>/<run>/``. A run is published by copying the
+small parts of its folder; its weights stay where they are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fetal_book.parameters.project import project_root
+from fetal_book.runs.record import read_record
+from fetal_book.runs.results import read_results
+from fetal_lib.files.atomic import read_json, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("tables", "figures")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PARTS = ("record.json", "results.json", *KINDS)
+
+
+class PublishError(ValueError):
+    """A run cannot be published; the text says why."""
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A reference run.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder.
+    rows : list of dict
+        Its result rows.
+    parameters : dict
+        Name to value.
+    profile : str
+    hardware : str
+        Processor and number of cores, or the graphics card.
+    """
+
+    name: str
+    rows: list[dict[str, Any]]
+    parameters: dict[str, Any]
+    profile: str
+    hardware: str
+
+
+def published_folder(chapter: str) -> Path:
+    """Return the folder of a chapter's reference runs; it need not exist."""
+    return project_root() / "book" / "published" / chapter
+
+
+def published_runs(chapter: str) -> list[PublishedRun]:
+    """Return the reference runs of a chapter in the order of their names; may be empty."""
+    folders = sorted(published_folder(chapter).glob("*/results.json"))
+    return [_read(path.parent) for path in folders]
+
+
+def reference_table(
+    chapter: str, metrics: Sequence[str], models: Sequence[str] = (), part: str = "test"
+) -> pd.DataFrame:
+    """Return what the reference runs of a chapter found outside phantoms, a row a model.
+
+    Parameters
+    ----------
+    chapter : str
+    metrics : sequence of str
+        Columns, by the names of `results.json`.
+    models : sequence of str
+        Which models, in this order; empty: all that have one of the metrics.
+    part : str
+        ``test``, or ``external`` for sets that the runs were scored on only.
+
+    Returns
+    -------
+    DataFrame
+        ``run, data, model``, the metrics as text with their 95 % intervals, ``n``; of the part
+        ``external`` also ``learnt from``. Rows of phantoms and of other parts are left out;
+        empty without such a run.
+    """
+    import pandas as pd
+
+    lines = []
+    for published in published_runs(chapter):
+        rows = [r for r in published.rows if r["split"] == part and r["data"] != "phantom"]
+        own = (
+            {"learnt from": published.parameters.get("data", "unknown")}
+            if part == "external"
+            else {}
+        )
+        known = dict.fromkeys((r["data"], r["model"]) for r in rows if r["metric"] in metrics)
+        order = list(models) or list(dict.fromkeys(model for _, model in known))
+        for model in order:
+            for data in [data for data, one in known if one == model]:
+                found = {r["metric"]: r for r in rows if (r["data"], r["model"]) == (data, model)}
+                mine = {name: score_text(found[name]) for name in metrics if name in found}
+                first = next(found[name] for name in metrics if name in found)
+                line = {"run": published.name, **own, "data": data, "model": model}
+                lines.append(line | mine | {"n": first["n"]})
+    return pd.DataFrame(lines)
+
+
+def score_text(row: dict[str, Any]) -> str:
+    """Write a result with its 95 % interval; four decimals for overlaps, two otherwise.
+
+    Examples
+    --------
+    >>> score_text({"metric": "mae_years", "value": 6.05, "ci95": [5.38, 6.79]})
+    '6.05 (5.38 to 6.79)'
+    """
+    digits = 4 if row["metric"] in ("dice", "iou") else 2
+    text = _rounded(row["value"], digits)
+    if row["ci95"] is None or not all(map(math.isfinite, row["ci95"])):
+        return text
+    low, high = (_rounded(end, digits) for end in row["ci95"])
+    return f"{text} ({low} to {high})"
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0:.{digits}f}"  # + 0: no minus before a nought
+
+
+def _read(folder: Path) -> PublishedRun:
+    record = read_record(folder)
+    if record is None:
+        raise PublishError(f"{folder.name}: results without record.json; publish the run again.")
+    values = {name: entry["value"] for name, entry in record.parameters.items()}
+    machine = record.hardware
+    hardware = machine.get("gpu") or f"{machine.get('cpu')}, {machine.get('cores')} cores"
+    return PublishedRun(folder.name, read_results(folder), values, record.profile, hardware)
+
+
+def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> Path:
+    """Copy the small parts of a finished run to where the book shows them.
+
+    Parameters
+    ----------
+    run_folder : path
+    name : str
+        Of the published run, such as ``hc18-quick``; an older one of that name goes.
+    without : iterable of str
+        Names of figures and tables that stay behind: those that show scans or single persons of
+        a data set that may not be passed on.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    PublishError
+        If the run did not end ok, has no figure or table of a name in ``without``, or ``name``
+        cannot be a folder's. Whether its code had local changes stands in its record.
+    """
+    source = Path(run_folder)
+    record = read_record(source)
+    if record is None or record.status != "ok":
+        state = "no record" if record is None else f"status {record.status!r}"
+        raise PublishError(f"run={source.name!r}: {state}; only a run that ended ok is published.")
+    kept_back = set(without)
+    unknown = sorted(kept_back - {name for kind in KINDS for name in _exhibits(source / kind)})
+    if unknown:
+        raise PublishError(f"without={', '.join(unknown)}: the run has no such figure or table.")
+    if not NAME.fullmatch(name):
+        rule = "it must be letters, digits, '.', '_' and '-', such as hc18-quick"
+        raise PublishError(f"name={name!r}: {rule}.")
+    target = published_folder(record.chapter) / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".publish-", dir=target.parent) as scratch:
+        copy = Path(scratch) / name
+        _copy_parts(source, copy, kept_back)
+        if target.exists():
+            shutil.rmtree(target)
+        copy.rename(target)
+    return target
+
+
+def _copy_parts(source: Path, target: Path, kept_back: set[str]) -> None:
+    target.mkdir()
+    for part in PARTS:
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part)
+        elif (source / part).is_file():
+            shutil.copy2(source / part, target / part)
+    for kind in KINDS:
+        _leave_out(target / kind, kept_back)
+
+
+def _exhibits(folder: Path) -> dict[str, Any]:
+    """Return the index of a run's figures or tables, empty where it has none."""
+    return read_json(folder / "index.json") or {}
+
+
+def _leave_out(folder: Path, names: set[str]) -> None:
+    index = _exhibits(folder)
+    for name in names & index.keys():
+        for path in folder.glob(f"{name}.*"):
+            path.unlink()
+    if index:
+        kept = {name: entry for name, entry in index.items() if name not in names}
+        write_json(folder / "index.json", kept)

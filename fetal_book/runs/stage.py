@@ -1,0 +1,179 @@
+"""Copy a finished run into the book: the executed notebook with its run box, figures, tables,
+and the files that its page offers for download.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from fetal_book.parameters.project import public_path
+from fetal_book.runs.record import RunRecord, read_record
+from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
+from fetal_book.runs.stage_exhibits import describe_outputs
+from fetal_book.runs.status import hardware_text
+from fetal_lib.files.atomic import read_json, write_json
+
+COPIED = ("figures", "tables")
+COPIED_FILES = ("record.json", "results.json")
+
+
+class StageError(ValueError):
+    """A run cannot be shown in the book; the text says why."""
+
+
+def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
+    """Copy a run to where the site is built from.
+
+    Writes `notebooks/<chapter>.ipynb` and `runs/<chapter>/` (figures, tables, record, results,
+    notebook, text) under the book folder. The page gets a box after its title that says which run
+    it is, the captions that figures and tables were saved with, and its downloads. Papermill's
+    cell of injected parameters is folded, and paths in it are made public; the code of a cell
+    that draws is folded. Nothing is left out.
+
+    Returns
+    -------
+    Path
+        The staged notebook.
+
+    Raises
+    ------
+    StageError
+        If the run is not finished, or an output of its notebook is an error.
+    """
+    run_folder, book_folder = Path(run_folder), Path(book_folder)
+    record = finished_record(run_folder)
+    notebook = read_json(run_folder / "executed.ipynb")
+    if not isinstance(notebook, dict) or not notebook.get("cells"):
+        raise StageError(f"{run_folder.name}: executed.ipynb is missing or broken; run it again")
+    refuse_errors(record.chapter, notebook)
+    notebook["metadata"].pop("papermill", None)
+    notebook["cells"] = cells = [clean_cell(cell) for cell in notebook["cells"]]
+    exhibits = book_folder / "runs" / record.chapter
+    copy_exhibits(run_folder, exhibits)
+    write_downloads(notebook, record.chapter, exhibits)
+    known = [read_json(exhibits / name / "index.json") or {} for name in ("figures", "tables")]
+    for cell in cells:
+        describe_outputs(cell, record.chapter, *known)
+    place = 1 if cells[0]["cell_type"] == "markdown" else 0
+    head, rest = split_title(cells[0]) if place else (None, None)
+    text = f"{run_box(record)}\n\n{buttons(record.chapter, exhibits)}"
+    end = section(record.chapter, exhibits)
+    shown = [head, markdown_cell(text, "run-box"), rest, *cells[place:]]
+    shown.append(markdown_cell(end, "downloads") if end else None)
+    target = book_folder / "notebooks" / f"{record.chapter}.ipynb"
+    write_json(target, {**notebook, "cells": [cell for cell in shown if cell]})
+    return target
+
+
+def finished_record(run_folder: Path) -> RunRecord:
+    """Return the record of a run that ended well.
+
+    Raises
+    ------
+    StageError
+        If there is no record, or its status is not `ok`.
+    """
+    record = read_record(run_folder)
+    if record is None:
+        raise StageError(
+            f"run folder: received {run_folder}; it must hold a record.json; run the chapter first"
+        )
+    if record.status != "ok":
+        raise StageError(
+            f"run folder: received {run_folder}; its run is {record.status!r} ({record.reason}); "
+            "it must be 'ok'; run the chapter again"
+        )
+    return record
+
+
+def refuse_errors(chapter: str, notebook: dict[str, Any]) -> None:
+    """Refuse a notebook that holds an error output: the site's builder would show it silently."""
+    for index, cell in enumerate(notebook["cells"]):
+        for output in cell.get("outputs", []):
+            if output.get("output_type") == "error":
+                raise StageError(
+                    f"{chapter}: cell {index + 1} holds an error output ({output.get('ename')}); "
+                    "a page must not show one; run the chapter again"
+                )
+
+
+def clean_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell without papermill's traces; the injected parameters are folded."""
+    metadata = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
+    tags = list(metadata.get("tags", []))
+    clean = {**cell, "metadata": metadata}
+    if INJECTED in tags:
+        metadata["tags"] = [*tags, *(["hide-input"] if "hide-input" not in tags else [])]
+        clean["source"] = public_source("".join(cell["source"]))
+    return clean
+
+
+def public_source(source: str) -> str:
+    """Return the injected parameters with the paths of a user's machine cut to their last name.
+
+    >>> public_source('data = "/home/somebody/scans/hc18"')
+    'data = "hc18"'
+    """
+    return re.sub(
+        r"\"((?:/|~|[A-Za-z]:)[^\"]*)\"", lambda match: f'"{public_path(match[1])}"', source
+    )
+
+
+def split_title(cell: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Split the first Markdown cell after its title line; the second part may be None."""
+    lines = "".join(cell["source"]).splitlines(keepends=True)
+    end = next((i + 1 for i, line in enumerate(lines) if line.startswith("# ")), len(lines))
+    rest = "".join(lines[end:]).strip()
+    head = {**cell, "source": "".join(lines[:end]).rstrip("\n")}
+    return head, (markdown_cell(rest, f"{cell.get('id', 'title')}-text") if rest else None)
+
+
+def markdown_cell(text: str, cell_id: str) -> dict[str, Any]:
+    """Return a Markdown cell."""
+    return {"cell_type": "markdown", "id": cell_id[:64], "metadata": {}, "source": text}
+
+
+def run_box(record: RunRecord) -> str:
+    """Return the run box: which run this page shows, on what data, from what code."""
+    phantom = record.data == "phantom"
+    kind = "warning" if phantom else "note"
+    data = (
+        "**Made-up data**: every image here is a phantom that this project draws; the numbers "
+        "say nothing about patients."
+        if phantom
+        else f"Data: **{record.data}**."
+    )
+    commit = record.code.get("commit")
+    code = f"`{commit[:10]}`" if commit else "not under version control"
+    code += ", with changes that are not committed" if record.code.get("dirty") else ""
+    own = [
+        f"`{name} = {entry['value']}`"
+        for name, entry in record.parameters.items()
+        if not str(entry["origin"]).startswith(("default", "profile")) and name != "profile"
+    ]
+    lines = [
+        f":::{{{kind}}}",
+        data,
+        "",
+        f"Run of {record.started[:16].replace('T', ' ')} UTC: **{record.status}**, profile "
+        f"`{record.profile}`, {record.wall_s:.0f} s on {hardware_text(record)}.",
+        f"Code: {code}. Changed parameters: {', '.join(own) if own else 'none'}.",
+        "",
+        "*Record* holds all parameters, versions and hashes; *Results* every number of this page.",
+        ":::",
+    ]
+    return "\n".join(lines)
+
+
+def copy_exhibits(run_folder: Path, target: Path) -> None:
+    """Copy figures, tables, record and results; what was there before is replaced."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        shutil.rmtree(target / name, ignore_errors=True)
+        if (run_folder / name).is_dir():
+            shutil.copytree(run_folder / name, target / name)
+    for name in COPIED_FILES:
+        shutil.copyfile(run_folder / name, target / name)

@@ -1,0 +1,113 @@
+"""How a run starts: alone in a notebook, or under the process of `fetal-lib run`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fetal_book.parameters.base import ChapterParameters, ParameterError
+from fetal_book.parameters.chapters import Chapter, ChapterError
+from fetal_book.parameters.project import project_root
+from fetal_book.parameters.resolve import Resolved, resolve_parameters
+from fetal_book.runs.folder import (
+    check_folder,
+    data_name,
+    lock_folder,
+    public_parameters,
+    run_folder,
+    take_over,
+)
+from fetal_book.runs.machine import code_state, hardware, versions
+from fetal_book.runs.namespace import notebook_values
+from fetal_book.runs.process import identity
+from fetal_book.runs.record import RunRecord, read_record
+from fetal_lib.files.fingerprint import canonical_hash, environment, notebook_sha256
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+# Set by the parent for the kernel; without it a notebook runs on its own.
+FOLDER_VARIABLE = "FETAL_RUN_FOLDER"
+
+
+def new_record(chapter: Chapter, resolved: Resolved, started_by: str) -> RunRecord:
+    """Return the record of a run that starts now in this process, status `running`."""
+    root = project_root()
+    installed = environment()
+    parameters = resolved.parameters
+    try:
+        path = chapter.notebook()
+        notebook = {"file": path.relative_to(root).as_posix(), "sha256": notebook_sha256(path)}
+    except ChapterError:
+        notebook = {"file": None, "sha256": None}
+    return RunRecord(
+        chapter=chapter.name,
+        title=chapter.title,
+        profile=parameters.profile,
+        data=data_name(parameters.data),
+        started_by=started_by,
+        process=identity(),
+        code=code_state(root),
+        notebook=notebook,
+        environment={"sha256": canonical_hash(installed), "distributions": len(installed)},
+        parameters=public_parameters(parameters, resolved.origin),
+        seeds={"seed": parameters.seed},
+        versions=versions(),
+        hardware=hardware(),
+    )
+
+
+def start_alone(
+    chapter: Chapter, namespace: Mapping[str, Any]
+) -> tuple[ChapterParameters, Path, RunRecord, FileLock]:
+    """Start a run of a notebook that papermill or a person executes without a parent.
+
+    Raises
+    ------
+    ParameterError
+        If a name or a value cannot be used.
+    RunFolderError
+        If the folder is in use, or is not a run folder.
+    """
+    cls = chapter.parameters_class()
+    values, origin = notebook_values(cls, namespace)
+    resolved = resolve_parameters(chapter, None, values, origin)
+    folder = run_folder(chapter.name, resolved.parameters)
+    check_folder(folder)
+    lock = lock_folder(folder)
+    record = new_record(chapter, resolved, "notebook")
+    record.previous = take_over(folder)
+    record.write(folder)
+    return resolved.parameters, folder, record, lock
+
+
+def start_in_parent(
+    chapter: Chapter, namespace: Mapping[str, Any], folder: Path
+) -> tuple[ChapterParameters, RunRecord]:
+    """Start the notebook's part of a run whose folder and record a parent holds.
+
+    Raises
+    ------
+    ParameterError
+        If the notebook's parameters are not those that the parent recorded.
+    """
+    cls = chapter.parameters_class()
+    values, origin = notebook_values(cls, namespace)
+    values.pop("out", None)
+    resolved = resolve_parameters(chapter, None, values, origin)
+    record = read_record(folder)
+    if record is None or record.chapter != chapter.name:
+        raise ParameterError(
+            f"{FOLDER_VARIABLE}: received {os.environ.get(FOLDER_VARIABLE)!r}; it must be the "
+            f"folder of a run of {chapter.name}; unset it, `fetal-lib run` sets it by itself"
+        )
+    mine = public_parameters(resolved.parameters, {})
+    for name, entry in record.parameters.items():
+        if name != "out" and mine[name]["value"] != entry["value"]:
+            raise ParameterError(
+                f"{name}: the notebook has {mine[name]['value']!r}, the run was started with "
+                f"{entry['value']!r}; the parameters cell must hold the defaults of the class"
+            )
+    return resolved.parameters, record

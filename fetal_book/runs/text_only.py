@@ -1,0 +1,132 @@
+"""Renew the text of a finished run whose notebook changed in nothing but its prose.
+
+The outputs of a notebook follow from its code cells, the parameters, the library's modules, the
+data and the installed packages. Where all of them are those of the run that a folder holds, its
+outputs stand, and only the text around them is taken from the notebook as it is now.
+"""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from fetal_book.parameters.chapters import Chapter
+from fetal_book.parameters.resolve import Resolved
+from fetal_book.runs.folder import public_parameters
+from fetal_book.runs.record import RecordError, RunRecord, read_record, utc_now
+from fetal_book.runs.stage_downloads import INJECTED
+from fetal_book.runs.stale import NOTEBOOK_CHANGED, stale_reasons
+from fetal_lib.files.atomic import read_json, write_bytes
+from fetal_lib.files.fingerprint import notebook_sha256
+
+
+def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord | None:
+    """Put the notebook's present text around the outputs of the run that a folder holds.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    resolved : Resolved
+        The parameters that are asked for now.
+    folder : Path
+        The run folder; the caller holds its lock.
+
+    Returns
+    -------
+    RunRecord or None
+        The record of the run, with `text_renewed` set where its text was renewed; None where the
+        chapter has to be executed: there is no complete run, another parameter, code cell, module,
+        data set or package, or `refit` is asked for.
+    """
+    try:
+        record = read_record(folder)
+    except RecordError:
+        return None
+    executed = read_json(folder / "executed.ipynb")
+    if record is None or record.status != "ok" or not isinstance(executed, dict):
+        return None
+    if not (folder / "results.json").is_file() or not _same_order(record, chapter, resolved):
+        return None
+    reasons = stale_reasons(chapter, record)
+    if not reasons:
+        return record
+    notebook = chapter.notebook()
+    renewed = with_outputs(_cells_now(notebook), executed["cells"])
+    if reasons != [NOTEBOOK_CHANGED] or renewed is None:
+        return None
+    content = json.dumps(executed | {"cells": renewed}, indent=1, ensure_ascii=False) + "\n"
+    write_bytes(folder / "executed.ipynb", content.encode("utf-8"))
+    record.notebook["sha256"] = notebook_sha256(notebook)
+    record.text_renewed = utc_now()
+    record.write(folder)
+    return record
+
+
+def with_outputs(
+    cells: list[dict[str, Any]], executed: list[dict[str, Any]]
+) -> list[dict[str, Any]] | None:
+    """Return the cells with the outputs of an executed notebook; None where its code differs.
+
+    Parameters
+    ----------
+    cells : list of dict
+        The notebook as it is now, never executed.
+    executed : list of dict
+        The cells of a finished run; one of them may have been injected with the parameters.
+
+    Examples
+    --------
+    >>> ran = {"cell_type": "code", "source": "1 + 1", "metadata": {}, "outputs": ["2"]}
+    >>> text = {"cell_type": "markdown", "source": "New words.", "metadata": {}}
+    >>> code = {"cell_type": "code", "source": "1 + 1", "metadata": {}, "outputs": []}
+    >>> [cell.get("outputs") for cell in with_outputs([text, code], [ran])]
+    [None, ['2']]
+    >>> with_outputs([code, code], [ran]) is None
+    True
+    """
+    injected = [cell for cell in executed if INJECTED in _tags(cell)]
+    ran = [cell for cell in executed if cell["cell_type"] == "code" and cell not in injected]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    if list(map(_source, code)) != list(map(_source, ran)):
+        return None
+    outputs = iter(ran)
+    renewed: list[dict[str, Any]] = []
+    for cell in deepcopy(cells):
+        if cell["cell_type"] == "code":
+            old = next(outputs)
+            cell |= {name: old.get(name) for name in ("outputs", "execution_count")}
+        renewed.append(cell)
+        if "parameters" in _tags(cell):
+            renewed += injected
+    return renewed
+
+
+def _same_order(record: RunRecord, chapter: Chapter, resolved: Resolved) -> bool:
+    """Say whether a run was made by `fetal-lib run` with the parameters asked for now."""
+    now = public_parameters(resolved.parameters, resolved.origin)
+    names = set(now) - {"out"}
+    return (
+        record.chapter == chapter.name
+        and record.started_by == "fetal-lib run"
+        and not getattr(resolved.parameters, "refit", False)
+        and set(record.parameters) - {"out"} == names
+        and all(record.parameters[name]["value"] == now[name]["value"] for name in names)
+    )
+
+
+def _cells_now(notebook: Path) -> list[dict[str, Any]]:
+    from fetal_book.runs.pairs import notebook_from_text
+
+    if notebook.suffix == ".py":
+        return notebook_from_text(notebook.read_text("utf-8"))["cells"]
+    return (read_json(notebook) or {"cells": []})["cells"]
+
+
+def _source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def _tags(cell: dict[str, Any]) -> list[str]:
+    return cell.get("metadata", {}).get("tags", [])

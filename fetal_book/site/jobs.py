@@ -1,0 +1,194 @@
+"""Tell the workflow what a chapter's run depends on and whether the run it has is still the one
+asked for.
+
+Snakemake removes a job's outputs before the job starts and after it fails. A record that says why a
+chapter failed must outlive that, so a chapter's declared output is a marker outside the run's
+folder. The marker is believed only while the folder holds a complete run of the same profile and
+the same data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.parameters.project import public_path
+from fetal_book.runs.record import read_record
+from fetal_book.runs.stale import stale_reasons
+from fetal_lib.files.atomic import read_json, write_text
+from fetal_lib.files.fingerprint import PACKAGES, module_file
+
+RESULT_FILES = ("record.json", "results.json", "executed.ipynb")
+MADE = ("_build", "notebooks", "generated", "runs")
+
+
+def book_chapters(root: Path) -> list[str]:
+    """List the registered chapters that are no drafts and have a notebook text in the project.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+
+    Returns
+    -------
+    list[str]
+        Names in the registry's order.
+    """
+    ready = [name for name, chapter in CHAPTERS.items() if not chapter.draft]
+    return [name for name in ready if (root / "notebooks" / f"{name}.py").exists()]
+
+
+def note_chapters(root: Path, chapters: list[str]) -> None:
+    """Write the names of the chapters where they changed, so that a chapter's removal is noticed.
+
+    A change time tells the workflow of new and changed files, never of one that is gone.
+    """
+    path = root / "book" / "generated" / "chapters.txt"
+    text = "".join(f"{name}\n" for name in chapters)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def marker_path(root: Path, chapter: str) -> Path:
+    """Return the file that says that a chapter's run is complete."""
+    return root / "runs" / "book" / ".workflow" / f"{chapter}.done"
+
+
+def run_folder(root: Path, chapter: str) -> Path:
+    """Return the folder of the run that the book shows."""
+    return root / "runs" / "book" / chapter
+
+
+def chapter_inputs(root: Path, chapter: str) -> list[str]:
+    """List the files whose change makes a chapter's run out of date.
+
+    These are the notebook's text, its parameters and profiles, the locked versions, and the library
+    files that the last finished run used; all of the library when there is no finished run to ask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+    chapter : str
+        Name of the chapter.
+
+    Returns
+    -------
+    list[str]
+        Existing files, relative to ``root``, sorted.
+    """
+    parameters = root / "fetal_book" / "parameters"
+    named = [
+        root / "notebooks" / f"{chapter}.py",
+        root / "requirements.lock",
+        parameters / f"{chapter.partition('_')[2]}.py",
+        parameters / "profiles" / f"{chapter}.yml",
+    ]
+    used = _modules_of_last_run(run_folder(root, chapter))
+    modules = used
+    if used is None:
+        modules = [path for name in PACKAGES for path in sorted((root / name).rglob("*.py"))]
+    inside = {path for path in [*named, *modules] if path.is_file() and path.is_relative_to(root)}
+    return sorted(path.relative_to(root).as_posix() for path in inside)
+
+
+def drop_false_marker(root: Path, chapter: str, profile: str, data: str) -> bool:
+    """Remove a chapter's marker when its run is missing, unfinished, of another profile, of other
+    or changed data.
+
+    Returns
+    -------
+    bool
+        True when a marker was removed.
+    """
+    marker = marker_path(root, chapter)
+    if not marker.exists():
+        return False
+    folder = run_folder(root, chapter)
+    same_order = marker.read_text(encoding="utf-8").split("\n")[:2] == [profile, data]
+    if same_order and is_complete(folder, profile, data) and not _data_changed(chapter, folder):
+        return False
+    marker.unlink()
+    return True
+
+
+def drop_false_site(root: Path) -> bool:
+    """Remove the site's marker when one of the pages it lists is gone; True when it was removed."""
+    marker = root / "book" / "_build" / "site.json"
+    pages = (read_json(marker) or {}).get("pages", [])
+    if not marker.exists() or (
+        pages and all((marker.parent / "html" / page).is_file() for page in pages)
+    ):
+        return False
+    marker.unlink()
+    return True
+
+
+def is_complete(folder: Path, profile: str, data: str) -> bool:
+    """Tell whether a folder holds a finished run of this profile on this data.
+
+    Examples
+    --------
+    >>> is_complete(Path("no_such_folder"), "quick", "phantom")
+    False
+    """
+    if not all((folder / name).is_file() for name in RESULT_FILES):
+        return False
+    record = read_json(folder / "record.json") or {}
+    recorded = record.get("parameters", {}).get("data", {}).get("value")
+    return (
+        record.get("status") == "ok"
+        and record.get("profile") == profile
+        and recorded == public_path(data)
+    )
+
+
+def published_results(root: Path) -> list[str]:
+    """List the results of the runs that are kept with the book, relative to the root."""
+    found = sorted((root / "book" / "published").glob("*/*/results.json"))
+    return [path.relative_to(root).as_posix() for path in found]
+
+
+def phantom_kinds() -> list[str]:
+    """List the kinds of phantoms that the book shows."""
+    from fetal_book.site.phantom_gallery import GALLERIES
+
+    return list(GALLERIES)
+
+
+def phantom_sources(root: Path) -> list[str]:
+    """List what the pictures of phantoms depend on, relative to the root."""
+    files = [*(root / "fetal_phantoms").rglob("*.py")]
+    files.append(root / "fetal_book" / "site" / "phantom_gallery.py")
+    files.append(root / "fetal_lib" / "plots" / "pictures.py")
+    return sorted(path.relative_to(root).as_posix() for path in files)
+
+
+def site_sources(root: Path) -> list[str]:
+    """List what people write in the book: pages, styles, extensions, published runs."""
+    book = root / "book"
+    own = [
+        path
+        for path in book.rglob("*")
+        if path.is_file() and path.relative_to(book).parts[0] not in MADE
+    ]
+    hidden = ("__pycache__", ".ipynb_checkpoints")
+    kept = [path for path in own if not any(part in hidden for part in path.parts)]
+    checks = [*(root / "fetal_book" / "site").glob("*.py")]
+    return sorted(path.relative_to(root).as_posix() for path in [*kept, *checks])
+
+
+def _modules_of_last_run(folder: Path) -> list[Path] | None:
+    record = read_json(folder / "record.json") or {}
+    if record.get("status") != "ok":
+        return None
+    return [path for path in map(module_file, record.get("modules", {})) if path is not None]
+
+
+def _data_changed(chapter: str, folder: Path) -> bool:
+    """Tell whether the files of a real data set differ from those that a run read."""
+    record = read_record(folder)
+    if record is None or record.data == "phantom" or chapter not in CHAPTERS:
+        return False
+    return "the data changed" in stale_reasons(CHAPTERS[chapter], record)

@@ -1,0 +1,161 @@
+"""Start the workflow: free a lock that nobody holds, then become Snakemake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+class WorkflowBusyError(RuntimeError):
+    """Another Snakemake works in the same project."""
+
+
+def snakemake_command(
+    root: Path, *, profile: str, data: str, cores: int, workflow_profile: str, gpu: int
+) -> list[str]:
+    """Compose the command that brings the book up to date.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+    profile : str
+        Size of the chapters' runs: smoke, quick or full.
+    data : str
+        ``phantom``, a manifest's name, or a folder.
+    cores : int
+        Cores to use.
+    workflow_profile : str
+        Folder under ``workflow/profiles``.
+    gpu : int
+        Chapters that may use the graphics card at once; 0 runs them all on the processor.
+
+    Returns
+    -------
+    list[str]
+        Arguments, the interpreter first.
+    """
+    return [
+        *_snakemake(root),
+        "--profile",
+        str(root / "workflow" / "profiles" / workflow_profile),
+        "--cores",
+        str(cores),
+        "--config",
+        f"profile={profile}",
+        f"data={data}",
+        f"gpu={gpu}",
+    ]
+
+
+def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
+    """Compose the command that brings a sweep's table up to date.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+    file, out : Path
+        The sweep file, and the folder of its runs; absolute.
+    cores : int
+        Cores to use.
+    """
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(root / "workflow" / "sweep.smk"),
+        "--directory",
+        str(out),
+        "--cores",
+        str(cores),
+        "--keep-going",
+        "--rerun-incomplete",
+        "--quiet",
+        "host",
+        "progress",
+        "rules",
+        "--config",
+        f"sweep={file}",
+        f"out={out}",
+    ]
+
+
+def run_workflow(root: Path, command: list[str]) -> None:
+    """Replace this process by Snakemake, after freeing a lock left by a killed one.
+
+    Raises
+    ------
+    WorkflowBusyError
+        When another Snakemake is alive in the project.
+    """
+    alive = live_workflows(root)
+    if alive:
+        raise WorkflowBusyError(
+            f"workflow: process {alive[0]} already works in this project. One workflow at a time "
+            f"may run in a project; wait for it, or stop it with `kill {alive[0]}`."
+        )
+    if has_lock(root):
+        unlock = [*_snakemake(root), "--unlock", "--quiet", "all"]
+        subprocess.run(unlock, check=True, cwd=root, stdout=subprocess.DEVNULL)
+    os.chdir(root)
+    os.execv(command[0], command)
+
+
+def wait_for_orphans(root: Path, folders: list[Path]) -> None:
+    """Wait for chapter runs that outlived a killed workflow; their fits are then found in the
+    cache.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder; when a workflow is alive in it, the runs are that one's and
+        nothing is waited for.
+    folders : list[Path]
+        Folders of the runs.
+    """
+    from fetal_book.runs.folder import is_held
+
+    for folder in folders:
+        if is_held(folder) and not live_workflows(root):
+            print(
+                f"{folder.name}: a run that outlived its workflow is still going, waiting for it",
+                flush=True,
+            )
+        while is_held(folder) and not live_workflows(root):
+            time.sleep(1)
+
+
+def has_lock(root: Path) -> bool:
+    """Tell whether a Snakemake, dead or alive, left its lock in the project."""
+    folder = root / ".snakemake" / "locks"
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def live_workflows(root: Path) -> list[int]:
+    """List the processes that run Snakemake in the project's folder."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        is_snakemake = any(Path(word).name == "snakemake" for word in words[:4])
+        if is_snakemake and process.info["cwd"] == str(root) and process.info["pid"] != os.getpid():
+            found.append(process.info["pid"])
+    return found
+
+
+def _snakemake(root: Path) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(root / "workflow" / "Snakefile"),
+        "--directory",
+        str(root),
+    ]

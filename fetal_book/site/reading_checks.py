@@ -1,0 +1,144 @@
+"""Check what a reader needs of a built site: images with words for them, pages that load fast."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from fetal_book.site.checks import read_page
+
+MAX_PAGE_MB = 3.0
+MAX_SITE_MB = 60.0
+WHOLE_BOOK = "print.html"  # every picture of the book on one page, so heavier than a page may be
+PACKED = {".html", ".css", ".js", ".svg", ".json"}
+DECORATION = {"presentation", "none"}
+EXTERNAL = re.compile(r"^https?://", re.IGNORECASE)
+
+
+class _Images(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.wordless: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        hidden = values.get("role") in DECORATION or values.get("aria-hidden") == "true"
+        if tag == "img" and not hidden and not (values.get("alt") or "").strip():
+            self.wordless.append(values.get("src") or "")
+
+
+def wordless_images(html: str) -> list[str]:
+    """List the images of a page that have no alternative text.
+
+    Examples
+    --------
+    >>> wordless_images('<img src="a.png" alt="A head"><img src="b.png"><img src="c.png" alt=" ">')
+    ['b.png', 'c.png']
+    """
+    parser = _Images()
+    parser.feed(html)
+    return parser.wordless
+
+
+def written_pages(site: Path) -> list[Path]:
+    """List the pages of a site without the theme's own templates."""
+    return [path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents]
+
+
+def page_mb(path: Path) -> float:
+    """Return what a browser downloads to show a page, in MB.
+
+    Text counts as packed by gzip, which static hosts do; images as they are.
+    """
+    loads = [urlsplit(url) for url in read_page(path.read_text(encoding="utf-8")).loads]
+    local = {unquote(parts.path) for parts in loads if not parts.scheme and not parts.netloc}
+    files = {(path.parent / name).resolve() for name in local if name} | {path.resolve()}
+    return sum(_sent_bytes(file) for file in files if file.is_file()) / 1e6
+
+
+def reading_problems(site: Path) -> list[str]:
+    """List what makes a built site hard to read.
+
+    Parameters
+    ----------
+    site : Path
+        Folder of the built HTML.
+
+    Returns
+    -------
+    list[str]
+        One sentence a problem: an image without alternative text, a page above `MAX_PAGE_MB`, a
+        site above `MAX_SITE_MB`.
+    """
+    _sent_bytes.cache_clear()
+    return [*_page_problems(site), *_site_weight(site)]
+
+
+def _page_problems(site: Path) -> Iterator[str]:
+    for path in written_pages(site):
+        name = path.relative_to(site).as_posix()
+        for source in wordless_images(path.read_text(encoding="utf-8")):
+            yield f"{name}: the image {Path(source).name} has no alternative text"
+        weight = page_mb(path)
+        if weight > MAX_PAGE_MB and name != WHOLE_BOOK:
+            yield f"{name}: loads {weight:.1f} MB; a page may load {MAX_PAGE_MB:.0f} MB"
+
+
+def _site_weight(site: Path) -> Iterator[str]:
+    weight = sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6
+    if weight > MAX_SITE_MB:
+        yield f"the site has {weight:.0f} MB; it may have {MAX_SITE_MB:.0f} MB"
+
+
+@cache
+def _sent_bytes(path: Path) -> int:
+    content = path.read_bytes()
+    return len(gzip.compress(content, 6)) if path.suffix in PACKED else len(content)
+
+
+def external_links(site: Path) -> dict[str, list[str]]:
+    """List the addresses outside the site that pages link to, each with the pages that do."""
+    found: dict[str, list[str]] = {}
+    for path in written_pages(site):
+        links = read_page(path.read_text(encoding="utf-8")).links
+        for url in dict.fromkeys(url.partition("#")[0] for url in links if EXTERNAL.match(url)):
+            found.setdefault(url, []).append(path.relative_to(site).as_posix())
+    return dict(sorted(found.items()))
+
+
+def dead_links(site: Path, timeout_s: float = 20) -> list[str]:
+    """Ask every address outside the site, and list those that do not answer well.
+
+    A host that refuses programs (403, 405, 429) counts as there.
+
+    Parameters
+    ----------
+    site : Path
+        Folder of the built HTML.
+    timeout_s : float
+        How long to wait for a host, in seconds.
+
+    Returns
+    -------
+    list[str]
+        One sentence an address, with a page that links to it.
+    """
+    import requests
+
+    problems = []
+    for url, pages in external_links(site).items():
+        try:
+            answer = requests.get(url, timeout=timeout_s, stream=True)
+            answer.close()
+            state = f"answers {answer.status_code}"
+            dead = answer.status_code >= 400 and answer.status_code not in (403, 405, 429)
+        except requests.RequestException as error:
+            state, dead = f"does not answer ({type(error).__name__})", True
+        if dead:
+            problems.append(f"{pages[0]}: {url} {state}")
+    return problems

@@ -1,0 +1,106 @@
+"""Say what stands against a release of the site that is built: each reason with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.runs.record import RECORD_FILE, RecordError, read_record
+from fetal_book.runs.stale import stale_reasons
+from fetal_book.site.checks import notebook_errors, site_problems
+from fetal_book.site.jobs import book_chapters, run_folder, site_sources
+from fetal_book.site.reading_checks import reading_problems
+from fetal_lib.files.atomic import read_json
+from fetal_lib.files.fingerprint import file_sha256
+
+BUILD = "run `make book`"
+
+
+def release_problems(root: Path, code: dict[str, Any], allow_dirty: bool = False) -> list[str]:
+    """List what stands against a release.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+    code : dict
+        `commit` and `dirty`, as `fetal_book.runs.machine.code_state` gives them.
+    allow_dirty : bool
+        Let files differ from the commit, or be under no version control.
+
+    Returns
+    -------
+    list of str
+        One sentence a reason; empty when the site may be released.
+    """
+    site = root / "book" / "_build" / "html"
+    note = read_json(root / "book" / "_build" / "site.json")
+    if not note or not (site / "index.html").is_file():
+        return [f"book/_build/html holds no site; {BUILD}"]
+    problems = [] if allow_dirty else tree_problems(code)
+    for chapter in book_chapters(root):
+        problems += chapter_problems(root, chapter, note["pages"])
+    problems += source_problems(root)
+    problems += notebook_errors(root / "book" / "notebooks")
+    problems += site_problems(site, [page.removesuffix(".html") for page in note["pages"]])
+    return problems + reading_problems(site)
+
+
+def tree_problems(code: dict[str, Any]) -> list[str]:
+    """Say whether the commit alone tells what is released.
+
+    Examples
+    --------
+    >>> tree_problems({"commit": "0f3c", "dirty": False})
+    []
+    """
+    if code["commit"] is None:
+        return ["the project is under no version control; clone it, or allow this with --dirty"]
+    if code["dirty"]:
+        return [f"files differ from commit {code['commit'][:10]}; commit them, or pass --dirty"]
+    return []
+
+
+def chapter_problems(root: Path, chapter: str, pages: list[str]) -> list[str]:
+    """Say whether the page of a chapter shows a finished run that still stands.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root folder.
+    chapter : str
+        Its full name.
+    pages : list of str
+        Pages of the site, such as `intro.html`.
+    """
+    folder = run_folder(root, chapter)
+    try:
+        record = read_record(folder)
+    except RecordError as error:
+        return [str(error)]
+    if record is None:
+        return [f"{chapter}: it has no run; {BUILD}"]
+    if record.status != "ok":
+        return [f"{chapter}: its run is {record.status!r} ({record.reason}); {BUILD}"]
+    reasons = stale_reasons(CHAPTERS[chapter], record)
+    problems = [f"{chapter}: its run is stale ({'; '.join(reasons)}); {BUILD}"] if reasons else []
+    staged = root / "book" / "runs" / chapter / RECORD_FILE
+    if f"notebooks/{chapter}.html" not in pages:
+        problems.append(f"{chapter}: the site has no page of it; {BUILD}")
+    elif not staged.is_file() or file_sha256(staged) != file_sha256(folder / RECORD_FILE):
+        problems.append(f"{chapter}: its page shows another run than the last one; {BUILD}")
+    return problems
+
+
+def source_problems(root: Path) -> list[str]:
+    """Say which sources of the site are newer than it: pages, styles, staged chapters, tables."""
+    built = (root / "book" / "_build" / "site.json").stat().st_mtime_ns
+    made = [*(root / "book" / "notebooks").glob("*.ipynb")]
+    made += [path for path in (root / "book" / "generated").rglob("*") if path.is_file()]
+    paths = [*(root / name for name in site_sources(root)), *made]
+    newer = sorted(p.relative_to(root).as_posix() for p in paths if p.stat().st_mtime_ns > built)
+    if not newer:
+        return []
+    more = f" and {len(newer) - 5} more" if len(newer) > 5 else ""
+    return [f"changed since the site was built: {', '.join(newer[:5])}{more}; {BUILD}"]

@@ -1,0 +1,160 @@
+"""Write the page of all numbers: for each run what it was, and its results metric by metric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fetal_book.runs.results import METRICS, results_table
+from fetal_book.site.shown_runs import (
+    ShownRun,
+    captioned,
+    count_text,
+    data_text,
+    interval_text,
+    shown_runs,
+    value_text,
+)
+from fetal_lib.data.kinds import atlases
+from fetal_lib.files.atomic import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLIT_WORDS = {
+    "test": "Held-out test cases",
+    "external": "Cases of another source",
+    "protocol": "As the source's own protocol would have scored",
+    "val": "Validation cases",
+    "train": "Training cases",
+    "all": "All cases",
+}
+HIDDEN_SPLITS = ("train", "val")
+ARROWS = {True: " ↑", False: " ↓"}
+
+
+def write_results(root: Path, chapters: list[str]) -> None:
+    """Write ``book/generated/results.csv`` and ``book/generated/results.md``."""
+    runs = shown_runs(root, chapters)
+    generated = root / "book" / "generated"
+    generated.mkdir(parents=True, exist_ok=True)
+    table = results_table([run.folder for run in runs])
+    table.to_csv(generated / "results.csv", index=False, lineterminator="\n")
+    sections = [run_section(run, chapters) for run in runs] or ["No chapter has been run yet.\n"]
+    write_text(generated / "results.md", "\n".join(sections))
+
+
+def run_section(run: ShownRun, chapters: list[str]) -> str:
+    """Write one run's part of the page: heading, where its numbers come from, and its tables.
+
+    Each split and each data set has a table of its own, so that real data and phantoms are never
+    mixed.
+
+    Parameters
+    ----------
+    run : ShownRun
+    chapters : list[str]
+        Chapters that have a page.
+
+    Returns
+    -------
+    str
+        MyST Markdown.
+    """
+    table = results_table([run.folder])
+    parts = [f"({run.label})=", f"## {heading(run)}\n", provenance(run, chapters)]
+    for split, words in SPLIT_WORDS.items():
+        if split in HIDDEN_SPLITS:
+            continue
+        rows = table[table["split"] == split]
+        for _, group in rows.groupby("data", sort=True):
+            data = data_text(group.iloc[0], run, mark="")
+            lines = split_table(group, run.label).splitlines()
+            caption = f"{words}, {data}: run {run.name} of chapter {run.number}."
+            parts.append(f"### {words}: {data}\n\n{captioned(caption, lines)}")
+    return "\n".join(parts)
+
+
+def heading(run: ShownRun) -> str:
+    """Name a run: chapter number, title, data, and the run's own name."""
+    title = run.record.get("title") or run.chapter.partition("_")[2]
+    return f"{run.number} {title}, on {run.data_words}: run {run.name}"
+
+
+def provenance(run: ShownRun, chapters: list[str]) -> str:
+    """Say which run the numbers below come from, with its record and results to download."""
+    record = run.record
+    code = record.get("code", {})
+    commit = f"`{code['commit'][:10]}`" if code.get("commit") else "no commit"
+    page = f"[chapter {run.number}](notebooks/{run.chapter})"
+    where = "kept with the book as a reference run" if run.kept else f"shown by {page}"
+    if run.kept and run.chapter in chapters:
+        where += f", see {page}"
+    hardware = record.get("hardware") or {}
+    facts = {
+        "Data": about_data(run),
+        "Where": where,
+        "Profile, seed": f"`{run.profile}`, {record.get('seeds', {}).get('seed', 'unknown')}",
+        "Changed parameters": changed_text(record),
+        "Code": commit + (", with changes that are not committed" if code.get("dirty") else ""),
+        "Finished": str(record.get("finished") or "unknown")[:10],
+        "Machine": hardware.get("gpu")
+        or f"{hardware.get('cpu', 'unknown')}, {hardware.get('cores', '?')} cores",
+        "Files": f"{{download}}`record.json <{run.place}/record.json>`, "
+        f"{{download}}`results.json <{run.place}/results.json>`",
+    }
+    lines = [f"| **{name}** | {value} |" for name, value in facts.items()]
+    return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
+
+
+def about_data(run: ShownRun) -> str:
+    """Say what the data of a run are, and of which atlas where they are made of one."""
+    if run.phantom:
+        return "phantoms, made up by this project"
+    if run.group != "atlas":
+        return run.data_words
+    title = atlases().get(run.data)
+    words = f"{run.data_words} ({title})" if title else run.data_words
+    return f"{words}: they share a few templates, so that folds flatter; none of them is a person"
+
+
+def changed_text(record: dict[str, Any]) -> str:
+    """List the parameters that neither a default nor the profile set."""
+    own = [
+        f"`{name} = {entry['value']}`"
+        for name, entry in record.get("parameters", {}).items()
+        if not str(entry.get("origin", "")).startswith(("default", "profile"))
+        and name not in ("profile", "data", "out")
+    ]
+    return ", ".join(own) or "none"
+
+
+def split_table(rows: pd.DataFrame, label: str = "") -> str:
+    """Write the results of one split as a Markdown table, metric by metric, the best model first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of one split, as ``results_table`` gives them.
+    label : str
+        Of the run's part of the page of all numbers, which every value then leads to.
+
+    Returns
+    -------
+    str
+        One row a number, with unit, 95 % interval and count of cases.
+    """
+    lines = ["| Metric | Model | Value | 95 % interval | n |", "|---|---|---|---|---|"]
+    for metric in [name for name in METRICS if name in set(rows["metric"])]:
+        better = METRICS[metric].higher_is_better
+        group = rows[rows["metric"] == metric]
+        if better is not None:
+            group = group.sort_values("value", ascending=not better, kind="stable")
+        name = f"`{metric}`{ARROWS.get(better, '')}"
+        for _, row in group.iterrows():
+            value = value_text(row)
+            value = f"{{ref}}`{value} <{label}>`" if label else value
+            cells = [name, row["model"].replace("_", " "), value, interval_text(row)]
+            lines.append(f"| {' | '.join([*cells, count_text(row['n'])])} |")
+            name = ""
+    return "\n".join(lines) + "\n"

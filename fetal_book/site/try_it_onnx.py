@@ -1,0 +1,75 @@
+"""Export the head network to ONNX, with its large arrays in 16 bits."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.site.try_it_runtime import TryItError
+from fetal_lib.models.weights import HALF_FROM
+from fetal_lib.predict.head_model import HeadModel
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def head_model_to_onnx(model: HeadModel) -> bytes:
+    """Export a head model: (B, H, W, 1) grey in [0, 1] to (B, H, W, 1) probabilities.
+
+    Arrays of at least ``HALF_FROM`` numbers are kept as float16, as in the model's own folder,
+    and widened when a session is opened.
+
+    Parameters
+    ----------
+    model : HeadModel
+
+    Returns
+    -------
+    bytes
+        An ONNX file.
+
+    Raises
+    ------
+    TryItError
+        If a package is missing, or Keras does not run on TensorFlow.
+    """
+    try:
+        import keras
+        import onnx
+        import tf2onnx  # noqa: F401  Keras imports it, and says little where it is missing
+    except ImportError as error:
+        raise TryItError(
+            f"{error.name} is not installed. Install it with pip install 'fetal-lib[keras,app]'."
+        ) from error
+    if keras.backend.backend() != "tensorflow":
+        raise TryItError(
+            f"Keras runs on {keras.backend.backend()}, and its export to ONNX needs TensorFlow. "
+            "Unset KERAS_BACKEND."
+        )
+    signature = [keras.InputSpec(shape=(None, *model.shape, 1), dtype="float32", name="image")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        model.network.export(path, format="onnx", input_signature=signature, verbose=False)
+        exported = onnx.load(path)
+    halve_weights(exported)
+    onnx.checker.check_model(exported)
+    return exported.SerializeToString()
+
+
+def halve_weights(model: onnx.ModelProto) -> None:
+    """Keep the large float32 arrays of a network as float16 with a cast, in place."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype != np.float32 or array.size < HALF_FROM:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}/half"))
+        casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)

@@ -1,0 +1,62 @@
+"""Get ONNX Runtime for browsers: the release that is locked beside this file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fetal_book.site.npm_package import NpmError, get_package_files
+from fetal_lib.files.atomic import read_json
+
+LOCK = Path(__file__).with_name("try_it_runtime.json")
+
+
+class TryItError(RuntimeError):
+    """A part of the page that measures in the browser cannot be made here."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a page needs to run a network.
+
+    Attributes
+    ----------
+    name : package and version.
+    licence : SPDX name.
+    script : JavaScript that defines ``ort``.
+    glue : JavaScript module that starts the WebAssembly.
+    wasm : the WebAssembly.
+    """
+
+    name: str
+    licence: str
+    script: str
+    glue: str
+    wasm: bytes
+
+
+def get_runtime(lock: Path = LOCK) -> Runtime:
+    """Return the locked runtime from the cache, or fetch it with npm.
+
+    Parameters
+    ----------
+    lock : JSON file with ``package, version, licence, integrity, files``.
+
+    Raises
+    ------
+    TryItError
+        If npm is missing or fetches nothing, or the archive is not the locked one.
+    """
+    try:
+        part = get_package_files(lock)
+    except NpmError as error:
+        raise TryItError(str(error)) from error
+    locked = read_json(lock)
+    script, glue = (without_map(part[key].decode("utf-8")) for key in ("script", "glue"))
+    name = f"{locked['package']}@{locked['version']}"
+    return Runtime(name, locked["licence"], script, glue, part["wasm"])
+
+
+def without_map(script: str) -> str:
+    """Drop the line that names a source map, which is not served."""
+    return "\n".join(line for line in script.split("\n") if not line.startswith("//# source"))

@@ -1,6 +1,0 @@
-"""The browser page: trained models on a user's scans, for one person or a class room."""
-
-from fetal_lib.app.page import build
-from fetal_lib.app.server import launch, serve
-
-__all__ = ["build", "launch", "serve"]
