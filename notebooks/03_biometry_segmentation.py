@@ -64,7 +64,7 @@ from IPython.display import Markdown
 from fetal_book.chapters import biometry_segmentation as chapter
 from fetal_lib.data import audit, splits
 from fetal_book.chapters.biometry_segmentation.network_cost import cost_table
-from fetal_book.chapters.biometry_segmentation.scores import paired_tests, score_structures
+from fetal_book.chapters.biometry_segmentation import scores as score
 from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
@@ -321,7 +321,8 @@ probs, scores, ensembles = chapter.score_all(
     segmenters, table_test, arrays_test, references
 )
 baseline = chapter.ellipse_baseline(arrays_test, p.seed)
-scores["ellipse_fit"] = score_structures(table_test, references, baseline)
+found = score.score_structures(table_test, references, baseline)
+scores["ellipse_fit"] = found
 chapter.add_scores(run, scores)
 results = chapter.results_table(run.rows)
 run.save_table(results, "results", "Test part, all models.")
@@ -379,7 +380,7 @@ run.save_figure(
 learnt = {name: scores[name] for name in names}
 tests = pd.concat(
     [
-        paired_tests(learnt, metric, p.seed).assign(metric=metric)
+        score.paired_tests(learnt, metric, p.seed).assign(metric=metric)
         for metric in ("dice", "adf_mm")
     ],
     ignore_index=True,

@@ -78,9 +78,7 @@ def test_parameters_and_profiles_are_found_by_the_chapters_name(chapter):
 
 
 def test_a_chapter_without_its_class_says_what_to_write_and_where():
-    with pytest.raises(
-        ChapterError, match="class KneeAngleParameters in fetal_book/param"
-    ):
+    with pytest.raises(ChapterError, match="class KneeAngleParameters in fetal_book/param"):
         Chapter("07_knee_angle", "Knees").parameters_class()
 
 

@@ -19,6 +19,7 @@ from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
 LEVELS = (
+    {"errors"},
     {"metrics", "geometry", "growth", "readers", "files", "models"},
     {"data", "training", "explain", "fetal_phantoms"},
     {"baselines"},

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from test_book import BOOK
 
-from fetal_book.chapters.brain_anomalies import brain_age, gestational_age, structures
+from fetal_book.chapters.biometry_segmentation import scores as structures
+from fetal_book.chapters.brain_age import scores as brain_age
 from fetal_book.chapters.brain_anomalies import scores as anomalies
+from fetal_book.chapters.gestational_age import scores as gestational_age
 from fetal_lib.data.audit import clues, hashes, report, twins
 from fetal_lib.growth import hadlock, intergrowth
 from fetal_lib.growth import intergrowth_tables as tables

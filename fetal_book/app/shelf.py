@@ -12,11 +12,12 @@ from typing import Any
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
+from fetal_lib.errors import UserError
 
 SHIPPED = Path(fetal_lib.__file__).parent / "pretrained"
 
 
-class AppError(ValueError):
+class AppError(UserError, ValueError):
     """Something that the page was started with is wrong."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fetal_book.app.folder import KEPT_S
+from fetal_lib.errors import UserError
 from fetal_lib.readers.image import first_bytes, read_gray
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -31,7 +32,7 @@ FOR_PROGRAMS = ", or pass frame=0 for the first"
 """Advice of the reader that nobody can follow on the page."""
 
 
-class UploadError(ValueError):
+class UploadError(UserError, ValueError):
     """An upload cannot be used; the message is for the person who sent it."""
 
 

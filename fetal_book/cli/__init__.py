@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fetal_lib.files.fingerprint import PACKAGES
+from fetal_lib.errors import UserError
 
 # name: (module with `app`, what the list of commands says)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -51,12 +51,6 @@ def refusal(error: BaseException) -> str:
     words = (error.strerror or str(error)).lower()
     what = f"{error.filename}: {words}" if error.filename else words
     return f"{what}; {REFUSALS[error.errno]}"
-
-
-def is_user_error(error: BaseException) -> bool:
-    """Say whether an exception is a message to the user: the library's own classes are."""
-    cls = type(error)
-    return cls.__module__.split(".")[0] in PACKAGES and cls.__name__.endswith("Error")
 
 
 class LazyGroup(TyperGroup):
@@ -103,7 +97,7 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except Exception as error:
             refused = refusal(error)
-            if not refused and not is_user_error(error):
+            if not refused and not isinstance(error, UserError):
                 raise
             for line in (refused or str(error)).splitlines():
                 typer.echo(f"fetal-lib: {line}", err=True)

@@ -8,11 +8,12 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fetal_book.parameters.describe import explain_unknown, explain_wrong
+from fetal_lib.errors import UserError
 
 PROFILES = ("smoke", "quick", "full")
 
 
-class ParameterError(ValueError):
+class ParameterError(UserError, ValueError):
     """A parameter is unknown, of the wrong type or out of range; the text says which and how."""
 
 

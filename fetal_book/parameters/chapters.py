@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetal_book.parameters.describe import did_you_mean
+from fetal_lib.errors import UserError
 
 if TYPE_CHECKING:
     from fetal_book.parameters.base import ChapterParameters
@@ -24,7 +25,7 @@ NAME = re.compile(r"\d{2}_[a-z][a-z0-9_]*")
 TITLE = re.compile(r"^# # (.+)$", re.MULTILINE)
 
 
-class ChapterError(ValueError):
+class ChapterError(UserError, ValueError):
     """No chapter has the name that was asked for, or a part of it is missing."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fetal_lib.errors import UserError
+
 DATA_WORDS = ("phantom",)
 
 
-class ProjectError(RuntimeError):
+class ProjectError(UserError, RuntimeError):
     """No project folder was found, or the one named is not a project."""
 
 

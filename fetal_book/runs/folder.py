@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fetal_book.parameters.project import project_root, public_path, runs_root
 from fetal_book.runs.process import end_tree, same_process
 from fetal_book.runs.record import KEEP_PREVIOUS, RECORD_FILE, RecordError, RunRecord, read_record
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ LOCK_FILE = ".lock"
 OUTPUTS = ("results.json", "tables", "figures", "model", "executed.ipynb", "progress.jsonl", "logs")
 
 
-class RunFolderError(RuntimeError):
+class RunFolderError(UserError, RuntimeError):
     """The run folder is in use, or is not a run folder."""
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_text
 
 Notebook = dict[str, Any]
@@ -26,7 +27,7 @@ KEPT_CELL_METADATA = ("tags", "mystnb")
 DIGEST_KEY = "fetal_lib_cells_sha256"
 
 
-class EditedNotebookError(ValueError):
+class EditedNotebookError(UserError, ValueError):
     """A notebook holds changes that its text form does not have."""
 
 

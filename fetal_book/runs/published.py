@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fetal_book.parameters.project import project_root
 from fetal_book.runs.record import read_record
 from fetal_book.runs.results import read_results
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PARTS = ("record.json", "results.json", *KINDS)
 
 
-class PublishError(ValueError):
+class PublishError(UserError, ValueError):
     """A run cannot be published; the text says why."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
 
 SCHEMA = 1
@@ -16,7 +17,7 @@ Status = Literal["running", "ok", "failed", "killed", "timeout", "interrupted"]
 KEEP_PREVIOUS = 5
 
 
-class RecordError(ValueError):
+class RecordError(UserError, ValueError):
     """A record.json is missing or cannot be read."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetal_book.parameters.describe import did_you_mean
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, six_digits
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SPLITS = ("train", "val", "test", "external", "all", "protocol")
 ROW_KEYS = ("model", "data", "split", "metric", "value", "unit", "n", "ci95", "higher_is_better")
 
 
-class ResultError(ValueError):
+class ResultError(UserError, ValueError):
     """A result row cannot be used; the text says which part of it and why."""
 
 

@@ -14,13 +14,14 @@ from fetal_book.runs.record import RunRecord, read_record
 from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
 from fetal_book.runs.stage_exhibits import describe_outputs
 from fetal_book.runs.status import hardware_text
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
 
 COPIED = ("figures", "tables")
 COPIED_FILES = ("record.json", "results.json")
 
 
-class StageError(ValueError):
+class StageError(UserError, ValueError):
     """A run cannot be shown in the book; the text says why."""
 
 

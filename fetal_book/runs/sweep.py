@@ -22,6 +22,7 @@ from fetal_book.parameters.project import project_root, public_path
 from fetal_book.parameters.resolve import resolve_parameters
 from fetal_book.runs.data_sets import check_data
 from fetal_book.runs.results import read_results
+from fetal_lib.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ ROW_COLUMNS = ("model", "data", "split", "metric", "unit")
 Value = bool | int | float | str
 
 
-class SweepError(ValueError):
+class SweepError(UserError, ValueError):
     """A sweep file cannot be used; the text says why."""
 
 

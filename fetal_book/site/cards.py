@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fetal_book.runs.results import results_table
 from fetal_book.site.results_page import SPLIT_WORDS, split_table
 from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import file_sha256
 
@@ -31,7 +32,7 @@ MAKERS = (
 )
 
 
-class CardsError(ValueError):
+class CardsError(UserError, ValueError):
     """`book/cards.yml` cannot be used; the text says where and why."""
 
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fetal_book.parameters.chapters import CHAPTERS
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_text
 
 NAMES = ("claim", "tripod_ai")
@@ -19,7 +20,7 @@ PAGE_FOLDER = "methods"
 """Folder below the book's root of the pages that include the checklists."""
 
 
-class ChecklistError(ValueError):
+class ChecklistError(UserError, ValueError):
     """A checklist cannot be used; the text says where and why."""
 
 

@@ -17,13 +17,14 @@ from pydantic import (
 )
 
 from fetal_book.runs.results import METRICS
+from fetal_lib.errors import UserError
 
 CLAIMS_FILE = "sources.yml"
 NUMBER = re.compile(r"\[\[([^\[\]]+)\]\]")
 """A place for a number of a run in the text on a source."""
 
 
-class ClaimsError(ValueError):
+class ClaimsError(UserError, ValueError):
     """`book/sources.yml` cannot be used; the text says where and why."""
 
 

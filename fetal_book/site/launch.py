@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+from fetal_lib.errors import UserError
 
-class WorkflowBusyError(RuntimeError):
+
+class WorkflowBusyError(UserError, RuntimeError):
     """Another Snakemake works in the same project."""
 
 

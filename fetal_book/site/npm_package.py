@@ -16,12 +16,13 @@ import tempfile
 from pathlib import Path
 
 from fetal_book.parameters.project import cache_root
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_bytes
 
 TIME_LIMIT_S = 300
 
 
-class NpmError(RuntimeError):
+class NpmError(UserError, RuntimeError):
     """A package could not be had, or is not the locked one."""
 
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from fetal_book.site.print_page import NAME
+from fetal_lib.errors import UserError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 TIME_LIMIT_S = 300
@@ -19,7 +20,7 @@ SWITCHES = (
 )
 
 
-class PdfError(RuntimeError):
+class PdfError(UserError, RuntimeError):
     """The book cannot be printed here; the text says what is missing."""
 
 

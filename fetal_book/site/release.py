@@ -14,6 +14,7 @@ from fetal_book.site.jobs import book_chapters, published_results, run_folder
 from fetal_book.site.release_archive import SUMS, file_entries, folder_files, pack, write_sums
 from fetal_book.site.release_checks import release_problems
 from fetal_book.site.release_metadata import CITATION, read_citation, release_name, zenodo_metadata
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_bytes
 from fetal_lib.files.fingerprint import environment, file_sha256
 
@@ -23,7 +24,7 @@ ZENODO = ".zenodo.json"
 ZENODO_BESIDE = "zenodo.json"  # code hosts rename hidden files that are attached to a release
 
 
-class ReleaseError(RuntimeError):
+class ReleaseError(UserError, RuntimeError):
     """The site may not be released; the text gives every reason with its remedy."""
 
 

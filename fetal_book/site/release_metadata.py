@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from fetal_lib.errors import UserError
+
 CITATION = "CITATION.cff"
 NEEDED = ("title", "abstract", "authors", "version", "license", "keywords", "type")
 RESOURCE_TYPES = {
@@ -29,7 +31,7 @@ RESOURCE_TYPES = {
 }
 
 
-class CitationError(ValueError):
+class CitationError(UserError, ValueError):
     """CITATION.cff is missing, broken or does not say enough for a release."""
 
 

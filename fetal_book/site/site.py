@@ -16,10 +16,11 @@ from fetal_book.site.contents import page_files
 from fetal_book.site.print_page import write_print_page
 from fetal_book.site.reading_checks import reading_problems
 from fetal_book.site.slim import slim_site
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
 
 
-class SiteError(RuntimeError):
+class SiteError(UserError, RuntimeError):
     """The site could not be built, or what was built is not sound."""
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetal_book.site.npm_package import NpmError, get_package_files
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json
 
 LOCK = Path(__file__).with_name("try_it_runtime.json")
 
 
-class TryItError(RuntimeError):
+class TryItError(UserError, RuntimeError):
     """A part of the page that measures in the browser cannot be made here."""
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import requests
 
 from fetal_lib.data.manifest import UNKNOWN, DataFile
+from fetal_lib.errors import UserError
 
 CHUNK_BYTES = 1 << 14  # a broken connection loses the chunk that was being read
 
 
-class FetchError(RuntimeError):
+class FetchError(UserError, RuntimeError):
     """A file could not be fetched whole; nothing was left under its final name."""
 
 

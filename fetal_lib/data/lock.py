@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetal_lib.data.checksums import file_digest
 from fetal_lib.data.manifest import UNKNOWN, Bytes, DataFile, Md5, Sha256
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
 
 LOCK_NAME = ".fetched.json"
 
 
-class LockError(ValueError):
+class LockError(UserError, ValueError):
     """The record of the first fetch cannot be read."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fetal_lib.data.archive import Member, TarReader, ZipReader, open_archive
+from fetal_lib.errors import UserError
 
 CHUNK_BYTES = 1 << 20
 MIN_LIMIT_BYTES = 1 << 30
@@ -15,7 +16,7 @@ LIMIT_RATIO = 20
 MAX_MEMBERS = 200_000
 
 
-class UnsafeArchiveError(ValueError):
+class UnsafeArchiveError(UserError, ValueError):
     """An archive asks for something that no data set needs; nothing of it was unpacked."""
 
 

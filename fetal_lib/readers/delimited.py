@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fetal_lib.errors import UserError
+
 MAX_BYTES = 64_000_000
 MAX_SHOWN = 100
 SEPARATORS = (",", ";", "\t")
@@ -25,7 +27,7 @@ _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
-class TableReadError(ValueError):
+class TableReadError(UserError, ValueError):
     """Say which table cannot be used, and every reason; ``problems`` holds one line each."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:

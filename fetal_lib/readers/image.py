@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.errors import UserError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -31,7 +33,7 @@ SIGNATURES = (
 )
 
 
-class ImageReadError(ValueError):
+class ImageReadError(UserError, ValueError):
     """Say which image cannot be read, what was found, the rule and the fix."""
 
     def __init__(self, path: Path, found: str, rule: str, fix: str) -> None:

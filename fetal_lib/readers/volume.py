@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fetal_lib.errors import UserError
 from fetal_lib.readers.volume_grid import Volume, canonical, grid_fault
 
 __all__ = ["Volume", "VolumeReadError", "read_labels", "read_volume"]
@@ -33,7 +34,7 @@ SIGNATURES = (
 )
 
 
-class VolumeReadError(ValueError):
+class VolumeReadError(UserError, ValueError):
     """Say which volume cannot be read, what was found, the rule and the fix."""
 
     def __init__(self, path: Path, found: str, rule: str, fix: str) -> None:

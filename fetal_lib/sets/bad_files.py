@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from fetal_lib.errors import UserError
+
 Case = TypeVar("Case")
 Result = TypeVar("Result")
 MAX_SHOWN = 200
 
 
-class BadFilesError(ValueError):
+class BadFilesError(UserError, ValueError):
     """Name every file that cannot be used and why; ``problems`` holds one line a file.
 
     Examples

@@ -20,6 +20,7 @@ from fetal_lib.data.layouts import (
     slices,
 )
 from fetal_lib.data.layouts.base import Layout
+from fetal_lib.errors import UserError
 
 # In the order in which a folder is compared with them: the most telling signs first.
 LAYOUTS: dict[str, Layout] = {
@@ -42,7 +43,7 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-class LayoutError(ValueError):
+class LayoutError(UserError, ValueError):
     """A layout is unknown, or a folder is in none."""
 
 
