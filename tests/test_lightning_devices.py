@@ -13,7 +13,8 @@ FIT = """
 import sys
 sys.ps1 = "In: "  # as a notebook's kernel has it
 import numpy as np, torch
-from fetal_lib.training.lightning_fit import LightningSettings, fit_segmenter
+from fetal_lib.training.lightning_fit import fit_segmenter
+from fetal_lib.training.lightning_module import LightningSettings
 from fetal_lib.training.segmentation_loss import bce_dice_loss
 
 torch.set_num_threads(1)

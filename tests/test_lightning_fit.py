@@ -8,11 +8,8 @@ pytest.importorskip("lightning")
 
 from fetal_lib.models.diffusion import Diffusion  # noqa: E402
 from fetal_lib.models.segmentation_networks import build_network  # noqa: E402
-from fetal_lib.training.lightning_fit import (  # noqa: E402
-    LightningSettings,
-    fit_segmenter,
-    read_fit_history,
-)
+from fetal_lib.training.lightning_fit import fit_segmenter, read_fit_history  # noqa: E402
+from fetal_lib.training.lightning_module import LightningSettings  # noqa: E402
 from fetal_lib.training.segmentation_loss import (  # noqa: E402
     anchored_diffusion_loss,
     bce_dice_loss,

@@ -13,15 +13,13 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
-from fetal_lib.training.augment import Augmentation
-from fetal_lib.training.lightning_module import segmentation_module
+from fetal_lib.training.lightning_module import LightningSettings, segmentation_module
 from fetal_lib.training.segmentation_loss import Loss
 
 if TYPE_CHECKING:
@@ -30,55 +28,7 @@ if TYPE_CHECKING:
 
 HISTORY, WEIGHTS = "history.jsonl", "weights.npz"
 LAST, BEST = "last.ckpt", "best.ckpt"
-PLACE = ("accelerator", "devices", "n_nodes", "strategy", "n_workers")
 Progress = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class LightningSettings:
-    """Hyper-parameters of a fit, and where it runs.
-
-    Attributes
-    ----------
-    epochs : int
-    batch_size : int
-        On each device.
-    learning_rate, weight_decay : float
-        Of AdamW; the rate warms up for an epoch and falls along a cosine.
-    clip : float
-        Largest norm of the gradient; 0 does not clip.
-    patience : int
-        Stop when the validation loss has not fallen for so many epochs, and keep the best
-        weights; 0 takes all epochs and keeps the last.
-    augmentation : Augmentation or None
-    aspect : float
-        Width over height of the scans before squashing, for the augmentation.
-    precision : str
-        Of Lightning: ``32-true``, ``bf16-mixed``, ``16-mixed``.
-    seed : int
-    accelerator, devices, n_nodes, strategy, n_workers
-        Where it runs, as Lightning has it; no part of what is fitted.
-    """
-
-    epochs: int
-    batch_size: int = 8
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    clip: float = 1.0
-    patience: int = 0
-    augmentation: Augmentation | None = Augmentation()
-    aspect: float = 1.0
-    precision: str = "32-true"
-    seed: int = 0
-    accelerator: str = "auto"
-    devices: int | str = "auto"
-    n_nodes: int = 1
-    strategy: str = "auto"
-    n_workers: int = 0
-
-    def as_spec(self) -> dict[str, Any]:
-        """Return plain values for a cache key, without the place where the fit runs."""
-        return {name: value for name, value in asdict(self).items() if name not in PLACE}
 
 
 def fit_segmenter(

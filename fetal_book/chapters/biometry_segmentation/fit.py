@@ -12,7 +12,8 @@ from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
 from fetal_lib.training.augment import Augmentation
-from fetal_lib.training.lightning_fit import WEIGHTS, LightningSettings, fit_segmenter
+from fetal_lib.training.lightning_fit import WEIGHTS, fit_segmenter
+from fetal_lib.training.lightning_module import LightningSettings
 from fetal_lib.training.segmentation_loss import (
     Loss,
     anchored_diffusion_loss,
