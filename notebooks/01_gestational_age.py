@@ -41,7 +41,7 @@ dropout = 0.1
 epochs = 12
 batch_size = 8
 learning_rate = 0.002
-cosine = True
+schedule = "cosine"
 scale_target = True
 augment = False
 n_folds = 4
@@ -151,7 +151,7 @@ run.save_figure(
 # The outer folds deal out *fetuses*, stratified by age ({numref}`tab-01-outer-folds`);
 # each is tested once, by a network that never saw it. Within the training part of a
 # fold, a sixth of the fetuses is the inner validation part: it picks the epoch and, where
-# `cosine` is false, steers the learning rate. Nothing is chosen on a fold that is tested.
+# `schedule` is `plateau`, steers the learning rate. Nothing is chosen on a fold that is tested.
 
 # %% mystnb={"table": {"name": "tab-01-outer-folds", "caption": "The outer folds: fetuses, samples (a slice of each plane), mean and SD of the ages in days."}}
 folds = chapter.make_folds(brains, p)

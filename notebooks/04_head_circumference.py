@@ -34,7 +34,7 @@ batch_size = 8
 learning_rate = 0.002
 loss = "bce"
 ema = 0.995
-constant_rate = False
+schedule = "cosine"
 precision = "float32"
 augment = True
 flips = "up_down"
@@ -274,7 +274,7 @@ shapes.style.hide().format(thousands=",")
 #
 # Adam and binary cross-entropy, as in the source. `quick` goes beyond it: random
 # flips, rotations in the scan's own aspect, zoom and gain (`augment`); a learning
-# rate that falls along a cosine (`constant_rate`); a moving average of the weights
+# rate that falls along a cosine (`schedule`); a moving average of the weights
 # (`ema`); and most epochs on images of half the side, which cost a quarter
 # (`half_size_epochs`), so that the curves of {numref}`fig-04-curves` jump where the
 # full size begins. A fit is resumed after a crash and reused when nothing it depends

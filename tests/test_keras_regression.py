@@ -82,7 +82,7 @@ def test_rate_and_stopping_follow_keras_callbacks():
 
 
 def test_the_cosine_ends_low():
-    plan = settings(10, cosine=True)
+    plan = settings(10, schedule="cosine")
     rates = [progress_of([1.0] * k, plan).learning_rate for k in range(10)]
     assert rates[0] == pytest.approx(2e-3) and rates[-1] < 2e-4
     assert rates == sorted(rates, reverse=True)
@@ -91,8 +91,8 @@ def test_the_cosine_ends_low():
 def test_a_cosine_is_gone_through_to_its_end():
     errors = [5.0] + [9.0] * 11  # none better for eleven epochs
     assert progress_of(errors, settings(20)).over
-    assert not progress_of(errors, settings(20, cosine=True)).over
-    assert progress_of(errors, settings(12, cosine=True)).over
+    assert not progress_of(errors, settings(20, schedule="cosine")).over
+    assert progress_of(errors, settings(12, schedule="cosine")).over
 
 
 def test_mirroring_swaps_only_the_planes_it_may():

@@ -96,7 +96,11 @@ def test_mixed_precision_keeps_weights_and_output_in_32_bits():
 
 
 def test_precision_follows_the_processor(tmp_path):
-    from fetal_lib.training.precision import precision_policy, processor_has_bfloat16
+    from fetal_lib.training.precision import (
+        lightning_precision,
+        precision_policy,
+        processor_has_bfloat16,
+    )
 
     (tmp_path / "new").write_text("flags : fpu avx512_bf16 sse\n")
     (tmp_path / "old").write_text("flags : fpu sse\n")
@@ -104,6 +108,10 @@ def test_precision_follows_the_processor(tmp_path):
     assert found == [True, False, False]
     with pytest.raises(ValueError, match="precision='half'"):
         precision_policy("half")
+    names = [lightning_precision(word) for word in ("float32", "bfloat16", "float16")]
+    assert names == ["32-true", "bf16-mixed", "16-mixed"]
+    with pytest.raises(ValueError, match="precision='16-mixed'"):
+        lightning_precision("16-mixed")
 
 
 def test_dropout_is_off_when_predicting():

@@ -63,8 +63,11 @@ class BiometrySegmentationParameters(ChapterParameters):
         description="epochs without a lower validation loss before training stops; 0: never, and "
         "the last weights are kept",
     )
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
-        "32-true", title="precision", description="of training, as Lightning names it"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "float32",
+        title="precision",
+        description="of training; auto: 16-bit brain floats where the processor or the graphics "
+        "card computes in them, 32-bit elsewhere",
     )
     devices: int = Field(
         1, ge=1, le=64, title="devices", description="graphics cards, or processes, on each node"

@@ -151,10 +151,10 @@ class BrainAgeParameters(ChapterParameters):
     age_batch: int = Field(
         8, ge=2, le=64, title="batch of the age networks", description="4 in the source"
     )
-    constant_rate: bool = Field(
-        False,
-        title="constant learning rate",
-        description="as in the source; otherwise a warm-up and a cosine",
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine",
+        title="learning-rate schedule",
+        description="cosine: a warm-up and a cosine; constant: it stays, as in the source",
     )
     coverage: float = Field(
         0.9,

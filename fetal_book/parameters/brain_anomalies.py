@@ -101,10 +101,10 @@ class BrainAnomaliesParameters(ChapterParameters):
         title="weight averaging",
         description="momentum of the moving average of weights that is kept; 0: the last weights",
     )
-    constant_rate: bool = Field(
-        False,
-        title="constant learning rate",
-        description="as in the source; otherwise a warm-up and a cosine",
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine",
+        title="learning-rate schedule",
+        description="cosine: a warm-up and a cosine; constant: it stays, as in the source",
     )
     balance: Literal["none", "weights", "oversample"] = Field(
         "weights",

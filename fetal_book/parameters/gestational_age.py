@@ -99,10 +99,11 @@ class GestationalAgeParameters(ChapterParameters):
     learning_rate: float = Field(
         2e-3, gt=0, le=1, title="learning rate", description="of Adam; 1e-4 in the source"
     )
-    cosine: bool = Field(
-        True,
-        title="cosine",
-        description="the rate falls along a cosine; otherwise on a plateau, as in the source",
+    schedule: Literal["cosine", "plateau"] = Field(
+        "cosine",
+        title="learning-rate schedule",
+        description="cosine: along a cosine; plateau: halved when the validation error stalls, "
+        "as in the source",
     )
     scale_target: bool = Field(
         True,

@@ -69,10 +69,10 @@ class HeadCircumferenceParameters(ChapterParameters):
         title="weight averaging",
         description="momentum of the moving average of weights that is kept; 0: the last weights",
     )
-    constant_rate: bool = Field(
-        False,
-        title="constant learning rate",
-        description="as in the source; otherwise a warm-up and a cosine",
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine",
+        title="learning-rate schedule",
+        description="cosine: a warm-up and a cosine; constant: it stays, as in the source",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "float32",

@@ -48,8 +48,8 @@ class ClassifierSettings:
         Peak of the schedule, Adam.
     ema : float
         Momentum of the moving average of weights; 0 keeps the last weights.
-    constant_rate : bool
-        Keep the learning rate at its peak; otherwise a warm-up of an epoch and a cosine.
+    schedule : str
+        ``"cosine"``, after a warm-up of an epoch, or ``"constant"``.
     balance : str
         ``"none"``; ``"weights"``: the loss of a case is weighted by the square root of
         how rare its class is; ``"oversample"``: classes are drawn equally often.
@@ -69,7 +69,7 @@ class ClassifierSettings:
     batch_size: int = 32
     learning_rate: float = 1e-3
     ema: float = 0.0
-    constant_rate: bool = False
+    schedule: str = "cosine"
     balance: str = "none"
     label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
@@ -101,7 +101,7 @@ def compile_classifier(
         settings.learning_rate,
         steps_per_epoch,
         settings.epochs,
-        constant_rate=settings.constant_rate,
+        schedule=settings.schedule,
         ema=settings.ema,
     )
     loss = keras.losses.CategoricalCrossentropy(

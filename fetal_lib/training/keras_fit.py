@@ -48,8 +48,8 @@ class FitSettings:
         ``"bce"``, or ``"bce_dice"`` for BCE plus half the soft Dice loss.
     ema : float
         Momentum of the moving average of weights; 0 keeps the last weights.
-    constant_rate : bool
-        Keep the learning rate at its peak, as the source does.
+    schedule : str
+        ``"cosine"``, or ``"constant"``: the learning rate stays at its peak, as in the source.
     augmentation : Augmentation or None
     aspect : float
         Width over height of the images before they were squashed.
@@ -64,7 +64,7 @@ class FitSettings:
     learning_rate: float = 2e-3
     loss: str = "bce"
     ema: float = 0.995
-    constant_rate: bool = False
+    schedule: str = "cosine"
     augmentation: Augmentation | None = None
     aspect: float = 1.0
     divisor: float = 255.0
@@ -113,7 +113,7 @@ def compile_model(model: keras.Model, settings: FitSettings, steps_per_epoch: in
         settings.learning_rate,
         steps_per_epoch,
         settings.all_epochs,
-        constant_rate=settings.constant_rate,
+        schedule=settings.schedule,
         ema=settings.ema,
     )
     model.compile(optimizer, losses[settings.loss], metrics=["accuracy"])

@@ -47,7 +47,7 @@ class RegressionSettings:
     centre, scale : the network learns ``(value - centre) / scale``; 0 and 1 as in the source.
     augment : random shift, turn, size and gain, and left-right mirroring.
     mirrored : channels whose left and right may be swapped.
-    cosine : the rate falls along a cosine over all epochs instead of on a plateau.
+    schedule : ``"plateau"``, or ``"cosine"``: the rate falls along one over all epochs.
     seed : int
     """
 
@@ -62,7 +62,7 @@ class RegressionSettings:
     scale: float = 1.0
     augment: bool = False
     mirrored: tuple[int, ...] = (0, 1)
-    cosine: bool = False
+    schedule: str = "plateau"
     seed: int = 0
 
     def as_spec(self) -> dict:
@@ -99,7 +99,9 @@ def progress_of(errors: Sequence[float], settings: RegressionSettings) -> Progre
         if wait >= settings.rate_patience:
             rate, wait = rate * settings.rate_factor, 0
     stalled = bool(errors) and len(errors) - 1 - best >= settings.stop_patience
-    if settings.cosine:  # its errors fall last, when the rate does: it is never stopped before
+    if (
+        settings.schedule == "cosine"
+    ):  # its errors fall last, when the rate does: it is never stopped before
         stalled = False
         share = len(errors) / settings.epochs
         rate = settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))

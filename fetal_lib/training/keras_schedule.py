@@ -40,7 +40,7 @@ def make_adam(
     learning_rate: float,
     steps_per_epoch: int,
     epochs: int,
-    constant_rate: bool = False,
+    schedule: str = "cosine",
     ema: float = 0.0,
 ) -> keras.optimizers.Adam:
     """Return Adam whose rate warms up for an epoch and falls along a cosine to 0.
@@ -51,15 +51,15 @@ def make_adam(
         Peak of the schedule.
     steps_per_epoch, epochs : int
         Length of the fit; the warm-up is its first epoch.
-    constant_rate : bool
-        Keep the rate at its peak.
+    schedule : str
+        ``"cosine"``, or ``"constant"`` to keep the rate at its peak.
     ema : float
         Momentum of the moving average of weights; 0 for none.
     """
     import keras
 
     rate = learning_rate
-    if not constant_rate:
+    if schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             learning_rate * START_SHARE,
             decay_steps=max(1, steps_per_epoch * (epochs - 1)),

@@ -2,14 +2,16 @@
 
 Sixteen-bit brain floats have the range of 32-bit floats and a third of their digits.
 Processors with the instruction set AVX512-BF16 or AMX, and graphics cards, train
-about half as fast again in them; others are slower, so they stay at 32 bits.
+about half as fast again in them; others are slower, so they stay at 32 bits. The words are
+``auto``, ``float32``, ``bfloat16`` and ``float16``; each framework has its own for them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+KERAS_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+LIGHTNING_NAMES = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 FLAGS = ("avx512_bf16", "amx_bf16")
 
 
@@ -33,7 +35,7 @@ def precision_policy(precision: str) -> str:
     Raises
     ------
     ValueError
-        For any other word.
+        For any other word; ``float16`` needs its loss scaled, which the Keras fit does not do.
 
     Examples
     --------
@@ -41,14 +43,38 @@ def precision_policy(precision: str) -> str:
     'mixed_bfloat16'
     """
     if precision == "auto":
-        fast = processor_has_bfloat16() or _has_gpu()
-        precision = "bfloat16" if fast else "float32"
-    if precision not in POLICIES:
-        raise ValueError(f"precision={precision!r}: use 'auto' or one of {sorted(POLICIES)}.")
-    return POLICIES[precision]
+        import keras
+
+        cards = [name for name in keras.distribution.list_devices() if "gpu" in str(name).lower()]
+        precision = _fastest(bool(cards))
+    return _named(precision, KERAS_POLICIES)
 
 
-def _has_gpu() -> bool:
-    import keras
+def lightning_precision(precision: str) -> str:
+    """Return Lightning's name for ``auto``, ``float32``, ``bfloat16`` or ``float16``.
 
-    return any("gpu" in str(name).lower() for name in keras.distribution.list_devices())
+    Raises
+    ------
+    ValueError
+        For any other word.
+
+    Examples
+    --------
+    >>> lightning_precision("float16")
+    '16-mixed'
+    """
+    if precision == "auto":
+        import torch
+
+        precision = _fastest(torch.cuda.is_available())
+    return _named(precision, LIGHTNING_NAMES)
+
+
+def _fastest(has_gpu: bool) -> str:
+    return "bfloat16" if has_gpu or processor_has_bfloat16() else "float32"
+
+
+def _named(precision: str, names: dict[str, str]) -> str:
+    if precision not in names:
+        raise ValueError(f"precision={precision!r}: use 'auto' or one of {sorted(names)}.")
+    return names[precision]

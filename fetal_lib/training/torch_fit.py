@@ -46,8 +46,8 @@ class TorchFitSettings:
         Of AdamW; 0 is plain Adam.
     ema : float
         Momentum of the moving average of weights; 0 keeps the last weights.
-    constant_rate : bool
-        Keep the learning rate, as the source does; otherwise a warm-up and a cosine.
+    schedule : str
+        ``"cosine"``, after a warm-up, or ``"constant"``, as the source has it.
     validate_in_training_mode : bool
         Leave the network in training mode while the validation part is watched, as the source
         does by never calling ``eval()``: its batches then change the batch statistics.
@@ -61,7 +61,7 @@ class TorchFitSettings:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     ema: float = 0.0
-    constant_rate: bool = False
+    schedule: str = "cosine"
     validate_in_training_mode: bool = False
     device: str = "auto"
     seed: int = 0
@@ -238,7 +238,7 @@ def learning_rate(settings: TorchFitSettings, progress: float) -> float:
     >>> [round(learning_rate(settings, t), 2) for t in (0.5, 1, 6, 11)]
     [0.53, 1.0, 0.5, 0.0]
     """
-    if settings.constant_rate:
+    if settings.schedule == "constant":
         return settings.learning_rate
     warm = min(1.0, settings.epochs / 2)
     if progress < warm:

@@ -14,6 +14,7 @@ from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.lightning_fit import WEIGHTS, fit_segmenter
 from fetal_lib.training.lightning_module import LightningSettings
+from fetal_lib.training.precision import lightning_precision
 from fetal_lib.training.segmentation_loss import (
     Loss,
     anchored_diffusion_loss,
@@ -91,7 +92,7 @@ def fit_settings(
         patience=p.patience,
         augmentation=Augmentation() if p.augment else None,
         aspect=float(width / height),
-        precision=p.precision,
+        precision=lightning_precision(p.precision),
         seed=p.seed,
         accelerator="gpu" if on_card else "cpu",
         devices=p.devices,

@@ -80,9 +80,9 @@ def fit_settings(name: str, p: BrainAgeParameters) -> TorchFitSettings:
         epochs=p.resnext_epochs if resnext else p.sfcn_epochs,
         batch_size=p.age_batch,
         learning_rate=p.resnext_rate if resnext else p.sfcn_rate,
-        weight_decay=0.0 if p.constant_rate else 0.01,
-        constant_rate=p.constant_rate,
-        ema=0.0 if p.constant_rate else 0.95,
+        weight_decay=0.0 if p.schedule == "constant" else 0.01,
+        schedule=p.schedule,
+        ema=0.0 if p.schedule == "constant" else 0.95,
         seed=p.seed,
     )
 

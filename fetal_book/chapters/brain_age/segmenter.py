@@ -77,8 +77,8 @@ def fit_segmenter(
         epochs=p.segmentation_epochs,
         batch_size=p.segmentation_batch,
         learning_rate=p.segmentation_rate,
-        constant_rate=p.constant_rate,
-        ema=0.0 if p.constant_rate else 0.95,
+        schedule=p.schedule,
+        ema=0.0 if p.schedule == "constant" else 0.95,
         seed=p.seed,
     )
     augment = crop_augment(p.segmentation_crop, 0.02, 0.02) if p.segmentation_crop else None

@@ -160,7 +160,7 @@ def picked_on_test(
     p = run.parameters
     fold = parts.folds[0]
     found = {}
-    base = replace(fit_settings("sfcn", p), epochs=p.source_epochs, constant_rate=True, ema=0.0)
+    base = replace(fit_settings("sfcn", p), epochs=p.source_epochs, schedule="constant", ema=0.0)
     rows = []
     for name, wrong in (("eval() called", False), ("eval() never called", True)):
         settings = replace(base, validate_in_training_mode=wrong)

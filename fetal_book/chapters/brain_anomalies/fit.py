@@ -108,7 +108,7 @@ def fit_settings(
         batch_size=p.batch_size,
         learning_rate=rate,
         ema=p.ema,
-        constant_rate=p.constant_rate,
+        schedule=p.schedule,
         balance=p.balance,
         label_smoothing=p.label_smoothing,
         augmentation=(ALIGNED if head else GENTLE) if p.augment else None,

@@ -184,7 +184,7 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
 
     p = run.parameters
     settings = ClassifierSettings(
-        epochs=p.source_epochs, batch_size=32, learning_rate=1e-3, constant_rate=True,
+        epochs=p.source_epochs, batch_size=32, learning_rate=1e-3, schedule="constant",
         augmentation=None, aspect=cases.aspect, seed=p.seed,
     )  # fmt: skip
     pool = thinned(cases) if is_phantom(p.data) else cases

@@ -127,7 +127,7 @@ def fit_settings(
         scale=float(np.std(ga_days)) if p.scale_target else 1.0,
         augment=p.augment,
         mirrored=tuple(k for k, plane in enumerate(chosen) if plane != "sagittal"),
-        cosine=p.cosine,
+        schedule=p.schedule,
         seed=seed,
     )
 

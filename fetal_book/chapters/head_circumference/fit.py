@@ -65,7 +65,7 @@ def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) ->
         learning_rate=p.learning_rate,
         loss=p.loss,
         ema=p.ema,
-        constant_rate=p.constant_rate,
+        schedule=p.schedule,
         augmentation=Augmentation() if p.augment else None,
         aspect=float(width / height),
         seed=p.seed,

@@ -98,7 +98,7 @@ def reenact_source(
         batch_size=min(32, max(2, len(split.train[0]) // 40)),
         learning_rate=1e-3,
         ema=0.0,
-        constant_rate=True,
+        schedule="constant",
         divisor=127.5,
         seed=p.seed,
     )
