@@ -18,7 +18,8 @@ import numpy as np
 
 from fetal_book.app.folder import KEPT_S
 from fetal_lib.errors import UserError
-from fetal_lib.readers.image import first_bytes, read_gray
+from fetal_lib.readers.checks import first_bytes, is_dicom
+from fetal_lib.readers.image import read_gray
 
 MAX_IMAGE_BYTES = 20_000_000
 MAX_VOLUME_BYTES = 100_000_000
@@ -198,11 +199,10 @@ def stated_pixel_size(file: Upload) -> float | None:
     UploadError
         If it is a damaged DICOM file.
     """
-    from fetal_lib.readers.dicom_image import pixel_size_mm, read_header
+    from fetal_lib.readers.dicom_image import read_pixel_size_mm
 
     try:
-        is_dicom = first_bytes(file.path)[128:132] == b"DICM"
-        return pixel_size_mm(read_header(file.path)) if is_dicom else None
+        return read_pixel_size_mm(file.path) if is_dicom(first_bytes(file.path)) else None
     except (ValueError, OSError) as error:
         raise UploadError(file.message(error)) from None
 

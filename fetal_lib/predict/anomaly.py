@@ -17,7 +17,8 @@ from fetal_lib.predict.head_circumference import list_images
 from fetal_lib.predict.head_measure import PIXEL_SIZE_RANGE_MM
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSizes
-from fetal_lib.readers.image import first_bytes, read_gray
+from fetal_lib.readers.checks import first_bytes, is_dicom
+from fetal_lib.readers.image import read_gray
 
 UNKNOWN = PixelSizes()
 FIELDS = (
@@ -117,7 +118,7 @@ def stated_mm(path: Path) -> float:
     """
     from fetal_lib.readers.dicom_image import read_pixel_size_mm
 
-    if first_bytes(path)[128:132] != b"DICM":
+    if not is_dicom(first_bytes(path)):
         return math.nan
     size = read_pixel_size_mm(path)
     if size is None:

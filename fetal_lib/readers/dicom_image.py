@@ -19,25 +19,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.readers.image import (
+from fetal_lib.readers.checks import (
     MAX_PIXELS,
     ImageReadError,
     check_frame,
-    damaged,
-    eight_bits,
-    first_bytes,
-    luma,
-    too_large,
+    damage_as,
+    too_many_pixels,
 )
+from fetal_lib.readers.dicom_header import GRAY, read_header
+from fetal_lib.readers.gray_levels import eight_bits, luma
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-GRAY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 PALETTE = "PALETTE COLOR"
 VOLUMES = {"CT": "computed tomography", "MR": "MRI", "PT": "PET", "NM": "nuclear medicine"}
-DEFLATED = "1.2.840.10008.1.2.1.99"
 UNIT_CM, FORMAT_2D = 3, 1
 SQUARE_WITHIN = 0.01
 
@@ -84,53 +81,16 @@ def read_dicom_image(path: str | Path, frame: int | None = None) -> DicomImage:
     --------
     >>> read_dicom_image("nowhere.dcm")
     Traceback (most recent call last):
-    fetal_lib.readers.image.ImageReadError: nowhere.dcm: no such file; an image file is needed.
+    fetal_lib.readers.checks.ImageReadError: nowhere.dcm: no such file; an image file is needed.
     Check the path.
     """
     path = Path(path)
     header = read_header(path)
-    try:
+    with damage_as(ImageReadError, path):
         n_frames = int(header.get("NumberOfFrames") or 1)
         _check_header(path, header)
         check_frame(path, n_frames, frame)
         return DicomImage(_gray(_decode(path, frame or 0), header), pixel_size_mm(header))
-    except ImageReadError:
-        raise
-    except Exception as error:  # a damaged file makes a decoder fail in any way at all
-        raise damaged(path, error) from error
-
-
-def read_header(path: str | Path) -> Dataset:
-    """Read what stands before the pixels of a DICOM file.
-
-    Raises
-    ------
-    ImageReadError
-        When the file is missing, no DICOM file, damaged, or packed as a whole.
-    """
-    path = Path(path)
-    if first_bytes(path)[128:132] != b"DICM":
-        raise ImageReadError(
-            path,
-            "no DICOM mark at byte 128",
-            "a DICOM file with its preamble is needed",
-            "Export the scan again, as DICOM or as PNG.",
-        )
-    pydicom = _pydicom(path)
-    try:
-        meta = pydicom.filereader.read_file_meta_info(path)
-        if str(meta.get("TransferSyntaxUID")) == DEFLATED:
-            raise ImageReadError(
-                path,
-                "a deflated DICOM file",
-                "only its pixels may be compressed",
-                "Export the scan again, without compression.",
-            )
-        return pydicom.dcmread(path, stop_before_pixels=True)
-    except ImageReadError:
-        raise
-    except Exception as error:
-        raise damaged(path, error) from error
 
 
 def pixel_size_mm(header: Dataset) -> float | None:
@@ -139,8 +99,8 @@ def pixel_size_mm(header: Dataset) -> float | None:
     Parameters
     ----------
     header : Dataset
-        From :func:`read_header`. Regions that show tissue in two dimensions with centimetres on
-        both axes (units code 3) come first, then Pixel Spacing.
+        From :func:`fetal_lib.readers.dicom_header.read_header`. Regions that show tissue in two
+        dimensions with centimetres on both axes (units code 3) come first, then Pixel Spacing.
 
     Returns
     -------
@@ -168,10 +128,8 @@ def read_pixel_size_mm(path: str | Path) -> float | None:
     """
     path = Path(path)
     header = read_header(path)
-    try:
+    with damage_as(ImageReadError, path):
         return pixel_size_mm(header)
-    except Exception as error:
-        raise damaged(path, error) from error
 
 
 def _regions(header: Dataset) -> list[Dataset]:
@@ -187,19 +145,6 @@ def _regions(header: Dataset) -> list[Dataset]:
 def _region_mm(region: Dataset) -> tuple[float, float]:
     cm = region.get("PhysicalDeltaX"), region.get("PhysicalDeltaY")
     return tuple(abs(float(x)) * 10 if x is not None else math.nan for x in cm)
-
-
-def _pydicom(path: Path):
-    try:
-        import pydicom
-    except ImportError:
-        raise ImageReadError(
-            path,
-            "a DICOM file, and pydicom is not installed",
-            "pydicom reads DICOM",
-            "Run `pip install pydicom`, or export the scan as PNG.",
-        ) from None
-    return pydicom
 
 
 def _check_header(path: Path, header: Dataset) -> None:
@@ -220,7 +165,7 @@ def _check_header(path: Path, header: Dataset) -> None:
             "Choose the file that holds the image, not a report.",
         )
     if rows * columns > MAX_PIXELS:
-        raise too_large(path, f"{columns} x {rows} pixels")
+        raise too_many_pixels(path, f"{columns} x {rows} pixels")
     _check_pixels(path, header)
     _check_compression(path, header)
 
@@ -232,7 +177,7 @@ def _check_pixels(path: Path, header: Dataset) -> None:
         raise ImageReadError(path, f"colours {kind!r}", rule, "Export the scan as PNG.")
     bits = int(header.get("BitsAllocated") or 0)
     if not 1 <= int(header.get("BitsStored") or bits) <= bits:
-        raise damaged(path, ValueError(f"{header.BitsStored} bits stored in {bits}"))
+        raise ImageReadError.damaged(path, ValueError(f"{header.BitsStored} bits stored in {bits}"))
     if bits not in (1, 8, 16) or header.get("PixelRepresentation", 0) != 0:
         raise ImageReadError(
             path,

@@ -20,13 +20,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.readers.volume import MAX_VOXELS, VolumeReadError, damaged, first_bytes
+from fetal_lib.readers.checks import (
+    MAX_VOXELS,
+    VolumeReadError,
+    damage_as,
+    first_bytes,
+    is_dicom,
+)
+from fetal_lib.readers.dicom_header import GRAY, read_header
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 MAX_FILES = 5000
-GRAY = ("MONOCHROME1", "MONOCHROME2")
 SAME_ANGLE, SAME_PLACE_MM, EVEN_WITHIN = 1e-3, 0.01, 0.05
 TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM counts to the left and to the back
 
@@ -78,7 +84,7 @@ def read_dicom_frames(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """
     path = Path(path)
     with _quiet():
-        header = _header(path)
+        header = read_header(path, VolumeReadError)
         frames = header.get("PerFrameFunctionalGroupsSequence")
         if not frames or len(frames) < 2:
             raise VolumeReadError(
@@ -120,15 +126,13 @@ class _Place:
 
 def _headers(folder: Path) -> dict[Path, Dataset]:
     """Return the headers of all DICOM images in a folder, without their pixels."""
-    try:
+    with damage_as(VolumeReadError, folder):
         paths = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise damaged(folder, error) from error
     if len(paths) > MAX_FILES:
         found = f"{len(paths)} files"
         raise VolumeReadError(folder, found, f"at most {MAX_FILES} are read", "Part the series.")
     marked = [path for path in paths if _is_dicom(path)]
-    headers = {path: _header(path) for path in marked}
+    headers = {path: read_header(path, VolumeReadError) for path in marked}
     headers = {path: header for path, header in headers.items() if int(header.get("Rows") or 0)}
     if not headers:
         raise VolumeReadError(
@@ -142,25 +146,9 @@ def _headers(folder: Path) -> dict[Path, Dataset]:
 
 def _is_dicom(path: Path) -> bool:
     try:
-        return first_bytes(path)[128:132] == b"DICM"
+        return is_dicom(first_bytes(path, VolumeReadError))
     except VolumeReadError:
         return False
-
-
-def _header(path: Path) -> Dataset:
-    try:
-        import pydicom
-    except ImportError:
-        raise VolumeReadError(
-            path,
-            "a DICOM file, and pydicom is not installed",
-            "pydicom reads DICOM",
-            "Run `pip install pydicom`, or export the scan as NIfTI.",
-        ) from None
-    try:
-        return pydicom.dcmread(path, stop_before_pixels=True)
-    except Exception as error:  # a damaged file makes a parser fail in any way at all
-        raise damaged(path, error) from error
 
 
 def _one_series(folder: Path, headers: dict[Path, Dataset]) -> list[Path]:
@@ -260,10 +248,8 @@ def _decoded(path: Path, header: Dataset) -> np.ndarray:
     if kind not in GRAY:
         found, rule = f"colours {kind!r}", "gray values are read"
         raise VolumeReadError(path, found, rule, "Export the original series.")
-    try:
+    with damage_as(VolumeReadError, path):
         return pixel_array(path)
-    except Exception as error:
-        raise damaged(path, error) from error
 
 
 def _rescale(header: Dataset, *groups: Dataset | None) -> tuple[float, float]:

@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from fetal_lib.readers.volume import (
+from fetal_lib.readers.checks import (
     MAX_VOXELS,
     VolumeReadError,
     check_shape,
-    damaged,
     first_bytes,
-    not_a_volume,
 )
 
 if TYPE_CHECKING:
@@ -65,13 +63,13 @@ def read_nifti(path: Path, index: int | None = None) -> tuple[np.ndarray, np.nda
 
 def _single(path: Path, index: int | None) -> SpatialImage:
     """Return the image of a file that holds header and voxels."""
-    start = first_bytes(path)
+    start = first_bytes(path, VolumeReadError)
     is_packed = start[:2] == GZIP
     try:
         with gzip.open(path) if is_packed else path.open("rb") as source:
             return _from_stream(path, source, is_packed, index)
     except EOFError as error:
-        raise damaged(path, error) from error
+        raise VolumeReadError.damaged(path, error) from error
 
 
 def _from_stream(path: Path, source: BinaryIO, is_packed: bool, index: int | None) -> SpatialImage:
@@ -80,14 +78,15 @@ def _from_stream(path: Path, source: BinaryIO, is_packed: bool, index: int | Non
         raise VolumeReadError(path, "nothing in it", "a volume is needed", "Export it again.")
     kind = _kind(start)
     if kind is None:
-        raise not_a_volume(path, start)
+        rule = "a NIfTI file or a folder with one DICOM series is needed"
+        raise VolumeReadError.of_another_kind(path, start, rule)
     header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
     _check_header(path, header, index)
     wanted = _extent(path, kind, header)
     content = start + _read(source, wanted - len(start))
     if len(content) < wanted:
         error = EOFError(f"{len(content)} of {wanted} bytes are there")
-        raise damaged(path, error)
+        raise VolumeReadError.damaged(path, error)
     if is_packed:
         _read_on(path, source)
     return kind.from_bytes(content[:wanted])
@@ -110,7 +109,9 @@ def _extent(path: Path, kind: type, header: object) -> int:
     offset = float(header["vox_offset"]) or kind.header_class.single_vox_offset
     smallest = kind.header_class.template_dtype.itemsize
     if not smallest <= offset <= MAX_BEFORE:
-        raise damaged(path, ValueError(f"voxels are said to start at byte {offset:g}"))
+        raise VolumeReadError.damaged(
+            path, ValueError(f"voxels are said to start at byte {offset:g}")
+        )
     return int(offset) + n_voxels * int(header.get_data_dtype().itemsize)
 
 
@@ -129,7 +130,7 @@ def _read_on(path: Path, source: BinaryIO) -> None:
     while piece := source.read(PIECE):
         left -= len(piece)
         if left < 0:
-            raise damaged(path, ValueError("it goes on after the voxels"))
+            raise VolumeReadError.damaged(path, ValueError("it goes on after the voxels"))
 
 
 def _pair(path: Path, index: int | None) -> SpatialImage:
@@ -138,7 +139,7 @@ def _pair(path: Path, index: int | None) -> SpatialImage:
 
     header = path.with_suffix(".hdr" if path.suffix.islower() else ".HDR")
     for part in (header, path.with_suffix(".img" if path.suffix.islower() else ".IMG")):
-        first_bytes(part)
+        first_bytes(part, VolumeReadError)
     image = nibabel.load(header)
     _check_header(path, image.header, index)
     return image
@@ -158,7 +159,7 @@ def _check_header(path: Path, header: SpatialHeader, index: int | None) -> None:
     check_shape(path, shape[:3])
     n = math.prod(shape[3:])
     if not 0 < n * math.prod(shape[:3]) <= MAX_FOUR_D * MAX_VOXELS:
-        raise damaged(path, ValueError(f"the shape is {shape}"))
+        raise VolumeReadError.damaged(path, ValueError(f"the shape is {shape}"))
     _check_index(path, n, shape, index)
 
 
