@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fetal_phantoms.atlas_cohort import Template
-from fetal_phantoms.fetal_brain import make_fetal_brain
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 
 
 def template(weeks: int, seed: int = 3) -> Template:

@@ -13,7 +13,7 @@ GA_INTERVAL = "196.0 to 214.0 days, 90% interval"
 
 def make_fetus():
     """Draw the fetal brain that `fetal_age_model` knows."""
-    from fetal_phantoms.fetal_brain import make_fetal_brain
+    from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 
     return make_fetal_brain(40, ga_days=200, spacing_mm=3.0)
 
@@ -61,7 +61,7 @@ def blank_anomaly_model(name: str = "separable_cnn", **arguments):
 
     from fetal_lib.models.anomaly_cnns import build_network
     from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec
-    from fetal_phantoms.anomalies import LABELS
+    from fetal_phantoms.anomalies.labels import LABELS
 
     keras.utils.set_random_seed(0)
     arguments = arguments or {"side": 48, "width": 0.25}

@@ -9,7 +9,7 @@ from made_up_scans import real_data
 
 from fetal_lib.sets.adult_mri import iter_scans, read_cases
 from fetal_lib.sets.bad_files import BadFilesError
-from fetal_phantoms.adult_brain import write_adult_brain_set
+from fetal_phantoms.adult_brain.write import write_adult_brain_set
 
 OASIS_HEADER = "ID,M/F,Hand,Age,Educ,SES,MMSE,CDR,eTIV,nWBV,ASF,Delay"
 IXI_HEADER = 'IXI_ID,"SEX_ID (1=m, 2=f)",HEIGHT,AGE'

@@ -8,7 +8,7 @@ from scipy import ndimage
 from fetal_lib.readers.volume import Volume
 from fetal_lib.sets.adult_mri import iter_scans, read_cases
 from fetal_lib.sets.adult_mri_quality import quality_check, quality_measures
-from fetal_phantoms.adult_brain import make_adult_brain
+from fetal_phantoms.adult_brain.brain import make_adult_brain
 
 SPACING = (2.0, 2.0, 2.0)
 

@@ -32,7 +32,8 @@ from fetal_book.site.npm_package import NpmError, get_package_files  # noqa: E40
 from fetal_lib.predict.head_circumference import predict_heads  # noqa: E402
 from fetal_lib.predict.head_model import load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes  # noqa: E402
-from fetal_phantoms.anomalies import LABELS, make_anomaly  # noqa: E402
+from fetal_phantoms.anomalies.labels import LABELS  # noqa: E402
+from fetal_phantoms.anomalies.phantom import make_anomaly  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

@@ -28,7 +28,7 @@ from made_up_models import (
     save_volume,
 )
 
-from fetal_phantoms.adult_brain import make_adult_brain
+from fetal_phantoms.adult_brain.brain import make_adult_brain
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

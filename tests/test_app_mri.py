@@ -21,7 +21,7 @@ from made_up_models import (  # noqa: E402
 from fetal_book.app import brain_age, gestational_age, volumes  # noqa: E402
 from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
-from fetal_phantoms.adult_brain import make_adult_brain  # noqa: E402
+from fetal_phantoms.adult_brain.brain import make_adult_brain  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

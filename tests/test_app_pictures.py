@@ -17,9 +17,9 @@ from app_pages import DONE, FIELD, PHONE, WEEKS, YEARS, drop, opened, served  # 
 from made_up_models import save_volume  # noqa: E402
 
 from fetal_book.app.shelf import TASKS, choices  # noqa: E402
-from fetal_phantoms.adult_brain import make_adult_brain  # noqa: E402
-from fetal_phantoms.anomalies import make_anomaly  # noqa: E402
-from fetal_phantoms.fetal_brain import make_fetal_brain  # noqa: E402
+from fetal_phantoms.adult_brain.brain import make_adult_brain  # noqa: E402
+from fetal_phantoms.anomalies.phantom import make_anomaly  # noqa: E402
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

@@ -23,7 +23,7 @@ from app_pages import FIELD, opened, served  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 
 from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters  # noqa: E402
-from fetal_phantoms.anomalies import make_anomaly  # noqa: E402
+from fetal_phantoms.anomalies.phantom import make_anomaly  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

@@ -76,7 +76,7 @@ def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
 def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_path):
     import nibabel
 
-    from fetal_phantoms.fetal_brain import make_fetal_brain
+    from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 
     _, out = smoke
     scans = tmp_path / "scans"

@@ -92,7 +92,7 @@ def test_the_saved_model_answers_on_a_folder(smoke, tmp_path):
     import csv
 
     cv2 = pytest.importorskip("cv2")
-    from fetal_phantoms.anomalies import make_anomaly
+    from fetal_phantoms.anomalies.phantom import make_anomaly
 
     _, out = smoke
     for seed in range(3):

@@ -77,7 +77,7 @@ def test_misspelt_classes_are_mapped_as_the_loader_reads_them(name):
 
 
 def test_the_sixteen_classes_are_all_mapped():
-    from fetal_phantoms.anomalies import LABELS
+    from fetal_phantoms.anomalies.labels import LABELS
 
     mapped = load_manifest("fetal_brain_anomalies_16").class_names
     assert len(mapped) == 16 and set(mapped.values()) == set(LABELS)

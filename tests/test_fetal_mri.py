@@ -11,7 +11,7 @@ from made_up_volumes import DATA, save_nifti, save_picture, write_bids, write_sl
 
 from fetal_lib.sets.bad_files import BadFilesError
 from fetal_lib.sets.fetal_mri import iter_scans, read_cases
-from fetal_phantoms.fetal_brain import write_fetal_brain_set
+from fetal_phantoms.fetal_brain.write import write_fetal_brain_set
 
 pytest.importorskip("nibabel")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fetal_phantoms.fetal_brain import LABELS, make_fetal_brain, make_stacks
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain
+from fetal_phantoms.fetal_brain.stacks import make_stacks
+from fetal_phantoms.fetal_brain.tissues import LABELS
 
 nibabel = pytest.importorskip("nibabel")
 

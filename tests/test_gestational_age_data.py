@@ -29,7 +29,7 @@ from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.readers.volume_grid import Volume
 from fetal_lib.sets.fetal_mri import FetalScan, read_cases
 from fetal_lib.sets.plane_slices import plane_slices
-from fetal_phantoms.fetal_brain import make_fetal_brain
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 
 
 def made_up(n=30, n_slices=3):

@@ -15,7 +15,8 @@ from fetal_lib.predict.brain_view import FINDER, find_head, load_head_finder
 from fetal_lib.predict.head_model import load_head_model
 from fetal_lib.sets.masked_images import squash
 from fetal_phantoms.abdomen import make_abdomen
-from fetal_phantoms.anomalies import LABELS, make_anomaly
+from fetal_phantoms.anomalies.labels import LABELS
+from fetal_phantoms.anomalies.phantom import make_anomaly
 from fetal_phantoms.head import write_head_set
 from fetal_phantoms.reserved import HEAD_FINDER
 

@@ -8,16 +8,13 @@ import nibabel
 import numpy as np
 import pytest
 
-from fetal_phantoms.adult_brain import (
-    make_adult_brain,
-    published_curves,
-    warp,
-    write_adult_brain_set,
-)
-from fetal_phantoms.adult_brain.norms import nwbv_mean
+from fetal_phantoms.adult_brain import warp
+from fetal_phantoms.adult_brain.brain import make_adult_brain
+from fetal_phantoms.adult_brain.norms import nwbv_mean, published_curves
 from fetal_phantoms.adult_brain.scanner import draw_scan
 from fetal_phantoms.adult_brain.subject import draw_person
 from fetal_phantoms.adult_brain.template import load_template
+from fetal_phantoms.adult_brain.write import write_adult_brain_set
 
 COARSE_MM = 5.0  # volumes are met to the voxel at any spacing
 BRAIN = ("csf", "gray", "white")

@@ -8,11 +8,18 @@ from fetal_lib.geometry.contour import largest_region
 from fetal_lib.geometry.ellipse import ramanujan_perimeter
 from fetal_lib.growth.intergrowth import mean_mm, z_score
 from fetal_lib.sets import brain_anomaly_names
-from fetal_phantoms.anomalies import DEFINITIONS, LABELS, PLANES, make_anomaly
 from fetal_phantoms.anomalies.head_plane import draw_plane
-from fetal_phantoms.anomalies.labels import CEREBELLAR_PLANE, PLANE_SHARES, VENTRICULAR_PLANE
+from fetal_phantoms.anomalies.labels import (
+    CEREBELLAR_PLANE,
+    DEFINITIONS,
+    LABELS,
+    PLANE_SHARES,
+    PLANES,
+    VENTRICULAR_PLANE,
+)
 from fetal_phantoms.anomalies.measure import measure
 from fetal_phantoms.anomalies.patient import draw_patient
+from fetal_phantoms.anomalies.phantom import make_anomaly
 from fetal_phantoms.anomalies.section import CODES
 
 SEEDS = range(300, 306)

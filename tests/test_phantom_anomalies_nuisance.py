@@ -6,8 +6,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_predict
 
-from fetal_phantoms.anomalies import LABELS, make_anomaly
+from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.patient import draw_patient, draw_view
+from fetal_phantoms.anomalies.phantom import make_anomaly
 
 SIZE = (400, 540)
 SMALL = (160, 216)

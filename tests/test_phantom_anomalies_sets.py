@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from fetal_lib.sets.brain_anomalies import load_images, read_cases
-from fetal_phantoms.anomalies import LABELS, make_anomaly, write_anomaly_set
+from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.patient import draw_patient
-from fetal_phantoms.anomalies.write import CSV_HEADER, label_of_patient
+from fetal_phantoms.anomalies.phantom import make_anomaly
+from fetal_phantoms.anomalies.write import CSV_HEADER, label_of_patient, write_anomaly_set
 
 SIZE = (400, 540)
 

@@ -7,15 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from fetal_phantoms.fetal_brain import (
-    LABELS,
-    expected_volumes,
-    make_fetal_brain,
-    write_fetal_brain_set,
-)
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 from fetal_phantoms.fetal_brain.fetus import draw_fetus, rotation_matrix
-from fetal_phantoms.fetal_brain.norms import CHARTS, SD_CHARTS, chart
+from fetal_phantoms.fetal_brain.norms import CHARTS, SD_CHARTS, chart, expected_volumes
 from fetal_phantoms.fetal_brain.shapes import capsule, ellipsoid
+from fetal_phantoms.fetal_brain.tissues import LABELS
+from fetal_phantoms.fetal_brain.write import write_fetal_brain_set
 
 SEEDS = range(10)
 # mL at 24, 28, 32, 36 and 38 weeks, worked out by hand from the SVRTK charts.

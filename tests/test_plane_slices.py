@@ -8,7 +8,8 @@ from made_up_scans import real_data
 
 from fetal_lib.readers.volume_grid import Volume, canonical
 from fetal_lib.sets.plane_slices import find_brain, picture_slices, plane_of, plane_slices
-from fetal_phantoms.fetal_brain import make_fetal_brain, make_stacks
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain
+from fetal_phantoms.fetal_brain.stacks import make_stacks
 
 pytest.importorskip("nibabel")
 

@@ -10,7 +10,7 @@ nibabel = pytest.importorskip("nibabel")
 
 from fetal_lib.predict.age_model import AgeModel, AgeModelSpec, load_age_model  # noqa: E402
 from fetal_lib.predict.brain_age import list_scans, read_known_ages, write_ages  # noqa: E402
-from fetal_phantoms.adult_brain import make_adult_brain  # noqa: E402
+from fetal_phantoms.adult_brain.brain import make_adult_brain  # noqa: E402
 
 MAP_SHAPE = (3, 45, 54, 45)
 

@@ -27,7 +27,7 @@ from fetal_lib.predict.gestational_age_model import (  # noqa: E402
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan  # noqa: E402
 from fetal_lib.readers.volume_grid import Volume  # noqa: E402
 from fetal_lib.sets.fetal_mri import FetalScan  # noqa: E402
-from fetal_phantoms.fetal_brain import make_fetal_brain  # noqa: E402
+from fetal_phantoms.fetal_brain.brain import make_fetal_brain  # noqa: E402
 
 SIDE, N_SLICES = 32, 2
 AGES = np.linspace(140, 266, 12)

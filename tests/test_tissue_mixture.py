@@ -11,7 +11,7 @@ from fetal_lib.baselines.tissue_mixture import (
     tissue_shares,
 )
 from fetal_lib.metrics.segmentation import dice
-from fetal_phantoms.adult_brain import make_adult_brain
+from fetal_phantoms.adult_brain.brain import make_adult_brain
 
 TISSUES = (1, 2, 3)
 

@@ -30,17 +30,17 @@ KINDS: dict[str, tuple[str, str, str]] = {
         "head and abdomen of the same fetus, as a table, images and masks",
     ),
     "anomalies": (
-        "fetal_phantoms.anomalies:write_anomaly_set",
+        "fetal_phantoms.anomalies.write:write_anomaly_set",
         "patients",
         "sixteen classes of fetal brain on ultrasound, with lesion masks",
     ),
     "fetal-brains": (
-        "fetal_phantoms.fetal_brain:write_fetal_brain_set",
+        "fetal_phantoms.fetal_brain.write:write_fetal_brain_set",
         "fetuses",
         "fetal T2 brains with tissue labels, in BIDS",
     ),
     "adult-brains": (
-        "fetal_phantoms.adult_brain:write_adult_brain_set",
+        "fetal_phantoms.adult_brain.write:write_adult_brain_set",
         "subjects",
         "adult T1 brains with tissue labels, in BIDS",
     ),

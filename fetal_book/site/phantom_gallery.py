@@ -41,7 +41,8 @@ def abdomens() -> Figure:
 def anomalies() -> Figure:
     """Draw one fetus with each of the sixteen classes."""
     from fetal_lib.plots.pictures import picture_sheet
-    from fetal_phantoms.anomalies import LABELS, make_anomaly
+    from fetal_phantoms.anomalies.labels import LABELS
+    from fetal_phantoms.anomalies.phantom import make_anomaly
 
     rows, titles = {}, {}
     for i in range(0, len(LABELS), 4):
@@ -55,7 +56,7 @@ def anomalies() -> Figure:
 def fetal_brains() -> Figure:
     """Draw one fetus at five ages in three planes, at one scale, and its tissue labels."""
     from fetal_lib.plots.pictures import on_canvas, picture_sheet, three_planes
-    from fetal_phantoms.fetal_brain import make_fetal_brain
+    from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 
     weeks = (20, 24, 28, 33, 38)
     brains = [make_fetal_brain(4, ga_days=7 * week) for week in weeks]
@@ -68,7 +69,7 @@ def fetal_brains() -> Figure:
 def adult_brains() -> Figure:
     """Draw the same two people at four ages, and the tissue labels of the first."""
     from fetal_lib.plots.pictures import picture_sheet, three_planes
-    from fetal_phantoms.adult_brain import make_adult_brain
+    from fetal_phantoms.adult_brain.brain import make_adult_brain
 
     ages = (20, 45, 70, 88)
     first = [make_adult_brain(3, age_years=age, sex="F") for age in ages]

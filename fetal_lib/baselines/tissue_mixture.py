@@ -154,7 +154,7 @@ def segment_tissues(
 
     Examples
     --------
-    >>> from fetal_phantoms.adult_brain import make_adult_brain
+    >>> from fetal_phantoms.adult_brain.brain import make_adult_brain
     >>> phantom = make_adult_brain(3, age_years=60, spacing_mm=4, space="mni")
     >>> found = segment_tissues(phantom.t1, phantom.affine)
     >>> bool((found.labels == phantom.labels)[phantom.labels > 0].mean() > 0.7)

@@ -81,7 +81,7 @@ def make_stacks(
 
     Examples
     --------
-    >>> from fetal_phantoms.fetal_brain import make_fetal_brain
+    >>> from fetal_phantoms.fetal_brain.brain import make_fetal_brain
     >>> stack = make_stacks(make_fetal_brain(1, 190, 2.5), seed=0, planes=("coronal",))[0]
     >>> step = np.linalg.norm(stack.affine[:3, 2])
     >>> stack.plane, stack.data.shape == stack.labels.shape, round(float(step), 2)

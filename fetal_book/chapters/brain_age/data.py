@@ -12,8 +12,7 @@ import numpy as np
 from fetal_book.parameters.project import cache_root
 from fetal_lib.data.splits.folds import Fold, k_folds, nested_folds
 from fetal_lib.sets.resolve import cached_phantoms, data_folder
-from fetal_phantoms.adult_brain import write_adult_brain_set
-from fetal_phantoms.adult_brain.write import GENERATOR_VERSION
+from fetal_phantoms.adult_brain.write import GENERATOR_VERSION, write_adult_brain_set
 
 if TYPE_CHECKING:
     import pandas as pd

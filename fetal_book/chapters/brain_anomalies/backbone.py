@@ -37,7 +37,7 @@ from fetal_lib.training.keras_classification import (
     predict_logits,
 )
 from fetal_lib.training.keras_schedule import make_adam
-from fetal_phantoms.anomalies import make_anomaly
+from fetal_phantoms.anomalies.phantom import make_anomaly
 from fetal_phantoms.anomalies.write import label_of_patient
 from fetal_phantoms.reserved import XCEPTION_MEASURES
 from fetal_phantoms.set_folder import subject_seed, write_each, write_json

@@ -19,7 +19,9 @@ from fetal_lib.predict.brain_view import ASPECT, FINDER, load_head_finder, mask_
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.brain_anomalies import iter_images, read_cases
 from fetal_lib.sets.resolve import data_folder
-from fetal_phantoms import anomalies
+from fetal_phantoms.anomalies.labels import LABELS
+from fetal_phantoms.anomalies.phantom import IMAGE_SIZE
+from fetal_phantoms.anomalies.write import GENERATOR_VERSION, write_anomaly_set
 from fetal_phantoms.reserved import refuse_reserved
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
     from fetal_book.runs.session import Run
 
-LABELS = anomalies.LABELS
 PARTS = ("train", "val", "test")
 
 
@@ -102,9 +103,9 @@ def find_data(parameters: BrainAnomaliesParameters) -> Path:
     if p.data == "phantom":
         refuse_reserved(p.seed)
     size = phantom_size(p.image_size)
-    spec = {"kind": "anomalies", "version": anomalies.GENERATOR_VERSION, "n": p.n_phantoms}
+    spec = {"kind": "anomalies", "version": GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "marks": p.marks, "size": size}
-    write = anomalies.write_anomaly_set
+    write = write_anomaly_set
     make = partial(write, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks, image_size=size)
     return data_folder(p.data, make, spec, cache_root())
 
@@ -117,7 +118,7 @@ def phantom_size(side: int) -> tuple[int, int]:
     >>> phantom_size(64), phantom_size(96), phantom_size(320)
     ((240, 324), (240, 324), (400, 540))
     """
-    height, width = anomalies.IMAGE_SIZE
+    height, width = IMAGE_SIZE
     rows = min(height, max(240, round(2.5 * side)))
     return rows, round(rows * width / height)
 

@@ -31,7 +31,7 @@ from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.keras_checkpoint import WEIGHTS
 from fetal_lib.training.keras_fit import FitSettings, fit_segmenter
 from fetal_phantoms.abdomen import make_abdomen
-from fetal_phantoms.anomalies import make_anomaly
+from fetal_phantoms.anomalies.phantom import make_anomaly
 from fetal_phantoms.anomalies.write import label_of_patient
 from fetal_phantoms.reserved import HEAD_FINDER
 from fetal_phantoms.set_folder import subject_seed, write_each

@@ -21,8 +21,8 @@ from fetal_lib.sets.resolve import cached_phantoms, data_folder
 from fetal_phantoms.atlas_cohort import GENERATOR_VERSION as ATLAS_VERSION
 from fetal_phantoms.atlas_cohort import Template
 from fetal_phantoms.atlas_set import write_atlas_cohort
-from fetal_phantoms.fetal_brain import LABELS, write_fetal_brain_set
-from fetal_phantoms.fetal_brain.write import GENERATOR_VERSION
+from fetal_phantoms.fetal_brain.tissues import LABELS
+from fetal_phantoms.fetal_brain.write import GENERATOR_VERSION, write_fetal_brain_set
 
 if TYPE_CHECKING:
     import pandas as pd
