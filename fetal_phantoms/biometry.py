@@ -8,7 +8,8 @@ from typing import Self
 import cv2
 import numpy as np
 
-from fetal_lib.geometry.ellipse import Ellipse, fit_ellipse
+from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.geometry.fit import fit_ellipse
 from fetal_phantoms.anatomy import outline_points
 from fetal_phantoms.head_sampling import MAX_GA_DAYS, MIN_GA_DAYS, Fetus, View
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fetal_lib.geometry.ellipse import fit_ellipse, ramanujan_perimeter
+from fetal_lib.geometry.ellipse import ramanujan_perimeter
+from fetal_lib.geometry.fit import fit_ellipse
 from fetal_phantoms.anatomy import (
     Pose,
     Skull,

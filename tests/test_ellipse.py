@@ -7,17 +7,14 @@ import pytest
 
 from fetal_lib.geometry.conic import fit_conic
 from fetal_lib.geometry.contour import enclosed, largest_region, level_crossings
-from fetal_lib.geometry.ellipse import (
-    Ellipse,
+from fetal_lib.geometry.ellipse import Ellipse, head_circumference_mm, ramanujan_perimeter
+from fetal_lib.geometry.fit import (
     ellipse_from_mask,
-    ellipse_from_outline,
     ellipse_from_probs,
-    fill_outline,
     fit_ellipse,
     fit_ellipse_robust,
-    head_circumference_mm,
-    ramanujan_perimeter,
 )
+from fetal_lib.geometry.outline import ellipse_from_outline, fill_outline
 
 HEAD = Ellipse(391.3, 268.8, 214.7, 168.2, 0.6)
 SHAPE = (540, 800)

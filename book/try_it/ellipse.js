@@ -1,4 +1,4 @@
-/* The head as an ellipse and its fits: fetal_lib/geometry/shape.py and fit.py in JavaScript.
+/* The head as an ellipse and its fits: fetal_lib/geometry/ellipse.py and fit.py in JavaScript.
    An ellipse is {x, y, major, minor, angle}: centre, semi-axes, angle of the long axis from +x towards +y. */
 
 import { conicToAxes, fitConic, shapeToAxes } from "./conic.js";

@@ -6,7 +6,7 @@ import numpy as np
 
 from fetal_lib.geometry.conic import conic_to_axes, fit_conic
 from fetal_lib.geometry.contour import region_edge
-from fetal_lib.geometry.shape import Ellipse
+from fetal_lib.geometry.ellipse import Ellipse
 
 
 def fit_ellipse(points_xy: np.ndarray) -> Ellipse:

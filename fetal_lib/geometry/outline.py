@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from fetal_lib.geometry.contour import enclosed
+from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.fit import fit_ellipse_robust
-from fetal_lib.geometry.shape import Ellipse
 
 
 def ellipse_from_outline(outline: np.ndarray) -> Ellipse:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fetal_lib.geometry.ellipse import fit_ellipse
+from fetal_lib.geometry.fit import fit_ellipse
 from fetal_phantoms.anatomy import outline_points
 from fetal_phantoms.anomalies.head_plane import draw_plane
 from fetal_phantoms.anomalies.labels import (

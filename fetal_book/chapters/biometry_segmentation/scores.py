@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.fit import ellipse_from_probs
-from fetal_lib.geometry.shape import Ellipse
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import assd_mm, dice, hausdorff_mm, iou, precision, recall
 

@@ -37,7 +37,8 @@ def _read(path: Path, role: str, problems: list[Problem]) -> np.ndarray | None:
 
 def _check_size(outline: np.ndarray, row: HeadRow, name: str) -> Problem | None:
     """Return the problem where the outline's perimeter is not the table's circumference."""
-    from fetal_lib.geometry.ellipse import ellipse_from_outline, head_circumference_mm
+    from fetal_lib.geometry.ellipse import head_circumference_mm
+    from fetal_lib.geometry.outline import ellipse_from_outline
 
     try:
         ellipse = ellipse_from_outline(outline)
