@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from fetal_book.parameters.chapters import Chapter
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 COLUMNS = ("name", "default", "smoke", "full", "unit", "range")
@@ -19,7 +22,6 @@ def parameters(
 ) -> None:
     """List a chapter's parameters: name, default (profile quick), other profiles, unit, range."""
     from fetal_book.parameters.chapters import get_chapter
-    from fetal_book.parameters.table import parameter_rows
 
     known = get_chapter(chapter)
     rows = parameter_rows(known)
@@ -30,6 +32,32 @@ def parameters(
     for row in rows:
         typer.echo("  ".join(text(row[key]).ljust(widths[key]) for key in COLUMNS).rstrip())
         typer.echo(textwrap.indent(textwrap.fill(row["help"], width - 4), "    "))
+
+
+def parameter_rows(chapter: Chapter) -> list[dict[str, Any]]:
+    """Return one row a parameter, in the order of the class; None where a profile has the default.
+
+    >>> from fetal_book.parameters.chapters import get_chapter
+    >>> rows = {row["name"]: row for row in parameter_rows(get_chapter("04"))}
+    >>> rows["image_size"]["unit"], rows["seed"]["default"]
+    ('px', 0)
+    """
+    from fetal_book.parameters.describe import rule_text, unit_of
+    from fetal_book.parameters.resolve import load_profiles
+
+    profiles = load_profiles(chapter)
+    return [
+        {
+            "name": name,
+            "default": field.default,
+            "smoke": profiles["smoke"].get(name),
+            "full": profiles["full"].get(name),
+            "unit": unit_of(field) or None,
+            "range": rule_text(field),
+            "help": field.description or "",
+        }
+        for name, field in chapter.parameters_class().model_fields.items()
+    ]
 
 
 def text(value: Any) -> str:

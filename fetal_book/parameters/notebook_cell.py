@@ -1,31 +1,24 @@
-"""Read the parameters cell of a notebook without running it, and compare it with the class."""
+"""The parameters as a notebook has them: in its tagged cell, and in its variables when it runs."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.base import ChapterParameters, ParameterError
+from fetal_book.parameters.describe import explain_unknown
+from fetal_book.parameters.parse import parse_value
 
 CELL_MARK = re.compile(r"^# %%(?P<rest>.*)$", flags=re.MULTILINE)
+INJECTED_MARK = "# Parameters"
 
 
 def read_parameters_cell(path: Path) -> dict[str, Any]:
-    """Return the assignments of the cell tagged `parameters`.
-
-    Parameters
-    ----------
-    path : Path
-        A notebook, `.ipynb` or `.py` in the percent format.
-
-    Raises
-    ------
-    ParameterError
-        If there is not exactly one such cell, or it holds something else than
-        `name = literal`.
+    """Return the assignments of the one cell tagged `parameters` of an `.ipynb` or a percent `.py`.
 
     Examples
     --------
@@ -44,13 +37,7 @@ def read_parameters_cell(path: Path) -> dict[str, Any]:
 
 
 def read_literals(source: str, name: str) -> dict[str, Any]:
-    """Return `{name: value}` of a cell that holds nothing but `name = literal`.
-
-    Raises
-    ------
-    ParameterError
-        With the line that is something else.
-    """
+    """Return `{name: value}` of a cell that holds nothing but `name = literal`."""
     values: dict[str, Any] = {}
     for statement in ast.parse(source).body:
         target, value = _assignment(statement)
@@ -102,22 +89,82 @@ def cell_faults(cls: type[ChapterParameters], values: dict[str, Any]) -> list[st
     for name, field in cls.model_fields.items():
         if name not in values:
             faults.append(f"{name}: missing in the notebook; add {name} = {field.default!r}")
-        elif values[name] != field.default or type(values[name]) is not type(field.default):
+        elif differs(values[name], field.default):
             faults.append(
                 f"{name}: {values[name]!r} in the notebook, {field.default!r} in the class"
             )
     return faults
 
 
-def check_parameters_cell(path: Path, cls: type[ChapterParameters]) -> None:
-    """Refuse a notebook whose parameters cell is not the class's names and defaults.
+def differs(value: Any, default: Any) -> bool:
+    """Say whether a value is another one, or of another type, than the default."""
+    return value != default or type(value) is not type(default)
 
-    Raises
-    ------
-    ParameterError
-        With one line for every difference.
-    """
+
+def check_parameters_cell(path: Path, cls: type[ChapterParameters]) -> None:
+    """Refuse a notebook whose parameters cell is not the class's names and defaults."""
     faults = cell_faults(cls, read_parameters_cell(path))
     if faults:
         lines = [f"{path.name}, parameters cell: {fault}" for fault in faults]
         raise ParameterError("\n".join(lines))
+
+
+def notebook_values(
+    cls: type[ChapterParameters], namespace: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the parameters that differ from the defaults, and the origin of each.
+
+    The namespace is the notebook's `globals()`; IPython keeps the cells that were run under `In`.
+    A name that the chapter lacks is refused where papermill injected it or the parameters cell
+    holds it; another variable of the notebook is none of ours.
+    """
+    history = [str(source) for source in namespace.get("In", [])]
+    injected = _injected(history)
+    unknown = [name for name in {**_declared(cls, history), **injected}
+               if name not in cls.model_fields]  # fmt: skip
+    if unknown:
+        raise ParameterError("\n".join(explain_unknown(cls, name) for name in unknown))
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name, field in cls.model_fields.items():
+        value = namespace.get(name, field.default)
+        if name in injected and isinstance(value, str) and field.annotation is not str:
+            value = _from_text(cls, name, value)
+        if name in injected or differs(value, field.default):
+            values[name] = value
+            origin[name] = "papermill" if name in injected else "notebook"
+    return values, origin
+
+
+def _injected(history: Iterable[str]) -> dict[str, Any]:
+    """Return what papermill injected, from the cells that were run so far (the last counts)."""
+    values: dict[str, Any] = {}
+    for source in history:
+        if source.lstrip().startswith(INJECTED_MARK):
+            values = _literals_or_nothing(source) or values
+    return values
+
+
+def _declared(cls: type[ChapterParameters], history: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters cell as it was last run: the one that holds most of the names."""
+    values: dict[str, Any] = {}
+    for source in history:
+        cell = {} if source.lstrip().startswith(INJECTED_MARK) else _literals_or_nothing(source)
+        if len(set(cell) & set(cls.model_fields)) * 2 > len(cls.model_fields):
+            values = cell
+    return values
+
+
+def _literals_or_nothing(source: str) -> dict[str, Any]:
+    try:
+        return read_literals(source, "notebook")
+    except (SyntaxError, ParameterError):
+        return {}
+
+
+def _from_text(cls: type[ChapterParameters], name: str, value: str) -> Any:
+    """Read a text as `-p` does: `papermill -p flag true` injects the text 'true'."""
+    try:
+        return parse_value(cls, name, value)
+    except ParameterError:
+        return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from fetal_book.parameters.base import ChapterParameters, ParameterError
 from fetal_book.parameters.describe import explain_unknown, rule_text
@@ -14,18 +15,8 @@ from fetal_book.parameters.describe import explain_unknown, rule_text
 NONE_WORDS = ("none", "null", "")
 
 
-class _NoMatch(Exception):
-    """A text does not read as the type that was asked for."""
-
-
 def parse_assignments(cls: type[ChapterParameters], texts: Iterable[str]) -> dict[str, Any]:
     """Return typed values from texts such as `epochs=3`; ranges are checked later, by the class.
-
-    Raises
-    ------
-    ParameterError
-        With one line for every text that is no `name=value`, names an unknown parameter, names
-        one twice, or cannot be read as that parameter's type.
 
     Examples
     --------
@@ -56,63 +47,34 @@ def parse_assignments(cls: type[ChapterParameters], texts: Iterable[str]) -> dic
 
 
 def parse_value(cls: type[ChapterParameters], name: str, text: str) -> Any:
-    """Return the text of one parameter as that parameter's type.
-
-    Raises
-    ------
-    ParameterError
-        If it does not read as that type.
-    """
+    """Return the text of one parameter as that parameter's type."""
     field = cls.model_fields[name]
-    try:
-        return _read(field.annotation, text)
-    except _NoMatch:
-        default = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        raise ParameterError(
-            f"{name}: received {text!r}; it must be {rule_text(field)}; "
-            f"for example -p {name}={default}"
-        ) from None
+    adapter = TypeAdapter(field.annotation)
+    for reading in _readings(text):
+        with contextlib.suppress(ValidationError):
+            return adapter.validate_python(reading, strict=True)
+    default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    raise ParameterError(
+        f"{name}: received {text!r}; it must be {rule_text(field)}; for example -p {name}={default}"
+    )
 
 
-def _read(annotation: Any, text: str) -> Any:
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        return _read_choice(typing.get_args(annotation), text)
-    if origin in (typing.Union, types.UnionType):
-        return _read_union(typing.get_args(annotation), text)
-    return _read_plain(annotation, text)
+def _readings(text: str) -> Iterator[Any]:
+    """Yield what a text may mean, text last.
 
-
-def _read_choice(choices: tuple[Any, ...], text: str) -> Any:
-    for choice in choices:
-        if str(choice) == text.strip():
-            return choice
-    raise _NoMatch
-
-
-def _read_union(members: tuple[Any, ...], text: str) -> Any:
-    if type(None) in members and text.strip().lower() in NONE_WORDS:
-        return None
-    for member in sorted(members, key=lambda member: member is str):
-        try:
-            return _read(member, text)
-        except _NoMatch:
-            continue
-    raise _NoMatch
-
-
-def _read_plain(annotation: Any, text: str) -> Any:
-    if annotation is str:
-        return text
+    `validate_strings` of pydantic would take 1 and yes for true, 1_6 and 16.0 for 16.
+    """
     word = text.strip()
-    if annotation is bool and word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    if annotation in (int, float) and "_" not in word:
-        try:
-            return annotation(word)
-        except ValueError:
-            raise _NoMatch from None
-    raise _NoMatch
+    if word.lower() in NONE_WORDS:
+        yield None
+    if word.lower() in ("true", "false"):
+        yield word.lower() == "true"
+    for number in (int, float):
+        if "_" not in word:
+            with contextlib.suppress(ValueError):
+                yield number(word)
+    yield text
+    yield word
 
 
 def anchor_paths(
@@ -121,20 +83,9 @@ def anchor_paths(
     """Return the values with the paths among them made independent of the working folder.
 
     A chapter runs with the project as its working folder, so a path that the user gave relative
-    to another folder is made absolute here; inside the project it becomes relative to the
-    project. A word (`phantom`, a manifest's name) stays, unless it is a folder that is there.
-
-    Parameters
-    ----------
-    root : Path
-        The project folder.
-    base : Path, optional
-        What a path is relative to; the working folder without it.
-
-    Raises
-    ------
-    ParameterError
-        If a value is written as a path, and nothing is there.
+    to another folder (`base`, without it the working folder) is made absolute here; inside the
+    project `root` it becomes relative to the project. A word (`phantom`, a manifest's name)
+    stays, unless it is a folder that is there.
     """
     anchored = dict(values)
     start, words = (Path(), "working folder") if base is None else (base, "folder of the file")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fetal_book.parameters.base import ChapterParameters, ParameterError
 from fetal_book.parameters.chapters import Chapter, ChapterError
+from fetal_book.parameters.notebook_cell import notebook_values
 from fetal_book.parameters.project import project_root
 from fetal_book.parameters.resolve import Resolved, resolve_parameters
 from fetal_book.runs.folder import (
@@ -20,7 +21,6 @@ from fetal_book.runs.folder import (
     take_over,
 )
 from fetal_book.runs.machine import code_state, hardware, versions
-from fetal_book.runs.namespace import notebook_values
 from fetal_book.runs.process import identity
 from fetal_book.runs.record import RunRecord, read_record
 from fetal_lib.files.fingerprint import canonical_hash, environment, notebook_sha256
