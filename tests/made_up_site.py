@@ -10,8 +10,10 @@ from pathlib import Path
 
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.parameters.resolve import resolve_parameters
+from fetal_book.runs.machine import environment
 from fetal_book.runs.record import RunRecord
-from fetal_lib.files.fingerprint import canonical_hash, environment, notebook_sha256
+from fetal_book.runs.stale import notebook_sha256
+from fetal_lib.files.fingerprint import canonical_hash
 
 PROJECT = Path(__file__).resolve().parents[1]
 CHAPTER = "04_head_circumference"

@@ -7,8 +7,8 @@ from made_up_project import CHAPTER, write_project
 
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.record import read_record
+from fetal_book.runs.stale import notebook_sha256
 from fetal_book.runs.text_only import with_outputs
-from fetal_lib.files.fingerprint import notebook_sha256
 
 PRINTS = "import time; print('made at', time.time_ns())"
 

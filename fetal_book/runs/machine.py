@@ -40,6 +40,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def environment() -> dict[str, str]:
+    """Return the installed distributions, `{name: version}`, and the Python version."""
+    notes = [dist.metadata for dist in metadata.distributions()]  # each access reads the file
+    found = {
+        note["Name"].lower().replace("_", "-"): note["Version"]
+        for note in notes
+        if note["Name"] and note["Name"].lower() not in ("fetal-lib", "fetal_lib")
+    }
+    return {"python": platform.python_version(), **dict(sorted(found.items()))}
+
+
 def hardware() -> dict[str, Any]:
     """Return CPU model, usable cores, RAM in GB and GPU name (None without one)."""
     return {"cpu": cpu_model(), "cores": cores(), "ram_gb": ram_gb(), "gpu": gpu_name()}

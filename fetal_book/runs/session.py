@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fetal_book.parameters.base import ChapterParameters
 from fetal_book.parameters.chapters import Chapter, get_chapter
-from fetal_book.parameters.project import cache_root, public_path
+from fetal_book.parameters.project import cache_root
 from fetal_book.runs.banner import banner_text
 from fetal_book.runs.cell_errors import unwatch_cells, watch_cells
 from fetal_book.runs.data_sets import with_folders
@@ -19,14 +19,10 @@ from fetal_book.runs.folder import data_name
 from fetal_book.runs.machine import peak_gpu_mb, peak_rss_mb
 from fetal_book.runs.record import RunRecord, utc_now
 from fetal_book.runs.results import result_row, results_document, row_key
+from fetal_book.runs.stale import data_fingerprint, used_modules
 from fetal_book.runs.start import FOLDER_VARIABLE, start_alone, start_in_parent
 from fetal_lib.files.atomic import append_line, write_json
-from fetal_lib.files.fingerprint import (
-    canonical_hash,
-    folder_sha256,
-    module_hashes,
-    used_modules,
-)
+from fetal_lib.files.fingerprint import module_hashes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -266,11 +262,7 @@ class Run:
 
         The record then tells `fetal-lib status` which folder to look at again.
         """
-        folder = Path(folder).resolve()
-        key = canonical_hash(str(folder))[:16]
-        cache = cache_root() / "fingerprints" / f"{key}.json"
-        sha256 = folder_sha256(folder, cache)
-        self.data_fingerprint = {"folder": public_path(str(folder)), "folder_sha256": sha256}
+        self.data_fingerprint = data_fingerprint(Path(folder).resolve())
         return self.data_fingerprint
 
     def banner(self) -> str:

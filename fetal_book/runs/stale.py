@@ -1,32 +1,75 @@
-"""Say whether a finished run still stands for the project as it is now, and if not, why."""
+"""What a run rests on, and whether a finished one still stands: decided here, asked from elsewhere.
+
+A run rests on its notebook, the modules it used, its parameters, its data and the installed
+packages. Each is hashed when the run is made and compared later by the same function.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.base import ParameterError
 from fetal_book.parameters.chapters import Chapter, ChapterError
-from fetal_book.parameters.project import cache_root
-from fetal_book.parameters.resolve import load_profiles
+from fetal_book.parameters.project import cache_root, public_path
+from fetal_book.parameters.resolve import Resolved, load_profiles
 from fetal_book.runs.data_sets import find_data
-from fetal_book.runs.machine import versions
-from fetal_book.runs.record import RunRecord
+from fetal_book.runs.folder import public_parameters
+from fetal_book.runs.machine import environment, versions
+from fetal_book.runs.record import RecordError, RunRecord, read_record
 from fetal_lib.files.fingerprint import (
+    PACKAGES,
     canonical_hash,
-    environment,
     folder_sha256,
+    is_bookkeeping,
     module_file,
-    notebook_sha256,
     source_sha256,
 )
 
 NOTEBOOK_CHANGED = "the notebook changed"
+DATA_CHANGED = "the data changed"
+RESULT_FILES = ("results.json", "executed.ipynb")
+
+
+def finished_run(folder: Path) -> RunRecord | None:
+    """Return the record of a run that ended ok and whose files are there, None of any other."""
+    try:
+        record = read_record(folder)
+    except RecordError:
+        return None
+    if record is None or record.status != "ok":
+        return None
+    return record if all((folder / name).is_file() for name in RESULT_FILES) else None
+
+
+def serves_order(folder: Path, profile: str, data: str) -> bool:
+    """Say whether a folder holds a finished run of this profile on this data, unchanged since.
+
+    >>> serves_order(Path("no_such_folder"), "quick", "phantom")
+    False
+    """
+    record = finished_run(folder)
+    if record is None or record.profile != profile:
+        return False
+    recorded = record.parameters.get("data", {}).get("value")
+    return recorded == public_path(data) and not _data(record)
+
+
+def same_parameters(record: RunRecord, resolved: Resolved) -> bool:
+    """Say whether a run was made with the parameters that are asked for now."""
+    now = public_parameters(resolved.parameters, resolved.origin)
+    names = set(now) - {"out"}
+    return set(record.parameters) - {"out"} == names and all(
+        record.parameters[name]["value"] == now[name]["value"] for name in names
+    )
 
 
 def stale_reasons(chapter: Chapter, record: RunRecord) -> list[str]:
     """Return why a run is out of date, empty when it is not.
 
-    Looked at: the notebook, the modules of fetal_lib that the run used, the defaults and profile
+    Looked at: the notebook, the project's modules that the run used, the defaults and profile
     it took, the data (where its folder is at hand), the installed distributions.
     """
     return [
@@ -36,6 +79,43 @@ def stale_reasons(chapter: Chapter, record: RunRecord) -> list[str]:
         *_data(record),
         *_environment(record),
     ]
+
+
+def notebook_sha256(path: Path) -> str:
+    """Return the sha256 of a chapter's source: cells and tags, no outputs, no header.
+
+    Every change of text or code counts, because a page shows both.
+    """
+    text = Path(path).read_text("utf-8").replace("\r\n", "\n")
+    if Path(path).suffix == ".py":
+        start = text.find("# %%")
+        lines = text[max(start, 0) :].splitlines()
+        return canonical_hash([line.rstrip() for line in lines])
+    cells = json.loads(text).get("cells", [])
+    return canonical_hash(
+        [
+            [cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {}).get("tags", [])]
+            for cell in cells
+        ]
+    )
+
+
+def used_modules() -> list[str]:
+    """Return the project's modules that this process has loaded, bookkeeping left out."""
+    return sorted(
+        name
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] in PACKAGES
+        and getattr(module, "__file__", None)
+        and not is_bookkeeping(name)
+    )
+
+
+def data_fingerprint(folder: Path) -> dict[str, str]:
+    """Hash a data folder; what its files held is remembered in the cache."""
+    key = canonical_hash(str(folder))[:16]
+    sha256 = folder_sha256(folder, cache_root() / "fingerprints" / f"{key}.json")
+    return {"folder": public_path(str(folder)), "folder_sha256": sha256}
 
 
 def _notebook(chapter: Chapter, record: RunRecord) -> list[str]:
@@ -84,15 +164,13 @@ def _own_choice(entry: dict[str, Any]) -> bool:
 
 def _data(record: RunRecord) -> list[str]:
     """Compare the data folder's hash, where the run recorded one and the folder is at hand."""
-    fingerprint = record.data_fingerprint
-    if not isinstance(fingerprint, dict) or not fingerprint.get("folder_sha256"):
+    known = record.data_fingerprint
+    if not isinstance(known, dict) or not known.get("folder_sha256"):
         return []
-    folder = find_data(str(fingerprint.get("folder", "")))
-    if folder is None:
+    folder = find_data(str(known.get("folder", "")))
+    if folder is None or data_fingerprint(folder)["folder_sha256"] == known["folder_sha256"]:
         return []
-    key = canonical_hash(str(folder))[:16]
-    now = folder_sha256(folder, cache_root() / "fingerprints" / f"{key}.json")
-    return [] if now == fingerprint["folder_sha256"] else ["the data changed"]
+    return [DATA_CHANGED]
 
 
 def _environment(record: RunRecord) -> list[str]:

@@ -20,10 +20,11 @@ from fetal_book.runs.folder import (
     run_folder,
     take_over,
 )
-from fetal_book.runs.machine import code_state, hardware, versions
+from fetal_book.runs.machine import code_state, environment, hardware, versions
 from fetal_book.runs.process import identity
 from fetal_book.runs.record import RunRecord, read_record
-from fetal_lib.files.fingerprint import canonical_hash, environment, notebook_sha256
+from fetal_book.runs.stale import notebook_sha256
+from fetal_lib.files.fingerprint import canonical_hash
 
 if TYPE_CHECKING:
     from filelock import FileLock

@@ -14,12 +14,16 @@ from typing import Any
 
 from fetal_book.parameters.chapters import Chapter
 from fetal_book.parameters.resolve import Resolved
-from fetal_book.runs.folder import public_parameters
-from fetal_book.runs.record import RecordError, RunRecord, read_record, utc_now
+from fetal_book.runs.record import RunRecord, utc_now
 from fetal_book.runs.stage_downloads import INJECTED
-from fetal_book.runs.stale import NOTEBOOK_CHANGED, stale_reasons
+from fetal_book.runs.stale import (
+    NOTEBOOK_CHANGED,
+    finished_run,
+    notebook_sha256,
+    same_parameters,
+    stale_reasons,
+)
 from fetal_lib.files.atomic import read_json, write_bytes
-from fetal_lib.files.fingerprint import notebook_sha256
 
 
 def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord | None:
@@ -40,14 +44,12 @@ def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord 
         chapter has to be executed: there is no complete run, another parameter, code cell, module,
         data set or package, or `refit` is asked for.
     """
-    try:
-        record = read_record(folder)
-    except RecordError:
+    record, executed = finished_run(folder), read_json(folder / "executed.ipynb")
+    if record is None or not isinstance(executed, dict) or record.started_by != "fetal-lib run":
         return None
-    executed = read_json(folder / "executed.ipynb")
-    if record is None or record.status != "ok" or not isinstance(executed, dict):
+    if record.chapter != chapter.name or not same_parameters(record, resolved):
         return None
-    if not (folder / "results.json").is_file() or not _same_order(record, chapter, resolved):
+    if getattr(resolved.parameters, "refit", False):
         return None
     reasons = stale_reasons(chapter, record)
     if not reasons:
@@ -101,19 +103,6 @@ def with_outputs(
         if "parameters" in _tags(cell):
             renewed += injected
     return renewed
-
-
-def _same_order(record: RunRecord, chapter: Chapter, resolved: Resolved) -> bool:
-    """Say whether a run was made by `fetal-lib run` with the parameters asked for now."""
-    now = public_parameters(resolved.parameters, resolved.origin)
-    names = set(now) - {"out"}
-    return (
-        record.chapter == chapter.name
-        and record.started_by == "fetal-lib run"
-        and not getattr(resolved.parameters, "refit", False)
-        and set(record.parameters) - {"out"} == names
-        and all(record.parameters[name]["value"] == now[name]["value"] for name in names)
-    )
 
 
 def _cells_now(notebook: Path) -> list[dict[str, Any]]:

@@ -12,13 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fetal_book.parameters.chapters import CHAPTERS
-from fetal_book.parameters.project import public_path
-from fetal_book.runs.record import read_record
-from fetal_book.runs.stale import stale_reasons
+from fetal_book.runs.stale import finished_run, serves_order
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import PACKAGES, module_file
 
-RESULT_FILES = ("record.json", "results.json", "executed.ipynb")
 MADE = ("_build", "notebooks", "generated", "runs")
 
 
@@ -105,9 +102,8 @@ def drop_false_marker(root: Path, chapter: str, profile: str, data: str) -> bool
     marker = marker_path(root, chapter)
     if not marker.exists():
         return False
-    folder = run_folder(root, chapter)
     same_order = marker.read_text(encoding="utf-8").split("\n")[:2] == [profile, data]
-    if same_order and is_complete(folder, profile, data) and not _data_changed(chapter, folder):
+    if same_order and serves_order(run_folder(root, chapter), profile, data):
         return False
     marker.unlink()
     return True
@@ -123,25 +119,6 @@ def drop_false_site(root: Path) -> bool:
         return False
     marker.unlink()
     return True
-
-
-def is_complete(folder: Path, profile: str, data: str) -> bool:
-    """Tell whether a folder holds a finished run of this profile on this data.
-
-    Examples
-    --------
-    >>> is_complete(Path("no_such_folder"), "quick", "phantom")
-    False
-    """
-    if not all((folder / name).is_file() for name in RESULT_FILES):
-        return False
-    record = read_json(folder / "record.json") or {}
-    recorded = record.get("parameters", {}).get("data", {}).get("value")
-    return (
-        record.get("status") == "ok"
-        and record.get("profile") == profile
-        and recorded == public_path(data)
-    )
 
 
 def published_results(root: Path) -> list[str]:
@@ -180,15 +157,7 @@ def site_sources(root: Path) -> list[str]:
 
 
 def _modules_of_last_run(folder: Path) -> list[Path] | None:
-    record = read_json(folder / "record.json") or {}
-    if record.get("status") != "ok":
+    record = finished_run(folder)
+    if record is None:
         return None
-    return [path for path in map(module_file, record.get("modules", {})) if path is not None]
-
-
-def _data_changed(chapter: str, folder: Path) -> bool:
-    """Tell whether the files of a real data set differ from those that a run read."""
-    record = read_record(folder)
-    if record is None or record.data == "phantom" or chapter not in CHAPTERS:
-        return False
-    return "the data changed" in stale_reasons(CHAPTERS[chapter], record)
+    return [path for path in map(module_file, record.modules) if path is not None]

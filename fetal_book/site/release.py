@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fetal_book.runs.machine import code_state
+from fetal_book.runs.machine import code_state, environment
 from fetal_book.runs.record import RECORD_FILE, read_record
 from fetal_book.site.jobs import book_chapters, published_results, run_folder
 from fetal_book.site.release_archive import SUMS, file_entries, folder_files, pack, write_sums
@@ -16,7 +16,7 @@ from fetal_book.site.release_checks import release_problems
 from fetal_book.site.release_metadata import CITATION, read_citation, release_name, zenodo_metadata
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_bytes
-from fetal_lib.files.fingerprint import environment, file_sha256
+from fetal_lib.files.fingerprint import file_sha256
 
 SCHEMA = 1
 MANIFEST = "manifest.json"

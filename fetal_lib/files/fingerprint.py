@@ -1,4 +1,4 @@
-"""Hash what a run rests on: data folders, the code that was used, the environment."""
+"""Hash what a fit or a run rests on: data folders and the code that was used."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import ast
 import hashlib
 import importlib.util
 import json
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -165,44 +163,3 @@ def _imports(path: Path) -> list[str]:
 def is_bookkeeping(name: str) -> bool:
     """Say whether a module only carries runs and computes nothing in them."""
     return any(name == room or name.startswith(f"{room}.") for room in BOOKKEEPING)
-
-
-def used_modules() -> list[str]:
-    """Return the project's modules that this process has loaded, bookkeeping left out."""
-    return sorted(
-        name
-        for name, module in list(sys.modules.items())
-        if name.split(".")[0] in PACKAGES
-        and getattr(module, "__file__", None)
-        and not is_bookkeeping(name)
-    )
-
-
-def environment() -> dict[str, str]:
-    """Return the installed distributions, `{name: version}`, and the Python version."""
-    notes = [dist.metadata for dist in metadata.distributions()]  # each access reads the file
-    found = {
-        note["Name"].lower().replace("_", "-"): note["Version"]
-        for note in notes
-        if note["Name"] and note["Name"].lower() not in ("fetal-lib", "fetal_lib")
-    }
-    return {"python": ".".join(map(str, sys.version_info[:3])), **dict(sorted(found.items()))}
-
-
-def notebook_sha256(path: Path) -> str:
-    """Return the sha256 of a chapter's source: cells and tags, no outputs, no header.
-
-    Every change of text or code counts, because a page shows both.
-    """
-    text = Path(path).read_text("utf-8").replace("\r\n", "\n")
-    if Path(path).suffix == ".py":
-        start = text.find("# %%")
-        lines = text[max(start, 0) :].splitlines()
-        return canonical_hash([line.rstrip() for line in lines])
-    cells = json.loads(text).get("cells", [])
-    return canonical_hash(
-        [
-            [cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {}).get("tags", [])]
-            for cell in cells
-        ]
-    )
