@@ -14,7 +14,7 @@ cv2 = pytest.importorskip("cv2")
 from fetal_book.cli.predict import app  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
-from fetal_lib.predict.anomaly import result_row, write_answers  # noqa: E402
+from fetal_lib.predict.anomaly import anomaly_row, write_answers  # noqa: E402
 from fetal_lib.predict.anomaly_model import (  # noqa: E402
     AnomalyModel,
     AnomalyModelSpec,
@@ -132,8 +132,8 @@ def test_answers_do_not_depend_on_the_batch(model, folder):
     from fetal_lib.predict.anomaly import classify_scans
 
     paths = sorted(folder.glob("*.png"))
-    once = [result_row(*row) for row in classify_scans(paths, model)]
-    single = [result_row(*row) for row in classify_scans(paths, model, batch_size=1)]
+    once = [anomaly_row(*row) for row in classify_scans(paths, model)]
+    single = [anomaly_row(*row) for row in classify_scans(paths, model, batch_size=1)]
     assert [r["label"] for r in once] == [r["label"] for r in single]
 
 
@@ -162,7 +162,7 @@ def test_a_pixel_size_becomes_a_scale_bar(model, folder, monkeypatch):
     found = list(anomaly.classify_scans(paths[:3], head, sizes=sizes))
     rows = ruler_rows(24)
     assert [bool(view[-rows:].any()) for view in seen] == [False, True, False]
-    table = [result_row(*row) for row in found]
+    table = [anomaly_row(*row) for row in found]
     assert [row["pixel_size_mm"] for row in table] == ["", "1.00000", ""]
 
 
@@ -178,7 +178,7 @@ def test_a_dicom_file_is_taken_at_the_size_that_it_states(model, tmp_path):
 
     paths = [dicom("a.dcm", 0.02), dicom("b.dcm", 0.02), dicom("absurd.dcm", 3.0)]
     sizes = PixelSizes(by_name={"b.dcm": 0.1})
-    stated, named, absurd = (result_row(*row) for row in classify_scans(paths, model, sizes=sizes))
+    stated, named, absurd = (anomaly_row(*row) for row in classify_scans(paths, model, sizes=sizes))
     assert (stated["pixel_size_mm"], named["pixel_size_mm"]) == ("0.20000", "0.10000")
     assert absurd["status"] == "unreadable" and "a pixel of 30 mm" in absurd["reason"]
 

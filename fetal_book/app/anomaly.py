@@ -18,7 +18,7 @@ from fetal_book.app.uploads import (
     read_scan,
     shrunk,
 )
-from fetal_lib.predict.anomaly import result_row, stated_mm
+from fetal_lib.predict.anomaly import anomaly_row, stated_mm
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
 from fetal_lib.predict.brain_view import head_matrix, usual_head, views_of
 from fetal_lib.predict.head_measure import check_pixel_size
@@ -200,9 +200,9 @@ def _answer_many(
             size = _pixel_size(file, typed)
             with loaded.lock:
                 *_, answer = _answer(scan, size * factor, loaded.model, finder)
-            row = result_row(file.path, answer, pixel_size_mm=size)
+            row = anomaly_row(file.path, answer, pixel_size_mm=size)
         except UploadError as error:
-            row = result_row(file.path, None, str(error), size)
+            row = anomaly_row(file.path, None, str(error), size)
         rows.append(row | {"image": file.name})
     seconds = perf_counter() - start
     title = f"{len(files)} scans"

@@ -14,7 +14,7 @@ from fetal_book.app.shelf import Loaded, Shelf
 from fetal_book.app.uploads import Upload, UploadError, read_number
 from fetal_book.app.volumes import volume_path
 from fetal_lib.predict.age_model import NORM_TISSUES
-from fetal_lib.predict.brain_age import AgeReading, read_age, result_row
+from fetal_lib.predict.brain_age import AgeReading, brain_age_row, read_age
 
 AGE_RANGE = (18.0, 100.0)
 
@@ -47,7 +47,7 @@ def tell_files(
     start = perf_counter()
     readings = [_read(file, loaded) for file in files]
     rows = [
-        result_row(file.path, reading, loaded.model, age if len(files) == 1 else None)
+        brain_age_row(file.path, reading, loaded.model, age if len(files) == 1 else None)
         | {"scan": file.name}
         for file, reading in zip(files, readings, strict=True)
     ]

@@ -12,7 +12,7 @@ from fetal_book.app import markup
 from fetal_book.app.shelf import Loaded, Shelf
 from fetal_book.app.uploads import Upload, UploadError
 from fetal_book.app.volumes import check_volume
-from fetal_lib.predict.gestational_age import GaReading, read_age, result_row
+from fetal_lib.predict.gestational_age import GaReading, gestational_age_row, read_age
 from fetal_lib.predict.gestational_age_cases import list_cases
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 
@@ -41,7 +41,7 @@ def tell_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) 
         except ValueError as error:
             raise UploadError(_without(folder, str(error))) from None
         rows = [
-            result_row(case, reading) | {"reason": _without(folder, reading.reason)}
+            gestational_age_row(case, reading) | {"reason": _without(folder, reading.reason)}
             for case, reading in zip(cases, readings, strict=True)
         ]
     if len(rows) > 1:

@@ -24,7 +24,7 @@ from fetal_book.app.uploads import (
 )
 from fetal_lib.growth import intergrowth
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
-from fetal_lib.predict.head_circumference import result_row
+from fetal_lib.predict.head_circumference import head_circumference_row
 from fetal_lib.predict.head_measure import HeadMeasurement, check_pixel_size, measure_head
 from fetal_lib.predict.pixel_sizes import PixelSizes
 from fetal_lib.sets.head_images import squash
@@ -180,7 +180,9 @@ def measure_files(
             found = HeadMeasurement(reason="its file states no pixel size; type one for all")
         except ValueError as error:
             found = HeadMeasurement(reason=str(error))
-        rows.append(result_row(file.path, found, PixelSizes(size)) | {"image": file.name})
+        rows.append(
+            head_circumference_row(file.path, found, PixelSizes(size)) | {"image": file.name}
+        )
     if typed is None and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
     listed = markup.table(rows, "head_circumference.csv", loaded.choice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ app = typer.Typer(
 @app.callback()
 def _group() -> None:
     """Apply a trained model to your own files. Research use only, not for diagnosis."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @app.command("hc")
@@ -46,9 +48,9 @@ def predict_hc(
     the reason why it was declined. A centile needs a known age: the column ga_days.
     Research use only, not for clinical decisions.
     """
-    from fetal_lib.predict.batch import scan_bar
     from fetal_lib.predict.head_circumference import list_images, write_predictions
     from fetal_lib.predict.head_measure import check_pixel_size
+    from fetal_lib.predict.head_model import load_head_model
     from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
 
     with _errors_in_a_sentence("hc"):
@@ -62,10 +64,9 @@ def predict_hc(
         common = math.nan if pixel_size is None else pixel_size
         paths = list_images(images)
         sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
-        network = _load(model)
-        with scan_bar(len(paths)) as bar:
-            counts = write_predictions(paths, network, sizes, out, overlays, bar.update)
-    typer.echo(f"{counts['measured']} measured, {counts['declined']} declined: {out}")
+        network = load_head_model(model)
+        counts = write_predictions(paths, network, sizes, out, overlays)
+    _say(counts, out)
 
 
 @app.command("ga")
@@ -88,11 +89,13 @@ def predict_ga(
     no fetal brain, or outside 19 to 39 weeks. A mask NAME_mask.nii.gz beside a volume is
     taken. Research use only, not for clinical decisions.
     """
-    from fetal_lib.predict.gestational_age import run_command
+    from fetal_lib.predict.gestational_age import write_ages
+    from fetal_lib.predict.gestational_age_cases import list_cases
+    from fetal_lib.predict.gestational_age_model import load_ga_model
 
     with _errors_in_a_sentence("ga"):
-        counts = run_command(scans, model, out, pictures)
-    typer.echo(f"{counts['predicted']} predicted, {counts['declined']} declined: {out}")
+        counts = write_ages(list_cases(scans), load_ga_model(model), out, pictures)
+    _say(counts, out)
 
 
 @app.command("anomaly")
@@ -116,7 +119,9 @@ def predict_anomaly(
     in millimetres: with a pixel size the network is shown a scale bar. Research use only, not
     for clinical decisions.
     """
-    from fetal_lib.predict.anomaly import run_command
+    from fetal_lib.predict.anomaly import write_answers
+    from fetal_lib.predict.anomaly_model import load_anomaly_model
+    from fetal_lib.predict.head_circumference import list_images
     from fetal_lib.predict.head_measure import check_pixel_size
     from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
 
@@ -125,8 +130,9 @@ def predict_anomaly(
             check_pixel_size(pixel_size)
         common = math.nan if pixel_size is None else pixel_size
         sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
-        counts = run_command(images, model, out, sizes)
-    typer.echo(", ".join(f"{n} {name}" for name, n in counts.items()) + f": {out}")
+        paths = list_images(images)
+        counts = write_answers(paths, load_anomaly_model(model), out, sizes)
+    _say(counts, out)
 
 
 @app.command("brain-age")
@@ -147,11 +153,14 @@ def predict_brain_age(
     person's age is known; or the reason why it was declined. Research use only, not for
     clinical decisions.
     """
-    from fetal_lib.predict.brain_age import run_command
+    from fetal_lib.predict.age_model import load_age_model
+    from fetal_lib.predict.brain_age import list_scans, read_known_ages, write_ages
 
     with _errors_in_a_sentence("brain-age"):
-        counts = run_command(scans, model, ages, out, pictures)
-    typer.echo(f"{counts['predicted']} predicted, {counts['declined']} declined: {out}")
+        paths = list_scans(scans)
+        known = {} if ages is None else read_known_ages(ages)
+        counts = write_ages(paths, load_age_model(model), out, known, pictures)
+    _say(counts, out)
 
 
 @contextmanager
@@ -164,10 +173,5 @@ def _errors_in_a_sentence(command: str) -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def _load(folder: Path | None):
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from fetal_lib.predict.head_model import load_head_model
-
-    return load_head_model(folder)
+def _say(counts: dict[str, int], out: Path) -> None:
+    typer.echo(", ".join(f"{n} {status}" for status, n in counts.items()) + f": {out}")

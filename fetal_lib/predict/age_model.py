@@ -7,22 +7,18 @@ the arrays, ``card.md`` what it was trained on and how good it is. No scan of a 
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 
-SHIPPED = Path(__file__).parent.parent / "pretrained" / "brain_age"
-INFINITE = ("half_width_years",)
-"""What may be infinite."""
 NORM_TISSUES = ("csf", "gray", "white")
 
 
-@dataclass(frozen=True)
+@model_spec
 class AgeModelSpec:
     """What ``model.json`` holds.
 
@@ -41,7 +37,7 @@ class AgeModelSpec:
     sigma: float
     map_weight: float
     map_intercept: float
-    half_width_years: float
+    half_width_years: Unbounded
     interval_coverage: float
     age_range: tuple[float, float]
     norms: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
@@ -49,7 +45,7 @@ class AgeModelSpec:
 
 
 @dataclass(frozen=True)
-class AgeModel:
+class AgeModel(SavedModel):
     """A spec and its arrays.
 
     Attributes
@@ -95,16 +91,12 @@ class AgeModel:
         z = (share - (a + b * age_years + c * age_years**2)) / sd
         return 50 * (1 + math.erf(z / math.sqrt(2)))
 
-    def save(self, folder: str | Path, card: str) -> Path:
-        """Write spec, arrays and model card into a folder, and return it."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``weights.npz``."""
         arrays = {"map_weights": self.map_weights.astype(np.float32), "mean": self.mean}
         arrays |= {"scale": self.scale, "powers": self.powers.astype(np.int8)}
         arrays |= {"coefficients": self.coefficients, "intercept": np.array(self.intercept)}
         np.savez_compressed(folder / "weights.npz", **arrays)
-        write_spec(folder, self.spec, card, INFINITE)
-        return folder
 
 
 def load_age_model(folder: str | Path | None = None) -> AgeModel:
@@ -120,20 +112,11 @@ def load_age_model(folder: str | Path | None = None) -> AgeModel:
     ValueError
         If there is no such model, or it cannot be read.
     """
-    advice = (
-        "give --model the folder of a finished run of 05_brain_age, for example after "
-        "`fetal-lib run 05`."
-    )
-    folder = find_model(folder, SHIPPED, advice)
-    try:
-        values = read_spec(folder, INFINITE)
-        values["age_range"] = tuple(values["age_range"])
-        values["norms"] = {k: tuple(v) for k, v in values["norms"].items()}
-        with np.load(folder / "weights.npz", allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        arrays["intercept"] = float(arrays["intercept"])
-        return AgeModel(AgeModelSpec(**values), **arrays)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"model={str(folder)!r} cannot be read ({error}); train it anew: `fetal-lib run 05`."
-        ) from error
+    return load_model(folder, "05_brain_age", AgeModelSpec, _build)
+
+
+def _build(spec: AgeModelSpec, folder: Path) -> AgeModel:
+    with np.load(folder / "weights.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["intercept"] = float(arrays["intercept"])
+    return AgeModel(spec, **arrays)

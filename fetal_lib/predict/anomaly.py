@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel, load_anomaly_model
-from fetal_lib.predict.batch import number_text, scan_bar, write_rows
+from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
+from fetal_lib.predict.batch import number_text, write_rows
 from fetal_lib.predict.brain_view import load_head_finder, views_of
-from fetal_lib.predict.head_circumference import list_images
 from fetal_lib.predict.head_measure import PIXEL_SIZE_RANGE_MM
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSizes
@@ -21,20 +19,6 @@ from fetal_lib.readers.checks import first_bytes, is_dicom
 from fetal_lib.readers.image import read_gray
 
 UNKNOWN = PixelSizes()
-FIELDS = (
-    "image",
-    "status",
-    "label",
-    "confidence",
-    "second",
-    "second_confidence",
-    "third",
-    "third_confidence",
-    "one_of",
-    "distance",
-    "pixel_size_mm",
-    "reason",
-)
 
 
 def classify_scans(
@@ -132,7 +116,7 @@ def stated_mm(path: Path) -> float:
     return size
 
 
-def result_row(
+def anomaly_row(
     path: Path,
     answer: AnomalyAnswer | None,
     problem: str = "",
@@ -144,24 +128,21 @@ def result_row(
     beside the answer, which may be another without it; it is empty where it was not known.
     """
     if answer is None:
-        return dict.fromkeys(FIELDS, "") | {
-            "image": path.name,
-            "status": "unreadable",
-            "pixel_size_mm": number_text(pixel_size_mm, 5),
-            "reason": problem,
-        }
-    second, third = (*answer.runners_up, ("", float("nan")), ("", float("nan")))[:2]
+        status, answer = "unreadable", AnomalyAnswer("", math.nan, (), (), math.nan, problem)
+    else:
+        status = "unsure" if answer.reason else "answered"
+    second, third = (*answer.runners_up, ("", math.nan), ("", math.nan))[:2]
     return {
         "image": path.name,
-        "status": "unsure" if answer.reason else "answered",
+        "status": status,
         "label": answer.label,
-        "confidence": f"{answer.confidence:.4f}",
+        "confidence": number_text(answer.confidence, 4),
         "second": second[0],
-        "second_confidence": f"{second[1]:.4f}" if second[0] else "",
+        "second_confidence": number_text(second[1], 4),
         "third": third[0],
-        "third_confidence": f"{third[1]:.4f}" if third[0] else "",
+        "third_confidence": number_text(third[1], 4),
         "one_of": " ".join(answer.candidates),
-        "distance": f"{answer.distance:.1f}",
+        "distance": number_text(answer.distance),
         "pixel_size_mm": number_text(pixel_size_mm, 5),
         "reason": answer.reason,
     }
@@ -171,7 +152,6 @@ def write_answers(
     paths: Sequence[Path],
     model: AnomalyModel,
     out: str | Path,
-    progress: Callable[[int], None] = lambda n: None,
     sizes: PixelSizes = UNKNOWN,
 ) -> dict[str, int]:
     """Classify scans and write a CSV.
@@ -182,8 +162,6 @@ def write_answers(
     model : AnomalyModel
     out : path
         It appears when all scans are done.
-    progress : callable
-        Called with the number of scans just finished.
     sizes : PixelSizes
 
     Returns
@@ -191,30 +169,5 @@ def write_answers(
     dict
         Number of scans ``answered``, ``unsure`` and ``unreadable``.
     """
-    rows = (result_row(*found) for found in classify_scans(paths, model, sizes=sizes))
-    return write_rows(rows, out, FIELDS, ("answered", "unsure", "unreadable"), progress)
-
-
-def run_command(
-    images: Sequence[str | Path],
-    model: str | Path | None,
-    out: str | Path,
-    sizes: PixelSizes = UNKNOWN,
-) -> dict[str, int]:
-    """Do what ``fetal-lib predict anomaly`` does: load, classify, write, show a bar.
-
-    Returns
-    -------
-    dict
-        As :func:`write_answers` does.
-
-    Raises
-    ------
-    ValueError
-        If a path does not exist or holds no image, or the folder holds no model.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    paths = list_images(images)
-    network = load_anomaly_model(model)
-    with scan_bar(len(paths)) as bar:
-        return write_answers(paths, network, out, bar.update, sizes)
+    rows = (anomaly_row(*found) for found in classify_scans(paths, model, sizes=sizes))
+    return write_rows(rows, out, ("answered", "unsure", "unreadable"), len(paths))

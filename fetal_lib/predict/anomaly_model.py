@@ -9,7 +9,6 @@ distance an image is not like those of the training. ``weights.npz`` holds the w
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,19 +21,15 @@ from fetal_lib.metrics.selective import FeatureDistance, prediction_sets
 from fetal_lib.models.anomaly_cnns import build_network
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import mirrored, ruler_rows
-from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 from fetal_lib.training.denoise import denoise_all
 from fetal_lib.training.keras_forward import forward
 
 if TYPE_CHECKING:
     import keras
 
-SHIPPED = Path(__file__).parent.parent / "pretrained" / "brain_anomalies"
-INFINITE = ("abstain_below", "strange_above")
-"""Limits that may be infinite."""
 
-
-@dataclass(frozen=True)
+@model_spec
 class AnomalyModelSpec:
     """What ``model.json`` holds.
 
@@ -73,8 +68,8 @@ class AnomalyModelSpec:
     temperature: float = 1.0
     set_threshold: float = 0.0
     set_coverage: float = 0.9
-    abstain_below: float = 0.0
-    strange_above: float = math.inf
+    abstain_below: Unbounded = 0.0
+    strange_above: Unbounded = math.inf
     trained_on: str = ""
 
     @property
@@ -111,7 +106,7 @@ class AnomalyAnswer:
     reason: str = ""
 
 
-class AnomalyModel:
+class AnomalyModel(SavedModel):
     """A network, its spec and its feature distance: grey images in, answers out.
 
     Parameters
@@ -205,18 +200,14 @@ class AnomalyModel:
         runners = tuple(ranked[1:3])
         return AnomalyAnswer(label, confidence, runners, candidates, float(distance), reason)
 
-    def save(self, folder: str | Path, card: str) -> Path:
-        """Write spec, weights, feature distance and model card into a folder; return it."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``weights.npz``, and ``distance.npz`` where there is a feature distance."""
         save_weights(self.network, folder / "weights.npz")
         if self.distance is not None:
             arrays = {"means": self.distance.means, "whitener": self.distance.whitener}
             np.savez_compressed(
                 folder / "distance.npz", **{k: v.astype(np.float32) for k, v in arrays.items()}
             )
-        write_spec(folder, self.spec, card, INFINITE)
-        return folder
 
 
 def load_anomaly_model(folder: str | Path | None = None) -> AnomalyModel:
@@ -232,19 +223,12 @@ def load_anomaly_model(folder: str | Path | None = None) -> AnomalyModel:
     ValueError
         If there is no ``model.json``, or it cannot be read.
     """
-    advice = (
-        "give the folder of a finished run of 02_brain_anomalies (`fetal-lib run 02` makes one)."
-    )
-    folder = find_model(folder, SHIPPED, advice)
-    try:
-        values = read_spec(folder, INFINITE)
-        spec = AnomalyModelSpec(**{**values, "labels": tuple(values["labels"])})
-        arguments = spec.arguments | {"n_classes": len(spec.labels)}
-        network = build_network(spec.network, **arguments)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"model={str(folder)!r} cannot be read ({error}); train it anew."
-        ) from error
+    return load_model(folder, "02_brain_anomalies", AnomalyModelSpec, _build)
+
+
+def _build(spec: AnomalyModelSpec, folder: Path) -> AnomalyModel:
+    arguments = spec.arguments | {"n_classes": len(spec.labels)}
+    network = build_network(spec.network, **arguments)
     load_weights(network, folder / "weights.npz")
     return AnomalyModel(network, spec, _distance(folder / "distance.npz"))
 

@@ -11,10 +11,6 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 def list_files(
@@ -50,38 +46,36 @@ def list_files(
 
 
 def write_rows(
-    rows: Iterable[dict[str, str]],
-    out: str | Path,
-    fields: Sequence[str],
-    statuses: Sequence[str],
-    progress: Callable[[int], None],
+    rows: Iterable[dict[str, str]], out: str | Path, statuses: Sequence[str], n_scans: int
 ) -> dict[str, int]:
-    """Write rows to a CSV as they come.
+    """Write rows to a CSV as they come, with a bar that is seen on a terminal and nowhere else.
 
     Parameters
     ----------
-    rows : with the keys `fields`; taken one at a time, so that one is in memory.
+    rows : with the same keys, ``status`` among them; taken one at a time, so that one is in memory.
     out : the CSV; it appears when all rows are written.
-    fields : columns, ``status`` among them.
     statuses : that a row may have.
-    progress : called with 1 after each row.
+    n_scans : how many rows will come.
 
     Returns
     -------
     dict
         Number of rows of each status.
     """
+    from tqdm import tqdm
+
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.part")
     counts = dict.fromkeys(statuses, 0)
     with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fields)
-        writer.writeheader()
-        for row in rows:
+        writer = None
+        for row in tqdm(rows, total=n_scans, unit="scan", file=sys.stderr, disable=None):
+            if writer is None:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
             writer.writerow(row)
             counts[row["status"]] += 1
-            progress(1)
     part.replace(out)
     return counts
 
@@ -93,10 +87,3 @@ def number_text(value: float, digits: int = 1) -> str:
     ('12.3', '')
     """
     return f"{value:.{digits}f}" if math.isfinite(value) else ""
-
-
-def scan_bar(n_scans: int) -> tqdm:
-    """Return a progress bar that is seen on a terminal and nowhere else."""
-    from tqdm import tqdm
-
-    return tqdm(total=n_scans, unit="scan", file=sys.stderr, disable=None)

@@ -5,7 +5,8 @@ A scan that is no stripped adult T1 brain in MNI space is declined with the reas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import numpy as np
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import brain_mask, segment_tissues
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
-from fetal_lib.predict.batch import list_files, scan_bar, write_rows
+from fetal_lib.predict.batch import list_files, number_text, write_rows
 from fetal_lib.sets.adult_mri import read_scan
 from fetal_lib.sets.adult_mri_quality import quality_check
 
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
     from fetal_lib.baselines.tissue_mixture import TissueMixture
 
 SUFFIXES = (".nii", ".nii.gz")
-FIELDS = (
-    "scan",
-    "status",
-    "brain_age_years",
-    "low_years",
-    "high_years",
-    *(f"{tissue}_ml" for tissue in NORM_TISSUES),
-    *(f"{tissue}_centile" for tissue in NORM_TISSUES),
-    "reason",
-)
 GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
 MIN_WHITE_TO_GRAY = 1.15
 BEYOND_YEARS = 15.0
@@ -49,15 +40,15 @@ class AgeReading:
     Attributes
     ----------
     age_years, low_years, high_years : NaN when declined.
-    volumes_ml : of CSF, gray and white matter in template space; empty when declined.
+    volumes_ml : of CSF, gray and white matter in template space; NaN when declined.
     reason : empty when an age was predicted.
     t1, labels : the scan on the 2 mm grid and its tissues, for a picture.
     """
 
-    age_years: float = float("nan")
-    low_years: float = float("nan")
-    high_years: float = float("nan")
-    volumes_ml: tuple[float, ...] = ()
+    age_years: float = math.nan
+    low_years: float = math.nan
+    high_years: float = math.nan
+    volumes_ml: tuple[float, float, float] = (math.nan, math.nan, math.nan)
     reason: str = ""
     t1: np.ndarray | None = None
     labels: np.ndarray | None = None
@@ -150,27 +141,29 @@ def _no_adult_t1(found: TissueMixture, volumes: np.ndarray) -> str:
     return ""
 
 
-def result_row(
+def brain_age_row(
     path: Path, reading: AgeReading, model: AgeModel, known_age: float | None
 ) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value.
 
     A centile needs the **known** age of the person; at the predicted age it would say nothing.
     """
-    row = dict.fromkeys(FIELDS, "")
-    row |= {"scan": path.name, "status": "declined" if reading.reason else "predicted"}
-    row["reason"] = reading.reason
-    if reading.reason:
-        return row
-    row["brain_age_years"] = f"{reading.age_years:.1f}"
-    if np.isfinite(model.spec.half_width_years):
-        row |= {"low_years": f"{reading.low_years:.1f}", "high_years": f"{reading.high_years:.1f}"}
     total = sum(reading.volumes_ml)
-    for tissue, ml in zip(NORM_TISSUES, reading.volumes_ml, strict=True):
-        row[f"{tissue}_ml"] = f"{ml:.1f}"
-        if known_age is not None:
-            row[f"{tissue}_centile"] = f"{model.centile(tissue, ml / total, known_age):.1f}"
-    return row
+    volumes = dict(zip(NORM_TISSUES, reading.volumes_ml, strict=True))
+    centiles = {
+        tissue: math.nan if known_age is None else model.centile(tissue, ml / total, known_age)
+        for tissue, ml in volumes.items()
+    }
+    return {
+        "scan": path.name,
+        "status": "declined" if reading.reason else "predicted",
+        "brain_age_years": number_text(reading.age_years),
+        "low_years": number_text(reading.low_years),
+        "high_years": number_text(reading.high_years),
+        **{f"{tissue}_ml": number_text(ml) for tissue, ml in volumes.items()},
+        **{f"{tissue}_centile": number_text(value) for tissue, value in centiles.items()},
+        "reason": reading.reason,
+    }
 
 
 def write_ages(
@@ -179,7 +172,6 @@ def write_ages(
     out: str | Path,
     known_ages: Mapping[str, float] | None = None,
     pictures: str | Path | None = None,
-    progress: Callable[[int], None] = lambda n: None,
 ) -> dict[str, int]:
     """Tell the ages of scans, write a CSV and, if asked, a picture of each.
 
@@ -190,7 +182,6 @@ def write_ages(
     out : the CSV; it appears when all scans are done.
     known_ages : file name to age in years, for centiles.
     pictures : folder for pictures; created when missing.
-    progress : called with the number of scans just finished.
 
     Returns
     -------
@@ -204,9 +195,9 @@ def write_ages(
             reading = read_age(path, model)
             if pictures is not None and reading.t1 is not None:
                 save_picture(Path(pictures), path, reading)
-            yield result_row(path, reading, model, known_ages.get(path.name))
+            yield brain_age_row(path, reading, model, known_ages.get(path.name))
 
-    return write_rows(rows(), out, FIELDS, ("predicted", "declined"), progress)
+    return write_rows(rows(), out, ("predicted", "declined"), len(paths))
 
 
 def save_picture(folder: Path, path: Path, reading: AgeReading) -> None:
@@ -247,20 +238,3 @@ def read_known_ages(path: str | Path) -> dict[str, float]:
     if wrong:
         raise ValueError(f"{path}: age must be a number of years; {'; '.join(wrong[:10])}.")
     return ages
-
-
-def run_command(
-    scans: Sequence[Path],
-    model: Path | None,
-    ages: Path | None,
-    out: Path,
-    pictures: Path | None,
-) -> dict[str, int]:
-    """Do what ``fetal-lib predict brain-age`` was asked, with a bar on a terminal."""
-    from fetal_lib.predict.age_model import load_age_model
-
-    paths = list_scans(scans)
-    known = {} if ages is None else read_known_ages(ages)
-    trained = load_age_model(model)
-    with scan_bar(len(paths)) as bar:
-        return write_ages(paths, trained, out, known, pictures, bar.update)

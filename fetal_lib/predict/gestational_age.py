@@ -6,7 +6,7 @@ reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ import numpy as np
 
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.models.vgg16_attention import PLANES
-from fetal_lib.predict.batch import number_text, scan_bar, write_rows
-from fetal_lib.predict.gestational_age_cases import Case, list_cases, read_case
+from fetal_lib.predict.batch import number_text, write_rows
+from fetal_lib.predict.gestational_age_cases import Case, read_case
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.sets.plane_slices import find_brain
@@ -30,18 +30,6 @@ UNMASKED = (
     "mask beside it as NAME_mask.nii.gz"
 )
 VOLUME_SLACK = 1.2  # a brain may be this much larger or smaller than any of the training
-FIELDS = (
-    "scan",
-    "status",
-    "ga_days",
-    "ga_weeks_days",
-    "low_days",
-    "high_days",
-    "brain_ml",
-    "likeness",
-    "spread_days",
-    "reason",
-)
 
 
 @dataclass(frozen=True)
@@ -119,7 +107,7 @@ def _no_fetal_brain(brain_ml: float, like: float, model: GaModel) -> str:
     return ""
 
 
-def result_row(case: Case, reading: GaReading) -> dict[str, str]:
+def gestational_age_row(case: Case, reading: GaReading) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value."""
     answered = not reading.reason
     return {
@@ -141,7 +129,6 @@ def write_ages(
     model: GaModel,
     out: str | Path,
     pictures: str | Path | None = None,
-    progress: Callable[[int], None] = lambda n: None,
 ) -> dict[str, int]:
     """Tell the ages of scans, write a CSV and, if asked, a picture of each.
 
@@ -151,7 +138,6 @@ def write_ages(
     model : GaModel
     out : the CSV; it appears when all scans are done.
     pictures : folder for pictures of what was looked at; created when missing.
-    progress : called with the number of scans just finished.
 
     Returns
     -------
@@ -164,9 +150,9 @@ def write_ages(
             reading = read_age(case, model)
             if pictures is not None and reading.images is not None:
                 save_picture(Path(pictures), case, reading, model)
-            yield result_row(case, reading)
+            yield gestational_age_row(case, reading)
 
-    return write_rows(rows(), out, FIELDS, ("predicted", "declined"), progress)
+    return write_rows(rows(), out, ("predicted", "declined"), len(cases))
 
 
 def save_picture(folder: Path, case: Case, reading: GaReading, model: GaModel) -> None:
@@ -188,18 +174,3 @@ def save_picture(folder: Path, case: Case, reading: GaReading, model: GaModel) -
     figure = looked_at_figure(image, gates, cams, planes, title)
     figure.savefig(folder / f"{case.name.replace('/', '_').split('.')[0]}.png", dpi=100)
     plt.close(figure)
-
-
-def run_command(
-    scans: Sequence[Path], model: Path | None, out: Path, pictures: Path | None
-) -> dict[str, int]:
-    """Do what ``fetal-lib predict ga`` was asked, with a bar on a terminal."""
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from fetal_lib.predict.gestational_age_model import load_ga_model
-
-    cases = list_cases(scans)
-    trained = load_ga_model(model)
-    with scan_bar(len(cases)) as bar:
-        return write_ages(cases, trained, out, pictures, bar.update)

@@ -8,9 +8,7 @@ what it was trained on and how good it is. No picture of a single fetus is kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +16,18 @@ import numpy as np
 
 from fetal_lib.models.vgg16_attention import get_age_network
 from fetal_lib.models.weights import load_weights, save_weights
-from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
     import keras
 
-INFINITE = ("half_width_days",)
-"""What may be infinite."""
 LIKENESS_SIDE = 24
 LEAST_FETUSES = 3  # a mean picture of fewer would show a fetus
 DARK = 0.3  # of white: what is darker in some mean picture may lie outside the brain
 
 
-@dataclass(frozen=True)
+@model_spec
 class GaModelSpec:
     """What ``model.json`` holds.
 
@@ -61,7 +57,7 @@ class GaModelSpec:
     dropout: float
     centres: tuple[float, ...]
     scales: tuple[float, ...]
-    half_width_days: float
+    half_width_days: Unbounded
     interval_coverage: float
     ga_range_days: tuple[float, float]
     brain_ml_range: tuple[float, float] | None
@@ -74,7 +70,7 @@ class GaModelSpec:
         return get_age_network(*shape, self.n_pools, hidden=self.hidden, dropout=self.dropout)
 
 
-class GaModel:
+class GaModel(SavedModel):
     """Networks, a spec and mean pictures.
 
     Parameters
@@ -103,16 +99,12 @@ class GaModel:
         """Return how well pictures of one brain match the mean pictures, at most 1."""
         return likeness(images, self.references)
 
-    def save(self, folder: str | Path, card: str) -> Path:
-        """Write spec, weights, mean pictures and model card into a folder, and return it."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``weights_K.npz`` of each network, and the mean pictures."""
         for number, network in enumerate(self.networks):
             save_weights(network, folder / f"weights_{number}.npz")
         pictures = np.asarray(self.references, np.float16)
         np.savez_compressed(folder / "likeness.npz", references=pictures)
-        write_spec(folder, self.spec, card, INFINITE)
-        return folder
 
 
 def load_ga_model(folder: str | Path | None) -> GaModel:
@@ -127,25 +119,15 @@ def load_ga_model(folder: str | Path | None) -> GaModel:
     ValueError
         If there is no such model, or it cannot be read.
     """
-    advice = (
-        "give --model the folder of a finished run of 01_gestational_age, for example after "
-        "`fetal-lib run 01`."
-    )
-    folder = find_model(folder, None, advice)
-    try:
-        values = read_spec(folder, INFINITE)
-        names = ("planes", "centres", "scales", "ga_range_days", "brain_ml_range")
-        values |= {name: tuple(values[name]) for name in names if values[name] is not None}
-        spec = GaModelSpec(**values)
-        with np.load(folder / "likeness.npz", allow_pickle=False) as file:
-            references = file["references"].astype(np.float32)
-        networks = [spec.build() for _ in spec.centres]
-        for number, network in enumerate(networks):
-            load_weights(network, folder / f"weights_{number}.npz")
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"model={str(folder)!r} cannot be read ({error}); train it anew: `fetal-lib run 01`."
-        ) from error
+    return load_model(folder, "01_gestational_age", GaModelSpec, _build)
+
+
+def _build(spec: GaModelSpec, folder: Path) -> GaModel:
+    with np.load(folder / "likeness.npz", allow_pickle=False) as file:
+        references = file["references"].astype(np.float32)
+    networks = [spec.build() for _ in spec.centres]
+    for number, network in enumerate(networks):
+        load_weights(network, folder / f"weights_{number}.npz")
     return GaModel(networks, spec, references)
 
 

@@ -6,7 +6,7 @@ Scans are read a batch at a time, so memory does not grow with their number.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -23,20 +23,6 @@ from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import squash
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm"}
-FIELDS = (
-    "image",
-    "status",
-    "hc_mm",
-    "hc_low_mm",
-    "hc_high_mm",
-    "ga_intergrowth",
-    "ga_intergrowth_days",
-    "ga_hadlock_days",
-    "hc_centile",
-    "pixel_size_mm",
-    "cut_share",
-    "reason",
-)
 
 
 def list_images(inputs: Sequence[str | Path]) -> list[Path]:
@@ -118,7 +104,9 @@ def _measuring(loaded, model: HeadModel, sizes: PixelSizes):
     return measure, range(len(loaded))
 
 
-def result_row(path: Path, result: HeadMeasurement, sizes: PixelSizes) -> dict[str, str]:
+def head_circumference_row(
+    path: Path, result: HeadMeasurement, sizes: PixelSizes
+) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value."""
     size = sizes.by_name.get(path.name, sizes.common_mm)
     return {
@@ -153,7 +141,6 @@ def write_predictions(
     sizes: PixelSizes,
     out: str | Path,
     overlays: str | Path | None = None,
-    progress: Callable[[int], None] = lambda n: None,
 ) -> dict[str, int]:
     """Measure scans, write a CSV and, if asked, a picture of each measured ellipse.
 
@@ -166,8 +153,6 @@ def write_predictions(
         The CSV; it appears when all scans are done.
     overlays : path, optional
         Folder for pictures; created when missing.
-    progress : callable
-        Called with the number of scans just finished.
 
     Returns
     -------
@@ -183,6 +168,6 @@ def write_predictions(
         for path, result, scan in predict_heads(paths, model, sizes, keep_scan=bool(overlays)):
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
-            yield result_row(path, result, sizes)
+            yield head_circumference_row(path, result, sizes)
 
-    return write_rows(rows(), out, FIELDS, ("measured", "declined"), progress)
+    return write_rows(rows(), out, ("measured", "declined"), len(paths))

@@ -7,8 +7,6 @@ squashed to, the flips averaged at prediction, and the conformal half-width;
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,20 +14,24 @@ import numpy as np
 
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
-from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+from fetal_lib.predict.model_folder import (
+    PRETRAINED,
+    SavedModel,
+    Unbounded,
+    load_model,
+    model_spec,
+)
 from fetal_lib.training.keras_forward import forward
 
 if TYPE_CHECKING:
     import keras
 
-SHIPPED = Path(__file__).parent.parent / "pretrained" / "head_circumference"
+SHIPPED = PRETRAINED / "head_circumference"
 FLIPS = {"none": (), "left_right": (2,), "up_down": (1,), "both": (1, 2)}
 """Axes of (N, H, W) that each view reverses."""
-INFINITE = ("relative_half_width",)
-"""What may be infinite."""
 
 
-@dataclass(frozen=True)
+@model_spec
 class HeadModelSpec:
     """What ``model.json`` holds.
 
@@ -55,12 +57,12 @@ class HeadModelSpec:
     n_filters: int
     dropout: float
     flips: tuple[str, ...] = ("none",)
-    relative_half_width: float = float("inf")
+    relative_half_width: Unbounded = float("inf")
     interval_coverage: float = 0.9
     trained_on: str = ""
 
 
-class HeadModel:
+class HeadModel(SavedModel):
     """A network and its spec: grey images in, probability maps out.
 
     Parameters
@@ -97,25 +99,9 @@ class HeadModel:
         found = forward(self.network, views, batch_size).reshape(len(axes), *images.shape)
         return sum(np.flip(maps, one) for maps, one in zip(found, axes, strict=True)) / len(axes)
 
-    def save(self, folder: str | Path, card: str) -> Path:
-        """Write spec, weights and model card into a folder.
-
-        Parameters
-        ----------
-        folder : path
-        card : str
-            Markdown: data, licence, figures, intended use.
-
-        Returns
-        -------
-        Path
-            The folder.
-        """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``weights.npz``."""
         save_weights(self.network, folder / "weights.npz")
-        write_spec(folder, self.spec, card, INFINITE)
-        return folder
 
 
 def load_head_model(folder: str | Path | None = None) -> HeadModel:
@@ -130,20 +116,12 @@ def load_head_model(folder: str | Path | None = None) -> HeadModel:
     Raises
     ------
     ValueError
-        If there is no ``model.json``, or it cannot be read.
+        If there is no such model, or it cannot be read.
     """
-    advice = (
-        "give the folder of a finished run of 04_head_circumference, or leave --model out for the "
-        "model that is shipped."
-    )
-    folder = find_model(folder, SHIPPED, advice)
-    try:
-        values = read_spec(folder, INFINITE)
-        spec = HeadModelSpec(**{**values, "flips": tuple(values["flips"])})
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"model={str(folder)!r} cannot be read ({error}); train it anew."
-        ) from error
+    return load_model(folder, "04_head_circumference", HeadModelSpec, _build)
+
+
+def _build(spec: HeadModelSpec, folder: Path) -> HeadModel:
     network = get_unet(spec.height, spec.width, spec.n_filters, spec.dropout)
     load_weights(network, folder / "weights.npz")
     return HeadModel(network, spec)

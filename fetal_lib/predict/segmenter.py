@@ -6,8 +6,6 @@ DDIM, and the ensemble is fused; what its condition network says about an image 
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ import numpy as np
 from fetal_lib.models.mask_fusion import FUSIONS, majority, staple
 from fetal_lib.models.segmentation_networks import build_network, get_spec
 from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
-from fetal_lib.predict.model_folder import find_model, read_spec, write_spec
+from fetal_lib.predict.model_folder import SavedModel, load_model, model_spec
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 BATCH = 16
 
 
-@dataclass(frozen=True)
+@model_spec
 class SegmenterSpec:
     """What ``model.json`` holds.
 
@@ -76,7 +74,7 @@ class SegmenterSpec:
         return build_network(self.network, 1, 1, self.width, self.image_size)
 
 
-class Segmenter:
+class Segmenter(SavedModel):
     """A network and its spec: grey images in, probability maps out.
 
     Parameters
@@ -177,13 +175,9 @@ class Segmenter:
                 parts.append(compute(x.to(self.device)).float().cpu().numpy())
         return np.concatenate(parts)
 
-    def save(self, folder: str | Path, card: str) -> Path:
-        """Write spec, weights and model card (Markdown) into a folder; return the folder."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``weights.npz``."""
         save_torch_weights(self.network, folder / "weights.npz")
-        write_spec(folder, self.spec, card)
-        return folder
 
 
 def load_segmenter(folder: str | Path, device: str = "cpu") -> Segmenter:
@@ -194,17 +188,13 @@ def load_segmenter(folder: str | Path, device: str = "cpu") -> Segmenter:
     ValueError
         If there is no ``model.json``, or it cannot be read.
     """
-    advice = "give the folder of a finished run of 03_biometry_segmentation."
-    folder = find_model(folder, None, advice)
-    try:
-        spec = SegmenterSpec(**read_spec(folder))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(
-            f"model={str(folder)!r} cannot be read ({error}); train it anew."
-        ) from error
-    network = spec.build()
-    load_torch_weights(network, folder / "weights.npz")
-    return Segmenter(network, spec, device)
+
+    def build(spec: SegmenterSpec, home: Path) -> Segmenter:
+        network = spec.build()
+        load_torch_weights(network, home / "weights.npz")
+        return Segmenter(network, spec, device)
+
+    return load_model(folder, "03_biometry_segmentation", SegmenterSpec, build)
 
 
 def fuse_members(members: np.ndarray, how: str) -> np.ndarray:
