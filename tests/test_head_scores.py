@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fetal_book.chapters.head_circumference.scores import score_ellipses, size_scores, summarise
+from fetal_book.chapters.head_circumference.scores import (
+    outline_distance,
+    score_ellipses,
+    size_scores,
+    summarise,
+)
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.sets.head_images import HeadArrays
 
@@ -20,9 +25,28 @@ def arrays() -> HeadArrays:
 
 def test_a_head_moved_by_three_pixels_is_that_many_millimetres_off():
     scores = score_ellipses(TABLE, arrays(), [HEAD.moved(3, 0)] * 2)
-    assert scores["hd_mm"].tolist() == pytest.approx([0.3, 0.6], rel=0.01)
+    assert scores["hd_mm"].tolist() == pytest.approx([0.3, 0.6], rel=1e-4)
     assert scores["df_mm"].tolist() == pytest.approx([0, 0], abs=1e-9)
     assert (scores["dice"] < 1).all() and (scores["precision"] == scores["recall"]).all()
+
+
+@pytest.mark.parametrize("pixels", [0.2, 1.0, 3.0])
+def test_the_distance_of_outlines_is_exact_however_near_they_are(pixels):
+    assert outline_distance(HEAD.moved(pixels, 0), HEAD) == pytest.approx(pixels, rel=1e-3)
+    circle = Ellipse(60, 50, 40, 40, 0.0)
+    wider = Ellipse(60, 50, 40 + pixels, 40 + pixels, 0.0)
+    assert outline_distance(circle, wider) == pytest.approx(pixels, rel=1e-3)
+
+
+def test_the_distance_of_outlines_agrees_with_scipy():
+    from scipy.spatial.distance import directed_hausdorff
+
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        other = Ellipse(*np.array([60, 50, 40, 30, 0.1]) + rng.normal(0, [2, 2, 1, 1, 0.02]))
+        a, b = HEAD.boundary(20_000), other.boundary(20_000)
+        theirs = max(directed_hausdorff(a, b)[0], directed_hausdorff(b, a)[0])
+        assert outline_distance(HEAD, other) == pytest.approx(theirs, rel=1e-3)
 
 
 def test_a_head_that_was_not_found_scores_no_overlap_and_has_no_distance():

@@ -93,7 +93,6 @@ def test_the_metrics_page_has_the_resamples_of_the_code():
 
 def test_the_metrics_page_has_the_other_settings_of_the_code():
     text = page("methods/metrics.md")
-    assert f"at most {structures.MAX_SIDE} pixels a side" in text
     assert calibration.N_BINS == 10 and "ten bins of equal width" in text
     assert structures.THRESHOLDS[[0, 1, -1]].round(2).tolist() == [0.5, 0.55, 0.95]
     assert "thresholds 0.50, 0.55 … 0.95" in text

@@ -35,7 +35,6 @@ THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 OVERLAPS = ("dice", "iou", "recall", "precision", "map")
 METRICS = (*OVERLAPS, "hd95_mm", "assd_mm", "df_mm", "adf_mm")
 KNOWN = ("image", "subject", "structure", "source", "pixel_size_mm", "true_mm")
-MAX_SIDE = 400  # masks are compared at most at this side: surfaces cost the square of it
 
 
 def scan_ellipse(probs: np.ndarray, size_hw: tuple[int, int]) -> Ellipse | None:
@@ -101,8 +100,7 @@ def _scores(
 ) -> dict[str, float]:
     import cv2
 
-    step = max(1, math.ceil(max(reference.shape) / MAX_SIDE))
-    true = reference[::step, ::step] >= 128
+    true = reference >= 128
     found = cv2.resize(np.float32(probs), true.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
     overlap = iou(true, found)
     lengths = _lengths(scan_ellipse(probs, reference.shape), size_mm)
@@ -114,7 +112,7 @@ def _scores(
         "recall": recall(true, found),
         "precision": precision(true, found),
         "map": float((overlap >= THRESHOLDS).mean()),
-        **_distances(true, found, step * size_mm),
+        **_distances(true, found, size_mm),
         "df_mm": gap_mm,
         "adf_mm": abs(gap_mm),
     }
