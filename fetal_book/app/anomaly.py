@@ -35,13 +35,7 @@ BLUE_BGR = (178, 114, 0)
 def answer_files(
     files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
 ) -> str:
-    """Return the result for one scan, or the table for several, as HTML.
-
-    Raises
-    ------
-    ValueError
-        If a single scan cannot be read, the pixel size is none, or there is no model.
-    """
+    """Return the result for one scan, or the table for several, as HTML."""
     typed = read_number(pixel_size_mm, "pixel size")
     if typed is not None:
         check_pixel_size(typed)
@@ -70,15 +64,10 @@ def answer_scan(
     finder: HeadModel | None,
     pixel_size_mm: float = math.nan,
 ) -> str:
-    """Return the result for a scan as HTML.
+    """Return the result for a scan, uint8 (H, W), as HTML.
 
-    Parameters
-    ----------
-    scan : uint8 (H, W)
-    name : shown above the result.
-    loaded : an anomaly model.
-    finder : finds the head, for models that see the head only.
-    pixel_size_mm : of the scan; NaN where it is not known.
+    The finder finds the head, for models that see the head only; the pixel size is NaN where it
+    is not known.
     """
     start = perf_counter()
     model, (scan, factor) = loaded.model, shrunk(scan)

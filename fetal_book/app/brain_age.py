@@ -20,13 +20,7 @@ AGE_RANGE = (18.0, 100.0)
 
 
 def read_years(value: Any) -> float | None:
-    """Return a person's age in years, None where it was not typed.
-
-    Raises
-    ------
-    UploadError
-        If it is no adult's.
-    """
+    """Return a person's age in years, None where it was not typed."""
     years, (low, high) = read_number(value, "age"), AGE_RANGE
     if years is not None and not low <= years <= high:
         raise UploadError(f"age: received {years:g}; it must be {low:.0f} to {high:.0f} years.")
@@ -36,13 +30,7 @@ def read_years(value: Any) -> float | None:
 def tell_files(
     files: Sequence[Upload], known_age: Any, shelf: Shelf, label: str | None = None
 ) -> str:
-    """Return the result for one scan, or the table for several, as HTML.
-
-    Raises
-    ------
-    ValueError
-        If the age is no adult's, or there is no model.
-    """
+    """Return the result for one scan, or the table for several, as HTML."""
     loaded, age = shelf.get("brain-age", label), read_years(known_age)
     start = perf_counter()
     readings = [_read(file, loaded) for file in files]

@@ -41,12 +41,7 @@ HEADERS = {
 
 
 class Gate:
-    """ASGI middleware: bound requests, count uploads, send the headers above.
-
-    Parameters
-    ----------
-    app : the application behind it.
-    """
+    """ASGI middleware: bound requests, count uploads, send the headers above."""
 
     def __init__(self, app: Any) -> None:
         self.app = app

@@ -22,11 +22,6 @@ def tell_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) 
 
     A mask belongs to the volume that it is named after, pictures of three planes to one brain,
     as in ``fetal-lib predict ga``.
-
-    Raises
-    ------
-    ValueError
-        If nothing that came is a scan, or there is no model.
     """
     loaded = shelf.get("ga", label)
     start = perf_counter()

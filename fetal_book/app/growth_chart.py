@@ -21,9 +21,7 @@ LIMITS_MM = (30, 420)
 class GrowthChart:
     """A chart that heads are drawn on, one at a time: hold a lock around each use.
 
-    Parameters
-    ----------
-    known : whether the ages of its heads are; a head is a point then, else a level.
+    Where their ages are known, a head is a point, else a level.
     """
 
     def __init__(self, known: bool) -> None:
@@ -49,12 +47,9 @@ class GrowthChart:
             artist.remove()
 
     def picture(self, hc_mm: float, half_mm: float, ga_weeks: float) -> np.ndarray:
-        """Return the chart with a head, uint8 (H, W, 3) in BGR.
+        """Return the chart with a head and its interval's half width, uint8 (H, W, 3) in BGR.
 
-        Parameters
-        ----------
-        hc_mm, half_mm : head circumference and half the width of its interval.
-        ga_weeks : known from dating; NaN where the chart's ages are not known.
+        The age is NaN where the chart's ages are not known.
         """
         self._canvas.restore_region(self._empty)
         marks = self._marks(hc_mm, half_mm, ga_weeks)

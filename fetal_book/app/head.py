@@ -57,15 +57,7 @@ def hold_scan(scan: np.ndarray, name: str, stated_mm: float | None = None) -> di
 def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None) -> Scale:
     """Return the pixel size that follows from two points, was typed, or stands in the file.
 
-    Parameters
-    ----------
-    pixel_size_mm, distance_mm : as they were typed.
-    held : what `hold_scan` made, with the points in percent of width and height.
-
-    Raises
-    ------
-    ValueError
-        If none is there, or the size is no pixel's.
+    What `hold_scan` made has the points in percent of width and height.
     """
     typed, distance = read_number(pixel_size_mm, "pixel size"), read_number(distance_mm, "distance")
     points = (held or {}).get("points") or []
@@ -105,13 +97,7 @@ def measure_held(
     shelf: Shelf,
     label: str | None = None,
 ) -> str:
-    """Return the measurement of the scan that the browser holds, as HTML.
-
-    Raises
-    ------
-    ValueError
-        If there is no scan, no scale, or an age that is none.
-    """
+    """Return the measurement of the scan that the browser holds, as HTML."""
     scan = from_data_url((held or {}).get("image"))
     scale = read_scale(pixel_size_mm, distance_mm, held)
     factor = float(held.get("factor", 1.0))
@@ -124,16 +110,10 @@ def measure_held(
 def measure_scan(
     scan: np.ndarray, name: str, scale: Scale, factor: float, ga_days: float, loaded: Loaded
 ) -> str:
-    """Return the measurement of a scan as HTML.
+    """Return the measurement of a scan, uint8 (H, W), as HTML.
 
-    Parameters
-    ----------
-    scan : uint8 (H, W)
-    name : shown above the result.
-    scale : of the pixels as they were uploaded.
-    factor : how many of these one pixel of ``scan`` is wide.
-    ga_days : known from dating, for the centile; NaN when unknown.
-    loaded : a head model.
+    The scale is of the pixels as they were uploaded, of which one pixel of the scan is `factor`
+    wide. The age is known from dating, for the centile; NaN when unknown.
     """
     start = perf_counter()
     found = _measure(scan, scale.pixel_size_mm * factor, loaded)
@@ -159,13 +139,7 @@ def measure_scan(
 def measure_files(
     files: Sequence[Upload], pixel_size_mm: Any, shelf: Shelf, label: str | None = None
 ) -> str:
-    """Return the table of several scans, with one pixel size or that of each file, as HTML.
-
-    Raises
-    ------
-    ValueError
-        If a pixel size is neither typed nor stated by any file, or there is no model.
-    """
+    """Return the table of several scans, with one pixel size or that of each file, as HTML."""
     typed = read_number(pixel_size_mm, "pixel size")
     if typed is not None:
         check_pixel_size(typed)

@@ -24,13 +24,7 @@ SHOWN_ROWS = 50
 
 
 def data_url(image: np.ndarray, kind: str = "jpg") -> str:
-    """Return a picture as a data URL.
-
-    Parameters
-    ----------
-    image : uint8 (H, W), or (H, W, 3) in BGR.
-    kind : ``jpg``, or ``png`` where every pixel counts.
-    """
+    """Return a picture, uint8 (H, W) or (H, W, 3) in BGR, as a data URL; PNG keeps every pixel."""
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, 88] if kind == "jpg" else []

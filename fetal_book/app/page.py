@@ -45,19 +45,8 @@ def build(
 ) -> gr.Blocks:
     """Build the page; `launch` opens it.
 
-    Parameters
-    ----------
-    anomaly, hc, ga, brain_age : path, optional
-        Folder of the run whose model a tab starts with; the newest run's without it.
-
-    Returns
-    -------
-    gradio.Blocks
-
-    Raises
-    ------
-    AppError
-        If a folder holds no model.
+    Each argument is the folder of the run whose model a tab starts with; without it the newest
+    run's.
     """
     import gradio as gr
 

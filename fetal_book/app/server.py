@@ -21,24 +21,10 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 def launch(
     page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None, **options: Any
 ) -> tuple[Any, str, str | None]:
-    """Open a page that `build` made.
+    """Open a page that `build` made; return the app, its local URL, and its public one or None.
 
-    Parameters
-    ----------
-    page : gradio.Blocks
-    host : address to listen at; only this computer reaches the default.
-    port : a free one from 7860 on without it.
-    **options
-        Of :meth:`gradio.Blocks.launch`, such as ``inline`` and ``height`` in a notebook.
-
-    Returns
-    -------
-    app, local URL, public URL or None
-
-    Raises
-    ------
-    AppError
-        If the port is taken.
+    Only this computer reaches the default host; without a port it is a free one from 7860 on.
+    Further options are those of `gradio.Blocks.launch`, such as ``inline`` and ``height``.
     """
     from starlette.middleware import Middleware
 
@@ -71,14 +57,7 @@ def launch(
 def serve(
     host: str = "127.0.0.1", port: int | None = None, share: bool = False, **models: Any
 ) -> None:
-    """Build the page and serve it until it is interrupted.
-
-    Parameters
-    ----------
-    host, port : see `launch`.
-    share : open a tunnel by Gradio's servers, so that others reach the page.
-    **models : see `build`.
-    """
+    """Build the page and serve it until interrupted; `share` opens a tunnel by Gradio's servers."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import matplotlib
 

@@ -23,15 +23,7 @@ class AppError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """Name what a model is for, and how one is made and loaded.
-
-    Attributes
-    ----------
-    name : as options and tables carry it.
-    chapter : number of the chapter whose runs save such models.
-    loader : ``module:function`` that takes a model folder.
-    shipped : folder in ``fetal_lib/pretrained`` where one may be shipped.
-    """
+    """What a model is for: its chapter, ``module:function`` that loads it, where one is shipped."""
 
     name: str
     chapter: str
@@ -63,14 +55,8 @@ TASKS = {
 class Choice:
     """A model that can be chosen, and where it comes from.
 
-    Attributes
-    ----------
-    run : folder of the run as it may be shown, or that the model is shipped.
-    folder : holds ``model.json``.
-    data : the data it was trained on.
-    kind : ``phantoms``, ``real data`` (a data set of the catalogue) or ``a user's data``.
-    profile, started, commit : of the run; empty when unknown.
-    card : the model card, Markdown.
+    The run is named as it may be shown; `folder` holds ``model.json``; the kind of its data is
+    ``phantoms``, ``real data`` (a data set of the catalogue) or ``a user's data``.
     """
 
     run: str
@@ -95,11 +81,6 @@ def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:
     That is the chosen one; else the newest run on data that are not phantoms; else the shipped
     model; else the newest run on phantoms. Runs with the profile ``smoke``, which prove the
     wiring only, come last.
-
-    Raises
-    ------
-    AppError
-        If the chosen folder holds no model.
     """
     from fetal_book.parameters.project import ProjectError
     from fetal_book.runs.status import run_folders
@@ -204,9 +185,7 @@ class Loaded:
 class Shelf:
     """All models of the page. A model is loaded when it is first needed, once for all users.
 
-    Parameters
-    ----------
-    chosen : mapping of task name to folder, for the models to start with.
+    `chosen` maps a task to the folder of the model to start with.
     """
 
     def __init__(self, chosen: Mapping[str, str | Path | None] | None = None) -> None:
@@ -216,13 +195,7 @@ class Shelf:
         self._lock = threading.Lock()
 
     def get(self, task: str, label: str | None = None) -> Loaded:
-        """Return a model by its label, the first without one.
-
-        Raises
-        ------
-        ValueError
-            If there is no such model, or it cannot be read.
-        """
+        """Return a model by its label, the first without one."""
         known = {one.label: one for one in self.choices[task]}
         if not known:
             raise AppError(f"no model for {task} yet: make one with `{TASKS[task].command}`.")

@@ -44,13 +44,6 @@ class ScaleNeeded(UploadError):
 def read_number(text: Any, name: str) -> float | None:
     """Return a number that was typed, with a decimal point or comma; None for an empty field.
 
-    Raises
-    ------
-    UploadError
-        If it is no number.
-
-    Examples
-    --------
     >>> read_number(" 0,13", "pixel size"), read_number("", "pixel size")
     (0.13, None)
     """
@@ -96,24 +89,13 @@ LEDGER = Ledger()
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded file.
-
-    Attributes
-    ----------
-    path : where it lies until the request ends.
-    name : what its owner calls it, made harmless; only ever shown.
-    """
+    """An uploaded file, and what its owner calls it, made harmless; the name is only ever shown."""
 
     path: Path
     name: str
 
     def check_size(self, max_bytes: int) -> None:
-        """Refuse a file that is gone or too large.
-
-        Raises
-        ------
-        UploadError
-        """
+        """Refuse a file that is gone or too large."""
         try:
             size = self.path.stat().st_size
         except OSError:
@@ -149,14 +131,7 @@ def harmless_name(name: str) -> str:
 def received(payload: Any) -> Iterator[list[Upload]]:
     """Hand out the files of a request and remove them at its end, whatever happens.
 
-    Parameters
-    ----------
-    payload : what Gradio's file box sends: a list of ``{"path", "orig_name"}``, or None.
-
-    Raises
-    ------
-    UploadError
-        If there is none, or there are more than ``MAX_FILES``.
+    The payload is what Gradio's file box sends: a list of ``{"path", "orig_name"}``, or None.
     """
     items = payload if isinstance(payload, list) else [payload] if payload else []
     paths = [Path(item["path"]) for item in items]
@@ -177,13 +152,7 @@ def received(payload: Any) -> Iterator[list[Upload]]:
 
 
 def read_scan(file: Upload) -> np.ndarray:
-    """Read an uploaded image, uint8 (H, W).
-
-    Raises
-    ------
-    UploadError
-        If it is too large in bytes or pixels, or no image.
-    """
+    """Read an uploaded image, uint8 (H, W)."""
     file.check_size(MAX_IMAGE_BYTES)
     try:
         return read_gray(file.path)
@@ -192,13 +161,7 @@ def read_scan(file: Upload) -> np.ndarray:
 
 
 def stated_pixel_size(file: Upload) -> float | None:
-    """Return the side of a pixel in mm that a DICOM file states, None where none does.
-
-    Raises
-    ------
-    UploadError
-        If it is a damaged DICOM file.
-    """
+    """Return the side of a pixel in mm that a DICOM file states, None where none does."""
     from fetal_lib.readers.dicom_image import read_pixel_size_mm
 
     try:
@@ -226,13 +189,7 @@ def shrunk(scan: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def from_data_url(text: Any) -> np.ndarray:
-    """Read the scan that the browser held for the page, uint8 (H, W).
-
-    Raises
-    ------
-    UploadError
-        If it is no image that the page could have made.
-    """
+    """Read the scan that the browser held for the page, uint8 (H, W)."""
     head, _, body = str(text or "").partition(",")
     if head != "data:image/png;base64" or len(body) > MAX_IMAGE_BYTES:
         raise UploadError("no scan to measure; drop one into the box first.")

@@ -18,13 +18,7 @@ MAX_VOXELS = 50_000_000
 
 @contextmanager
 def volume_path(file: Upload) -> Iterator[Path]:
-    """Give a bounded volume a name that its owner did not choose, for as long as it is read.
-
-    Raises
-    ------
-    UploadError
-        As `check_volume`.
-    """
+    """Give a bounded volume a name that its owner did not choose, for as long as it is read."""
     check_volume(file)
     with tempfile.TemporaryDirectory(prefix="fetal-lib-") as folder:
         path = Path(folder) / "scan.nii"
@@ -35,13 +29,7 @@ def volume_path(file: Upload) -> Iterator[Path]:
 def check_volume(file: Upload) -> None:
     """Refuse a file that is too large, or whose header promises more than a brain needs.
 
-    A packed file is unpacked up to its header only.
-
-    Raises
-    ------
-    UploadError
-        If it has more than ``MAX_VOLUME_BYTES`` or ``MAX_VOXELS``, or is DICOM, which may hold
-        any number of either.
+    A packed file is unpacked up to its header only. DICOM may hold any number of voxels.
     """
     file.check_size(MAX_VOLUME_BYTES)
     head = _first_bytes(file.path)

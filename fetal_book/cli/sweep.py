@@ -52,13 +52,7 @@ def sweep(
 
 
 def free_lock(root: Path, folder: Path, command: list[str]) -> None:
-    """Remove the lock that a killed sweep left in its folder.
-
-    Raises
-    ------
-    WorkflowBusyError
-        When the sweep that holds it is alive.
-    """
+    """Remove the lock that a killed sweep left in its folder."""
     from fetal_book.site.launch import WorkflowBusyError, has_lock, live_workflows
 
     if alive := live_workflows(folder):

@@ -24,8 +24,6 @@ class ChapterParameters(BaseModel):
     `fetal-lib parameters` prints; its default is the value of the profile `quick` and of the
     notebook's parameters cell.
 
-    Examples
-    --------
     >>> ChapterParameters.check({"seed": 3}).seed
     3
     >>> ChapterParameters.check({"sead": 3})
@@ -70,18 +68,7 @@ known: profile, data, seed, refit, out
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> Self:
-        """Return validated parameters.
-
-        Parameters
-        ----------
-        values : mapping
-            Parameter names and values; the names left out keep their defaults.
-
-        Raises
-        ------
-        ParameterError
-            With one line for every name or value that cannot be used.
-        """
+        """Return validated parameters; the error has a line for each wrong name or value."""
         lines = [explain_unknown(cls, name) for name in values if name not in cls.model_fields]
         known = {name: value for name, value in values.items() if name in cls.model_fields}
         try:

@@ -31,18 +31,10 @@ class ChapterError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Chapter:
-    """Name one chapter; where its parts are follows from the name.
+    """Name one chapter after its notebook; where its parts are follows from the name.
 
-    Parameters
-    ----------
-    name : str
-        File name of the notebook without its ending, such as `04_head_circumference`.
-    title : str
-    draft : bool
-        It can be run, but the book leaves it out until its quick run has been looked at.
+    A draft can be run, but the book leaves it out until its quick run has been looked at.
 
-    Examples
-    --------
     >>> chapter = Chapter("04_head_circumference", "Head circumference with a U-Net")
     >>> chapter.number, chapter.topic, chapter.parameters_class().__name__
     ('04', 'head_circumference', 'HeadCircumferenceParameters')
@@ -63,13 +55,7 @@ class Chapter:
         return self.name.partition("_")[2]
 
     def parameters_class(self) -> type[ChapterParameters]:
-        """Import and return the chapter's parameter class.
-
-        Raises
-        ------
-        ChapterError
-            If the module or the class that the name asks for is missing.
-        """
+        """Import and return the chapter's parameter class."""
         module = f"fetal_book.parameters.{self.topic}"
         name = "".join(word.capitalize() for word in self.topic.split("_")) + "Parameters"
         try:
@@ -83,13 +69,7 @@ class Chapter:
             ) from error
 
     def notebook(self) -> Path:
-        """Return the chapter's notebook: the `.py` (the truth), or the `.ipynb` without one.
-
-        Raises
-        ------
-        ChapterError
-            If the project has neither.
-        """
+        """Return the chapter's notebook: the `.py` (the truth), or the `.ipynb` without one."""
         from fetal_book.parameters.project import project_root
 
         folder = project_root() / "notebooks"
@@ -114,16 +94,8 @@ PLANNED = (
 def further_chapters(root: Path) -> list[Chapter]:
     """Find the chapters of a project that are not in the plan: its other numbered notebooks.
 
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-
-    Returns
-    -------
-    list of Chapter
-        Each with the first heading of its notebook as title; a draft until `book/_toc.yml` lists
-        the notebook.
+    Each has the first heading of its notebook as title, and is a draft until `book/_toc.yml`
+    lists the notebook.
     """
     contents = root / "book" / "_toc.yml"
     listed = contents.read_text(encoding="utf-8") if contents.is_file() else ""
@@ -146,13 +118,6 @@ CHAPTERS: dict[str, Chapter] = {
 def get_chapter(name: str) -> Chapter:
     """Return the chapter called `name`: its full name, its number, or the rest of its name.
 
-    Raises
-    ------
-    ChapterError
-        If there is none; the message has the nearest name and the list.
-
-    Examples
-    --------
     >>> get_chapter("04").name, get_chapter("head_circumference").number
     ('04_head_circumference', '04')
     """

@@ -20,8 +20,6 @@ INJECTED_MARK = "# Parameters"
 def read_parameters_cell(path: Path) -> dict[str, Any]:
     """Return the assignments of the one cell tagged `parameters` of an `.ipynb` or a percent `.py`.
 
-    Examples
-    --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "00_made_up.py"
     >>> _ = path.write_text('# %% tags=["parameters"]\\nepochs = 3  # passes\\n# %%\\nx = 1\\n')

@@ -18,8 +18,6 @@ NONE_WORDS = ("none", "null", "")
 def parse_assignments(cls: type[ChapterParameters], texts: Iterable[str]) -> dict[str, Any]:
     """Return typed values from texts such as `epochs=3`; ranges are checked later, by the class.
 
-    Examples
-    --------
     >>> from fetal_book.parameters.chapters import get_chapter
     >>> cls = get_chapter("04").parameters_class()
     >>> parse_assignments(cls, ["epochs=3", "learning_rate=1e-4", "marks=false"])

@@ -20,11 +20,6 @@ def project_root() -> Path:
     Looked for in this order: the environment variable `FETAL_PROJECT`, the working folder and
     the folders above it (those that hold `notebooks/` beside a `pyproject.toml`), the source
     checkout that this library runs from.
-
-    Raises
-    ------
-    ProjectError
-        If `FETAL_PROJECT` names no project, or nothing was found.
     """
     named = os.environ.get("FETAL_PROJECT", "")
     if named:

@@ -17,12 +17,8 @@ PROFILE_FOLDER = Path(__file__).parent / "profiles"
 class Resolved:
     """Hold validated parameters and the origin of each.
 
-    Parameters
-    ----------
-    parameters : ChapterParameters
-    origin : dict
-        For every name "default", "profile NAME", or what the caller named its own values
-        ("command line", "notebook", "papermill").
+    An origin is "default", "profile NAME", or what the caller named its own values ("command
+    line", "notebook", "papermill").
     """
 
     parameters: ChapterParameters
@@ -30,19 +26,7 @@ class Resolved:
 
 
 def load_profiles(chapter: Chapter, folder: Path = PROFILE_FOLDER) -> dict[str, dict[str, Any]]:
-    """Read a chapter's profile file.
-
-    Returns
-    -------
-    dict
-        `{"smoke": {...}, "quick": {...}, "full": {...}}`, all three keys always there; a chapter
-        without a file has three empty profiles.
-
-    Raises
-    ------
-    ParameterError
-        If the file is no YAML mapping of profiles, or sets a name or value that cannot be used.
-    """
+    """Read a chapter's profile file: the values of smoke, quick and full, each maybe empty."""
     import yaml
 
     path = folder / f"{chapter.name}.yml"
@@ -78,25 +62,10 @@ def resolve_parameters(
     overrides: Mapping[str, Any] | None = None,
     origin: str | Mapping[str, str] = "command line",
 ) -> Resolved:
-    """Return the parameters in force: defaults, then the profile, then the user's own.
+    """Return the parameters in force: defaults, then the profile, then the user's own, typed.
 
-    Parameters
-    ----------
-    chapter : Chapter
-    profile : str, optional
-        "smoke", "quick" or "full"; without it the overrides' `profile`, or "quick".
-    overrides : mapping, optional
-        The user's own values, typed.
-    origin : str or mapping of name to str
-        Where the user's own values came from.
+    Without a profile it is the overrides' `profile`, or "quick".
 
-    Raises
-    ------
-    ParameterError
-        If a profile, a name or a value cannot be used.
-
-    Examples
-    --------
     >>> from fetal_book.parameters.chapters import get_chapter
     >>> resolved = resolve_parameters(get_chapter("04"), "smoke", {"seed": 7})
     >>> resolved.parameters.seed, resolved.origin["image_size"], resolved.origin["seed"]

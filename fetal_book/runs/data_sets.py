@@ -17,12 +17,8 @@ def data_root() -> Path | None:
 
 
 def find_data(name: str) -> Path | None:
-    """Return the data folder of that name: a path, or a folder of the project or of `FETAL_DATA`.
-
-    Returns
-    -------
-    Path or None
-        None if it is not at hand.
+    """Return the data folder of that name: a path, or a folder of the project or of `FETAL_DATA`;
+    None if it is not at hand.
     """
     roots = [root for root in (project_root(), data_root()) if root is not None]
     places = [root / name for root in roots] if name else []
@@ -30,13 +26,8 @@ def find_data(name: str) -> Path | None:
 
 
 def check_data(parameters: ChapterParameters) -> None:
-    """Refuse data sets that are not there.
-
-    Raises
-    ------
-    ParameterError
-        With one line for every data parameter whose value is neither a word that the chapter
-        knows, nor a folder, nor a data set under `FETAL_DATA`.
+    """Refuse data parameters that are neither a word that the chapter knows, nor a folder, nor a
+    data set under `FETAL_DATA`; one line each.
     """
     absent = [name for name in parameters.data_fields() if not _is_there(parameters, name)]
     if absent:

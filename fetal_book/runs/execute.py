@@ -69,31 +69,10 @@ def run_chapter(
 ) -> RunOutcome:
     """Execute one chapter in a process of its own, and close its record whatever happens.
 
-    Parameters
-    ----------
-    name : str
-        Chapter, such as `04_head_circumference` or `04`.
-    profile : "smoke", "quick" or "full", optional
-    overrides : mapping, optional
-        The user's own parameters, typed; paths are taken relative to the working folder.
-    out : path, optional
-        The run folder; empty: `runs/<chapter>/<profile>-<data>`.
-    timeout_s : float, optional
-        Seconds after which the run is ended.
-    say : callable
-        Receives short lines of progress.
-    only_if_needed : bool
-        Keep the outputs that the folder holds where they follow from the same code, parameters,
-        data and packages, and renew the text around them.
-
-    Returns
-    -------
-    RunOutcome
-
-    Raises
-    ------
-    ParameterError, ChapterError, RunFolderError
-        Before anything is started or changed.
+    The overrides are typed; their paths are taken relative to the working folder. With
+    `only_if_needed` outputs that still follow from code, parameters, data and packages are kept,
+    and the text around them is renewed. What is wrong with the order is said before anything is
+    started or changed.
     """
     chapter = get_chapter(name)
     own = dict(overrides or {})

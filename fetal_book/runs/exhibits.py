@@ -20,20 +20,7 @@ PNG_DPI = 150
 def save_table(folder: Path, table: pd.DataFrame, name: str, caption: str) -> Path:
     """Write `tables/<name>.csv` (numbers to six significant digits) and its caption.
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    table : DataFrame
-        An index other than 0, 1, 2, ... is written as the first columns.
-    name : str
-        Lower-case words joined by underscores.
-    caption : str
-
-    Raises
-    ------
-    ValueError
-        If the name or the caption cannot be used.
+    An index other than 0, 1, 2, ... is written as the first columns.
     """
     _check(name, caption=caption)
     numbered = type(table.index).__name__ == "RangeIndex"
@@ -45,25 +32,7 @@ def save_table(folder: Path, table: pd.DataFrame, name: str, caption: str) -> Pa
 
 
 def save_figure(folder: Path, figure: Figure, name: str, caption: str, alt: str) -> Path:
-    """Write `figures/<name>.svg` and `figures/<name>.png`, without dates, and the texts.
-
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    figure : Figure
-    name : str
-        Lower-case words joined by underscores.
-    caption : str
-        What the figure shows.
-    alt : str
-        What a reader who cannot see it needs to know.
-
-    Raises
-    ------
-    ValueError
-        If name, caption or alt text cannot be used.
-    """
+    """Write `figures/<name>.svg` and `figures/<name>.png`, without dates, and the texts."""
     import matplotlib
 
     _check(name, caption=caption, alt=alt)

@@ -56,13 +56,7 @@ def run_folder(chapter: str, parameters: ChapterParameters) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that holds something else than a run.
-
-    Raises
-    ------
-    RunFolderError
-        If it is a file, or a folder with files but without a record.json.
-    """
+    """Refuse a folder that holds something else than a run."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"out: received {folder}; it must be a folder; this is a file")
     if folder.is_dir() and not (folder / RECORD_FILE).exists():
@@ -76,13 +70,7 @@ def check_folder(folder: Path) -> None:
 
 
 def lock_folder(folder: Path) -> FileLock:
-    """Take the folder for this process; the operating system frees it when the process ends.
-
-    Raises
-    ------
-    RunFolderError
-        If another process has it, or it cannot be written to.
-    """
+    """Take the folder for this process; the operating system frees it when the process ends."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / LOCK_FILE, is_singleton=True)
@@ -133,15 +121,10 @@ def is_alive(folder: Path, record: RunRecord) -> bool:
 
 
 def take_over(folder: Path) -> list[dict[str, Any]]:
-    """Clear a folder for a new run: end orphans, close an open record, remove old outputs.
+    """Clear a folder for a new run, and return the short records of earlier ones, newest first.
 
     The caller holds the lock. Old outputs go because a page must never pair the numbers of one
     run with the record of another; fits stay in the cache.
-
-    Returns
-    -------
-    list of dict
-        The short records of earlier runs, the newest first.
     """
     end_orphans(folder)
     previous: list[dict[str, Any]] = []

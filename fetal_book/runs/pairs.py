@@ -45,38 +45,15 @@ class Pair:
 
 
 def find_pairs(folder: Path) -> list[Pair]:
-    """List the chapters in a folder: every ``NN_name.py`` with the place of its notebook.
-
-    Parameters
-    ----------
-    folder : Path
-        The project's ``notebooks`` folder; an absent folder has no pairs.
-
-    Returns
-    -------
-    list[Pair]
-        In the order of the file names.
-    """
+    """List the chapters in a folder: every ``NN_name.py`` with the place of its notebook."""
     return [
         Pair(path, path.with_suffix(".ipynb")) for path in sorted(folder.glob("[0-9][0-9]_*.py"))
     ]
 
 
 def notebook_from_text(text: str) -> Notebook:
-    """Build the clean notebook of a chapter given in the percent format.
+    """Build the clean notebook of a chapter given in the percent format, always the same one.
 
-    Parameters
-    ----------
-    text : str
-        Content of ``NN_name.py``.
-
-    Returns
-    -------
-    dict
-        A notebook of format 4.5 without outputs; the same text always gives the same notebook.
-
-    Examples
-    --------
     >>> text = "# %% [markdown]\\n# # Title\\n\\n# %% tags=['parameters']\\nepochs = 3\\n"
     >>> notebook = notebook_from_text(text)
     >>> [(cell["cell_type"], cell["source"]) for cell in notebook["cells"]]
@@ -105,12 +82,8 @@ def comparable_cells(notebook: Notebook) -> list[tuple[str, str, str]]:
 def pair_state(pair: Pair) -> PairState:
     """Compare a chapter's text with the notebook beside it.
 
-    Returns
-    -------
-    {"equal", "missing", "outdated", "edited"}
-        ``equal`` when the file is exactly what the text generates; ``outdated`` when it was
-        generated from an earlier text, or only gained outputs; ``edited`` when its cells were
-        changed after they were generated.
+    ``outdated`` is one that was generated from an earlier text, or only gained outputs;
+    ``edited`` one whose cells were changed after they were generated.
     """
     if not pair.notebook.exists():
         return "missing"
@@ -126,24 +99,9 @@ def pair_state(pair: Pair) -> PairState:
 
 
 def sync_pair(pair: Pair, *, force: bool = False) -> bool:
-    """Write the notebook of one chapter where it differs from the text.
+    """Write the notebook of one chapter where it differs from the text; True when it was written.
 
-    Parameters
-    ----------
-    pair : Pair
-        The chapter.
-    force : bool
-        Overwrite a notebook that was edited by hand.
-
-    Returns
-    -------
-    bool
-        True when the notebook was written.
-
-    Raises
-    ------
-    EditedNotebookError
-        When the notebook holds changes that the text does not have, and ``force`` is false.
+    One that was edited by hand is overwritten with ``force`` only.
     """
     state = pair_state(pair)
     if state == "equal":

@@ -47,12 +47,8 @@ def end_tree(process: Any, wait_s: float = 5.0) -> None:
 def die_with_parent(parent_pid: int | None = None) -> None:
     """Ask Linux to kill this process when its parent dies; elsewhere do nothing.
 
-    Works also for a process that is stuck in a C loop, since no Python code has to run.
-
-    Parameters
-    ----------
-    parent_pid : int, optional
-        The parent that is meant; if it is gone already, this process ends at once.
+    Works also for a process that is stuck in a C loop, since no Python code has to run. If the
+    parent that is meant is gone already, this process ends at once.
     """
     import ctypes
     import sys

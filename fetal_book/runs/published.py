@@ -35,20 +35,7 @@ class PublishError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A reference run.
-
-    Attributes
-    ----------
-    name : str
-        Of its folder.
-    rows : list of dict
-        Its result rows.
-    parameters : dict
-        Name to value.
-    profile : str
-    hardware : str
-        Processor and number of cores, or the graphics card.
-    """
+    """A reference run: the name of its folder, its result rows, parameters and machine."""
 
     name: str
     rows: list[dict[str, Any]]
@@ -73,22 +60,9 @@ def reference_table(
 ) -> pd.DataFrame:
     """Return what the reference runs of a chapter found outside phantoms, a row a model.
 
-    Parameters
-    ----------
-    chapter : str
-    metrics : sequence of str
-        Columns, by the names of `results.json`.
-    models : sequence of str
-        Which models, in this order; empty: all that have one of the metrics.
-    part : str
-        ``test``, or ``external`` for sets that the runs were scored on only.
-
-    Returns
-    -------
-    DataFrame
-        ``run, data, model``, the metrics as text with their 95 % intervals, ``n``; of the part
-        ``external`` also ``learnt from``. Rows of phantoms and of other parts are left out;
-        empty without such a run.
+    Columns are ``run, data, model``, the metrics as text with their 95 % intervals, ``n``. The
+    part is ``test``, or ``external`` for sets that the runs were scored on only, which also says
+    what a run learnt from. Without ``models`` all that have one of the metrics are listed.
     """
     import pandas as pd
 
@@ -115,8 +89,6 @@ def reference_table(
 def score_text(row: dict[str, Any]) -> str:
     """Write a result with its 95 % interval; four decimals for overlaps, two otherwise.
 
-    Examples
-    --------
     >>> score_text({"metric": "mae_years", "value": 6.05, "ci95": [5.38, 6.79]})
     '6.05 (5.38 to 6.79)'
     """
@@ -145,24 +117,8 @@ def _read(folder: Path) -> PublishedRun:
 def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> Path:
     """Copy the small parts of a finished run to where the book shows them.
 
-    Parameters
-    ----------
-    run_folder : path
-    name : str
-        Of the published run, such as ``hc18-quick``; an older one of that name goes.
-    without : iterable of str
-        Names of figures and tables that stay behind: those that show scans or single persons of
-        a data set that may not be passed on.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    PublishError
-        If the run did not end ok, has no figure or table of a name in ``without``, or ``name``
-        cannot be a folder's. Whether its code had local changes stands in its record.
+    An older published run of that name goes. ``without`` names figures and tables that stay
+    behind: those that show scans or single persons of a data set that may not be passed on.
     """
     source = Path(run_folder)
     record = read_record(source)

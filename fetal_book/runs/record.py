@@ -71,13 +71,7 @@ class RunRecord(BaseModel):
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Return the record of a run folder, None if it has none.
-
-    Raises
-    ------
-    RecordError
-        If there is a record.json that cannot be read.
-    """
+    """Return the record of a run folder, None if it has none."""
     path = Path(folder) / RECORD_FILE
     if not path.is_file():
         return None

@@ -77,31 +77,6 @@ def result_row(
 ) -> dict[str, Any]:
     """Return one valid result row, numbers rounded to six significant digits.
 
-    Parameters
-    ----------
-    model : str
-        Name of a model or of a baseline, such as `unet`, `mean`, `ellipse_fit`.
-    data : str
-        The data set that was scored.
-    split : str
-        One of SPLITS; `test` for what a claim rests on.
-    metric : str
-        A name from METRICS.
-    value : float
-        Finite.
-    unit : str, optional
-        The metric's unit; may be left out.
-    n : int, optional
-        Number of cases.
-    ci95 : (low, high), optional
-        95 % interval.
-
-    Raises
-    ------
-    ResultError
-
-    Examples
-    --------
     >>> row = result_row(model="unet", data="phantom", split="test", metric="dice", value=0.97, n=9)
     >>> row["unit"], row["higher_is_better"], row["ci95"]
     ('', True, None)
@@ -185,13 +160,7 @@ def results_document(chapter: str, rows: Iterable[dict[str, Any]]) -> dict[str, 
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
-    """Return all rows of a run folder, timings last.
-
-    Raises
-    ------
-    ResultError
-        If results.json is missing, broken, or holds rows that are not valid.
-    """
+    """Return all rows of a run folder, timings last."""
     document = read_json(Path(folder) / "results.json")
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ResultError(
@@ -205,14 +174,7 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 
 
 def results_table(folders: Iterable[Path]) -> pd.DataFrame:
-    """Merge the results of several runs into one tidy table.
-
-    Returns
-    -------
-    DataFrame
-        A row a number: `chapter`, `run` (the folder's name) and the keys of a result row, with
-        `ci95` as two columns `ci95_low` and `ci95_high`.
-    """
+    """Merge the results of several runs into one tidy table; `ci95` becomes two columns."""
     import pandas as pd
 
     rows = []

@@ -132,8 +132,24 @@ class Run:
     ) -> None:
         """Add one number; the same model, data, split and metric again replaces it.
 
-        Parameters are those of `fetal_book.runs.results.result_row`; `data` is the run's own data
-        set unless it is named.
+        Parameters
+        ----------
+        model : str
+            Name of a model or of a baseline, such as `unet`, `mean`, `ellipse_fit`.
+        split : str
+            `test` for what a claim rests on; else `train`, `val`, `external`, `all`, `protocol`.
+        metric : str
+            A name from `fetal_book.runs.results.METRICS`.
+        value : float
+            Finite.
+        unit : str, optional
+            The metric's unit; may be left out.
+        n : int, optional
+            Number of cases.
+        ci95 : (low, high), optional
+            95 % interval.
+        data : str, optional
+            The data set that was scored; the run's own without it.
 
         Raises
         ------

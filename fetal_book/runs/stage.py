@@ -33,16 +33,6 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     it is, the captions that figures and tables were saved with, and its downloads. Papermill's
     cell of injected parameters is folded, and paths in it are made public; the code of a cell
     that draws is folded. Nothing is left out.
-
-    Returns
-    -------
-    Path
-        The staged notebook.
-
-    Raises
-    ------
-    StageError
-        If the run is not finished, or an output of its notebook is an error.
     """
     run_folder, book_folder = Path(run_folder), Path(book_folder)
     record = finished_record(run_folder)
@@ -70,13 +60,7 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
 
 
 def finished_record(run_folder: Path) -> RunRecord:
-    """Return the record of a run that ended well.
-
-    Raises
-    ------
-    StageError
-        If there is no record, or its status is not `ok`.
-    """
+    """Return the record of a run that ended well."""
     record = read_record(run_folder)
     if record is None:
         raise StageError(

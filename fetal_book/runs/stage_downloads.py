@@ -16,17 +16,7 @@ KEPT_METADATA = {"notebook_metadata_filter": "-all", "cell_metadata_filter": "ta
 
 
 def write_downloads(notebook: dict[str, Any], chapter: str, folder: Path) -> None:
-    """Write the executed notebook, its text and an archive of the tables beside the exhibits.
-
-    Parameters
-    ----------
-    notebook : dict
-        The executed notebook, without what only the run needed.
-    chapter : str
-        Name of the chapter, and of the files.
-    folder : Path
-        Where ``tables`` and ``figures`` are.
-    """
+    """Write the executed notebook, its text and an archive of the tables beside the exhibits."""
     write_text(folder / f"{chapter}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
     write_text(folder / f"{chapter}.py", percent_text(notebook))
     tables = sorted((folder / "tables").glob("*.csv"))
@@ -58,14 +48,7 @@ def zipped(files: list[Path]) -> bytes:
 
 
 def buttons(chapter: str, folder: Path) -> str:
-    """Return the row of downloads under the run box, in MyST Markdown.
-
-    Parameters
-    ----------
-    chapter : str
-    folder : Path
-        Of the files, as `write_downloads` left it.
-    """
+    """Return the row of downloads under the run box, in MyST Markdown."""
     files = {
         "Notebook with outputs": f"{chapter}.ipynb",
         "Notebook as Python": f"{chapter}.py",

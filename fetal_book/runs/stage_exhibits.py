@@ -19,15 +19,6 @@ Index = dict[str, dict[str, Any]]
 def saved_names(source: str, method: str) -> list[str]:
     """List the names under which a cell saves figures or tables, in the order of the calls.
 
-    Parameters
-    ----------
-    source : str
-        Code of the cell; what is no Python has no names.
-    method : str
-        ``save_figure`` or ``save_table``.
-
-    Examples
-    --------
     >>> saved_names('run.save_table(scores, "results", "All models.")', "save_table")
     ['results']
     """
@@ -45,8 +36,6 @@ def saved_names(source: str, method: str) -> list[str]:
 def label(kind: str, chapter: str, name: str) -> str:
     """Return the name by which pages refer to a figure or table.
 
-    Examples
-    --------
     >>> label("tab", "04_head_circumference", "leak_audit")
     'tab-04-leak-audit'
     """
@@ -56,17 +45,8 @@ def label(kind: str, chapter: str, name: str) -> str:
 def describe_outputs(cell: Cell, chapter: str, figures: Index, tables: Index) -> None:
     """Give a code cell the captions and alternative texts of what it shows, in place.
 
-    A cell that draws has its code folded: the figure and its caption carry the argument.
-
-    Parameters
-    ----------
-    cell : dict
-        Gains ``mystnb`` (figure and image) and ``exhibits`` (captions of its tables, in order)
-        in its metadata.
-    chapter : str
-        Name of the chapter.
-    figures, tables : dict
-        Saved name to ``caption`` and, of a figure, ``alt``.
+    Its metadata gain ``mystnb`` (figure and image) and ``exhibits`` (captions of its tables, in
+    order). A cell that draws has its code folded: the figure and its caption carry the argument.
     """
     metadata, source = cell["metadata"], "".join(cell["source"])
     drawn = [name for name in saved_names(source, "save_figure") if name in figures]

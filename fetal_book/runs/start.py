@@ -63,15 +63,7 @@ def new_record(chapter: Chapter, resolved: Resolved, started_by: str) -> RunReco
 def start_alone(
     chapter: Chapter, namespace: Mapping[str, Any]
 ) -> tuple[ChapterParameters, Path, RunRecord, FileLock]:
-    """Start a run of a notebook that papermill or a person executes without a parent.
-
-    Raises
-    ------
-    ParameterError
-        If a name or a value cannot be used.
-    RunFolderError
-        If the folder is in use, or is not a run folder.
-    """
+    """Start a run of a notebook that papermill or a person executes without a parent."""
     cls = chapter.parameters_class()
     values, origin = notebook_values(cls, namespace)
     resolved = resolve_parameters(chapter, None, values, origin)
@@ -87,13 +79,7 @@ def start_alone(
 def start_in_parent(
     chapter: Chapter, namespace: Mapping[str, Any], folder: Path
 ) -> tuple[ChapterParameters, RunRecord]:
-    """Start the notebook's part of a run whose folder and record a parent holds.
-
-    Raises
-    ------
-    ParameterError
-        If the notebook's parameters are not those that the parent recorded.
-    """
+    """Start the notebook's part of a run whose folder and record a parent holds."""
     cls = chapter.parameters_class()
     values, origin = notebook_values(cls, namespace)
     values.pop("out", None)

@@ -51,17 +51,8 @@ class Case:
 class Sweep(BaseModel):
     """Describe a sweep: every combination of the grid, times every seed.
 
-    Paths are relative to the file of the sweep.
-
-    Attributes
-    ----------
-    chapter : str
-    profile : str
-    parameters : dict
-        Values that all cases share.
-    grid : dict of lists
-        Values that are crossed. A fold is a parameter like any other.
-    seeds : list of int
+    `parameters` are shared by all cases; a fold is a parameter like any other. Paths are
+    relative to the file of the sweep.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -101,13 +92,7 @@ def _public(value: Value) -> Value:
 
 
 def read_sweep(path: str | Path) -> Sweep:
-    """Read a sweep file and check every case's parameters before anything runs.
-
-    Raises
-    ------
-    SweepError
-        If the file is no sweep, or a case has an unknown parameter or an illegal value.
-    """
+    """Read a sweep file and check every case's parameters before anything runs."""
     import yaml
 
     path = Path(path)
@@ -133,12 +118,7 @@ def read_sweep(path: str | Path) -> Sweep:
 
 
 def check_sweep_data(sweep: Sweep) -> None:
-    """Refuse a sweep whose data sets are not there.
-
-    Raises
-    ------
-    ParameterError
-    """
+    """Refuse a sweep whose data sets are not there."""
     chapter = get_chapter(sweep.chapter)
     for case in sweep.cases():
         check_data(resolve_parameters(chapter, sweep.profile, case.parameters).parameters)
@@ -175,22 +155,8 @@ def _column(name: str) -> str:
 def sweep_table(sweep: Sweep, folder: str | Path) -> pd.DataFrame:
     """Merge the results of a sweep's runs into one table over seeds.
 
-    Parameters
-    ----------
-    sweep : Sweep
-    folder : path
-        Holds one run folder a case.
-
-    Returns
-    -------
-    DataFrame
-        A row for each combination of the grid, model, data, split and metric: ``mean``,
-        ``sd`` over seeds (sample standard deviation, NaN for one seed) and ``n_seeds``.
-
-    Raises
-    ------
-    ResultError
-        If a case has no results.
+    A row for each combination of the grid, model, data, split and metric: ``mean``, ``sd`` over
+    seeds (sample standard deviation, NaN for one seed) and ``n_seeds``.
     """
     import pandas as pd
 

@@ -29,20 +29,8 @@ from fetal_lib.files.atomic import read_json, write_bytes
 def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord | None:
     """Put the notebook's present text around the outputs of the run that a folder holds.
 
-    Parameters
-    ----------
-    chapter : Chapter
-    resolved : Resolved
-        The parameters that are asked for now.
-    folder : Path
-        The run folder; the caller holds its lock.
-
-    Returns
-    -------
-    RunRecord or None
-        The record of the run, with `text_renewed` set where its text was renewed; None where the
-        chapter has to be executed: there is no complete run, another parameter, code cell, module,
-        data set or package, or `refit` is asked for.
+    The caller holds the folder's lock. None where the chapter has to be executed: there is no
+    complete run, another parameter, code cell, module, data set or package, or `refit`.
     """
     record, executed = finished_run(folder), read_json(folder / "executed.ipynb")
     if record is None or not isinstance(executed, dict) or record.started_by != "fetal-lib run":
@@ -71,15 +59,6 @@ def with_outputs(
 ) -> list[dict[str, Any]] | None:
     """Return the cells with the outputs of an executed notebook; None where its code differs.
 
-    Parameters
-    ----------
-    cells : list of dict
-        The notebook as it is now, never executed.
-    executed : list of dict
-        The cells of a finished run; one of them may have been injected with the parameters.
-
-    Examples
-    --------
     >>> ran = {"cell_type": "code", "source": "1 + 1", "metadata": {}, "outputs": ["2"]}
     >>> text = {"cell_type": "markdown", "source": "New words.", "metadata": {}}
     >>> code = {"cell_type": "code", "source": "1 + 1", "metadata": {}, "outputs": []}

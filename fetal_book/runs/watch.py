@@ -125,12 +125,8 @@ def watch(
 ) -> tuple[str, float]:
     """Wait for the worker, a time limit or a signal, and end the worker's processes.
 
-    Returns
-    -------
-    end : str
-        "done", "timeout" or "interrupted".
-    peak : float
-        The most memory that the worker and its kernel were seen to hold, in MB.
+    Returns "done", "timeout" or "interrupted", and the most memory that the worker and its
+    kernel were seen to hold, in MB.
     """
     import psutil
 

@@ -34,10 +34,7 @@ def main() -> None:
 def execute(notebook: Path, folder: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     """Execute a notebook into `logs/running.ipynb` of the run folder.
 
-    Returns
-    -------
-    dict
-        `{"status": "ok" | "failed" | "killed", "reason": ..., "error": {...} or None}`.
+    Returns `{"status": "ok" | "failed" | "killed", "reason": ..., "error": {...} or None}`.
     """
     from nbclient.exceptions import DeadKernelError
     from papermill import execute_notebook
@@ -75,11 +72,6 @@ def prepare_input(notebook: Path, folder: Path) -> list[dict[str, Any]]:
 
     The `.py` is the truth: it is read wherever it exists, and an `.ipynb` beside it that was
     edited by hand is left alone and said so.
-
-    Raises
-    ------
-    ValueError
-        If there is not exactly one cell tagged `parameters`.
     """
     from fetal_book.runs.pairs import Pair, notebook_from_text, pair_state
 
