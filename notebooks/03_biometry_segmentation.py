@@ -39,7 +39,7 @@ devices = 1
 nodes = 1
 strategy = "auto"
 augment = True
-n_subjects = 80
+n_phantoms = 80
 marks = True
 test_fraction = 0.25
 val_fraction = 0.15
@@ -61,15 +61,19 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from fetal_book.chapters import biometry_segmentation as chapter
-from fetal_lib.data import audit, splits
-from fetal_book.chapters.biometry_segmentation.network_cost import cost_table
+from fetal_book.chapters.biometry_segmentation import data as cases
+from fetal_book.chapters.biometry_segmentation import ensembles, explain, fit
+from fetal_book.chapters.biometry_segmentation import growth, network_cost
+from fetal_book.chapters.biometry_segmentation import report, robust, source
 from fetal_book.chapters.biometry_segmentation import scores as score
+from fetal_book.chapters.example_cases import typical_and_worst
+from fetal_book.runs.published import reference_table
+from fetal_book.runs.session import open_run
+from fetal_lib.data import audit, splits
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
-from fetal_book.runs.published import reference_table
-from fetal_book.runs.session import open_run
 from fetal_lib.training.lightning_fit import read_fit_history
 
 warnings.filterwarnings("ignore", category=UserWarning)
@@ -122,11 +126,11 @@ Markdown(run.banner())
 # {cite:p}`hc18data`: two examinations of one woman can still fall into two parts.
 
 # %% mystnb={"table": {"name": "tab-03-images", "caption": "Images and subjects of each source and structure; mean circumference and pixel size in mm."}}
-folders = chapter.find_data(p)
-table = chapter.read_cases(p, folders)
+folders = cases.find_data(p)
+table = cases.read_cases(p, folders)
 shape = (p.image_size, p.image_size)
-arrays = chapter.load_cases(table, shape)
-run.data_fingerprint = chapter.fingerprint(table, arrays)
+arrays = cases.load_cases(table, shape)
+run.data_fingerprint = cases.fingerprint(table, arrays)
 table.groupby(["source", "structure"]).agg(
     images=("image", "size"),
     subjects=("subject", "nunique"),
@@ -135,13 +139,13 @@ table.groupby(["source", "structure"]).agg(
 ).round(2)
 
 # %% tags=["remove-input"]
-Markdown(chapter.data_text(table))
+Markdown(cases.data_text(table))
 
 # %% mystnb={"figure": {"name": "fig-03-data", "caption": "Images from all over the set with their reference outline (green)."}, "image": {"alt": "Eight ultrasound images of heads, or of heads and abdomens, each with its reference outline."}}
 kinds = [rows.index for _, rows in table.groupby("structure", sort=False)]
 each = 8 // len(kinds)
 pick = np.concatenate(
-    [at[chapter.evenly_spaced(each, len(at))] for at in kinds]
+    [at[evenly_spaced(each, len(at))] for at in kinds]
 )
 rows = table.iloc[pick]
 titles = [
@@ -190,7 +194,7 @@ table.groupby("part").agg(
 ).round(1)
 
 # %% mystnb={"table": {"name": "tab-03-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
-report = audit.audit_cases(
+leaks = audit.audit_cases(
     table,
     "image_path",
     label="true_mm",
@@ -199,11 +203,11 @@ report = audit.audit_cases(
     metadata=["pixel_size_mm"],
     seed=p.seed,
 )
-run.save_table(report.findings, "leak_audit", "What could leak.")
-report.findings[["check", "finding", "verdict"]].style.hide()
+run.save_table(leaks.findings, "leak_audit", "What could leak.")
+leaks.findings[["check", "finding", "verdict"]].style.hide()
 
 # %% mystnb={"figure": {"name": "fig-03-audit", "caption": "Strength of each clue to the circumference, with its verdict."}, "image": {"alt": "Lines from zero to the strength of each leak check, with verdicts in words."}}
-figure = audit_figure(report)
+figure = audit_figure(leaks)
 run.save_figure(
     figure,
     "audit",
@@ -231,10 +235,10 @@ run.save_figure(
 # of an image must be multiples of the last column.
 
 # %%
-names = chapter.chosen_networks(p)
-described = chapter.network_table(names, p.size, p.image_size)
+names = fit.chosen_networks(p)
+described = network_cost.network_table(names, p.size, p.image_size)
 run.save_table(described, "networks", "Networks and their parameters.")
-chapter.pretty(described)
+report.pretty(described)
 
 # %% [markdown]
 # ## Training
@@ -250,13 +254,13 @@ chapter.pretty(described)
 
 # %%
 arrays_train, arrays_val = arrays.select(train), arrays.select(val)
-settings = chapter.fit_settings(p, arrays)
-segmenters, fits = chapter.fit_all(run, arrays_train, arrays_val, settings)
+settings = fit.fit_settings(p, arrays)
+segmenters, fits = fit.fit_all(run, arrays_train, arrays_val, settings)
 train_s = {name: fit.train_s for name, fit in fits.items()}
 histories = {name: read_fit_history(f.folder) for name, f in fits.items()}
-trained = chapter.training_table(run, histories, train_s)
+trained = network_cost.training_table(run, histories, train_s)
 run.save_table(trained, "training", "Time, throughput and last losses.")
-chapter.pretty(trained)
+report.pretty(trained)
 
 # %% [markdown]
 # Losses of plain and of diffusion networks are different quantities. Dice is not:
@@ -284,18 +288,18 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-03-choice", "caption": "Validation part, all networks, with 95 % intervals over subjects."}}
 table_val = table[val].reset_index(drop=True)
-references_val = chapter.references(table_val, arrays_val)
-_, scores_val, _ = chapter.score_all(
+references_val = cases.references(table_val, arrays_val)
+_, scores_val, _ = report.score_all(
     segmenters, table_val, arrays_val, references_val
 )
-chapter.add_scores(run, scores_val, "val")
-best = chapter.choose_best(scores_val)
-choice = chapter.results_table(run.rows, "val", ("dice", "adf_mm"))
+report.add_scores(run, scores_val, "val")
+best = report.choose_best(scores_val)
+choice = report.results_table(run.rows, "val", ("dice", "adf_mm"))
 run.save_table(choice, "choice", "Validation part, all networks.")
-chapter.pretty(choice)
+report.pretty(choice)
 
 # %% tags=["remove-input"]
-Markdown(chapter.choice_text(scores_val, best, p.seed))
+Markdown(report.choice_text(scores_val, best, p.seed))
 
 # %% [markdown]
 # ## Results on the test part
@@ -316,22 +320,22 @@ Markdown(chapter.choice_text(scores_val, best, p.seed))
 # %% mystnb={"table": {"name": "tab-03-results", "caption": "Test part, all models: the source's measures, with 95 % intervals over subjects."}}
 table_test = table[test].reset_index(drop=True)
 arrays_test = arrays.select(test)
-references = chapter.references(table_test, arrays_test)
-probs, scores, ensembles = chapter.score_all(
+references = cases.references(table_test, arrays_test)
+probs, scores, members = report.score_all(
     segmenters, table_test, arrays_test, references
 )
-baseline = chapter.ellipse_baseline(arrays_test, p.seed)
+baseline = report.ellipse_baseline(arrays_test, p.seed)
 found = score.score_structures(table_test, references, baseline)
 scores["ellipse_fit"] = found
-chapter.add_scores(run, scores)
-results = chapter.results_table(run.rows)
+report.add_scores(run, scores)
+results = report.results_table(run.rows)
 run.save_table(results, "results", "Test part, all models.")
 source_measures = ("dice", "iou", "recall", "map")
-chapter.pretty(chapter.results_table(run.rows, metrics=source_measures))
+report.pretty(report.results_table(run.rows, metrics=source_measures))
 
 # %% mystnb={"table": {"name": "tab-03-further", "caption": "Test part, all models: measures that the source lacks, with 95 % intervals over subjects."}}
 further = ("precision", "hd95_mm", "assd_mm", "adf_mm")
-chapter.pretty(chapter.results_table(run.rows, metrics=further))
+report.pretty(report.results_table(run.rows, metrics=further))
 
 # %% mystnb={"figure": {"name": "fig-03-dice-box", "caption": "Dice of every test image by every model; ellipse_fit has learnt nothing. Line: median; box: middle half; whiskers: to the furthest image within 1.5 box lengths; each dot is an image."}, "image": {"alt": "Box plots of the Dice of the test images, one row per model and one panel per structure, with a dot for each image."}}
 per_image = pd.concat(
@@ -350,7 +354,7 @@ run.save_figure(
 )
 
 # %% mystnb={"figure": {"name": "fig-03-models", "caption": "Two test images around the median Dice of the first network and its two worst, outlined by every network. Reference green, prediction orange and dashed."}, "image": {"alt": "Grid of test images, one column per network, with reference and predicted outline."}}
-pick = chapter.typical_and_worst(scores[names[0]]["dice"].to_numpy(), n=2)
+pick = typical_and_worst(scores[names[0]]["dice"].to_numpy(), n=2)
 shown = arrays_test.select(pick)
 figure = segmentation.model_grid(
     shown.images,
@@ -386,7 +390,7 @@ tests = pd.concat(
     ignore_index=True,
 )
 run.save_table(tests, "paired_tests", "Differences between networks.")
-chapter.pretty(chapter.shown_tests(tests))
+report.pretty(report.shown_tests(tests))
 
 # %% [markdown]
 # ## Millimetres
@@ -400,11 +404,11 @@ chapter.pretty(chapter.shown_tests(tests))
 # table.
 
 # %% mystnb={"table": {"name": "tab-03-biometry-errors", "caption": "HC and AC by network, test part; not found: images without a measurement, left out of the columns after it; DF is measured minus annotated, the limits are its 95 % limits of agreement."}}
-floor = chapter.reference_circumference_gap(table_test, references)
-measures = chapter.by_structure(scores)
+floor = report.reference_circumference_gap(table_test, references)
+measures = report.by_structure(scores)
 run.save_table(measures, "biometry_errors", "HC and AC by network.")
 print(f"reference masks against table: {np.nanmean(np.abs(floor)):.2f} mm")
-chapter.pretty(measures)
+report.pretty(measures)
 
 # %% mystnb={"figure": {"name": "fig-03-agreement", "caption": "Measured against reference circumference (HC and AC) of the chosen network, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
 figure = segmentation.circumference_agreement(scores[best])
@@ -416,7 +420,7 @@ run.save_figure(
 )
 
 # %% tags=["remove-input"]
-Markdown(chapter.interval_text(run, best, scores_val[best], scores[best]))
+Markdown(report.interval_text(run, best, scores_val[best], scores[best]))
 
 # %% [markdown]
 # ### Age, weight and centile
@@ -434,14 +438,14 @@ Markdown(chapter.interval_text(run, best, scores_val[best], scores[best]))
 # within its range.
 
 # %% mystnb={"table": {"name": "tab-03-growth-errors", "caption": "Size, age, weight and centile: measured minus annotated, over the n subjects of the test part that have both; MAE: mean absolute difference."}}
-biometry = chapter.biometry_table(scores[best], table_test)
+biometry = growth.biometry_table(scores[best], table_test)
 run.save_table(biometry, "growth", "Age, weight and centile of each subject.")
-growth = chapter.growth_summary(biometry)
-run.save_table(growth, "growth_errors", "Measured minus annotated.")
-chapter.pretty(growth)
+errors = growth.growth_summary(biometry)
+run.save_table(errors, "growth_errors", "Measured minus annotated.")
+report.pretty(errors)
 
 # %% tags=["remove-input"]
-Markdown(chapter.weights_text(biometry))
+Markdown(growth.weights_text(biometry))
 
 # %% mystnb={"figure": {"name": "fig-03-weight", "caption": "Estimated fetal weight over known age, by annotation and by measurement, on INTERGROWTH-21st centiles."}, "image": {"alt": "Estimated weight of each subject by annotation and by measurement over gestational age, with centile lines."}}
 figure = segmentation.weight_chart(biometry)
@@ -457,9 +461,9 @@ run.save_figure(
 # it: {numref}`tab-03-flags` counts how often both agree.
 
 # %%
-flags = chapter.flag_agreement(biometry)
+flags = growth.flag_agreement(biometry)
 run.save_table(flags, "flags", "Flags by annotation and by measurement.")
-chapter.pretty(flags)
+report.pretty(flags)
 
 # %% [markdown]
 # ## The ensemble of the diffusion model
@@ -473,14 +477,14 @@ chapter.pretty(flags)
 
 # %% mystnb={"table": {"name": "tab-03-ensemble", "caption": "Ways to fuse the ensemble, test part, and the difference of Dice from the condition network alone with its 95 % interval, from low to high."}}
 diffusion = next((n for n in names if n.startswith("med_seg")), "")
-ensemble, fused, sampled = ensembles.get(diffusion), None, None
+ensemble, fused, sampled = members.get(diffusion), None, None
 test_part = (table_test, arrays_test, references)
 if diffusion:
-    fused = chapter.ensemble_table(
+    fused = ensembles.ensemble_table(
         segmenters[diffusion], ensemble, *test_part
     )
     run.save_table(fused, "ensemble", "Ways to fuse the ensemble.")
-fused if fused is None else chapter.pretty(fused)
+fused if fused is None else report.pretty(fused)
 
 # %% [markdown]
 # The released code takes 1,000 steps for each of 5 members. Few DDIM steps are
@@ -491,14 +495,14 @@ fused if fused is None else chapter.pretty(fused)
 
 # %% mystnb={"table": {"name": "tab-03-sampling", "caption": "DDIM beside one long ancestral sample of the same network: billions of multiply-accumulates (GMAC) and seconds for an image, and the difference of Dice with its 95 % interval, from low to high; n images."}}
 if diffusion:
-    sampled = chapter.sampling_table(run, segmenters[diffusion], *test_part)
+    sampled = ensembles.sampling_table(run, segmenters[diffusion], *test_part)
     run.save_table(sampled, "sampling", "DDIM beside ancestral sampling.")
-sampled if sampled is None else chapter.pretty(sampled)
+sampled if sampled is None else report.pretty(sampled)
 
 # %% tags=["remove-input"]
 verdict = "No diffusion model was trained in this run."
 if diffusion:
-    verdict = chapter.sampling_verdict(run, segmenters[diffusion], sampled)
+    verdict = ensembles.sampling_verdict(run, segmenters[diffusion], sampled)
 Markdown(verdict)
 
 # %% [markdown]
@@ -513,14 +517,14 @@ Markdown(verdict)
 # and not its height beside the points of the whole test part.
 
 # %%
-costs = cost_table(segmenters, arrays_test.images[:8])
+costs = network_cost.cost_table(segmenters, arrays_test.images[:8])
 costs["train_s"] = costs["model"].map(train_s)
-chapter.add_costs(run, costs)
+network_cost.add_costs(run, costs)
 run.save_table(costs, "costs", "Parameters, operations, memory and speed.")
-chapter.pretty(costs)
+report.pretty(costs)
 
 # %% mystnb={"figure": {"name": "fig-03-cost", "caption": "Dice on the test part over the operations of an image and over training time, with 95 % intervals; dotted in grey, single masks of the diffusion model by more and more steps, on a few test images only: other images than those of the points."}, "image": {"alt": "Dice of each network over its cost and over its training time; a curve for the diffusion model's steps."}}
-dice = chapter.dice_intervals(run.rows, names)
+dice = network_cost.dice_intervals(run.rows, names)
 figure = segmentation.dice_over_cost(dice.merge(costs, on="model"), sampled)
 run.save_figure(
     figure,
@@ -549,18 +553,18 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-03-cam-checks", "caption": "Checks of the Grad-CAM maps: shares beside areas, and rank correlation r with other maps."}}
 explained = list(dict.fromkeys(n for n in (best, diffusion) if n))
-found = {n: chapter.cam_checks(segmenters[n], arrays_test) for n in explained}
+found = {n: explain.cam_checks(segmenters[n], arrays_test) for n in explained}
 checks = pd.concat([one[1] for one in found.values()], ignore_index=True)
 run.save_table(checks, "cam_checks", "Checks of the Grad-CAM maps.")
-chapter.pretty(checks)
+report.pretty(checks)
 
 # %% mystnb={"figure": {"name": "fig-03-maps", "caption": "Grad-CAM of the chosen network and of the diffusion model, gates of Attention U-Net, and the ensemble's standard deviation, on three test images; every map with its own scale."}, "image": {"alt": "Three ultrasound images above rows of heat-maps."}}
 shown = {f"Grad-CAM\n{n}": one[0] for n, one in found.items()}
-pick = chapter.evenly_spaced(chapter.N_EXPLAINED, len(table_test))
+pick = evenly_spaced(explain.N_EXPLAINED, len(table_test))
 some = arrays_test.select(pick)
 if "attention_unet" in names:
     gated = segmenters["attention_unet"]
-    gates = [chapter.attention_gates(gated, image) for image in some.images]
+    gates = [explain.attention_gates(gated, image) for image in some.images]
     shown["gate at full size"] = [weights[0] for weights in gates]
     shown["gate at 1/2"] = [weights[1] for weights in gates]
 if ensemble is not None:
@@ -596,9 +600,9 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-03-deletion-means", "caption": "Mean change of the explained scalar over each curve, by map order and by random order."}}
-areas = chapter.curve_means(hidden)
+areas = explain.curve_means(hidden)
 run.save_table(areas, "deletion_means", "Means of the curves by order.")
-chapter.pretty(areas)
+report.pretty(areas)
 
 # %% [markdown]
 # Which network passes which check, from {numref}`tab-03-cam-checks` and
@@ -606,7 +610,7 @@ chapter.pretty(areas)
 # image passes it, one of curves by their means over these few images:
 
 # %% tags=["remove-input"]
-Markdown(chapter.cam_verdict(checks, areas))
+Markdown(explain.cam_verdict(checks, areas))
 
 # %% [markdown]
 # ## Robustness
@@ -621,13 +625,13 @@ Markdown(chapter.cam_verdict(checks, areas))
 # for small gaps between networks.
 
 # %% mystnb={"table": {"name": "tab-03-robustness-hardest", "caption": "Mean Dice of each network under each change, at the level that costs most."}}
-changes = chapter.robustness_table(
+changes = robust.robustness_table(
     segmenters, arrays_test, table_test, p.robust_images, p.seed
 )
 run.save_table(changes, "robustness", "Dice and circumference under changes.")
-hardest = chapter.largest_losses(changes)
+hardest = robust.largest_losses(changes)
 run.save_table(hardest, "robustness_hardest", "Dice at the hardest level.")
-chapter.pretty(hardest)
+report.pretty(hardest)
 
 # %% mystnb={"figure": {"name": "fig-03-robustness", "caption": "Dice of each network on test images that are changed more and more."}, "image": {"alt": "Seven panels, one per change of the image, with Dice of each network over the strength of the change."}}
 figure = segmentation_checks.robustness_curves(changes, "dice", "Dice")
@@ -666,9 +670,9 @@ run.save_figure(
 # Altered images are other images, and may be harder.
 
 # %% mystnb={"table": {"name": "tab-03-source-protocol", "caption": "One U-Net by the source's split and by the honest one, scored in three ways, with 95 % intervals over subjects; images of known subjects: share of the test images whose subject is in the training part, too."}}
-protocol = chapter.reenact_source(run, table, arrays, np.array(part))
+protocol = source.reenact_source(run, table, arrays, np.array(part))
 run.save_table(protocol, "source_protocol", "The source's ways to score.")
-chapter.pretty(protocol)
+report.pretty(protocol)
 
 # %% [markdown]
 # {numref}`tab-03-source-table` sets the source's table beside this run's: what was
@@ -686,9 +690,9 @@ chapter.pretty(protocol)
 # there is none for it. Only columns of one protocol can rank networks.
 
 # %%
-compared = chapter.source_comparison(scores, train_s)
+compared = report.source_comparison(scores, train_s)
 run.save_table(compared, "source_table", "Source 002 beside this run.")
-chapter.pretty(compared)
+report.pretty(compared)
 
 # %% [markdown]
 # ## On real heads
@@ -705,9 +709,9 @@ chapter.pretty(compared)
 reference = reference_table(
     "03_biometry_segmentation",
     ["dice", "iou", "adf_mm"],
-    [*chapter.chosen_networks(p), "ellipse_fit"],
+    [*fit.chosen_networks(p), "ellipse_fit"],
 )
-shown = chapter.pretty(reference.rename(columns=chapter.TITLES))
+shown = report.pretty(reference.rename(columns=report.TITLES))
 shown if len(reference) else Markdown("No reference run is kept yet.")
 
 # %% [markdown]
@@ -715,7 +719,7 @@ shown if len(reference) else Markdown("No reference run is kept yet.")
 
 # %%
 if p.save_model:
-    card = chapter.model_card(run, segmenters[best])
+    card = fit.model_card(run, segmenters[best])
     segmenters[best].save(run.folder / "model", card)
 run.finish()
 

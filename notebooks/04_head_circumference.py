@@ -52,26 +52,32 @@ save_model = True
 
 # %% tags=["hide-input"]
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import warnings
-
-warnings.filterwarnings("ignore", message=".*np.object.*")
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from fetal_book.chapters.head_circumference import data as cases
+from fetal_book.chapters.head_circumference import external, fit, report
+from fetal_book.chapters.head_circumference import scores as score, source
+from fetal_book.chapters.case_scores import interval_of
+from fetal_book.chapters.example_cases import typical_and_worst
+from fetal_book.chapters.outlines import bright_ellipses
+from fetal_book.runs.session import open_run
 from fetal_lib.baselines import head_size, mask_features
-from fetal_book.chapters import head_circumference as chapter
 from fetal_lib.data import audit, splits
-from fetal_book.chapters.head_circumference import scores as score
-from fetal_lib.metrics import intervals
+from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.models.unet import get_unet
 from fetal_lib.plots import agreement, growth, heads
 from fetal_lib.plots.audit import audit_figure
-from fetal_book.runs.session import open_run
+from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import load_arrays, read_table
+from fetal_lib.training.keras_checkpoint import read_history
 
+# %% tags=["hide-input"]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.filterwarnings("ignore", message=".*np.object.*")
 run = open_run("04_head_circumference", globals())
 p = run.parameters
 
@@ -101,11 +107,11 @@ Markdown(run.banner())
 # ({numref}`tab-04-sizes`, {numref}`tab-04-first-rows`).
 
 # %% mystnb={"table": {"name": "tab-04-sizes", "caption": "Pixel size and head circumference of all images, both in mm."}}
-folder = chapter.find_data(p)
+folder = cases.find_data(p)
 table = read_table(folder)
 shape = (p.image_size, p.image_size)
 arrays = load_arrays(table, shape)
-run.data_fingerprint = chapter.fingerprint(table, arrays)
+run.data_fingerprint = cases.fingerprint(table, arrays)
 table.drop(columns=["image_path", "mask_path"]).describe().round(3)
 
 # %% mystnb={"table": {"name": "tab-04-first-rows", "caption": "First rows of the path table; pixel size and circumference in mm."}}
@@ -119,7 +125,7 @@ paths.join(table[["pixel_size_mm", "hc_mm", "examination"]]).head()
 
 # %% mystnb={"figure": {"name": "fig-04-data", "caption": "Scans over the range of head sizes, smallest first, with the reference outline (green)."}, "image": {"alt": "Eight ultrasound images of fetal heads with the reference outline drawn on the skull."}}
 pick = np.argsort(table["hc_mm"].to_numpy())
-pick = pick[chapter.evenly_spaced(8, len(pick))]
+pick = pick[evenly_spaced(8, len(pick))]
 titles = [f"HC {v:.0f} mm" for v in table["hc_mm"].iloc[pick]]
 figure = heads.gallery(
     arrays.images[pick],
@@ -150,7 +156,7 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-04-pixel-statistics", "caption": "Pixel values from 0 to 1 over all images, after resizing: the images, the filled masks, and the outlines as drawn; quantiles, and the share of pixels that are exactly 0."}}
-statistics = chapter.pixel_statistics(arrays)
+statistics = cases.pixel_statistics(arrays)
 run.save_table(statistics, "pixel_statistics", "Grey values and masks.")
 statistics.style.hide().format(precision=3)
 
@@ -191,7 +197,7 @@ table.groupby("part").agg(
 # of the head's; and the grey of the border, which a network sees.
 
 # %% mystnb={"table": {"name": "tab-04-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
-report = audit.audit_cases(
+leaks = audit.audit_cases(
     table,
     "image_path",
     label="hc_mm",
@@ -200,11 +206,11 @@ report = audit.audit_cases(
     metadata=["pixel_size_mm"],
     seed=p.seed,
 )
-run.save_table(report.findings, "leak_audit", "What could leak.")
-report.findings[["check", "finding", "verdict"]].style.hide()
+run.save_table(leaks.findings, "leak_audit", "What could leak.")
+leaks.findings[["check", "finding", "verdict"]].style.hide()
 
 # %% mystnb={"figure": {"name": "fig-04-audit", "caption": "Strength of each clue to the head circumference, with its verdict. Below, the images on two sides of the split that look most alike, if any do."}, "image": {"alt": "Lines from zero to the strength of each leak check, with verdicts in words."}}
-figure = audit_figure(report)
+figure = audit_figure(leaks)
 run.save_figure(
     figure,
     "audit",
@@ -223,7 +229,7 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-04-baselines", "caption": "Mean absolute difference of head circumference (ADF), test part, without a network."}}
 test_table = table[test].reset_index(drop=True)
-test_arrays = chapter.select(arrays, test)
+test_arrays = cases.select(arrays, test)
 truth = test_table["hc_mm"].to_numpy()
 zoom = head_size.fit_pixel_size_regression(
     table.loc[train, "pixel_size_mm"], table.loc[train, "hc_mm"]
@@ -236,7 +242,8 @@ scores = {
     name: score.size_scores(test_table, guess)
     for name, guess in guesses.items()
 }
-found = chapter.find_bright_ellipses(test_table, p.seed)
+scans = map(read_gray, test_table["image_path"])
+found = bright_ellipses(scans, p.seed)
 scores["ellipse_fit"] = score.score_ellipses(test_table, test_arrays, found)
 simple = {name: s["adf_mm"].mean() for name, s in scores.items()}
 pd.Series(simple, name="ADF (mm)").round(1).to_frame()
@@ -252,11 +259,9 @@ pd.Series(simple, name="ADF (mm)").round(1).to_frame()
 # follows the maps down and up.
 
 # %%
-from fetal_lib.models.unet import get_unet
-
 published = get_unet(256, 256, 16)
 unet = get_unet(*shape, p.base_filters, p.dropout)
-shapes = chapter.layer_shapes(unet)
+shapes = fit.layer_shapes(unet)
 run.add_result(
     model="unet", split="all", metric="params", value=unet.count_params()
 )
@@ -287,11 +292,11 @@ shapes.style.hide().format(thousands=",")
 # averaging.
 
 # %% mystnb={"table": {"name": "tab-04-last-epochs", "caption": "Last epochs: loss and pixel accuracy on the training and (val_) the validation part, and the seconds that an epoch took."}}
-settings = chapter.fit_settings(p, arrays)
-outcome = chapter.fit_unet(
-    run, chapter.select(arrays, train), chapter.select(arrays, val), settings
+settings = fit.fit_settings(p, arrays)
+outcome = fit.fit_unet(
+    run, cases.select(arrays, train), cases.select(arrays, val), settings
 )
-history = chapter.read_history(outcome.folder)
+history = read_history(outcome.folder)
 run.add_result(
     model="unet", split="train", metric="train_s", value=outcome.train_s
 )
@@ -331,8 +336,8 @@ run.save_figure(
 # frames of one examination are not: with them it holds only roughly.
 
 # %%
-model = chapter.calibrated_model(
-    outcome.folder, p, table[val], chapter.select(arrays, val)
+model = fit.calibrated_model(
+    outcome.folder, p, table[val], cases.select(arrays, val)
 )
 probs, measured = score.measure_heads(model, test_table, test_arrays)
 ellipses = [m.ellipse for m in measured]
@@ -351,7 +356,7 @@ Markdown(
 # that is fitted to it.
 
 # %% mystnb={"figure": {"name": "fig-04-predictions", "caption": "Test images: four around the median overlap (upper row) and the four worst (lower row), with Dice and signed difference of HC of the fitted ellipse. Reference green; the network's half-probability contour orange and dashed."}, "image": {"alt": "Eight test images with reference and predicted outline; upper row typical, lower row worst cases."}}
-pick = chapter.typical_and_worst(scores["unet"]["dice"].to_numpy())
+pick = typical_and_worst(scores["unet"]["dice"].to_numpy())
 picked = scores["unet"].iloc[pick]
 titles = [
     f"Dice {d:.3f}, {e:+.1f} mm"
@@ -384,14 +389,13 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-04-results", "caption": "Test part, all models, with 95 % intervals over examinations; n: images; measured: those in which a head was found; DF is measured minus reference."}}
 for name, frame in scores.items():
-    for row in score.summarise(frame, name, run.data_name, "test", p.seed):
-        run.add_result(**row)
-results = chapter.results_table(run.rows)
+    score.add_scores(run, name, frame)
+results = report.results_table(run.rows)
 run.save_table(results, "results", "Test part, all models.")
-chapter.pretty(results)
+report.pretty(results)
 
 # %% mystnb={"figure": {"name": "fig-04-comparison", "caption": "Mean absolute difference of head circumference (ADF) for each predictor, with 95 % intervals; logarithmic axis."}, "image": {"alt": "Mean absolute difference of the baselines and the U-Net with intervals."}}
-ranked = chapter.ranking(run.rows, "adf_mm")
+ranked = report.ranking(run.rows, "adf_mm")
 figure = agreement.model_comparison(ranked, "value", "ADF (mm), log scale")
 run.save_figure(
     figure,
@@ -401,7 +405,7 @@ run.save_figure(
 )
 
 # %% mystnb={"figure": {"name": "fig-04-agreement", "caption": "Measured against reference HC, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
-kept = chapter.found_heads(scores["unet"])
+kept = report.found_heads(scores["unet"])
 hc_true, hc_pred = kept["hc_mm"].to_numpy(), kept["hc_pred_mm"].to_numpy()
 figure = agreement.agreement_figure(hc_true, hc_pred)
 run.save_figure(
@@ -425,13 +429,13 @@ run.save_figure(
 # rows count images, and some have few. {numref}`fig-04-trimester` has the single errors.
 
 # %% mystnb={"table": {"name": "tab-04-by-trimester", "caption": "Errors by trimester (Hadlock age of the reference HC): signed (DF) and absolute (ADF) difference, and the mean absolute error of the age, in days, by two standards; n images."}}
-by_age = chapter.by_trimester(kept)
+by_age = report.by_trimester(kept)
 run.save_table(by_age, "by_trimester", "Errors by trimester.")
 by_age.style.hide().format(precision=2, na_rep="")
 
 # %% mystnb={"figure": {"name": "fig-04-trimester", "caption": "Signed difference of head circumference by trimester (Hadlock age of the reference HC)."}, "image": {"alt": "Box plots of the signed difference of head circumference by trimester."}}
 figure = agreement.error_by_group(
-    chapter.errors_by_trimester(kept), "measured - reference (mm)"
+    report.errors_by_trimester(kept), "measured - reference (mm)"
 )
 figure.axes[0].axhline(0, color="0.4", lw=0.8)
 run.save_figure(
@@ -447,7 +451,7 @@ run.save_figure(
 # shows the measured heads where the age is known, and the standards in any case.
 
 # %% mystnb={"figure": {"name": "fig-04-growth", "caption": "Measured heads of the test part on the INTERGROWTH-21st chart; dashed: Hadlock's median."}, "image": {"alt": "Growth chart of head circumference against gestational age."}}
-ages = chapter.known_ages(folder, scores["unet"])
+ages = cases.known_ages(folder, scores["unet"])
 figure = growth.head_growth_chart(
     ages["ga_weeks"], ages["hc_pred_mm"], "measured, test part"
 )
@@ -466,14 +470,15 @@ run.save_figure(
 # %% mystnb={"figure": {"name": "fig-04-interval", "caption": "Prediction intervals of the test images, centred on the measurement, and where the reference lies."}, "image": {"alt": "Prediction interval of each test image with the reference inside or outside."}}
 half = model.spec.relative_half_width * hc_pred
 low, high = hc_pred - half, hc_pred + half
-covered = intervals.empirical_coverage(hc_true, low, high)
+inside = (low <= hc_true) & (hc_true <= high)
+covered = inside.mean()
 run.add_result(
     model="unet",
     split="test",
     metric="coverage",
     value=covered,
     n=len(hc_true),
-    ci95=chapter.coverage_interval(kept, low, high, p.seed),
+    ci95=interval_of(inside, kept["examination"], p.seed),
 )
 figure = agreement.interval_figure(hc_true, low, high, hc_pred)
 run.save_figure(
@@ -486,7 +491,7 @@ run.save_figure(
 # %% tags=["remove-input"]
 width = model.spec.relative_half_width
 Markdown(
-    chapter.coverage_text(
+    report.coverage_text(
         p.coverage, width, int(val.sum()), covered, len(hc_true)
     )
 )
@@ -504,7 +509,7 @@ Markdown(
 # along it would give.
 
 # %% mystnb={"table": {"name": "tab-04-occlusion-checks", "caption": "Checks of the occlusion maps, one row per test image; the skull band reaches as far to either side of the reference outline as half a hidden square."}}
-maps, checks = chapter.occlusion_checks(model, test_table, test_arrays)
+maps, checks = report.occlusion_checks(model, test_table, test_arrays)
 run.save_table(checks, "occlusion_checks", "Checks of the occlusion maps.")
 checks.style.hide().format(precision=2)
 
@@ -525,7 +530,7 @@ run.save_figure(
 )
 
 # %% tags=["remove-input"]
-Markdown(chapter.occlusion_verdict(checks))
+Markdown(report.occlusion_verdict(checks))
 
 # %% [markdown]
 # ## What the source's own protocol would have reported
@@ -540,11 +545,11 @@ Markdown(chapter.occlusion_verdict(checks))
 
 # %% mystnb={"table": {"name": "tab-04-source-epochs", "caption": "The source's protocol: loss and pixel accuracy of each epoch, on its training and (val_) its validation part, and seconds."}}
 examinations = table["examination"].to_numpy()
-protocol = chapter.reenact_source(run, p, arrays, examinations)
+protocol = source.reenact_source(run, p, arrays, examinations)
 pd.DataFrame(protocol.history).set_index("epoch").round(4)
 
 # %% mystnb={"table": {"name": "tab-04-source-protocol", "caption": "Pixel accuracy by the source's protocol, of the trained network and of finding nothing, with 95 % intervals over examinations."}}
-reported = chapter.add_accuracies(run, protocol)
+reported = source.add_accuracies(run, protocol)
 run.save_table(reported, "source_protocol", "The source's accuracy.")
 reported
 
@@ -572,7 +577,7 @@ Markdown(
 # which learns nothing at this step.
 
 # %% mystnb={"table": {"name": "tab-04-second-experiment", "caption": "Millimetres from a mask, test part, with 95 % intervals over examinations: VGG16 features without and with the pixel size, and the U-Net's ellipse."}}
-features = chapter.vgg_features(run, p, model, arrays)
+features = source.vgg_features(run, p, model, arrays)
 hc, size = table["hc_mm"].to_numpy(), table["pixel_size_mm"].to_numpy()
 blind = mask_features.regress_from_features(
     features[train], hc[train], features[test]
@@ -585,7 +590,7 @@ second = {
     "vgg16_mask_pixel_size": scaled,
     "unet": scores["unet"]["hc_pred_mm"],
 }
-experiment = chapter.second_experiment(run, test_table, second)
+experiment = source.second_experiment(run, test_table, second)
 run.save_table(experiment, "second_experiment", "Millimetres from a mask.")
 experiment.style.hide()
 
@@ -602,9 +607,9 @@ experiment.style.hide()
 
 # %% mystnb={"table": {"name": "tab-04-real", "caption": "Reference runs on real heads, with 95 % intervals over examinations; n images."}} tags=["hide-input"]
 if p.external_data:
-    external = chapter.score_external(run, p, model)
-kept_runs = chapter.published_table()
-kept_runs.rename(columns=chapter.PLAIN_NAMES).style.hide()
+    external = external.score_external(run, p, model)
+kept_runs = external.published_table()
+kept_runs.rename(columns=report.PLAIN_NAMES).style.hide()
 
 # %% [markdown]
 # ## Saving the model
@@ -614,7 +619,7 @@ kept_runs.rename(columns=chapter.PLAIN_NAMES).style.hide()
 
 # %%
 if p.save_model:
-    card = chapter.model_card(run, model, declined)
+    card = fit.model_card(run, model, declined)
     model.save(run.folder / "model", card)
 run.finish()
 

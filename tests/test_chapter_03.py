@@ -9,7 +9,16 @@ from chapter_checks import figures_without_words, rows_of, run_smoke
 
 torch = pytest.importorskip("torch")
 
-from fetal_book.chapters import biometry_segmentation as chapter  # noqa: E402
+
+from fetal_book.chapters.biometry_segmentation import data as cases  # noqa: E402
+from fetal_book.chapters.biometry_segmentation import (  # noqa: E402
+    explain,
+    fit,
+    growth,
+    network_cost,
+    report,
+    source,
+)
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.explain import (  # noqa: E402
     LAYERS,
@@ -41,9 +50,9 @@ def phantoms(tmp_path_factory):
     from fetal_phantoms.abdomen_set import write_biometry_set
 
     folder = write_biometry_set(tmp_path_factory.mktemp("set") / "phantoms", 3, seed=0)
-    parameters = BiometrySegmentationParameters(data=str(folder), n_subjects=8)
-    table = chapter.read_cases(parameters, [folder])
-    return table, chapter.load_cases(table, (64, 64))
+    parameters = BiometrySegmentationParameters(data=str(folder), n_phantoms=8)
+    table = cases.read_cases(parameters, [folder])
+    return table, cases.load_cases(table, (64, 64))
 
 
 def test_a_clinical_folder_becomes_one_table_with_both_structures(phantoms):
@@ -56,9 +65,9 @@ def test_a_clinical_folder_becomes_one_table_with_both_structures(phantoms):
 
 def test_reference_masks_have_the_table_s_circumference(phantoms):
     table, arrays = phantoms
-    masks = chapter.references(table, arrays)
+    masks = cases.references(table, arrays)
     assert [m.shape for m in masks] == [tuple(s) for s in arrays.sizes_hw]
-    gap = chapter.reference_circumference_gap(table, masks)
+    gap = report.reference_circumference_gap(table, masks)
     assert (np.abs(gap) < 0.01 * table["true_mm"]).all()
 
 
@@ -68,10 +77,10 @@ def test_two_sources_are_joined_and_their_subjects_kept_apart(phantoms, tmp_path
     write_head_set(tmp_path / "heads", n_examinations=2, seed=1)
     folder = Path(phantoms[0]["image_path"].iloc[0]).parents[1]
     parameters = BiometrySegmentationParameters(data=str(folder), also=str(tmp_path / "heads"))
-    table = chapter.read_cases(parameters, [folder, tmp_path / "heads"])
+    table = cases.read_cases(parameters, [folder, tmp_path / "heads"])
     assert table["source"].nunique() == 2
     assert (table.groupby("subject")["source"].nunique() == 1).all()
-    assert len(chapter.load_cases(table, (32, 32)).images) == len(table)
+    assert len(cases.load_cases(table, (32, 32)).images) == len(table)
 
 
 def test_age_and_weight_follow_from_a_subject_s_head_and_abdomen():
@@ -88,13 +97,13 @@ def test_age_and_weight_follow_from_a_subject_s_head_and_abdomen():
     )
     table = pd.DataFrame({"image": ["h", "a", "lone"], "ga_days": [259.0, 259.0, 200.0]})
     table = table.assign(fl_mm=70.0, bpd_mm=90.0, ofd_mm=115.0)
-    found = chapter.biometry_table(scores, table)
+    found = growth.biometry_table(scores, table)
     assert list(found["subject"]) == ["s1"]  # a lone head has no weight
     row = found.iloc[0]
     assert row["efw_true_g"] == pytest.approx(intergrowth.efw_g(ac_mm=340, hc_mm=330))
     assert row["centile_true"] == pytest.approx(intergrowth.efw_centile(row["efw_true_g"], 37))
     assert row["efw_hadlock_true_g"] == pytest.approx(hadlock.efw_g(340, 70, hc_mm=330))
-    summary = chapter.growth_summary(found).set_index("quantity")
+    summary = growth.growth_summary(found).set_index("quantity")
     assert summary.loc["BPD (mm)", "mean difference"] == pytest.approx(1.0)
     assert (summary.drop(index="BPD (mm)")["MAE"] == 0).all()
 
@@ -216,7 +225,7 @@ def test_the_source_s_protocol_is_scored_three_ways_on_two_splits(phantoms, tmp_
     subjects = table["subject"].to_numpy()
     order = np.argsort(subjects, kind="stable")
     chosen = CaseArrays(arrays.images[order], arrays.masks[order], arrays.sizes_hw[order])
-    found = chapter.reenact_source(run, table.iloc[order].reset_index(drop=True), chosen, part)
+    found = source.reenact_source(run, table.iloc[order].reset_index(drop=True), chosen, part)
     assert found["images of known subjects"].iloc[0] == "0%"
     rows = [r for r in run.rows if r["split"] == "protocol"]
     dices = {r["model"]: r["value"] for r in rows}
@@ -231,43 +240,43 @@ def test_the_source_s_protocol_is_scored_three_ways_on_two_splits(phantoms, tmp_
 
 def test_several_sources_are_scored_pooled_and_each_alone():
     run, scores = Kept(), made_up_scores()
-    chapter.add_scores(run, {"unet": scores})
+    report.add_scores(run, {"unet": scores})
     dices = {r["data"]: r["value"] for r in run.rows if r["metric"] == "dice"}
     assert dices["a+b"] == pytest.approx(scores["dice"].mean())
     for name in ("a", "b"):
         assert dices[name] == pytest.approx(scores.loc[scores["source"] == name, "dice"].mean())
     head = scores.loc[scores["structure"] == "head", "dice"].mean()
     assert dices["a+b, head"] == pytest.approx(head) and "a+b, abdomen" in dices
-    table = chapter.results_table(run.rows, metrics=("dice", "adf_mm"))
+    table = report.results_table(run.rows, metrics=("dice", "adf_mm"))
     assert list(table.columns) == ["model", "data", "n", "Dice", "ADF (mm)"]
     assert list(table["data"])[0] == "a+b" and list(table["n"])[0] == "12"
-    pooled = chapter.dice_intervals(run.rows, ["unet"])
+    pooled = network_cost.dice_intervals(run.rows, ["unet"])
     assert pooled["dice"].tolist() == [pytest.approx(dices["a+b"])]
 
 
 def test_the_best_is_chosen_by_validation_and_before_the_test_part_is_seen():
-    assert chapter.choose_best({"a": made_up_scores(worse=0.1), "b": made_up_scores()}) == "b"
+    assert report.choose_best({"a": made_up_scores(worse=0.1), "b": made_up_scores()}) == "b"
     code = NOTEBOOK.read_text()
-    chosen = code.index("best = chapter.choose_best(scores_val)")
+    chosen = code.index("best = report.choose_best(scores_val)")
     assert code.count("best = ") == 1 and chosen < code.index("arrays.select(test)")
 
 
 def test_the_prediction_interval_s_coverage_is_that_of_the_test_part():
     val, test = made_up_scores(40), made_up_scores(12)
     run = Kept()
-    text = chapter.interval_text(run, "unet", val, test)
+    text = report.interval_text(run, "unet", val, test)
     (row,) = run.rows
     assert row["metric"] == "coverage" and row["n"] == 12 and f"{row['value']:.0%}" in text
     exact = test.assign(pred_mm=test["true_mm"])
-    text = chapter.interval_text(run, "unet", val, exact)
+    text = report.interval_text(run, "unet", val, exact)
     assert "**100%** lie inside; of 6 test subjects, 100% have all" in text
-    few = chapter.interval_text(Kept(), "unet", made_up_scores(4), test)
+    few = report.interval_text(Kept(), "unet", made_up_scores(4), test)
     assert "infinite" in few  # two subjects cannot promise 90 %
     half = exact.assign(pred_mm=exact["true_mm"].where(exact["structure"] == "head", 1000.0))
-    text = chapter.interval_text(run, "unet", val, half)
+    text = report.interval_text(run, "unet", val, half)
     assert "**50%** lie inside; of 6 test subjects, 0% have all" in text
     wild = test.assign(pred_mm=1000.0)
-    chapter.interval_text(run, "unet", val, wild)
+    report.interval_text(run, "unet", val, wild)
     assert run.rows[-1]["value"] == 0
 
 
@@ -280,11 +289,11 @@ def test_hidden_pixels_change_the_scalar_and_all_shown_ones_do_not():
     ends = curves.groupby(["way", "order"])["change"].agg(["first", "last"])
     assert (ends.loc["deletion", "first"] == 0).all() and (ends.loc["deletion", "last"] > 0).all()
     assert (ends.loc["insertion", "last"] < 1e-6).all()
-    means = chapter.curve_means(curves).set_index("way")
+    means = explain.curve_means(curves).set_index("way")
     part = curves[(curves["way"] == "insertion") & (curves["order"] == "random")]
     assert means.loc["insertion", "mean, random order"] == pytest.approx(part["change"].mean())
     nothing = cam_curves(segmenter, image, np.zeros((32, 32), bool), image.astype(np.float32))
-    assert nothing.empty and chapter.curve_means(nothing).empty
+    assert nothing.empty and explain.curve_means(nothing).empty
 
 
 @pytest.mark.slow
@@ -305,21 +314,21 @@ def test_images_dealt_out_singly_part_their_subjects():
 
 
 def test_every_network_of_the_table_says_its_counts():
-    table = chapter.network_table(["unext", "med_seg_diff"], "narrow", 96)
+    table = network_cost.network_table(["unext", "med_seg_diff"], "narrow", 96)
     assert table["published"].tolist() == [1_471_921, "not released"]
     assert table["counted at that setting"].iloc[0] == 1_471_921
 
 
 def test_shown_tables_keep_their_signs_and_say_when_they_are_empty():
-    shown = chapter.pretty(pd.DataFrame({"flag": ["SGA (< 10th)"], "p": [2.5e-7], "n": [12345]}))
+    shown = report.pretty(pd.DataFrame({"flag": ["SGA (< 10th)"], "p": [2.5e-7], "n": [12345]}))
     html = shown.to_html()
     assert "SGA (&lt; 10th)" in html and "2.5e-07" in html and "12,345" in html
-    assert "nothing in this run has what it needs" in chapter.pretty(pd.DataFrame()).to_html()
+    assert "nothing in this run has what it needs" in report.pretty(pd.DataFrame()).to_html()
 
 
 def test_unknown_networks_are_refused_by_name():
     with pytest.raises(ValueError, match="network='vnet'"):
-        chapter.chosen_networks(BiometrySegmentationParameters(networks="unet, vnet"))
+        fit.chosen_networks(BiometrySegmentationParameters(networks="unet, vnet"))
 
 
 def test_cases_are_chosen_together():

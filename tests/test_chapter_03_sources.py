@@ -10,13 +10,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-from fetal_book.chapters import biometry_segmentation as chapter
-from fetal_book.chapters.biometry_segmentation import ensembles
+
+from fetal_book.chapters.biometry_segmentation import data as cases
+from fetal_book.chapters.biometry_segmentation import ensembles, explain, growth, report
 from fetal_book.chapters.biometry_segmentation.data import source_names
 from fetal_book.chapters.biometry_segmentation.fit import segmenter_spec
 from fetal_book.chapters.biometry_segmentation.scores import score_structures
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_lib.data.audit import audit_cases
+from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.plots.segmentation import dice_over_cost
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
 from fetal_phantoms.abdomen_set import write_biometry_set
@@ -24,7 +26,7 @@ from fetal_phantoms.abdomen_set import write_biometry_set
 
 def read_joined(first, second):
     parameters = BiometrySegmentationParameters(data=str(first), also=str(second))
-    return chapter.read_cases(parameters, chapter.find_data(parameters))
+    return cases.read_cases(parameters, cases.find_data(parameters))
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,9 @@ def test_sources_of_equal_file_and_folder_names_are_joined_down_to_growth(joined
     assert list(table["source"].unique()) == ["north-scans", "south-scans"]
     assert table["subject"].nunique() == 4
     assert not table[["source", "subject", "image"]].stack().str.contains(str(root.parent)).any()
-    arrays = chapter.load_cases(table, (96, 96))
-    scores = score_structures(table, chapter.references(table, arrays), arrays.masks / 255)
-    found = chapter.biometry_table(scores, table).set_index("subject")
+    arrays = cases.load_cases(table, (96, 96))
+    scores = score_structures(table, cases.references(table, arrays), arrays.masks / 255)
+    found = growth.biometry_table(scores, table).set_index("subject")
     own = table.groupby("subject", sort=False)
     assert list(found.index) == list(own.groups)
     for column, known in (("ga_days", "ga_days"), ("bpd_true_mm", "bpd_mm")):
@@ -53,7 +55,7 @@ def test_sources_of_equal_file_and_folder_names_are_joined_down_to_growth(joined
         assert found[column].nunique() == 4  # each subject's own, not its namesake's
     gap = (found["hc_measured_mm"] - found["hc_true_mm"]).abs()
     assert (gap < 0.03 * found["hc_true_mm"]).all()
-    bare = chapter.biometry_table(scores.assign(image=files), table.assign(image=files))
+    bare = growth.biometry_table(scores.assign(image=files), table.assign(image=files))
     pd.testing.assert_frame_equal(bare.set_index("subject"), found)
 
 
@@ -66,7 +68,7 @@ def test_the_audit_takes_sources_of_equal_file_names(joined):
 def test_a_growth_row_needs_a_table_of_the_same_cases(joined):
     scores = pd.DataFrame({"subject": ["s"], "structure": ["head"], "pred_mm": [300.0]})
     with pytest.raises(ValueError, match="Length mismatch"):
-        chapter.biometry_table(scores, joined[1])
+        growth.biometry_table(scores, joined[1])
 
 
 def test_names_of_sources_are_distinct_and_short():
@@ -95,30 +97,30 @@ def test_each_source_is_read_by_its_own_reader(joined, tmp_path):
         (clinic / old).rename(clinic / new)
     listed.assign(mask=named).to_csv(clinic / "table.csv", index=False)
     table = read_joined(heads, clinic)
-    arrays = chapter.load_cases(table, (64, 64))
-    masks = chapter.references(table, arrays)
+    arrays = cases.load_cases(table, (64, 64))
+    masks = cases.references(table, arrays)
     assert len(arrays.images) == len(table) and table["layout"].nunique() == 2
     mixed = np.random.default_rng(0).permutation(len(table))
-    again = chapter.load_cases(table.iloc[mixed], (64, 64))
+    again = cases.load_cases(table.iloc[mixed], (64, 64))
     assert np.array_equal(again.images, arrays.images[mixed])
     assert np.array_equal(again.sizes_hw, arrays.sizes_hw[mixed])
-    gap = np.abs(chapter.reference_circumference_gap(table, masks))
+    gap = np.abs(report.reference_circumference_gap(table, masks))
     assert (gap < 0.02 * table["true_mm"]).all()
 
 
 def test_maps_are_of_images_from_all_over_the_test_part(joined):
     many = pd.concat([joined[1]] * 6, ignore_index=True)
     spec = SegmenterSpec("unext_s", 0.5, 32)
-    arrays = chapter.load_cases(many, (32, 32))
-    maps, checks, _ = chapter.cam_checks(Segmenter(spec.build(), spec), arrays)
+    arrays = cases.load_cases(many, (32, 32))
+    maps, checks, _ = explain.cam_checks(Segmenter(spec.build(), spec), arrays)
     assert checks["test image"].tolist() == [1, 24, 48] and len(maps) == 3
 
 
 def test_all_samplers_get_the_same_images_from_all_over_the_test_part(joined, monkeypatch):
     many = pd.concat([joined[1]] * 3, ignore_index=True)
-    arrays = chapter.load_cases(many, (32, 32))
-    masks = chapter.references(many, arrays)
-    pick = chapter.evenly_spaced(ensembles.N_SAMPLED, len(many))
+    arrays = cases.load_cases(many, (32, 32))
+    masks = cases.references(many, arrays)
+    pick = evenly_spaced(ensembles.N_SAMPLED, len(many))
     assert (pick[0], pick[-1]) == (0, len(many) - 1) and len(pick) == ensembles.N_SAMPLED
     answers = arrays.masks[pick] / np.float32(255)
 
@@ -130,7 +132,7 @@ def test_all_samplers_get_the_same_images_from_all_over_the_test_part(joined, mo
     monkeypatch.setattr(ensembles, "_gmac", lambda segmenter, passes: float(passes))
     spec = SegmenterSpec("unext_s", 0.5, 32)
     run = SimpleNamespace(parameters=BiometrySegmentationParameters(), add_result=lambda **row: 0)
-    found = chapter.sampling_table(run, Segmenter(spec.build(), spec), many, arrays, masks)
+    found = ensembles.sampling_table(run, Segmenter(spec.build(), spec), many, arrays, masks)
     assert (found["n"] == len(pick)).all() and (found["minus ancestral"].abs() < 0.03).all()
     assert (found["Dice"] > 0.95).all()  # images and references go together
 
@@ -156,13 +158,13 @@ def test_a_model_names_both_sets_that_it_learnt_from(joined):
 
 def test_answers_of_an_ensemble_are_set_against_its_condition_network(joined, monkeypatch):
     table = joined[1]
-    arrays = chapter.load_cases(table, (32, 32))
-    masks = chapter.references(table, arrays)
+    arrays = cases.load_cases(table, (32, 32))
+    masks = cases.references(table, arrays)
     true, nothing = arrays.masks / np.float32(255), np.zeros(arrays.masks.shape, np.float32)
     monkeypatch.setattr(Segmenter, "anchor_probs", lambda self, images: nothing)
     spec = SegmenterSpec("unext_s", 0.5, 32)
     segmenter = Segmenter(spec.build(), spec)
-    found = chapter.ensemble_table(segmenter, np.stack([true] * 3), table, arrays, masks)
+    found = ensembles.ensemble_table(segmenter, np.stack([true] * 3), table, arrays, masks)
     found = found.set_index("answer")
     assert found.index[-1] == "condition network alone"
     gaps = found["Dice minus condition network"]

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from fetal_book.chapters import biometry_segmentation as chapter
+from fetal_book.chapters.biometry_segmentation import report, robust
 from fetal_book.parameters.biometry_segmentation import (
     BiometrySegmentationParameters,
 )
@@ -18,7 +18,7 @@ def test_the_source_s_table_stands_beside_ours_row_by_row():
     )
     names = BiometrySegmentationParameters().networks.split(",")
     scores = {name: frame for name in [*names, "ellipse_fit"]}
-    found = chapter.source_comparison(scores, dict.fromkeys(names, 90.0)).set_index("model")
+    found = report.source_comparison(scores, dict.fromkeys(names, 90.0)).set_index("model")
     titles = ["MedSegDiff-V2", "DUCK-Net 17", "Attention U-Net", "UNeXt", "TransUNet"]
     assert list(found.index) == titles  # a plain U-Net is not in the source's table
     assert found["Dice, source"].tolist() == [0.9852, 0.9682, 0.9671, 0.9615, 0.9556]
@@ -37,7 +37,7 @@ def test_head_and_abdomen_have_their_own_limits_of_agreement():
     for structure, gap in gaps.items():
         part = pd.DataFrame({"structure": structure, "true_mm": 200.0, "df_mm": gap})
         parts.append(part.assign(pred_mm=200 + gap, adf_mm=np.abs(gap)))
-    found = chapter.by_structure({"unet": pd.concat(parts, ignore_index=True)})
+    found = report.by_structure({"unet": pd.concat(parts, ignore_index=True)})
     found = found.set_index("measure")
     assert list(found.index) == ["HC", "AC"]
     assert found.loc["AC", ["n", "not found"]].tolist() == [4, 1]
@@ -61,7 +61,7 @@ def test_the_hardest_level_is_that_of_all_networks_together():
             "dice": [0.7, 0.7, 0.9, 0.9, 0.9, 0.4],
         }
     )
-    (row,) = chapter.largest_losses(changes).to_dict("records")
+    (row,) = robust.largest_losses(changes).to_dict("records")
     assert row == {"change": "gain (factor)", "level": 1.8, "unet": 0.9, "unext": 0.4}
 
 
@@ -69,8 +69,8 @@ def test_paired_tests_are_shown_with_the_interval_beside_the_difference():
     row = {"first": "unet", "second": "unext", "difference": 0.0211, "low": 0.0152, "high": 0.0278}
     tests = pd.DataFrame([row | {"p": 1e-6, "p_holm": 3e-6, "metric": "dice"}] * 2)
     tests.loc[1, ["difference", "low", "high", "p", "p_holm"]] = np.nan
-    shown = chapter.shown_tests(tests)
+    shown = report.shown_tests(tests)
     assert list(shown.columns) == ["measure", "first", "second", "difference", "p", "p_holm"]
     assert shown["difference"].tolist() == ["0.021 (0.015 to 0.028)", ""]
     assert shown["measure"].tolist() == ["Dice", "Dice"]
-    assert chapter.shown_tests(pd.DataFrame()).empty  # a single network has no pair
+    assert report.shown_tests(pd.DataFrame()).empty  # a single network has no pair

@@ -9,9 +9,10 @@ from test_chapter_03 import Kept
 
 pytest.importorskip("torch")
 
-from fetal_book.chapters import biometry_segmentation as chapter
-from fetal_book.chapters.biometry_segmentation import source
-from fetal_book.chapters.biometry_segmentation.scores import pixel_counts, pooled_dice
+
+from fetal_book.chapters.biometry_segmentation import data as cases
+from fetal_book.chapters.biometry_segmentation import explain, growth, report, source
+from fetal_book.chapters.biometry_segmentation.source import pixel_counts, pooled_dice
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import dice
@@ -44,7 +45,7 @@ def test_the_protocol_s_intervals_draw_subjects_and_pool_within_the_draw(monkeyp
     masks[:, 2:6, 2:6] = 255
     found = masks.copy()
     found[9] = 0
-    test = chapter.data.CaseArrays(found, masks, np.array([[8, 8]] * 10))
+    test = cases.CaseArrays(found, masks, np.array([[8, 8]] * 10))
     monkeypatch.setattr(source, "augmented", lambda arrays, seed: (arrays.images, arrays.masks))
     subjects = np.array(["a"] * 9 + ["b"])
     plain, altered, pooled = source._three_ways(Answers(), test, 0)
@@ -90,10 +91,10 @@ def table_of(layout, structures):
 
 
 def test_text_tells_images_from_subjects_and_where_abdomens_come_from():
-    heads = chapter.data_text(table_of("hc18", ["head"] * 3))
+    heads = cases.data_text(table_of("hc18", ["head"] * 3))
     assert "**3 images of 2 subjects**, up to 2 of one" in heads and "examination" in heads
     assert "no AC and no weight" in heads
-    clinic = chapter.data_text(table_of("clinical", ["head", "abdomen", "head"]))
+    clinic = cases.data_text(table_of("clinical", ["head", "abdomen", "head"]))
     assert "AC and weight rest: 1, from `there`" in clinic
     assert "examination" not in clinic and "no AC" not in clinic
 
@@ -107,20 +108,20 @@ def test_choice_says_how_often_other_subjects_would_choose_it():
     subjects = ["a", "a", "b", "b", "c", "c"]
     scores = {"unet": dices_of([0.8] * 6, subjects)}
     scores["unext"] = dices_of([0.9, 0.9, 0.79, 0.79, 0.79, 0.79], subjects)
-    told = chapter.choice_text(scores, "unext", 0)
+    told = report.choice_text(scores, "unext", 0)
     assert "Chosen on 6 validation images of 3 subjects: **unext**" in told
     again = int(re.search(r"(\d+)% choose it again", told)[1])
     assert again == pytest.approx(100 * (1 - (2 / 3) ** 3), abs=4)
     assert told.endswith(f", {100 - again}% `unet`.")
-    sure = chapter.choice_text({"unet": scores["unet"], "trans_unet": scores["unet"]}, "unet", 0)
+    sure = report.choice_text({"unet": scores["unet"], "trans_unet": scores["unet"]}, "unet", 0)
     assert sure.endswith(" 100% choose it again.")  # the first of equals, as it was chosen
 
 
 def test_text_says_how_many_weights_have_a_centile():
-    told = chapter.weights_text(pd.DataFrame({"centile_true": [np.nan, 12.0, np.nan]}))
+    told = growth.weights_text(pd.DataFrame({"centile_true": [np.nan, 12.0, np.nan]}))
     assert told.startswith("Of 3 subjects with head and abdomen, **1** have a weight centile")
     assert "22 to 40 weeks" in told
-    assert "no weight" in chapter.weights_text(pd.DataFrame())
+    assert "no weight" in growth.weights_text(pd.DataFrame())
 
 
 CHECKS = {"map on structure": 0.6, "structure's area": 0.2, "map on edge": 0.1, "edge's area": 0.2}
@@ -140,7 +141,7 @@ def test_verdict_says_of_each_network_what_it_passed_and_failed():
         ]
     )
     means = [means_of("unet", (3.0, 2.0), (1.0, 2.0)), means_of("med_seg_diff", (1, 2), (1, 2))]
-    plain, diffusion = chapter.cam_verdict(checks, pd.concat(means)).splitlines()
+    plain, diffusion = explain.cam_verdict(checks, pd.concat(means)).splitlines()
     assert "`unet`, 2 images, 0 of 4 failed" in plain and "**failed**" not in plain
     assert "shuffled weights passed (|r| up to 0.20" in plain
     assert "1 of 4 failed" in diffusion and diffusion.count("**failed**") == 1
@@ -150,8 +151,8 @@ def test_verdict_says_of_each_network_what_it_passed_and_failed():
 def test_verdict_fails_a_map_that_weights_do_not_change_and_one_that_lies_elsewhere():
     rows = [{"model": "unet", **CHECKS, "r, shuffled weights": r} for r in (0.1, -0.9)]
     rows[0] |= {"map on structure": 0.1}
-    told = chapter.cam_verdict(pd.DataFrame(rows), means_of("unet", (3, 2), (3, 2)))
-    assert "place **failed** (ahead of its area in 1 of 2)" in told
+    told = explain.cam_verdict(pd.DataFrame(rows), means_of("unet", (3, 2), (3, 2)))
+    assert "place **failed** (ahead of its area in 1 of 2 images)" in told
     assert "shuffled weights **failed** (|r| up to 0.90" in told
     assert "insertion **failed**" in told and "3 of 4 failed" in told
 
@@ -159,7 +160,7 @@ def test_verdict_fails_a_map_that_weights_do_not_change_and_one_that_lies_elsewh
 def test_verdict_counts_an_empty_map_as_not_tested():
     row = {"model": "unet", **CHECKS, "map on structure": np.nan, "r, shuffled weights": np.nan}
     columns = ["model", "way", "mean, map order", "mean, random order"]
-    told = chapter.cam_verdict(pd.DataFrame([row]), pd.DataFrame(columns=columns))
+    told = explain.cam_verdict(pd.DataFrame([row]), pd.DataFrame(columns=columns))
     assert told.count("not tested (") == 4 and "passed (" not in told and "0 of 4 failed" in told
 
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("keras")
 
-from fetal_book.chapters import head_circumference as chapter
+from fetal_book.chapters.head_circumference import report, source
 
 MAPS = "share of map on skull", "share of image that is skull band"
 RANDOM = "rank correlation with random weights"
@@ -18,31 +18,31 @@ def checks_of(*rows):
 
 def test_maps_that_random_weights_share_fail_and_others_pass():
     good, shared, elsewhere = (0.6, 0.2, -0.1), (0.6, 0.2, 0.67), (0.1, 0.2, 0.3)
-    told = chapter.occlusion_verdict(checks_of(good, good))
+    told = report.occlusion_verdict(checks_of(good, good))
     assert "place passed (ahead of the band's area in 2 of 2 images)" in told
     assert "random weights passed (|r| up to 0.10" in told and "no proof" in told
-    told = chapter.occlusion_verdict(checks_of(good, shared))
+    told = report.occlusion_verdict(checks_of(good, shared))
     assert "random weights **failed** (|r| up to 0.67" in told and "not as an explanation" in told
-    told = chapter.occlusion_verdict(checks_of(good, elsewhere))
+    told = report.occlusion_verdict(checks_of(good, elsewhere))
     assert "place **failed** (ahead of the band's area in 1 of 2" in told
 
 
 def test_an_empty_map_is_not_tested():
-    told = chapter.occlusion_verdict(checks_of((np.nan, 0.2, np.nan)))
+    told = report.occlusion_verdict(checks_of((np.nan, 0.2, np.nan)))
     assert told.count("not tested (") == 2 and "failed" not in told and "not shown" in told
 
 
 def test_width_of_the_interval_is_traced_to_a_validation_error():
     """The largest of n errors covers a share whose 2.5 and 97.5 % quantiles are known."""
-    told = chapter.coverage_text(0.9, 0.65, 17, 1.0, 34)
+    told = report.coverage_text(0.9, 0.65, 17, 1.0, 34)
     assert "Measured on 34 test images: **100.0%**" in told
     assert "calibrated on 17 images: it is as wide as the largest of their errors" in told
     low, high = 0.025 ** (1 / 17), 0.975 ** (1 / 17)
     assert f"cover {low:.0%} to {high:.0%} of new ones" in told
-    assert "as wide as number 90, from the smallest up," in chapter.coverage_text(
+    assert "as wide as number 90, from the smallest up," in report.coverage_text(
         0.9, 0.1, 99, 0.9, 50
     )
-    assert "It is infinite" in chapter.coverage_text(0.9, float("inf"), 5, 1.0, 34)
+    assert "It is infinite" in report.coverage_text(0.9, float("inf"), 5, 1.0, 34)
 
 
 def row_of(metric, value, n):
@@ -54,11 +54,11 @@ def row_of(metric, value, n):
 def test_results_count_images_and_measured_heads_apart():
     """An image without a head has an overlap, which is 0, and no distance."""
     rows = [row_of("dice", 0.9, 34), row_of("adf_mm", 2.0, 33), row_of("hd_mm", 1.0, 33)]
-    (line,) = chapter.results_table(rows).to_dict("records")
+    (line,) = report.results_table(rows).to_dict("records")
     assert (line["n"], line["measured"]) == ("34", "33")
-    shown = chapter.pretty(chapter.results_table(rows))
+    shown = report.pretty(report.results_table(rows))
     baseline = row_of("adf_mm", 9.0, 34) | {"model": "mean"}
-    both = chapter.pretty(chapter.results_table([baseline, *rows]))
+    both = report.pretty(report.results_table([baseline, *rows]))
     assert list(both.columns) == ["unet", "mean"]  # the network is seen first
     assert list(shown.index) == ["n", "measured", "Dice", "ADF (mm)", "HD (mm)"]
 
@@ -76,7 +76,7 @@ def test_ways_from_a_mask_have_intervals_over_examinations():
     table = pd.DataFrame({"image": "x", "examination": np.arange(20) // 2, "hc_mm": truth})
     off = truth + np.resize([5.0, -5.0, 5.0, -7.0], 20)
     off[0] = np.nan
-    found = chapter.second_experiment(run, table, {"unet": off, "vgg16_mask": truth + 4.0})
+    found = source.second_experiment(run, table, {"unet": off, "vgg16_mask": truth + 4.0})
     assert list(found.columns) == ["model", "n", "RMSE (mm)", "MAE (mm)", "R²"]
     assert found["n"].tolist() == [19, 20]
     assert found["MAE (mm)"][1] == found["RMSE (mm)"][1] == "4.00 (4.00 to 4.00)"

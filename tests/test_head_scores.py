@@ -1,14 +1,16 @@
 """Scores of measured heads: closed forms, heads that were not found, one examination alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from fetal_book.chapters.head_circumference.scores import (
+    add_scores,
     outline_distance,
     score_ellipses,
     size_scores,
-    summarise,
 )
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.sets.head_images import HeadArrays
@@ -16,6 +18,14 @@ from fetal_lib.sets.head_images import HeadArrays
 HEAD = Ellipse(60, 50, 40, 30, 0.0)
 TABLE = pd.DataFrame({"image": ["a", "b"], "examination": ["1", "2"], "pixel_size_mm": [0.1, 0.2]})
 TABLE["hc_mm"] = [HEAD.perimeter * size for size in TABLE["pixel_size_mm"]]
+
+
+def means_of(scores: pd.DataFrame) -> dict[str, dict]:
+    rows: list[dict] = []
+    run = SimpleNamespace(data_name="d", parameters=SimpleNamespace(seed=0))
+    run.add_result = lambda **row: rows.append(row)
+    add_scores(run, "m", scores)
+    return {row["metric"]: row for row in rows}
 
 
 def arrays() -> HeadArrays:
@@ -52,7 +62,7 @@ def test_the_distance_of_outlines_agrees_with_scipy():
 def test_a_head_that_was_not_found_scores_no_overlap_and_has_no_distance():
     scores = score_ellipses(TABLE, arrays(), [HEAD, None])
     assert scores["dice"].tolist() == [1, 0]
-    rows = {row["metric"]: row for row in summarise(scores, "m", "d", "test")}
+    rows = means_of(scores)
     assert rows["dice"]["n"] == 2 and rows["hd_mm"]["n"] == rows["adf_mm"]["n"] == 1
     assert rows["dice"]["ci95"] == (0, 1)
     assert rows["hd_mm"]["ci95"] is rows["adf_mm"]["ci95"] is None  # of one examination
@@ -61,5 +71,5 @@ def test_a_head_that_was_not_found_scores_no_overlap_and_has_no_distance():
 def test_sizes_alone_are_scored_by_their_differences():
     scores = size_scores(TABLE, TABLE["hc_mm"].to_numpy() + [2.0, -4.0])
     assert scores["df_mm"].tolist() == pytest.approx([2, -4])
-    rows = {row["metric"]: row["value"] for row in summarise(scores, "m", "d", "test")}
+    rows = {metric: row["value"] for metric, row in means_of(scores).items()}
     assert rows == {"df_mm": pytest.approx(-1), "adf_mm": pytest.approx(3)}

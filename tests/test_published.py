@@ -87,7 +87,7 @@ def test_an_unfinished_run_is_not_published(run):
 
 
 def test_the_chapter_shows_real_test_rows_and_never_phantoms_as_real(run):
-    from fetal_book.chapters.head_circumference import published_table
+    from fetal_book.chapters.head_circumference.external import published_table
 
     publish(run, "hc18-quick")
     table = published_table()

@@ -1,5 +1,7 @@
 """Trained segmenters: probabilities, ensembles, saving; scores, costs and comparisons of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,14 +13,17 @@ from fetal_book.chapters.biometry_segmentation.network_cost import (  # noqa: E4
     multiply_accumulates,
 )
 from fetal_book.chapters.biometry_segmentation.scores import (  # noqa: E402
-    circumference_mm,
+    METRICS,
     holm,
     paired_tests,
+    score_structures,
+)
+from fetal_book.chapters.biometry_segmentation.source import (  # noqa: E402
     pixel_counts,
     pooled_dice,
-    score_structures,
-    summarise_structures,
 )
+from fetal_book.chapters.case_scores import add_means  # noqa: E402
+from fetal_book.chapters.outlines import circumference_mm  # noqa: E402
 from fetal_lib.geometry.ellipse import Ellipse  # noqa: E402
 from fetal_lib.models.segmentation_networks import build_network, example_inputs  # noqa: E402
 from fetal_lib.predict.segmenter import (  # noqa: E402
@@ -123,8 +128,11 @@ def test_nothing_found_scores_zero_overlap_and_no_length():
     _, mask = ellipse_case()
     scores = score_structures(case_table(2, 130.0), [mask] * 2, np.zeros((2, 64, 64)))
     assert (scores[["dice", "map"]] == 0).all().all() and scores["adf_mm"].isna().all()
-    metrics = {r["metric"] for r in summarise_structures(scores, "m", "d")}
-    assert metrics == {"dice", "iou", "recall", "precision", "map"}
+    rows: list[dict] = []
+    run = SimpleNamespace(parameters=SimpleNamespace(seed=0))
+    run.add_result = lambda **row: rows.append(row)
+    add_means(run, scores, METRICS, "subject", model="m", data="d", split="test")
+    assert {row["metric"] for row in rows} == {"dice", "iou", "recall", "precision", "map"}
 
 
 def test_map_is_the_mean_share_over_ten_thresholds():

@@ -82,7 +82,7 @@ class BiometrySegmentationParameters(ChapterParameters):
     augment: bool = Field(
         True, title="augmentation", description="random flips, rotation, zoom, shift and gain"
     )
-    n_subjects: int = Field(
+    n_phantoms: int = Field(
         80,
         ge=8,
         le=5000,

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "layout")
 SIZES = ("pixel_size_mm", "true_mm", "ga_days", "hc_mm", "ac_mm", "bpd_mm", "ofd_mm", "fl_mm")
+SUBJECTS = {
+    "hc18": (
+        "A subject is an **examination**, the number that a file's name begins with; a woman who "
+        "was examined twice counts twice"
+    ),
+    "clinical": "A subject is what the set's own table calls so, one fetus",
+}
 LAYOUTS = {"hc18": head_images, "clinical": clinical_ultrasound}
 
 
 @dataclass(frozen=True)
 class CaseArrays:
-    """Images and filled masks of one size, and the scans' own sizes.
+    """Images and filled masks of one size, and the scans' own sizes."""
 
-    Attributes
-    ----------
-    images, masks : ndarray, uint8 (N, S, S)
-        The mask is the share of each pixel that is covered, 0 to 255.
-    sizes_hw : ndarray, int (N, 2)
-    """
-
-    images: np.ndarray
-    masks: np.ndarray
-    sizes_hw: np.ndarray
+    images: np.ndarray  # uint8 (N, S, S)
+    masks: np.ndarray  # uint8 (N, S, S), the share of each pixel that is covered, 0 to 255
+    sizes_hw: np.ndarray  # int (N, 2)
 
     def select(self, chosen: np.ndarray) -> CaseArrays:
         """Return the cases where ``chosen``, bool (N,), holds."""
@@ -50,10 +50,10 @@ class CaseArrays:
 def find_data(parameters: BiometrySegmentationParameters) -> list[Path]:
     """Return the folders of ``data`` and ``also``; phantoms are made on first use."""
     p = parameters
-    spec = {"kind": "biometry", "version": abdomen_set.GENERATOR_VERSION, "n": p.n_subjects}
+    spec = {"kind": "biometry", "version": abdomen_set.GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "marks": p.marks}
     make = partial(
-        abdomen_set.write_biometry_set, n_subjects=p.n_subjects, seed=p.seed, marks=p.marks
+        abdomen_set.write_biometry_set, n_subjects=p.n_phantoms, seed=p.seed, marks=p.marks
     )
     names = [name for name in (p.data, p.also) if name]
     return [data_folder(name, make, spec, cache_root()) for name in names]
@@ -65,11 +65,6 @@ def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) 
     Subjects of two sources never share a name: it starts with the source's, and so do the names
     of images where sources share some. ``true_mm`` is the circumference of the structure that the
     image shows.
-
-    Raises
-    ------
-    ValueError
-        If ``also`` is the folder of ``data``, or a folder cannot be read.
     """
     import pandas as pd
 
@@ -148,3 +143,21 @@ def fingerprint(table: pd.DataFrame, arrays: CaseArrays) -> str:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def data_text(table: pd.DataFrame) -> str:
+    """Say how many subjects the images come from, what a subject is, and where AC comes from."""
+    lines = []
+    for name, rows in table.groupby("source", sort=False):
+        frames = rows.groupby("subject").size()
+        lines.append(
+            f"`{name}`: **{len(rows):,} images of {len(frames):,} subjects**, up to "
+            f"{frames.max()} of one. {SUBJECTS[rows['layout'].iloc[0]]}."
+        )
+    abdomens = table[table["structure"] == "abdomen"]
+    if abdomens.empty:
+        lines.append("No image shows an abdomen: this run has **no AC and no weight**.")
+    else:
+        names = ", ".join(f"`{name}`" for name in abdomens["source"].unique())
+        lines.append(f"Abdomens, on which AC and weight rest: {len(abdomens):,}, from {names}.")
+    return " ".join(lines)

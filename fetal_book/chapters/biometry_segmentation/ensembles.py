@@ -12,6 +12,7 @@ import numpy as np
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.network_cost import image_macs, released_cost_ratio
 from fetal_book.chapters.biometry_segmentation.scores import score_structures
+from fetal_book.chapters.case_scores import interval_of
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.models.mask_fusion import squared_mean
@@ -44,23 +45,11 @@ def ensemble_table(
     arrays: CaseArrays,
     references: Sequence[np.ndarray],
 ) -> pd.DataFrame:
-    """Score each way to fuse an ensemble.
+    """Score each way to fuse the members, float32 (K, N, S, S), of the test part.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    members : ndarray, float32 (K, N, S, S)
-        From :func:`score_all`.
-    table, arrays, references
-        The test part.
-
-    Returns
-    -------
-    DataFrame
-        ``answer``, Dice, ADF and HD95: one member alone, the three fusions, the squared mean that
-        the released code calls STAPLE, and the condition network by itself, which needs no
-        sampling; and the Dice minus that of the last, with its 95 % bootstrap interval over
-        subjects.
+    They are one member alone, the three fusions, the squared mean that the released code calls
+    STAPLE, and the condition network by itself, which needs no sampling. The Dice minus that of
+    the last has its 95 % bootstrap interval over subjects.
     """
     import pandas as pd
 
@@ -86,22 +75,10 @@ def sampling_table(
     arrays: CaseArrays,
     references: Sequence[np.ndarray],
 ) -> pd.DataFrame:
-    """Compare samplers of one network on a few test images, and add result rows.
+    """Compare samplers of one diffusion network on a few test images, and add result rows.
 
-    Parameters
-    ----------
-    run : Run
-        ``ancestral_steps`` of its parameters is the long sample.
-    segmenter : Segmenter
-        Of a diffusion network.
-    table, arrays, references
-        The test part.
-
-    Returns
-    -------
-    DataFrame
-        ``n, sampler, steps, members, GMAC`` and seconds of an image, ``Dice``, and the Dice minus
-        that of one long ancestral sample with its 95 % bootstrap interval over subjects.
+    GMAC and seconds are those of an image; the Dice minus that of one long ancestral sample has
+    its 95 % bootstrap interval over subjects.
     """
     import pandas as pd
 
@@ -150,23 +127,15 @@ def _add_samplers(
     for row, dice in zip(found.itertuples(), dices, strict=True):
         model = f"{name}, {row.sampler} {row.steps} x {row.members}"
         known = {"model": model, "data": pooled_name(part)}
-        interval = bootstrap_ci(dice, groups=subjects, seed=run.parameters.seed)
-        scored = {"value": row.Dice, "n": row.n}
-        scored["ci95"] = interval if np.isfinite(interval).all() else None
-        run.add_result(**known, split="test", metric="dice", **scored)
+        ci95 = interval_of(dice, subjects, run.parameters.seed)
+        run.add_result(**known, split="test", metric="dice", value=row.Dice, n=row.n, ci95=ci95)
         run.add_result(**known, split="all", metric="gmac", value=row.GMAC)
 
 
 def sampling_verdict(run: Run, segmenter: Segmenter, found: pd.DataFrame) -> str:
-    """Say, in Markdown, what the ensemble costs beside the released sampler, and what it loses.
+    """Say what the ensemble costs beside the released sampler, and what `sampling_table` lost.
 
-    Parameters
-    ----------
-    run : Run
-        Gets the cost of both at published width and 256 px as result rows.
-    segmenter : Segmenter
-    found : DataFrame
-        From :func:`sampling_table`.
+    The cost of both at published width and 256 px become result rows.
     """
     spec = segmenter.spec
     cost = released_cost_ratio(spec.sampling_steps, spec.members)

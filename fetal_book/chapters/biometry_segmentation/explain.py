@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.verdicts import Check, place_check, verdict, weights_check
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.grad_cam_torch import grad_cam
 from fetal_lib.explain.occlusion import band, map_similarity, share_on
@@ -21,6 +22,8 @@ from fetal_lib.explain.sanity import replacement_curve
 from fetal_lib.predict.segmenter import Segmenter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
     from torch import nn
 
@@ -46,13 +49,7 @@ LAYERS = {
 def region_score(segmenter: Segmenter, region: np.ndarray, step: int = MIDDLE) -> nn.Module:
     """Return a network from one image (1, 1, S, S) to the scalar (1, 1) that is explained.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    region : ndarray, bool (S, S)
-        The pixels that the scalar is averaged over.
-    step : int
-        Of a diffusion network: the time step that is looked at.
+    It is averaged over the pixels of ``region``; a diffusion network is looked at at one ``step``.
     """
     import torch
 
@@ -89,16 +86,7 @@ def segmentation_cam(
 ) -> np.ndarray:
     """Return the Grad-CAM of one image, float32 (S, S); zero where the region is empty.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    image : ndarray, uint8 (S, S)
-    region : ndarray, bool (S, S)
-        The pixels that the network calls structure.
-    step : int
-        Of a diffusion network: the time step that is looked at.
-    signed : bool
-        Keep what lowers the scalar, as negative values.
+    A signed map keeps what lowers the scalar, as negative values.
     """
     if not region.any():
         return np.zeros(image.shape, np.float32)
@@ -128,24 +116,12 @@ def shuffled(segmenter: Segmenter) -> Segmenter:
 def cam_checks(
     segmenter: Segmenter, arrays: CaseArrays
 ) -> tuple[list[np.ndarray], pd.DataFrame, pd.DataFrame]:
-    """Make Grad-CAM maps of a few test images, and check what they mean.
+    """Make Grad-CAM maps of a few test images, check what they mean, and add `cam_curves`.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    arrays : CaseArrays
-        The test part.
-
-    Returns
-    -------
-    maps : list of ndarray, float32 (S, S)
-    checks : DataFrame
-        Per image: shares of the map on the structure and on the band of its edge, beside the
-        share of the image that each covers; the rank correlation of the signed map with that of
-        the same network with shuffled weights and, of a diffusion network, with those at two other
-        steps.
-    curves : DataFrame
-        See :func:`cam_curves`.
+    The checks, a row an image: shares of the map on the structure and on the band of its edge,
+    beside the share of the image that each covers; the rank correlation of the signed map with
+    that of the same network with shuffled weights and, of a diffusion network, with those at two
+    other steps.
     """
     import pandas as pd
 
@@ -173,21 +149,10 @@ def cam_checks(
 def cam_curves(
     segmenter: Segmenter, image: np.ndarray, region: np.ndarray, saliency: np.ndarray
 ) -> pd.DataFrame:
-    """Hide pixels, or show them, in the order of a map and in a random one.
+    """Hide pixels behind the image's mean, or show them, in the order of a map and in a random one.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    image : ndarray, uint8 (S, S)
-        Hidden pixels get its mean.
-    region : ndarray, bool (S, S)
-    saliency : ndarray (S, S)
-
-    Returns
-    -------
-    DataFrame
-        ``model, way`` (deletion or insertion), ``order`` (map or random), ``share`` of the pixels
-        and ``change``, by how much the explained scalar is away from that of the whole image.
+    Returns ``model, way`` (deletion or insertion), ``order`` (map or random), ``share`` of the
+    pixels and ``change``, by how much the explained scalar is away from that of the whole image.
     """
     import pandas as pd
     import torch
@@ -239,3 +204,31 @@ def attention_gates(segmenter: Segmenter, image: np.ndarray) -> list[np.ndarray]
     with torch.inference_mode():
         _, gates = segmenter.network.forward_with_gates(x)
     return [gate[0, 0].cpu().numpy() for gate in gates]
+
+
+def cam_verdict(checks: pd.DataFrame, means: pd.DataFrame) -> str:
+    """Say, in a list, which checks the Grad-CAM maps of each network pass and which they fail.
+
+    A check of single maps is passed if every image passes it; one of curves by `curve_means`.
+    """
+    lines = []
+    for model, rows in checks.groupby("model", sort=False):
+        shares = rows[["map on structure", "map on edge"]].to_numpy(float)
+        areas = rows[["structure's area", "edge's area"]].to_numpy(float)
+        found = [place_check(shares, areas, "its area")]
+        found.append(weights_check("shuffled weights", rows["r, shuffled weights"].to_numpy(float)))
+        found += _order_checks(means[means["model"] == model].set_index("way"))
+        failed = sum(passed is False for _, passed, _ in found)
+        counts = f"{len(rows)} images, {failed} of {len(found)} failed"
+        lines.append(f"- `{model}`, {counts}: {verdict(found, 'its maps')}")
+    return "\n".join(lines) or "No map was made."
+
+
+def _order_checks(curves: pd.DataFrame) -> Iterator[Check]:
+    for way in ("deletion", "insertion"):
+        if way not in curves.index:
+            yield way, None, "nothing was found"
+            continue
+        by_map, by_chance = curves.loc[way, ["mean, map order", "mean, random order"]]
+        passed = by_map > by_chance if way == "deletion" else by_map < by_chance
+        yield way, bool(passed), f"mean change {by_map:.3g}, {by_chance:.3g} in random order"

@@ -48,13 +48,7 @@ FIT_CODE = ("fetal_lib.training.lightning_fit", "fetal_lib.training.segmentation
 
 
 def chosen_networks(parameters: BiometrySegmentationParameters) -> list[str]:
-    """Return the names in ``networks``, each known.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown; lists the names.
-    """
+    """Return the names in ``networks``; one that is not known is refused, with the known ones."""
     names = [name.strip() for name in parameters.networks.split(",") if name.strip()]
     for name in names:
         get_spec(name)
@@ -127,34 +121,25 @@ def fit_one(
 ) -> tuple[Segmenter, FitOutcome]:
     """Train one network, go on with a fit that was killed, or reuse a finished one.
 
-    Parameters
-    ----------
-    run : Run
-    name : str
-        Of the network.
-    train, val : CaseArrays
-        The validation part is watched; it stops training only if ``patience`` is set.
-    settings : LightningSettings
-    split : str
-        Which split the parts come from; part of the fit's key.
+    The validation part is watched; it stops training only if ``patience`` is set. Which split the
+    parts come from is part of the fit's key.
     """
     p = run.parameters
     spec = segmenter_spec(p, name)
 
     def fit(folder: Path) -> None:
         seed_torch(p.seed)
-        watched = (val.images, val.masks)
-        how = {"loss": loss_of(spec, p.anchor_every), "score": score_of(spec)}
         run.progress("stage", text=f"training {name}")
-        pairs = (train.images, train.masks)
         fit_segmenter(
             folder,
             spec.build(),
-            *pairs,
+            train.images,
+            train.masks,
             settings,
-            validation=watched,
+            loss=loss_of(spec, p.anchor_every),
+            score=score_of(spec),
+            validation=(val.images, val.masks),
             progress=run.progress,
-            **how,
         )
 
     model = {"name": name, "width": spec.width, "image_size": spec.image_size}

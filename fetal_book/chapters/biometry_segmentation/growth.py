@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth
+from fetal_lib.growth.intergrowth_weight import EFW_GA_WEEKS_RANGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +20,6 @@ SGA, LGA, HEAVY = "SGA (< 10th centile)", "LGA (> 90th centile)", "EFW > 4000 g"
 
 def size_flags(weight_g: float, centile: float) -> str:
     """Word what a weight and its centile allow to say; size alone is not growth restriction.
-
-    Parameters
-    ----------
-    weight_g : float
-        Estimated fetal weight.
-    centile : float
-        Of the weight at its age, 0 to 100; NaN where the age is not known.
-
-    Returns
-    -------
-    str
-        Flags joined by ``; ``, empty when there is none.
 
     Examples
     --------
@@ -48,28 +37,16 @@ def size_flags(weight_g: float, centile: float) -> str:
 
 
 def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each subject with a measured head and abdomen.
+    """Return a row for each subject with a measured head and abdomen, by one model's scores.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        Of one model, with ``subject, structure, true_mm, pred_mm, minor_mm, major_mm``.
-    table : DataFrame
-        The case table, row for row that of ``scores``, with ``ga_days, fl_mm, bpd_mm, ofd_mm``,
-        NaN where not known. File names do not join the two: sources may share them.
-
-    Returns
-    -------
-    DataFrame
-        ``subject, ga_days``, HC, AC, BPD and OFD as annotated and as measured (mm; the last two
-        are the axes of the head's ellipse, outer to outer), and from HC and AC the age (days),
-        weight by INTERGROWTH-21st and, with the table's femur length, by Hadlock 1985 (g), the
-        centiles of HC, AC and the first weight at the known age, and the flags. NaN outside a
-        formula's range.
+    It has HC, AC, BPD and OFD as annotated and as measured (mm; the last two are the axes of the
+    head's ellipse, outer to outer), and from HC and AC the age (days), weight by INTERGROWTH-21st
+    and, with the table's femur length, by Hadlock 1985 (g), the centiles of HC, AC and the first
+    weight at the known age, and the flags. NaN outside a formula's range.
     """
     import pandas as pd
 
-    known = table.set_axis(scores.index)
+    known = table.set_axis(scores.index)  # sources may share file names: they join nothing
     rows = []
     for subject, group in scores.groupby("subject", sort=False):
         by = group.set_index("structure")
@@ -159,3 +136,15 @@ def flag_agreement(biometry: pd.DataFrame) -> pd.DataFrame:
         counts = {"by annotation": true.sum(), "by measurement": found.sum()}
         rows.append({"flag": flag, **counts, "by both": (true & found).sum()})
     return pd.DataFrame(rows)
+
+
+def weights_text(biometry: pd.DataFrame) -> str:
+    """Say of how many subjects the weight is known at an age that has centiles."""
+    if biometry.empty:
+        return "No subject of the test part has head and abdomen measured: no weight, no flag."
+    known, (first, last) = biometry["centile_true"].notna(), EFW_GA_WEEKS_RANGE
+    return (
+        f"Of {len(biometry)} subjects with head and abdomen, **{known.sum()}** have a weight "
+        "centile by annotation; the age of the others is unknown, or outside the "
+        f"{first} to {last} weeks that the weight standard covers."
+    )

@@ -1,24 +1,28 @@
-"""What one image costs a PyTorch network: operations, memory and seconds."""
+"""What each network is and takes: parameters, operations, memory, time, and the Dice beside."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from fetal_book.chapters.biometry_segmentation.fit import NARROW
 from fetal_lib.models.segmentation_networks import (
     build_network,
     count_parameters,
     example_inputs,
     get_spec,
+    published_parameters,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     import pandas as pd
     from torch import nn
 
+    from fetal_book.runs.session import Run
     from fetal_lib.predict.segmenter import Segmenter
 
 BYTES, MIB = 4, 2**20
@@ -54,16 +58,9 @@ def _counted(compute: Callable[[], object]) -> int:
 
 
 def image_macs(network: nn.Module, inputs: tuple, passes: int = 1) -> int:
-    """Return the multiply-accumulates that one image takes.
+    """Return the multiply-accumulates that one image takes, by a network in evaluation mode.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        In evaluation mode.
-    inputs : tuple of Tensor
-        See `example_inputs`; of one image.
-    passes : int
-        Of a diffusion network: steps times members. Its condition network counts once.
+    Passes of a diffusion network are steps times members. Its condition network counts once.
     """
     if len(inputs) == 1:
         return multiply_accumulates(network, inputs)
@@ -86,13 +83,6 @@ def released_cost_ratio(steps: int, members: int, side: int = 256) -> SamplerCos
 
     Both at the published width: the released code asks condition network and denoiser at each of
     1000 steps for each of 5 members; here the condition network is asked once for all.
-
-    Parameters
-    ----------
-    steps, members : int
-        Of the ensemble here.
-    side : int
-        Of the image, pixels.
     """
     import torch
 
@@ -129,18 +119,9 @@ def activation_mib(network: nn.Module, inputs: tuple) -> float:
 def cost_of(segmenter: Segmenter, images: np.ndarray) -> dict[str, float]:
     """Return parameters, cost and speed of one trained network.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    images : ndarray, uint8 (N, H, W)
-        Timed as a whole, after one image to warm up.
-
-    Returns
-    -------
-    dict
-        ``parameters``, ``passes`` of the (denoising) network for an image, ``GMAC`` of an image
-        with all passes, ``weights (MiB)``, ``activations (MiB)``, ``images/s`` of a batch, and
-        ``one image (ms)``, alone, the fastest of three.
+    ``passes`` are those of the (denoising) network for an image, and ``GMAC`` counts all of them.
+    The images are timed as a whole, after one to warm up; ``one image (ms)``, alone, is the
+    fastest of three.
     """
     spec = segmenter.spec
     inputs = example_inputs(spec.network, 1, side=spec.image_size)
@@ -172,3 +153,64 @@ def cost_table(segmenters: dict[str, Segmenter], images: np.ndarray) -> pd.DataF
 
     rows = [{"model": name, **cost_of(s, images)} for name, s in segmenters.items()]
     return pd.DataFrame(rows)
+
+
+def network_table(names: Sequence[str], size: str, image_size: int) -> pd.DataFrame:
+    """Return a row a network: parameters as published, counted and in this run.
+
+    The size of the images counts where positions are learnt.
+    """
+    import pandas as pd
+    import torch
+
+    rows = []
+    for name in names:
+        spec, width = get_spec(name), NARROW[name] if size == "narrow" else 1.0
+        with torch.device("meta"):
+            here = count_parameters(build_network(name, 1, 1, width, image_size))
+        row = {"network": spec.title, "published": spec.published_count or "not released"}
+        row |= {"counted at that setting": published_parameters(name), "width here": width}
+        rows.append(row | {"parameters here": here, "sides multiple of": spec.multiple})
+    return pd.DataFrame(rows)
+
+
+def training_table(
+    run: Run, histories: Mapping[str, Sequence[dict]], train_s: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return time, throughput and last losses of each network, and add them as result rows."""
+    import pandas as pd
+
+    rows = []
+    for name, history in histories.items():
+        last, speed = history[-1], np.median([row["images_per_s"] for row in history])
+        run.add_result(model=name, split="train", metric="train_s", value=train_s[name])
+        run.add_result(model=name, split="train", metric="images_per_s", value=speed)
+        row = {"model": name, "epochs": last["epoch"], "train_s": train_s[name]}
+        row |= {"images/s": speed, "loss": last["loss"], "validation loss": last["val_loss"]}
+        rows.append(row | {"validation Dice": last["val_score"]})
+    return pd.DataFrame(rows)
+
+
+def add_costs(run: Run, costs: pd.DataFrame) -> None:
+    """Add parameters, operations and speed of each network as result rows."""
+    for row in costs.to_dict("records"):
+        known = {"model": row["model"], "split": "all"}
+        run.add_result(**known, metric="params", value=row["parameters"])
+        run.add_result(**known, metric="gmac", value=row["GMAC"])
+        run.add_result(**known, metric="images_per_s", value=row["images/s"])
+
+
+def dice_intervals(rows: Sequence[dict], names: Sequence[str]) -> pd.DataFrame:
+    """Return ``model, dice, low, high`` of the test part, all its images pooled.
+
+    Where there is no interval, ``low`` and ``high`` are the value itself.
+    """
+    import pandas as pd
+
+    found: dict[str, dict] = {}
+    for row in rows:
+        if (row["split"], row["metric"]) == ("test", "dice") and row["model"] in names:
+            low, high = row["ci95"] or (row["value"],) * 2
+            line = {"model": row["model"], "dice": row["value"], "low": low, "high": high}
+            found.setdefault(row["model"], line)  # the pooled row comes first
+    return pd.DataFrame(list(found.values()))

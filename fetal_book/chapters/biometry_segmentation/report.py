@@ -9,11 +9,12 @@ import numpy as np
 
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.scores import (
-    circumference_mm,
+    METRICS,
     score_structures,
-    summarise_structures,
 )
-from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile, with_interval
+from fetal_book.chapters.case_scores import add_means, interval_of
+from fetal_book.chapters.outlines import bright_ellipses, circumference_mm
+from fetal_lib.metrics.intervals import conformal_quantile, with_interval
 from fetal_lib.metrics.regression import bland_altman
 from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.predict.segmenter import fuse_members
@@ -47,6 +48,7 @@ TITLES = {
 }
 """Metrics of the results tables; the first four are the source's."""
 COVERAGE = 0.9
+N_RESAMPLES = 2000
 PLANES = {"head": "HC", "abdomen": "AC"}
 
 
@@ -72,18 +74,10 @@ def score_all(
 
 
 def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) -> str:
-    """Say how wide a network's prediction interval is, and how often it holds; Markdown.
+    """Say how wide a network's prediction interval is, and how often it holds.
 
     Split-conformal, of the relative error of the circumference: one case a subject, its largest.
     Adds the coverage of the test part as a result row.
-
-    Parameters
-    ----------
-    run : Run
-    name : str
-        Of the network.
-    val, test : DataFrame
-        Its scores.
     """
     kept, worst = test.dropna(subset=["pred_mm", "true_mm"]), _relative_errors(val)
     if kept.empty or worst.empty:
@@ -92,8 +86,7 @@ def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) ->
     held = _relative_errors(test) <= half
     inside, whole = held.to_numpy(float), held.groupby(level=0).all()
     known = {"model": name, "data": pooled_name(test), "split": "test", "metric": "coverage"}
-    interval = bootstrap_ci(inside, groups=kept["subject"].to_numpy(), seed=run.parameters.seed)
-    ci95 = interval if np.isfinite(interval).all() else None
+    ci95 = interval_of(inside, kept["subject"].to_numpy(), run.parameters.seed)
     run.add_result(**known, value=inside.mean(), n=len(kept), ci95=ci95)
     width, note = "infinite: too few subjects", ""
     if np.isfinite(half):
@@ -120,8 +113,7 @@ def add_scores(run: Run, scores: Mapping[str, pd.DataFrame], split: str = "test"
         pooled = pooled_name(frame)
         parts = _parts(frame, pooled) if split == "test" else {}
         for data, part in {pooled: frame, **parts}.items():
-            for row in summarise_structures(part, name, data, split, run.parameters.seed):
-                run.add_result(**row)
+            add_means(run, part, METRICS, "subject", model=name, data=data, split=split)
 
 
 def _parts(frame: pd.DataFrame, pooled: str) -> dict[str, pd.DataFrame]:
@@ -140,24 +132,32 @@ def choose_best(scores: Mapping[str, pd.DataFrame]) -> str:
     return max(scores, key=lambda name: float(scores[name]["dice"].mean()))
 
 
+def choice_text(scores: Mapping[str, pd.DataFrame], best: str, seed: int) -> str:
+    """Say which network was chosen, and how often other subjects would have chosen it.
+
+    Subjects are drawn with replacement, the same for all networks, and the choice is made anew.
+    """
+    names = list(scores)
+    first = scores[best]
+    subjects, labels = np.unique(first["subject"].to_numpy(str), return_inverse=True)
+    dices = np.stack([scores[name]["dice"].to_numpy(float) for name in names])
+    sums = np.stack([np.bincount(labels, row) for row in dices])
+    draws = np.random.default_rng(seed).integers(len(subjects), size=(N_RESAMPLES, len(subjects)))
+    means = sums[:, draws].sum(-1) / np.bincount(labels)[draws].sum(-1)
+    shares = np.bincount(means.argmax(0), minlength=len(names)) / N_RESAMPLES
+    others = {n: s for n, s in zip(names, shares, strict=True) if n != best and s > 0}
+    told = [f"{others[n]:.0%} `{n}`" for n in sorted(others, key=others.get, reverse=True)]
+    again = f"{shares[names.index(best)]:.0%} choose it again"
+    return (
+        f"Chosen on {len(first)} validation images of {len(subjects)} subjects: **{best}**. Of "
+        f"{N_RESAMPLES:,} resamples of these subjects, {', '.join([again, *told])}."
+    )
+
+
 def results_table(
     rows: Sequence[dict], split: str = "test", metrics: Sequence[str] = tuple(TITLES)
 ) -> pd.DataFrame:
-    """Return the rows of one split as a wide table, a row a model and data set.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of a run.
-    split : str
-    metrics : sequence of str
-        Keys of ``TITLES``, in this order.
-
-    Returns
-    -------
-    DataFrame
-        Of text: value and 95 % interval.
-    """
+    """Return the rows of one split as text, a row a model and data set, a column a metric."""
     import pandas as pd
 
     lines: dict[tuple[str, str], dict[str, str]] = {}
@@ -195,18 +195,7 @@ def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """Return paired tests with the difference and its interval in one cell, for display.
-
-    Parameters
-    ----------
-    tests : DataFrame
-        From `paired_tests`, with ``metric``.
-
-    Returns
-    -------
-    DataFrame
-        ``measure, first, second``, the ``difference`` as text, ``p, p_holm``.
-    """
+    """Return paired tests with the difference and its interval in one cell, for display."""
     import pandas as pd
 
     rows = []
@@ -241,15 +230,11 @@ def source_comparison(
 
 def ellipse_baseline(arrays: CaseArrays, seed: int) -> np.ndarray:
     """Return masks of bright ellipses found without learning, float32 (N, S, S); empty if none."""
-    from fetal_lib.baselines.bright_ellipse import fit_bright_ellipse
-
-    found = np.zeros(arrays.images.shape, np.float32)
-    for i, image in enumerate(arrays.images):
-        try:
-            found[i] = fit_bright_ellipse(image, seed=seed + i).mask(image.shape)
-        except ValueError:
-            continue
-    return found
+    masks = np.zeros(arrays.images.shape, np.float32)
+    for mask, ellipse in zip(masks, bright_ellipses(arrays.images, seed), strict=True):
+        if ellipse is not None:
+            mask[:] = ellipse.mask(mask.shape)
+    return masks
 
 
 def reference_circumference_gap(

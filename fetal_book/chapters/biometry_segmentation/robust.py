@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.chapters.biometry_segmentation.ensembles import single_member
-from fetal_book.chapters.biometry_segmentation.scores import circumference_mm
+from fetal_book.chapters.outlines import circumference_mm
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.training.augment import similarity_matrix
@@ -122,23 +122,10 @@ CHANGES: dict[str, tuple[Change, tuple[float, ...]]] = {
 def robustness_table(
     segmenters: dict[str, Segmenter], arrays: CaseArrays, table: pd.DataFrame, n: int, seed: int
 ) -> pd.DataFrame:
-    """Score networks on changed test images.
+    """Score networks on changed test images, ``n`` of them, evenly spaced over the part.
 
-    Parameters
-    ----------
-    segmenters : dict of str to Segmenter
-        Diffusion networks draw a single member here.
-    arrays, table
-        The test part.
-    n : int
-        Images that are changed, evenly spaced over the part.
-    seed : int
-
-    Returns
-    -------
-    DataFrame
-        ``model, change, level, dice`` (at the network's size, against the mask that was changed
-        with the image) and ``circumference (%)``, the median absolute error of the circumference.
+    Diffusion networks draw a single member here. The Dice is at the network's size, against the
+    mask that was changed with the image; ``circumference (%)`` the median absolute error.
     """
     import pandas as pd
 
@@ -187,13 +174,7 @@ def _length_errors(masks: np.ndarray, probs: np.ndarray, sizes_hw: np.ndarray) -
 
 
 def largest_losses(changes: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each change, its hardest level and every network's Dice there.
-
-    Parameters
-    ----------
-    changes : DataFrame
-        From :func:`robustness_table`.
-    """
+    """Return, for each change, its hardest level and every network's Dice there."""
     mean = changes.groupby(["change", "level"], sort=False)["dice"].mean()
     worst = mean.groupby(level="change", sort=False).idxmin()
     grid = changes.pivot(index=["change", "level"], columns="model", values="dice")

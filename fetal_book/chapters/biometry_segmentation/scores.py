@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.outlines import scan_ellipse
 from fetal_lib.geometry.ellipse import Ellipse
-from fetal_lib.geometry.fit import ellipse_from_probs
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import assd_mm, dice, hausdorff_mm, iou, precision, recall
 
@@ -32,59 +32,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)
-OVERLAPS = ("dice", "iou", "recall", "precision", "map")
-METRICS = (*OVERLAPS, "hd95_mm", "assd_mm", "df_mm", "adf_mm")
+METRICS = ("dice", "iou", "recall", "precision", "map", "hd95_mm", "assd_mm", "df_mm", "adf_mm")
 KNOWN = ("image", "subject", "structure", "source", "pixel_size_mm", "true_mm")
-
-
-def scan_ellipse(probs: np.ndarray, size_hw: tuple[int, int]) -> Ellipse | None:
-    """Return the ellipse of the structure in a map of a squashed scan, in the scan's pixels.
-
-    Parameters
-    ----------
-    probs : ndarray (H, W), in [0, 1]
-    size_hw : (height, width)
-        Of the scan in pixels.
-
-    Returns
-    -------
-    Ellipse or None
-        None where nothing was found that an ellipse fits.
-    """
-    try:
-        return ellipse_from_probs(probs).resized(probs.shape, size_hw)
-    except ValueError:
-        return None
-
-
-def circumference_mm(probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float) -> float:
-    """Return the circumference of the structure in a map of a squashed scan; NaN without one.
-
-    Parameters are those of :func:`scan_ellipse`, and the side of a pixel in mm.
-    """
-    ellipse = scan_ellipse(probs, size_hw)
-    return math.nan if ellipse is None else ellipse.perimeter * pixel_size_mm
 
 
 def score_structures(
     table: pd.DataFrame, references: Iterable[np.ndarray], probs: np.ndarray
 ) -> pd.DataFrame:
-    """Score probability maps against filled reference masks, image by image.
+    """Score probability maps (N, h, w) against filled masks, uint8, of the scans' own sizes.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``image, subject, structure, source, pixel_size_mm, true_mm`` (the circumference).
-    references : iterable of ndarray, uint8 (H, W)
-        Masks of the scans at their own sizes, 0 to 255.
-    probs : ndarray (N, h, w), in [0, 1]
-
-    Returns
-    -------
-    DataFrame
-        One row an image: the table's columns, ``pred_mm`` (the circumference), ``minor_mm`` and
-        ``major_mm`` (the axes of the ellipse: BPD, outer to outer, and OFD of a head), and the
-        metrics. Lengths are NaN where nothing was found, or where the pixel size is unknown.
+    Returns a row an image: ``KNOWN`` of the table, ``pred_mm`` (the circumference), ``minor_mm``
+    and ``major_mm`` (the axes of the ellipse: BPD, outer to outer, and OFD of a head), and the
+    metrics. Lengths are NaN where nothing was found, or where the pixel size is unknown.
     """
     import pandas as pd
 
@@ -135,46 +94,14 @@ def _distances(true: np.ndarray, found: np.ndarray, spacing_mm: float) -> dict[s
     }
 
 
-def summarise_structures(
-    scores: pd.DataFrame, model: str, data: str, split: str = "test", seed: int = 0
-) -> list[dict[str, object]]:
-    """Return result rows: the mean of each metric with a bootstrap interval over subjects."""
-    rows = []
-    for metric in METRICS:
-        kept = scores[["subject", metric]].dropna()
-        if kept.empty:
-            continue
-        values = kept[metric].to_numpy(float)
-        interval = bootstrap_ci(values, groups=kept["subject"].to_numpy(), seed=seed)
-        label = {"model": model, "data": data, "split": split, "metric": metric}
-        ci95 = interval if np.isfinite(interval).all() else None
-        rows.append(label | {"value": float(values.mean()), "n": len(values), "ci95": ci95})
-    return rows
-
-
 def paired_tests(
     scores: Mapping[str, pd.DataFrame], metric: str = "dice", seed: int = 0
 ) -> pd.DataFrame:
-    """Compare every two models over the same subjects.
+    """Compare every two models over the same images in the same order.
 
-    Parameters
-    ----------
-    scores : mapping of model to DataFrame
-        From :func:`score_structures`, of the same images in the same order.
-    metric : str
-    seed : int
-
-    Returns
-    -------
-    DataFrame
-        ``first, second, difference`` (first minus second, mean over images), its 95 % bootstrap
-        interval over subjects, and the p value of Wilcoxon's signed-rank test on subjects' means,
-        by Holm's procedure for all pairs. NaN where no image has a value of both.
-
-    Raises
-    ------
-    ValueError
-        If two models were scored on different images.
+    Returns ``first, second, difference`` (first minus second, mean over images), its 95 %
+    bootstrap interval over subjects, and the p value of Wilcoxon's signed-rank test on subjects'
+    means, by Holm's procedure for all pairs. NaN where no image has a value of both.
     """
     import pandas as pd
 
@@ -218,41 +145,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p[order]))
     return adjusted
-
-
-def pixel_counts(references: Iterable[np.ndarray], probs: np.ndarray) -> np.ndarray:
-    """Count the true positive, false positive and false negative pixels of each image.
-
-    Parameters
-    ----------
-    references : iterable of ndarray, uint8 (H, W)
-        At the size of the maps.
-    probs : ndarray (N, H, W)
-
-    Returns
-    -------
-    ndarray, int (N, 3)
-        In this order.
-    """
-    true, found = np.stack(list(references)) >= 128, probs >= 0.5
-    kinds = (true & found, ~true & found, true & ~found)
-    return np.stack([kind.sum(axis=(1, 2)) for kind in kinds], axis=1)
-
-
-def pooled_dice(counts: np.ndarray) -> float:
-    """Return the Dice of all pixels of all images taken together, as source 002 scores a batch.
-
-    Parameters
-    ----------
-    counts : ndarray (N, 3)
-        From :func:`pixel_counts`; of one image, its own Dice. Without structure and found
-        pixels it is 1.
-
-    Examples
-    --------
-    >>> pooled_dice(np.array([[90, 10, 10], [0, 0, 10]]))
-    0.8571428571428571
-    """
-    hit, wrong, missed = np.asarray(counts).sum(axis=0)
-    total = 2 * hit + wrong + missed
-    return float(2 * hit / total) if total else 1.0

@@ -8,9 +8,9 @@ import numpy as np
 
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.fit import fit_one, fit_settings
-from fetal_book.chapters.biometry_segmentation.scores import pixel_counts, pooled_dice
+from fetal_book.chapters.case_scores import interval_of
 from fetal_book.chapters.flaws import add_difference
-from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.training.augment import Augmentation, augment_pair
 
 if TYPE_CHECKING:
@@ -69,13 +69,9 @@ def reenact_source(
 ) -> pd.DataFrame:
     """Score one U-Net the source's ways and the right way, on each kind of split.
 
-    Returns
-    -------
-    DataFrame
-        Of text: ``split``, test images, their subjects, the share of images whose subject the
-        network has seen, the Dice per image on test images as they are, the same on augmented
-        ones, and the Dice of all pixels pooled on augmented ones, with 95 % bootstrap intervals.
-        Subjects are drawn, whatever was dealt out: frames of one are no independent evidence.
+    Returns a table of text: test images, their subjects, the share of images whose subject the
+    network has seen, and the Dice in each way of ``WAYS``, with 95 % bootstrap intervals. Subjects
+    are drawn, whatever was dealt out: frames of one are no independent evidence.
     """
     import pandas as pd
 
@@ -96,8 +92,7 @@ def reenact_source(
         for (way, suffix), (counts, statistic) in zip(WAYS.items(), ways, strict=True):
             known = {"model": f"unet_{short}{suffix}", "data": pooled_name(table)}
             known |= {"split": "protocol", "metric": "dice"}
-            interval = bootstrap_ci(counts, statistic, tested, seed=p.seed)
-            ci95 = interval if np.isfinite(interval).all() else None
+            ci95 = interval_of(counts, tested, p.seed, statistic)
             run.add_result(**known, value=statistic(counts), n=len(tested), ci95=ci95)
             row[way] = with_interval(statistic(counts), ci95)
             counted[known["model"]] = counts, statistic, tested
@@ -123,8 +118,28 @@ def add_differences(run: Run, counted: dict[str, Counted]) -> None:
         add_difference(run, names, "dice", counts, statistics, subjects)
 
 
+def pixel_counts(references: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """Count the true positive, false positive and false negative pixels of each image, (N, 3)."""
+    true, found = references >= 128, probs >= 0.5
+    kinds = (true & found, ~true & found, true & ~found)
+    return np.stack([kind.sum(axis=(1, 2)) for kind in kinds], axis=1)
+
+
+def pooled_dice(counts: np.ndarray) -> float:
+    """Return the Dice of all pixels of all images taken together, as source 002 scores a batch.
+
+    Of the counts of one image it is its own Dice. Without structure and found pixels it is 1.
+
+    Examples
+    --------
+    >>> pooled_dice(np.array([[90, 10, 10], [0, 0, 10]]))
+    0.8571428571428571
+    """
+    return mean_dice(np.sum(counts, axis=0, keepdims=True))
+
+
 def mean_dice(counts: np.ndarray) -> float:
-    """Return the mean over images of the Dice; ``counts`` (N, 3) are those of `pixel_counts`."""
+    """Return the mean over images of the Dice."""
     hit, wrong, missed = counts.T
     total = 2 * hit + wrong + missed
     return float(np.where(total == 0, 1, 2 * hit / np.maximum(total, 1)).mean())

@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.parameters.project import cache_root
-from fetal_lib.baselines.bright_ellipse import fit_bright_ellipse
-from fetal_lib.geometry.ellipse import Ellipse
-from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import HeadArrays
 from fetal_lib.sets.resolve import data_folder
 from fetal_phantoms import head
@@ -46,13 +43,7 @@ def fingerprint(table: pd.DataFrame, arrays: HeadArrays) -> str:
 
 
 def select(arrays: HeadArrays, chosen: np.ndarray) -> HeadArrays:
-    """Return the chosen images of a set.
-
-    Parameters
-    ----------
-    arrays : HeadArrays
-    chosen : ndarray, shape (N,), bool
-    """
+    """Return the images of a set where ``chosen``, bool (N,), holds."""
     index = np.flatnonzero(chosen)
     return replace(
         arrays,
@@ -81,32 +72,10 @@ def pixel_statistics(arrays: HeadArrays) -> pd.DataFrame:
     return pd.DataFrame(rows).T.rename_axis("array").reset_index()
 
 
-def find_bright_ellipses(table: pd.DataFrame, seed: int) -> list[Ellipse | None]:
-    """Fit the skull of each scan without learning; None where nothing was found."""
-    found: list[Ellipse | None] = []
-    for i, path in enumerate(table["image_path"]):
-        try:
-            found.append(fit_bright_ellipse(read_gray(path), seed=seed + i))
-        except ValueError:
-            found.append(None)
-    return found
-
-
 def known_ages(folder: Path, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return measured heads whose age is known otherwise than from the head.
+    """Return ``image, hc_pred_mm, ga_weeks`` of heads whose age is known otherwise than by size.
 
-    Parameters
-    ----------
-    folder : Path
-        A phantom set says the age of each image in ``phantom.json``; real sets in
-        HC18's layout do not.
-    scores : DataFrame
-        With ``image`` and ``hc_pred_mm``.
-
-    Returns
-    -------
-    DataFrame
-        ``image, hc_pred_mm, ga_weeks``; empty where no age is known.
+    A phantom set says the age of each image in ``phantom.json``; real sets in HC18's layout do not.
     """
     path = Path(folder) / "phantom.json"
     known = json.loads(path.read_text()).get("ga_days", {}) if path.is_file() else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fetal_book.chapters.head_circumference.scores import measure_heads, score_ellipses, summarise
+from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_runs, score_text
 from fetal_lib.sets.head_images import load_arrays, read_table
@@ -23,21 +23,13 @@ SHOWN = ("dice", "hd_mm", "df_mm", "adf_mm")
 def score_external(
     run: Run, parameters: HeadCircumferenceParameters, model: HeadModel
 ) -> pd.DataFrame:
-    """Score a model on a set that had no part in its training; add the rows to the run.
-
-    Returns
-    -------
-    DataFrame
-        Scores of each image.
-    """
+    """Score a model on a set that had no part in its training; add the rows to the run."""
     p = parameters
     table = read_table(p.external_data)
     arrays = load_arrays(table, model.shape)
     _, measured = measure_heads(model, table, arrays)
     scores = score_ellipses(table, arrays, [m.ellipse for m in measured])
-    name = data_name(p.external_data)
-    for row in summarise(scores, "unet", name, "external", p.seed):
-        run.add_result(**row)
+    add_scores(run, "unet", scores, "external", data_name(p.external_data))
     return scores
 
 

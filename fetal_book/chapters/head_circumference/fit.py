@@ -75,15 +75,9 @@ def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) ->
 def new_unet(
     parameters: HeadCircumferenceParameters, dtype: str = "float32", side: int | None = -1
 ) -> keras.Model:
-    """Build the untrained U-Net with the run's seed.
+    """Build the untrained U-Net with the run's seed, for images of one side.
 
-    Parameters
-    ----------
-    parameters : HeadCircumferenceParameters
-    dtype : str
-        Keras precision policy.
-    side : int or None
-        Side of its images in pixels; None takes any, -1 the run's image size.
+    A side of None takes any, -1 the run's image size.
     """
     import keras
 
@@ -96,12 +90,7 @@ def new_unet(
 def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings) -> FitOutcome:
     """Train the U-Net, go on with a fit that was killed, or reuse a finished one.
 
-    Parameters
-    ----------
-    run : Run
-    train, val : HeadArrays
-        The validation part is only watched.
-    settings : FitSettings
+    The validation part is only watched.
     """
     p = run.parameters
     policy = precision_policy(p.precision)

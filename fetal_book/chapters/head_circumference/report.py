@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.outlines import circumference_mm
+from fetal_book.chapters.verdicts import place_check, verdict, weights_check
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, share_on
-from fetal_lib.geometry.ellipse import head_circumference_mm
-from fetal_lib.geometry.fit import ellipse_from_probs
 from fetal_lib.growth import hadlock, intergrowth
 from fetal_lib.growth.gestation import trimester
-from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.models.unet import get_unet
 from fetal_lib.predict.head_model import HeadModel
 
@@ -37,13 +37,7 @@ TRIMESTERS = {1: "first (< 14 wk)", 2: "second (14-27 wk)", 3: "third (>= 28 wk)
 
 
 def found_heads(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows where a head was found.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three: nothing can be said of agreement.
-    """
+    """Return the rows where a head was found; refuse fewer than three, which show no agreement."""
     kept = scores.dropna(subset=["hc_pred_mm"])
     if len(kept) < 3:
         raise ValueError(
@@ -51,23 +45,6 @@ def found_heads(scores: pd.DataFrame) -> pd.DataFrame:
             "three. Train longer (epochs) or on more images (n_phantoms)."
         )
     return kept
-
-
-def coverage_interval(
-    scores: pd.DataFrame, low: np.ndarray, high: np.ndarray, seed: int
-) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the share of heads inside their interval.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        ``examination, hc_mm``, length N.
-    low, high : ndarray, shape (N,), mm
-    seed : int
-    """
-    true = scores["hc_mm"].to_numpy()
-    inside = ((true >= low) & (true <= high)).astype(float)
-    return bootstrap_ci(inside, groups=scores["examination"].to_numpy(), seed=seed)
 
 
 def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
@@ -137,18 +114,9 @@ def errors_by_trimester(scores: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return errors in mm and in days for each trimester.
+    """Return errors of found heads in mm, and in days by two standards, for each trimester.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        ``hc_mm, hc_pred_mm, df_mm`` without NaN.
-
-    Returns
-    -------
-    DataFrame
-        ``trimester, n``, mean and SD of the difference, ADF, and the mean absolute
-        difference of age by two standards, NaN where a standard is not defined.
+    Days are NaN where a standard is not defined.
     """
     import pandas as pd
 
@@ -175,24 +143,48 @@ def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def occlusion_checks(
-    model: HeadModel, table: pd.DataFrame, arrays: HeadArrays
-) -> tuple[list[np.ndarray], pd.DataFrame]:
-    """Make occlusion maps of a few test images, and check what they mean.
+def coverage_text(promised: float, half: float, n_val: int, covered: float, n_test: int) -> str:
+    """Say how wide the prediction interval is and why, and how often it held; Markdown.
+
+    The coverage of new cases by the k-th smallest of n independent errors is itself random: it
+    follows the beta distribution with parameters k and n + 1 - k.
 
     Parameters
     ----------
-    model : HeadModel
-    table, arrays
-        The test part.
+    promised : float
+        Coverage that was asked for.
+    half : float
+        Half-width as a share of the circumference; infinite where ``n_val`` is too small.
+    n_val : int
+        Validation images.
+    covered : float
+        Share of the ``n_test`` measured test images whose reference lies inside.
+    n_test : int
+    """
+    told = (
+        f"Promised: {promised:.0%}. Measured on {n_test} test images: **{covered:.1%}**. The "
+        f"interval was calibrated on {n_val} images"
+    )
+    if not np.isfinite(half):
+        return f"{told}: too few for that promise, or too many without a head. It is infinite."
+    from scipy.stats import beta
 
-    Returns
-    -------
-    maps : list of ndarray, shape (H, W)
-        Change of HC in mm.
-    checks : DataFrame
-        Per image: share of the map within the skull band, share of the image that
-        the band covers, and rank correlation with the map of random weights.
+    rank = int(np.ceil((n_val + 1) * promised - 1e-9))
+    low, high = beta.ppf([0.025, 0.975], rank, n_val + 1 - rank)
+    which = "the largest" if rank == n_val else f"number {rank}, from the smallest up,"
+    return (
+        f"{told}: it is as wide as {which} of their errors. Drawn anew, {n_val} independent images "
+        f"would give intervals that cover {low:.0%} to {high:.0%} of new ones, in 95 % of draws."
+    )
+
+
+def occlusion_checks(
+    model: HeadModel, table: pd.DataFrame, arrays: HeadArrays
+) -> tuple[list[np.ndarray], pd.DataFrame]:
+    """Make occlusion maps (change of HC in mm) of a few test images, and check what they mean.
+
+    The checks, a row an image: share of the map within the skull band, share of the image that
+    the band covers, and rank correlation with the map of random weights.
     """
     import pandas as pd
 
@@ -222,13 +214,21 @@ def _measure(model: HeadModel, size_hw: tuple[int, int], pixel_size_mm: float):
     """Return a function from squashed images to HC in mm, 0 where there is no head."""
 
     def measure(images: np.ndarray) -> np.ndarray:
-        lengths = []
-        for probs in model.probs(images):
-            try:
-                ellipse = ellipse_from_probs(probs).resized(probs.shape, size_hw)
-                lengths.append(head_circumference_mm(ellipse, (pixel_size_mm, pixel_size_mm)))
-            except ValueError:
-                lengths.append(0.0)
-        return np.array(lengths)
+        found = [circumference_mm(probs, size_hw, pixel_size_mm) for probs in model.probs(images)]
+        return np.nan_to_num(found)
 
     return measure
+
+
+def occlusion_verdict(checks: pd.DataFrame) -> str:
+    """Say which checks the occlusion maps pass and which they fail; every image must pass."""
+    share, area, r = (
+        checks[[name]].to_numpy(float)
+        for name in (
+            "share of map on skull",
+            "share of image that is skull band",
+            "rank correlation with random weights",
+        )
+    )
+    found = (place_check(share, area, "the band's area"), weights_check("random weights", r))
+    return f"Checks: {verdict(found, 'the maps')}"

@@ -13,39 +13,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.case_scores import add_means
 from fetal_lib.geometry.ellipse import Ellipse
-from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import dice, hausdorff_points, iou, precision, recall
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fetal_book.runs.session import Run
     from fetal_lib.predict.head_model import HeadModel
     from fetal_lib.sets.head_images import HeadArrays
 
 N_OUTLINE = 7200  # points a few hundredths of a pixel apart: the gaps add nothing to a distance
-UNITS = {"hd_mm": "mm", "df_mm": "mm", "adf_mm": "mm"}
+METRICS = ("dice", "iou", "precision", "recall", "hd_mm", "df_mm", "adf_mm")
 
 
 def measure_heads(
     model: HeadModel, table: pd.DataFrame, arrays: HeadArrays
 ) -> tuple[np.ndarray, list[HeadMeasurement]]:
-    """Return probability maps and measurements of all images of a table.
-
-    Parameters
-    ----------
-    model : HeadModel
-    table : DataFrame
-        With ``pixel_size_mm``.
-    arrays : HeadArrays
-        Of the same images, in the same order.
-
-    Returns
-    -------
-    probs : ndarray, shape (N, H, W), float32
-    measurements : list of HeadMeasurement, length N
-    """
+    """Return probability maps (N, H, W) and measurements of all images of a table."""
     probs = model.probs(arrays.images)
     rows = zip(probs, arrays.sizes_hw, table["pixel_size_mm"], strict=True)
     half = model.spec.relative_half_width
@@ -55,22 +42,9 @@ def measure_heads(
 def score_ellipses(
     table: pd.DataFrame, arrays: HeadArrays, ellipses: Sequence[Ellipse | None]
 ) -> pd.DataFrame:
-    """Score ellipses against the annotated ones.
+    """Score ellipses, in pixels of the scan, against the annotated ones, a row an image.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``image, examination, pixel_size_mm, hc_mm``.
-    arrays : HeadArrays
-    ellipses : sequence of Ellipse or None
-        In pixels of the scan; None where a method found nothing, which scores
-        overlap 0 and leaves distances NaN.
-
-    Returns
-    -------
-    DataFrame
-        One row an image: ``image, examination, hc_mm, hc_pred_mm, dice, iou,
-        precision, recall, hd_mm, df_mm, adf_mm``.
+    None, where a method found nothing, scores overlap 0 and leaves distances NaN.
     """
     import pandas as pd
 
@@ -109,57 +83,18 @@ def outline_distance(truth: Ellipse, found: Ellipse) -> float:
     return hausdorff_points(truth.boundary(N_OUTLINE), found.boundary(N_OUTLINE))
 
 
-def summarise(
-    scores: pd.DataFrame, model: str, data: str, split: str, seed: int = 0
-) -> list[dict[str, object]]:
-    """Return result rows: mean of each column with a bootstrap interval over examinations.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        From :func:`score_ellipses`; columns that are absent or all NaN are left out.
-    model, data, split : str
-        Labels of the rows.
-    seed : int
-
-    Returns
-    -------
-    list of dict
-        ``model, data, split, metric, value, unit, n, ci95``; the interval is None for one
-        examination.
-    """
-    rows = []
-    for metric in ("dice", "iou", "precision", "recall", "hd_mm", "df_mm", "adf_mm"):
-        if metric not in scores:
-            continue
-        kept = scores[["examination", metric]].dropna()
-        if kept.empty:
-            continue
-        values, groups = kept[metric].to_numpy(), kept["examination"].to_numpy()
-        interval = bootstrap_ci(values, groups=groups, seed=seed)
-        ci95 = interval if np.isfinite(interval).all() else None
-        unit = UNITS.get(metric, "")
-        label = {"model": model, "data": data, "split": split, "metric": metric}
-        value = float(values.mean())
-        rows.append(label | {"value": value, "unit": unit, "n": len(values), "ci95": ci95})
-    return rows
-
-
 def size_scores(table: pd.DataFrame, hc_pred_mm: np.ndarray) -> pd.DataFrame:
-    """Score predictions of the circumference alone: ``df_mm`` and ``adf_mm``.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``image, examination, hc_mm``.
-    hc_pred_mm : ndarray, shape (N,)
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Score predictions of the circumference alone: ``df_mm`` and ``adf_mm``."""
     scores = table[["image", "examination", "hc_mm"]].copy()
     scores["hc_pred_mm"] = hc_pred_mm
     scores["df_mm"] = scores["hc_pred_mm"] - scores["hc_mm"]
     scores["adf_mm"] = scores["df_mm"].abs()
     return scores
+
+
+def add_scores(
+    run: Run, model: str, scores: pd.DataFrame, split: str = "test", data: str | None = None
+) -> None:
+    """Add the mean of each metric to the results, with its interval over examinations."""
+    labels = {"model": model, "data": data or run.data_name, "split": split}
+    add_means(run, scores, METRICS, "examination", **labels)

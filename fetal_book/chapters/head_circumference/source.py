@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.case_scores import interval_of
 from fetal_book.chapters.flaws import add_difference
 from fetal_book.chapters.head_circumference.fit import FIT_CODE, new_unet
-from fetal_book.chapters.head_circumference.scores import size_scores, summarise
+from fetal_book.chapters.head_circumference.scores import add_scores, size_scores
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
@@ -45,29 +46,18 @@ PIXEL_SIZE = ("vgg16_mask", "vgg16_mask_pixel_size")
 
 @dataclass(frozen=True)
 class SourceProtocol:
-    """What the source's protocol gives.
+    """What the source's protocol gives; arrays are of its N validation samples.
 
-    Attributes
-    ----------
-    split : SourceSplit
-    history : list of dict
-        With Keras' binary accuracy on both parts.
-    ring_dice : float
-        Mean Dice of the prediction, thresholded at one half, with all pixels that the
-        resized ring touches.
-    examinations : ndarray, shape (N,)
-        Of the validation samples; a mirror image belongs to the examination of its original.
-    accuracy, empty_accuracy : ndarray, shape (N,)
-        Keras' binary accuracy of each validation sample: of the trained network, and of a
-        network that finds nothing.
+    A mirror image belongs to the examination of its original. ``ring_dice`` is the mean Dice of
+    the prediction, thresholded at one half, with all pixels that the resized ring touches.
     """
 
     split: SourceSplit
     history: list[dict]
     ring_dice: float
     examinations: np.ndarray
-    accuracy: np.ndarray
-    empty_accuracy: np.ndarray
+    accuracy: np.ndarray  # Keras' binary accuracy of the trained network
+    empty_accuracy: np.ndarray  # and of a network that finds nothing
 
 
 def reenact_source(
@@ -78,15 +68,7 @@ def reenact_source(
 ) -> SourceProtocol:
     """Train on unfilled outlines, mirrored before a random split, as source 003 did.
 
-    Parameters
-    ----------
-    run : Run
-    parameters : HeadCircumferenceParameters
-        ``source_epochs`` says for how long, ``source_half_size`` on what size.
-    arrays : HeadArrays
-        All images: the source has no test part.
-    examinations : ndarray, shape (M,)
-        Of all images.
+    It takes all images: the source has no test part.
     """
     p = parameters
     pictures = arrays.images, arrays.outlines
@@ -133,14 +115,7 @@ def reenact_source(
 def pixel_accuracy(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Return Keras' binary accuracy of each image: pixels whose decision equals the target.
 
-    Parameters
-    ----------
-    targets, probs : ndarray, shape (N, H, W)
-        Targets as trained on: a decision, 0 or 1, never equals 2 or a grey between.
-
-    Returns
-    -------
-    ndarray, shape (N,)
+    Targets are as trained on: a decision, 0 or 1, never equals 2 or a grey between.
 
     Examples
     --------
@@ -151,13 +126,7 @@ def pixel_accuracy(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
 
 
 def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
-    """Add the protocol's accuracy to the run, and that of finding nothing (``empty_mask``).
-
-    Returns
-    -------
-    DataFrame
-        ``model`` (index), ``n, accuracy``: text with 95 % bootstrap intervals over examinations.
-    """
+    """Add the protocol's accuracy, and that of finding nothing, and return both as text."""
     import pandas as pd
 
     found = {"unet_source_protocol": protocol.accuracy, "empty_mask": protocol.empty_accuracy}
@@ -175,12 +144,7 @@ def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
 def vgg_features(
     run: Run, parameters: HeadCircumferenceParameters, model: HeadModel, arrays: HeadArrays
 ) -> np.ndarray:
-    """Return VGG16 features of the predicted masks of all images, computed once.
-
-    Returns
-    -------
-    ndarray, shape (N, F), float32
-    """
+    """Return VGG16 features, float32 (N, F), of the predicted masks of all images, made once."""
     p = parameters
     weights_hash = _digest(model)
 
@@ -207,21 +171,10 @@ def _digest(model: HeadModel) -> str:
 def second_experiment(
     run: Run, table: pd.DataFrame, predictions: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    """Score ways from a mask to millimetres and add them to the run's results.
+    """Score ways from a mask of the test part to millimetres, and add them to the run's results.
 
-    Parameters
-    ----------
-    run : Run
-    table : DataFrame
-        The test part, length N.
-    predictions : mapping of str to ndarray, shape (N,)
-        NaN where nothing was measured; such images are left out of that row.
-
-    Returns
-    -------
-    DataFrame
-        ``model, n``, and as text with 95 % bootstrap intervals over examinations ``RMSE (mm),
-        MAE (mm), R²``.
+    Predictions are NaN where nothing was measured; such images are left out of that row. Intervals
+    are 95 % bootstrap intervals over examinations.
     """
     import pandas as pd
 
@@ -239,8 +192,7 @@ def second_experiment(
         label = {"model": name, "split": "test", "n": len(scores)}
         run.add_result(metric="r2", value=value, ci95=interval, **label)
         if name != "unet":  # whose differences stand in the results already
-            for result in summarise(scores, name, run.data_name, "test", seed):
-                run.add_result(**result)
+            add_scores(run, name, scores)
         measured[name] = scores
     pair = [measured[name] for name in PIXEL_SIZE if name in measured]
     if len(pair) == len(PIXEL_SIZE):
@@ -252,7 +204,7 @@ def second_experiment(
 
 def _interval(
     measure: Callable[..., float], scores: pd.DataFrame, seed: int
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     pairs = scores[["hc_mm", "hc_pred_mm"]].to_numpy()
     groups = scores["examination"].to_numpy()
-    return bootstrap_ci(pairs, lambda pair: measure(pair[:, 0], pair[:, 1]), groups, seed=seed)
+    return interval_of(pairs, groups, seed, lambda pair: measure(pair[:, 0], pair[:, 1]))

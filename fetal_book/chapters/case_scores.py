@@ -1,0 +1,44 @@
+"""Scores of single cases made into result rows: means, with intervals over subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics.intervals import bootstrap_ci
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fetal_book.runs.session import Run
+
+
+def interval_of(
+    values: np.ndarray,
+    groups: np.ndarray,
+    seed: int,
+    statistic: Callable[[np.ndarray], float] = np.mean,
+) -> tuple[float, float] | None:
+    """Return the 95 % bootstrap interval over groups, None where there is one group only."""
+    interval = bootstrap_ci(values, statistic, groups, seed=seed)
+    return interval if np.isfinite(interval).all() else None
+
+
+def add_means(
+    run: Run, scores: pd.DataFrame, metrics: Sequence[str], group: str, **labels: str
+) -> None:
+    """Add result rows: the mean of each metric, with its interval over a column of groups.
+
+    Cases without a value are left out of its mean, and metrics without any case altogether.
+    """
+    for metric in metrics:
+        if metric not in scores or scores[metric].isna().all():
+            continue
+        kept = scores[[group, metric]].dropna()
+        values = kept[metric].to_numpy(float)
+        ci95 = interval_of(values, kept[group].to_numpy(), run.parameters.seed)
+        run.add_result(
+            **labels, metric=metric, value=float(values.mean()), n=len(values), ci95=ci95
+        )
