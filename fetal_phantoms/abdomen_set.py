@@ -6,7 +6,6 @@ The layout is that of ``fetal_lib.sets.clinical_ultrasound``: a table, images, f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,7 @@ import numpy as np
 from fetal_lib.growth.intergrowth import size_mm, z_score
 from fetal_phantoms.abdomen import MAX_Z, AbdomenPhantom, make_abdomen
 from fetal_phantoms.head import HeadPhantom, make_head
-from fetal_phantoms.set_folder import (
-    new_folder,
-    subject_seed,
-    write_each,
-    write_json,
-    write_lines,
-    write_png,
-)
+from fetal_phantoms.set_folder import Progress, write_json, write_png, write_set, write_table
 
 GENERATOR_VERSION = "2"
 CSV_NAME = "table.csv"
@@ -43,7 +35,7 @@ def write_abdomen_set(
     n: int,
     seed: int,
     marks: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a set of abdomen phantoms, one image a subject, in the clinical layout.
 
@@ -57,7 +49,7 @@ def write_biometry_set(
     n_subjects: int,
     seed: int,
     marks: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write head and abdomen of each fetus in the clinical layout.
 
@@ -93,28 +85,31 @@ def _write_set(
     seed: int,
     marks: bool,
     structures: tuple[str, ...],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Path:
-    folder = Path(folder)
-    if n < 1 or seed < 0:
-        raise ValueError(f"n subjects is {n} and seed {seed}; at least 1 and 0 are needed")
-    with new_folder(folder) as part:
-        (part / "images").mkdir()
-        (part / "masks").mkdir()
-        subjects = write_each(
-            lambda k: _write_subject(part, k, seed, marks, structures), n, progress
-        )
-        lines = [row for rows in subjects for row in rows]
-        write_lines(part / CSV_NAME, [",".join(COLUMNS), *lines])
-        _write_record(part, n, seed, marks, structures)
-    return folder
+    def write(part: Path, number: int, own_seed: int) -> list[dict]:
+        return _write_subject(part, number, own_seed, marks, structures)
+
+    def finish(part: Path, subjects: list[list[dict]]) -> None:
+        write_table(part / CSV_NAME, COLUMNS, [row for rows in subjects for row in rows])
+        record = {
+            "generator": "fetal_phantoms.abdomen_set",
+            "version": GENERATOR_VERSION,
+            "seed": seed,
+            "n": n,
+            "structures": list(structures),
+            "marks": marks,
+            "shared_growth": SHARED_GROWTH,
+        }
+        write_json(part / "phantom.json", record)
+
+    return write_set(folder, write, finish, ("n subjects", n), seed, progress)
 
 
 def _write_subject(
-    part: Path, number: int, seed: int, marks: bool, structures: tuple[str, ...]
-) -> list[str]:
+    part: Path, number: int, own_seed: int, marks: bool, structures: tuple[str, ...]
+) -> list[dict[str, str]]:
     """Write the images of one fetus; return its rows of the table."""
-    own_seed = subject_seed(seed, number)
     rng = np.random.default_rng([own_seed, 41])
     phantoms: dict[str, HeadPhantom | AbdomenPhantom] = {}
     sizes: dict[str, float] = {}
@@ -139,25 +134,13 @@ def _write_image(
     structure: str,
     phantom: HeadPhantom | AbdomenPhantom,
     sizes: dict[str, float],
-) -> str:
+) -> dict[str, str]:
     """Write image and mask of one phantom; return its row."""
-    name = f"S{number + 1:05d}_{structure}.png"
+    subject = f"S{number + 1:05d}"
+    name = f"{subject}_{structure}.png"
     write_png(part / "images" / name, phantom.image)
     write_png(part / "masks" / name, phantom.mask.astype(np.uint8) * 255)
-    known = [f"{sizes[column]:.2f}" if column in sizes else "" for column in COLUMNS[6:]]
-    size = f"{phantom.pixel_size_mm:.12g}"
-    row = (f"images/{name}", f"masks/{name}", f"S{number + 1:05d}", structure, size)
-    return ",".join((*row, f"{phantom.ga_days:g}", *known))
-
-
-def _write_record(part: Path, n: int, seed: int, marks: bool, structures: tuple[str, ...]) -> None:
-    record = {
-        "generator": "fetal_phantoms.abdomen_set",
-        "version": GENERATOR_VERSION,
-        "seed": seed,
-        "n": n,
-        "structures": list(structures),
-        "marks": marks,
-        "shared_growth": SHARED_GROWTH,
-    }
-    write_json(part / "phantom.json", record)
+    row = {"image": f"images/{name}", "mask": f"masks/{name}", "subject": subject}
+    row |= {"structure": structure, "pixel_size_mm": f"{phantom.pixel_size_mm:.12g}"}
+    row |= {"ga_days": f"{phantom.ga_days:g}"} | dict.fromkeys(COLUMNS[6:], "")
+    return row | {column: f"{mm:.2f}" for column, mm in sizes.items()}

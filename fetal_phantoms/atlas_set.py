@@ -14,13 +14,7 @@ from fetal_phantoms.atlas_cohort import (
     make_individual,
 )
 from fetal_phantoms.fetal_brain.write import as_int16
-from fetal_phantoms.set_folder import (
-    new_folder,
-    subject_seed,
-    write_each,
-    write_json,
-    write_lines,
-)
+from fetal_phantoms.set_folder import write_bids_tables, write_set
 
 
 def write_atlas_cohort(
@@ -51,28 +45,24 @@ def write_atlas_cohort(
     Raises
     ------
     ValueError
-        If n_subjects is below 1, or as `make_individual` does.
+        If n_subjects is below 1 or the seed negative, or as `make_individual` does.
     FileExistsError
         If the folder holds files already.
     """
-    folder = Path(folder)
-    if n_subjects < 1:
-        raise ValueError(f"n_subjects is {n_subjects}; at least 1 is needed")
-    about = {"Name": "Atlas cohort", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}
-    about |= {"GeneratedBy": [{"Name": __name__, "Version": GENERATOR_VERSION}]}
-    with new_folder(folder) as part:
 
-        def write(number: int) -> str:
-            own_seed = subject_seed(seed, number)
-            one = make_individual(templates, own_seed, spacing_mm=spacing_mm)
-            subject = f"sub-{number + 1:04d}"
-            _write_individual(part, subject, one)
-            return f"{subject}\t{one.ga_days:.1f}"
+    def write(part: Path, number: int, own_seed: int) -> dict[str, str]:
+        one = make_individual(templates, own_seed, spacing_mm=spacing_mm)
+        subject = f"sub-{number + 1:04d}"
+        _write_individual(part, subject, one)
+        return {"participant_id": subject, "ga_days": f"{one.ga_days:.1f}"}
 
-        rows = write_each(write, n_subjects)
-        write_lines(part / "participants.tsv", ["participant_id\tga_days", *rows])
-        write_json(part / "dataset_description.json", about)
-    return folder
+    def finish(part: Path, rows: list[dict[str, str]]) -> None:
+        made_by = [{"Name": __name__, "Version": GENERATOR_VERSION}]
+        columns = "participant_id", "ga_days"
+        about = {"DatasetType": "derivative", "GeneratedBy": made_by}
+        write_bids_tables(part, "Atlas cohort", columns, rows, **about)
+
+    return write_set(folder, write, finish, ("n_subjects", n_subjects), seed)
 
 
 def _write_individual(folder: Path, subject: str, one: Individual) -> None:

@@ -7,7 +7,6 @@ examination share the fetus and the probe and differ in view, gain and speckle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,7 @@ from fetal_phantoms.biometry import BiometryPhantom, check_request
 from fetal_phantoms.head_render import screen_image
 from fetal_phantoms.head_sampling import draw_fetus, draw_view
 from fetal_phantoms.marks import draw_marks
-from fetal_phantoms.set_folder import (
-    new_folder,
-    subject_seed,
-    write_each,
-    write_json,
-    write_lines,
-    write_png,
-)
+from fetal_phantoms.set_folder import Progress, write_json, write_png, write_set, write_table
 
 GENERATOR_VERSION = "1"
 CSV_HEADER = "filename,pixel size(mm),head circumference (mm)"
@@ -84,27 +76,12 @@ def make_head(
     return HeadPhantom.of(image, view, fetus)
 
 
-def _write_examination(folder: Path, number: int, seed: int, marks: bool) -> list[tuple]:
-    """Write all frames of one examination; return (file name, csv row, ga_days) of each."""
-    exam_seed = subject_seed(seed, number)
-    n_frames = 1 + int(np.random.default_rng([exam_seed, 4]).choice(4, p=FRAME_SHARES))
-    rows = []
-    for frame in range(n_frames):
-        phantom = make_head(exam_seed, marks=marks, frame=frame)
-        stem = f"{number:03d}_{frame + 1 if frame else ''}HC"
-        write_png(folder / f"{stem}.png", phantom.image, compression=4)
-        write_png(folder / f"{stem}_Annotation.png", phantom.outline, compression=4)
-        row = f"{stem}.png,{phantom.pixel_size_mm:.12g},{phantom.hc_mm:.2f}"
-        rows.append((f"{stem}.png", row, phantom.ga_days))
-    return rows
-
-
 def write_head_set(
     folder: str | Path,
     n_examinations: int,
     seed: int,
     marks: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a set of head phantoms in the layout of HC18's training set.
 
@@ -130,31 +107,38 @@ def write_head_set(
     FileExistsError
         If the folder holds files already.
     """
-    folder = Path(folder)
-    if n_examinations < 1 or seed < 0:
-        raise ValueError(
-            f"n_examinations is {n_examinations} and seed {seed}; at least 1 and 0 are needed"
-        )
-    with new_folder(folder) as part:
-        images = part / "training_set"
-        images.mkdir()
-        examinations = write_each(
-            lambda k: _write_examination(images, k, seed, marks), n_examinations, progress
-        )
-        frames = [row for rows in examinations for row in rows]
-        _write_tables(part, frames, n_examinations, seed, marks)
-    return folder
+
+    def write(part: Path, number: int, own_seed: int) -> list[dict]:
+        return _write_examination(part / "training_set", number, own_seed, marks)
+
+    def finish(part: Path, examinations: list[list[dict]]) -> None:
+        rows = [row for frames in examinations for row in frames]
+        write_table(part / CSV_NAME, CSV_HEADER.split(","), rows)
+        record = {
+            "generator": "fetal_phantoms.head",
+            "version": GENERATOR_VERSION,
+            "seed": seed,
+            "n_examinations": n_examinations,
+            "n_images": len(rows),
+            "marks": marks,
+            "ga_days": {row["filename"]: row["ga_days"] for row in rows},
+        }
+        write_json(part / "phantom.json", record)
+
+    size = "n_examinations", n_examinations
+    return write_set(folder, write, finish, size, seed, progress)
 
 
-def _write_tables(part: Path, rows: list[tuple], n: int, seed: int, marks: bool) -> None:
-    write_lines(part / CSV_NAME, [CSV_HEADER, *(row for _, row, _ in rows)])
-    record = {
-        "generator": "fetal_phantoms.head",
-        "version": GENERATOR_VERSION,
-        "seed": seed,
-        "n_examinations": n,
-        "n_images": len(rows),
-        "marks": marks,
-        "ga_days": {name: ga_days for name, _, ga_days in rows},
-    }
-    write_json(part / "phantom.json", record)
+def _write_examination(folder: Path, number: int, own_seed: int, marks: bool) -> list[dict]:
+    """Write all frames of one examination; return a row for each."""
+    n_frames = 1 + int(np.random.default_rng([own_seed, 4]).choice(4, p=FRAME_SHARES))
+    rows = []
+    for frame in range(n_frames):
+        phantom = make_head(own_seed, marks=marks, frame=frame)
+        stem = f"{number:03d}_{frame + 1 if frame else ''}HC"
+        write_png(folder / f"{stem}.png", phantom.image, compression=4)
+        write_png(folder / f"{stem}_Annotation.png", phantom.outline, compression=4)
+        values = f"{stem}.png", f"{phantom.pixel_size_mm:.12g}", f"{phantom.hc_mm:.2f}"
+        row = dict(zip(CSV_HEADER.split(","), values, strict=True))
+        rows.append(row | {"ga_days": phantom.ga_days})
+    return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +13,15 @@ from fetal_phantoms.adult_brain.brain import (
 )
 from fetal_phantoms.adult_brain.template import load_template
 from fetal_phantoms.set_folder import (
-    new_folder,
-    subject_seed,
-    write_each,
+    Progress,
+    write_bids_tables,
     write_json,
-    write_lines,
     write_nifti,
+    write_set,
 )
 
 GENERATOR_VERSION = "1"
-TSV_HEADER = "participant_id\tage\tsex\teTIV\tnWBV"
+COLUMNS = ("participant_id", "age", "sex", "eTIV", "nWBV")
 
 
 def write_adult_brain_set(
@@ -32,7 +30,7 @@ def write_adult_brain_set(
     seed: int,
     spacing_mm: float = 2.0,
     space: str = "native",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a set of adult brain phantoms in the layout of BIDS.
 
@@ -59,27 +57,36 @@ def write_adult_brain_set(
     FileExistsError
         If the folder holds files already.
     """
-    folder = Path(folder)
     check_request(seed, spacing_mm, space)
-    if n_subjects < 1:
-        raise ValueError(f"n_subjects is {n_subjects}; at least 1 is needed")
-    with new_folder(folder) as part:
-        load_template()  # once, before two threads ask for it
-        rows = write_each(
-            lambda k: _write_subject(part, k, seed, spacing_mm, space), n_subjects, progress
-        )
-        _write_tables(part, rows, seed, spacing_mm, space)
-    return folder
+    load_template()  # once, before two threads ask for it
+
+    def write(part: Path, number: int, own_seed: int) -> dict:
+        phantom = make_adult_brain(own_seed, spacing_mm=spacing_mm, space=space)
+        return _write_subject(part, f"sub-{number + 1:04d}", phantom)
+
+    def finish(part: Path, rows: list[dict]) -> None:
+        write_bids_tables(part, "Adult brain phantoms", COLUMNS, rows)
+        record = {
+            "generator": "fetal_phantoms.adult_brain",
+            "version": GENERATOR_VERSION,
+            "seed": seed,
+            "n_subjects": len(rows),
+            "spacing_mm": spacing_mm,
+            "space": space,
+            "volumes_ml": {row["participant_id"]: row["volumes_ml"] for row in rows},
+        }
+        write_json(part / "phantom.json", record)
+
+    return write_set(folder, write, finish, ("n_subjects", n_subjects), seed, progress)
 
 
-def _write_subject(part: Path, number: int, seed: int, spacing_mm: float, space: str) -> dict:
+def _write_subject(part: Path, subject: str, phantom: AdultBrainPhantom) -> dict:
     """Write the two volumes of one subject; return its row and volumes."""
-    own_seed = subject_seed(seed, number)
-    phantom = make_adult_brain(own_seed, spacing_mm=spacing_mm, space=space)
-    subject = f"sub-{number + 1:04d}"
-    _write_nifti(part / subject / "anat" / f"{subject}_T1w.nii.gz", phantom.t1, phantom)
+    code = "mni" if phantom.space == "mni" else "aligned"
+    t1 = np.round(phantom.t1).astype(np.int16)
+    write_nifti(part / subject / "anat" / f"{subject}_T1w.nii.gz", t1, phantom.affine, code)
     labels = part / "derivatives" / "labels" / subject / "anat" / f"{subject}_dseg.nii.gz"
-    _write_nifti(labels, phantom.labels, phantom)
+    write_nifti(labels, phantom.labels, phantom.affine, code)
     return {
         "participant_id": subject,
         "age": round(phantom.age_years, 2),
@@ -88,26 +95,3 @@ def _write_subject(part: Path, number: int, seed: int, spacing_mm: float, space:
         "nWBV": round(phantom.nwbv, 4),
         "volumes_ml": {name: round(ml, 2) for name, ml in phantom.volumes_ml.items()},
     }
-
-
-def _write_nifti(path: Path, volume: np.ndarray, phantom: AdultBrainPhantom) -> None:
-    whole = np.round(volume).astype(np.uint8 if volume.dtype == np.uint8 else np.int16)
-    write_nifti(path, whole, phantom.affine, "mni" if phantom.space == "mni" else "aligned")
-
-
-def _write_tables(part: Path, rows: list[dict], seed: int, spacing_mm: float, space: str) -> None:
-    columns = TSV_HEADER.split("\t")
-    lines = [TSV_HEADER, *("\t".join(str(row[name]) for name in columns) for row in rows)]
-    write_lines(part / "participants.tsv", lines)
-    description = {"Name": "Adult brain phantoms", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
-    write_json(part / "dataset_description.json", description)
-    record = {
-        "generator": "fetal_phantoms.adult_brain",
-        "version": GENERATOR_VERSION,
-        "seed": seed,
-        "n_subjects": len(rows),
-        "spacing_mm": spacing_mm,
-        "space": space,
-        "volumes_ml": {row["participant_id"]: row["volumes_ml"] for row in rows},
-    }
-    write_json(part / "phantom.json", record)

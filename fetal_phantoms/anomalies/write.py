@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.phantom import IMAGE_SIZE, check_request, make_anomaly
-from fetal_phantoms.set_folder import (
-    new_folder,
-    subject_seed,
-    write_each,
-    write_json,
-    write_lines,
-    write_png,
-)
+from fetal_phantoms.set_folder import Progress, write_json, write_png, write_set, write_table
 
 GENERATOR_VERSION = "2"
 CSV_NAME = "cases.csv"
@@ -58,7 +50,7 @@ def write_anomaly_set(
     marks: bool = True,
     image_size: tuple[int, int] = IMAGE_SIZE,
     shares: str = "equal",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a set of brain anomaly phantoms, 1-3 images a patient.
 
@@ -85,25 +77,33 @@ def write_anomaly_set(
     FileExistsError
         If the folder holds files already.
     """
-    folder = Path(folder)
     check_request(seed, LABELS[0], None, None, 0, image_size)
-    if n_patients < 1 or shares not in SHARES:
-        raise ValueError(
-            f"n_patients is {n_patients} and shares {shares!r}; at least 1 patient, and "
-            f"{' or '.join(SHARES)}, are needed"
-        )
+    if shares not in SHARES:
+        raise ValueError(f"shares is {shares!r}; it must be {' or '.join(SHARES)}")
     request = {"seed": seed, "marks": marks, "image_size": list(image_size), "shares": shares}
-    with new_folder(folder) as part:
-        (part / "images").mkdir()
-        (part / "lesions").mkdir()
-        patients = write_each(lambda k: _write_patient(part, k, request), n_patients, progress)
-        _write_tables(part, [row for rows in patients for row in rows], n_patients, request)
-    return folder
+
+    def write(part: Path, number: int, own_seed: int) -> list[dict]:
+        return _write_patient(part, number, own_seed, request)
+
+    def finish(part: Path, patients: list[list[dict]]) -> None:
+        rows = [row for images in patients for row in images]
+        write_table(part / CSV_NAME, CSV_HEADER.split(","), rows)
+        record = {
+            "generator": "fetal_phantoms.anomalies",
+            "version": GENERATOR_VERSION,
+            "n_patients": n_patients,
+            "n_images": len(rows),
+            **request,
+            "planes": {row["name"]: row["plane"] for row in rows},
+            "measures_mm": {row["name"]: row["measures"] for row in rows},
+        }
+        write_json(part / "phantom.json", record)
+
+    return write_set(folder, write, finish, ("n_patients", n_patients), seed, progress)
 
 
-def _write_patient(part: Path, number: int, request: dict) -> list[dict]:
+def _write_patient(part: Path, number: int, own_seed: int, request: dict) -> list[dict]:
     """Write the images of one patient; return a row for each."""
-    own_seed = subject_seed(request["seed"], number)
     label = label_of_patient(request["seed"], number, request["shares"])
     n_frames = 1 + int(np.random.default_rng([own_seed, 4]).choice(3, p=FRAME_SHARES))
     patient, rows = f"Patient{number + 1:05d}", []
@@ -116,7 +116,9 @@ def _write_patient(part: Path, number: int, request: dict) -> list[dict]:
         write_png(part / "lesions" / name, phantom.lesion.astype(np.uint8) * 255)
         rows.append(
             {
-                "image": name,
+                "name": name,
+                "image": f"images/{name}",
+                "lesion": f"lesions/{name}",
                 "label": label,
                 "patient": patient,
                 "ga_days": f"{phantom.ga_days:g}",
@@ -126,23 +128,3 @@ def _write_patient(part: Path, number: int, request: dict) -> list[dict]:
             }
         )
     return rows
-
-
-def _write_tables(part: Path, rows: list[dict], n: int, request: dict) -> None:
-    lines = [CSV_HEADER]
-    for row in rows:
-        files = f"images/{row['image']},lesions/{row['image']}"
-        lines.append(
-            f"{files},{row['label']},{row['patient']},{row['ga_days']},{row['pixel_size_mm']}"
-        )
-    write_lines(part / CSV_NAME, lines)
-    record = {
-        "generator": "fetal_phantoms.anomalies",
-        "version": GENERATOR_VERSION,
-        "n_patients": n,
-        "n_images": len(rows),
-        **request,
-        "planes": {row["image"]: row["plane"] for row in rows},
-        "measures_mm": {row["image"]: row["measures"] for row in rows},
-    }
-    write_json(part / "phantom.json", record)

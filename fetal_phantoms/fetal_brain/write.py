@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,11 @@ from fetal_phantoms.fetal_brain.brain import (
 from fetal_phantoms.fetal_brain.fetus import SIZE_SD
 from fetal_phantoms.fetal_brain.stacks import make_stacks
 from fetal_phantoms.set_folder import (
-    new_folder,
-    subject_seed,
-    write_each,
+    Progress,
+    write_bids_tables,
     write_json,
-    write_lines,
     write_nifti,
+    write_set,
 )
 
 GENERATOR_VERSION = "1"
@@ -35,7 +34,7 @@ def write_fetal_brain_set(
     spacing_mm: float = 1.0,
     kind: str = "volume",
     size_sd: float = SIZE_SD,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a set of fetal brain phantoms in the layout of BIDS.
 
@@ -63,23 +62,34 @@ def write_fetal_brain_set(
     FileExistsError
         If the folder holds files already.
     """
-    folder = Path(folder)
     check_request(seed, spacing_mm)
-    if n_subjects < 1 or kind not in KINDS or not 0.0 <= size_sd <= 0.25:
+    if kind not in KINDS or not 0.0 <= size_sd <= 0.25:
         raise ValueError(
-            f"n_subjects is {n_subjects}, kind {kind!r} and size_sd {size_sd}; at least 1 subject, "
-            f"{' or '.join(KINDS)}, and 0 to 0.25 are needed"
+            f"kind {kind!r} and size_sd {size_sd} were given; {' or '.join(KINDS)}, and 0 to 0.25 "
+            "are needed"
         )
     request = {"seed": seed, "spacing_mm": spacing_mm, "kind": kind, "size_sd": size_sd}
-    with new_folder(folder) as part:
-        rows = write_each(lambda k: _write_subject(part, k, request), n_subjects, progress)
-        _write_tables(part, rows, request)
-    return folder
+
+    def write(part: Path, number: int, own_seed: int) -> dict:
+        return _write_subject(part, number, own_seed, request)
+
+    def finish(part: Path, rows: list[dict]) -> None:
+        columns = "participant_id", "ga_days"
+        write_bids_tables(part, "Fetal brain phantoms", columns, rows)
+        record = {
+            "generator": "fetal_phantoms.fetal_brain",
+            "version": GENERATOR_VERSION,
+            "n": len(rows),
+            **request,
+            "volumes_ml": {row["participant_id"]: row["volumes_ml"] for row in rows},
+        }
+        write_json(part / "phantom.json", record)
+
+    return write_set(folder, write, finish, ("n_subjects", n_subjects), seed, progress)
 
 
-def _write_subject(part: Path, number: int, request: dict) -> dict:
+def _write_subject(part: Path, number: int, own_seed: int, request: dict) -> dict:
     """Write the volumes of one subject; return its row and volumes."""
-    own_seed = subject_seed(request["seed"], number)
     is_stacks = request["kind"] == "stacks"
     phantom = make_fetal_brain(
         own_seed,
@@ -117,19 +127,3 @@ def _images(
     for number, stack in enumerate(make_stacks(phantom, seed), start=1):
         name = f"_acq-{stack.plane}_run-{number}"
         yield name, stack.data, stack.labels, stack.affine
-
-
-def _write_tables(part: Path, rows: list[dict], request: dict) -> None:
-    lines = ["participant_id\tga_days"]
-    lines += [f"{row['participant_id']}\t{row['ga_days']}" for row in rows]
-    write_lines(part / "participants.tsv", lines)
-    description = {"Name": "Fetal brain phantoms", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
-    write_json(part / "dataset_description.json", description)
-    record = {
-        "generator": "fetal_phantoms.fetal_brain",
-        "version": GENERATOR_VERSION,
-        "n": len(rows),
-        **request,
-        "volumes_ml": {row["participant_id"]: row["volumes_ml"] for row in rows},
-    }
-    write_json(part / "phantom.json", record)
