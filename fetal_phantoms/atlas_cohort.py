@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fetal_phantoms.diffeomorphism import exponential, jacobian_determinant, random_velocity
-from fetal_phantoms.fetal_brain.fetus import ASPECT_SD, SIZE_SD, TILT_SD_DEG, rotation_matrix
-from fetal_phantoms.fetal_brain.scanner import bias_field, rician
+from fetal_phantoms.fetal_brain.fetus import SIZE_SD, calm, draw_aspect, draw_rotation
+from fetal_phantoms.mri import bias_field, grid_affine, rician
 
 GENERATOR_VERSION = "1"
 FIELD_SPACING_MM = 3.0  # of the grid that warps are drawn on
@@ -96,11 +96,9 @@ def make_individual(
     ga_days = drawn if ga_days is None else float(ga_days)
     pair, share = _around(templates, ages, ga_days, rng)
     brains = [_Brain(template) for template in pair]
-    size = np.exp(SIZE_SD / 3 * _calm(rng, 1)[0])
+    size = np.exp(SIZE_SD / 3 * calm(rng, 1)[0])
     diameter = size * np.exp((1 - share) * brains[0].log_mm + share * brains[1].log_mm)
-    aspect = np.exp(np.array(ASPECT_SD) * _calm(rng, 3))
-    aspect = aspect / np.cbrt(aspect.prod())
-    turn = rotation_matrix(np.array(TILT_SD_DEG) * _calm(rng, 3))
+    aspect, turn = draw_aspect(rng), draw_rotation(rng)
     reach = max(brain.reach for brain in brains) * aspect.max()
     half = int(np.ceil((reach * diameter + MARGIN_MM) / spacing_mm))
     axis = spacing_mm * np.arange(-half, half + 1)
@@ -111,9 +109,7 @@ def make_individual(
     labels = _blended_labels(brains, points, share)
     signal = (1 - share) * shown[0] + share * shown[1]
     t2 = _scanned(signal, labels > 0, rng)
-    affine = np.diag([spacing_mm] * 3 + [1.0])
-    affine[:3, 3] = axis[0]
-    return Individual(t2, labels, affine, ga_days, jacobian)
+    return Individual(t2, labels, grid_affine([axis] * 3), ga_days, jacobian)
 
 
 class _Brain:
@@ -215,10 +211,6 @@ def _around(
         same = [template for template in templates if template.ga_days == age]
         pair.append(same[int(rng.integers(len(same)))])
     return pair, float((ga_days - low) / (high - low)) if high > low else 0.0
-
-
-def _calm(rng: np.random.Generator, n: int) -> np.ndarray:
-    return np.clip(rng.standard_normal(n), -2.5, 2.5)
 
 
 def _checked(

@@ -46,13 +46,16 @@ def random_velocity(
     return smooth * np.float32(sd_mm / max(float(smooth.std()), 1e-12))
 
 
-def exponential(velocity_mm: np.ndarray, spacing_mm: float) -> np.ndarray:
+def exponential(
+    velocity_mm: np.ndarray, spacing_mm: float, n_squarings: int | None = None
+) -> np.ndarray:
     """Carry points along a stationary velocity for a unit of time, by scaling and squaring.
 
     Parameters
     ----------
     velocity_mm : (3, X, Y, Z), mm in a unit of time.
     spacing_mm : edge of a voxel.
+    n_squarings : None takes as many as make the first step small.
 
     Returns
     -------
@@ -69,6 +72,7 @@ def exponential(velocity_mm: np.ndarray, spacing_mm: float) -> np.ndarray:
     moved = np.asarray(velocity_mm, np.float32) / np.float32(spacing_mm)  # in voxels
     largest = float(np.sqrt((moved**2).sum(axis=0)).max())
     steps = max(0, int(np.ceil(np.log2(max(largest, 1e-12) / FIRST_STEP_VOXELS))))
+    steps = steps if n_squarings is None else n_squarings
     moved = moved / np.float32(2**steps)
     grid = np.indices(moved.shape[1:], np.float32)
     for _ in range(steps):

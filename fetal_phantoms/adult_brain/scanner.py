@@ -12,6 +12,7 @@ import numpy as np
 
 from fetal_phantoms.adult_brain.subject import Person
 from fetal_phantoms.adult_brain.tissues import Tissues
+from fetal_phantoms.mri import bias_field, knot_noise, rician
 
 GRAY_AT_40, GRAY_SD = 0.745, 0.022
 CONTRAST_LOSS_PER_YEAR = 0.0008  # rise of gray relative to white
@@ -73,9 +74,8 @@ def scan_t1(
     signal -= _lesions(tissues, scan, rng, white)
     if surroundings is not None:
         signal = np.where(tissues.labels > 0, signal, surroundings)
-    signal *= _bias(tissues.labels.shape, scan, rng)
-    real, other = (scan.noise * rng.standard_normal(signal.shape, np.float32) for _ in range(2))
-    signal = ndimage.gaussian_filter(np.hypot(signal + real, other), scan.blur)
+    signal *= bias_field(signal.shape, scan.bias, rng)
+    signal = ndimage.gaussian_filter(rician(signal, scan.noise, rng), scan.blur)
     signal *= np.float32(scan.gain)
     if surroundings is None:
         signal[tissues.labels == 0] = 0.0
@@ -86,23 +86,7 @@ def _lesions(
     tissues: Tissues, scan: Scan, rng: np.random.Generator, white: np.ndarray
 ) -> np.ndarray:
     """Return how much darker the white matter around old ventricles is."""
-    noise = _smooth_noise(tissues.labels.shape, rng, 14)
+    noise = knot_noise(tissues.labels.shape, 14, rng)
     near = np.exp(-np.maximum(tissues.wall_mm, 0.0) / 5.0)
     strength = np.float32(min(scan.lesions, 1.5))
     return 0.22 * strength * near * white * np.clip(0.6 + 0.5 * noise, 0.0, 1.5)
-
-
-def _bias(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator) -> np.ndarray:
-    return np.exp(np.float32(scan.bias) * _smooth_noise(shape, rng, 4))
-
-
-def _smooth_noise(shape: tuple[int, ...], rng: np.random.Generator, n_knots: int) -> np.ndarray:
-    """Return noise of SD about 1 with n_knots along each axis, smooth between; float32."""
-    from scipy.interpolate import make_interp_spline
-
-    field = rng.standard_normal((n_knots,) * 3)
-    for axis, n in enumerate(shape):
-        knots = np.linspace(0, n - 1, n_knots)
-        weights = make_interp_spline(knots, np.eye(n_knots), k=3)(np.arange(n))
-        field = np.moveaxis(np.tensordot(weights, field, axes=(1, axis)), 0, axis)
-    return field.astype(np.float32)

@@ -15,6 +15,7 @@ import numpy as np
 from fetal_phantoms.adult_brain import warp
 from fetal_phantoms.adult_brain.subject import Person
 from fetal_phantoms.adult_brain.template import load_template, sample
+from fetal_phantoms.mri import along_axis, grid_affine, highest, laid_out, nth_highest
 
 BACKGROUND, CSF, GRAY, WHITE = range(4)
 FIRST_MM, LAST_MM = np.array([-90.0, -126.0, -72.0]), np.array([90.0, 90.0, 108.0])
@@ -51,13 +52,6 @@ def grid_axes(spacing_mm: float) -> list[np.ndarray]:
     return [low + spacing_mm * np.arange(n) for low, n in zip(FIRST_MM, sizes, strict=True)]
 
 
-def grid_affine(spacing_mm: float) -> np.ndarray:
-    """Return the grid's affine, voxel to mm, RAS; float64 (4, 4)."""
-    affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
-    affine[:3, 3] = FIRST_MM
-    return affine
-
-
 def cut_tissues(
     person: Person, rng: np.random.Generator, spacing_mm: float, scale: float = 1.0
 ) -> Tissues:
@@ -75,7 +69,7 @@ def cut_tissues(
     points = _template_points(person, rng, axes, scale)
     scores = sample(load_template(), points[0], 1)[:, 0]
     n_voxels = _voxel_counts(person, spacing_mm, scale)
-    inside = _highest(scores, n_voxels["head"])
+    inside = highest(scores, n_voxels["head"])
     space = _Voxels(points[1][inside], shape)
     mask_mm, ventricles_mm, sulci, white, texture = sample(load_template(), points[0][inside]).T
     fold = _noise(rng, axes, space, FOLD_MM)
@@ -85,13 +79,13 @@ def cut_tissues(
     sulci = sulci + 0.25 * belt * np.exp(-((fold / 0.3) ** 2)) + wider - 0.5 * np.maximum(white, 0)
     texture = texture - 0.12 * np.clip(1.0 - white, 0.0, 1.0)
     labels, shares = _cut(space, ventricles_mm, sulci, white, n_voxels, CORTEX_MM / spacing_mm)
-    wall = _level(ventricles_mm, n_voxels["ventricles"]) - ventricles_mm
+    wall = nth_highest(ventricles_mm, n_voxels["ventricles"]) - ventricles_mm
     return Tissues(
         labels=space.volume(labels),
         shares=np.stack([space.volume(share) for share in shares], axis=-1),
         texture=space.volume(texture),
         wall_mm=space.volume(wall, 99.0),
-        affine=grid_affine(spacing_mm),
+        affine=grid_affine(axes),
     )
 
 
@@ -102,9 +96,7 @@ class _Voxels:
         self.index, self.shape = index, shape
 
     def volume(self, values: np.ndarray, fill: float = 0.0) -> np.ndarray:
-        full = np.full(self.shape, fill, values.dtype)
-        full.reshape(-1)[self.index] = values
-        return full
+        return laid_out(values, self.index, self.shape, fill)
 
     def steepness(self, values: np.ndarray) -> np.ndarray:
         """Return the slope of a score per voxel; across the head's edge it is not counted."""
@@ -137,7 +129,7 @@ def _template_points(
     amplitude = warp.ventricle_amplitude(relative_ml)
     velocity = warp.random_velocity(rng) + amplitude * warp.ventricle_velocity()
     scaled = [(axis * s).astype(np.float32) for axis, s in zip(axes, stretch, strict=True)]
-    moved = warp.on_grid(warp.exponential(velocity), scaled)
+    moved = warp.on_grid(warp.displacement(velocity), scaled)
     for axis, positions in enumerate(scaled):
         moved[axis] += positions.reshape([-1 if k == axis else 1 for k in range(3)])
     x, y, z = moved
@@ -159,15 +151,6 @@ def _voxel_counts(person: Person, spacing_mm: float, scale: float) -> dict[str, 
     }
 
 
-def _highest(scores: np.ndarray, n: int) -> np.ndarray:
-    """Return the sorted positions of the n highest scores."""
-    return np.sort(np.argpartition(scores, -n)[-n:])
-
-
-def _level(scores: np.ndarray, n: int) -> np.float32:
-    return np.partition(scores, -n)[-n]
-
-
 def _cut(
     space: _Voxels,
     ventricles: np.ndarray,
@@ -178,19 +161,19 @@ def _cut(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return labels (N,) and shares of CSF, gray and white (3, N)."""
     labels = np.full(len(white), GRAY, np.uint8)
-    first = _highest(ventricles, n["ventricles"])
+    first = highest(ventricles, n["ventricles"])
     labels[first] = CSF
     free = np.where(labels == CSF, -np.inf, sulci)
-    outer = _highest(free, n["sulci"])
+    outer = highest(free, n["sulci"])
     labels[outer] = CSF
     white = white - _nearness(space, outer, cortex_voxels)
     tissue = np.where(labels == CSF, -np.inf, white)
-    labels[_highest(tissue, n["white"])] = WHITE
+    labels[highest(tissue, n["white"])] = WHITE
     fluid = np.maximum(
-        _share(space, ventricles, _level(ventricles, n["ventricles"])),
-        _share(space, sulci, _level(free, n["sulci"])),
+        _share(space, ventricles, nth_highest(ventricles, n["ventricles"])),
+        _share(space, sulci, nth_highest(free, n["sulci"])),
     )
-    whiteness = _share(space, white, _level(tissue, n["white"]))
+    whiteness = _share(space, white, nth_highest(tissue, n["white"]))
     return labels, np.stack([fluid, (1 - fluid) * (1 - whiteness), (1 - fluid) * whiteness])
 
 
@@ -224,7 +207,7 @@ def _noise(
     coarse /= coarse.std()
     for axis, at in enumerate(axes):
         weights = _linear_weights((at - FIRST_MM[axis]) / step, shape[axis])
-        coarse = np.moveaxis(np.tensordot(weights, coarse, axes=(1, axis)), 0, axis)
+        coarse = along_axis(coarse, axis, weights)
     return coarse.reshape(-1)[space.index]
 
 

@@ -1,13 +1,7 @@
 """Smooth, invertible warps: exponentials of stationary velocity fields on a coarse grid.
 
 A point of the phantom is taken to the point of the template whose tissue it shows. Velocities
-are in mm; squaring the small step exp(v / 2^n) n times keeps the warp free of folds, which
-`jacobian` lets a test confirm.
-
-References
-----------
-Arsigny V et al. A log-Euclidean framework for statistics on diffeomorphisms. MICCAI 2006.
-doi:10.1007/11866565_113
+are in mm.
 """
 
 from __future__ import annotations
@@ -17,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from fetal_phantoms.adult_brain.template import BrainTemplate, load_template, sample
+from fetal_phantoms.diffeomorphism import exponential
+from fetal_phantoms.mri import along_axis
 
 STEP_MM = 6.0
 LOW_MM = np.array([-96.0, -132.0, -84.0])  # the coarse grid covers any head
@@ -56,36 +52,20 @@ def coarse_points() -> np.ndarray:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
 
 
-def exponential(velocity: np.ndarray) -> np.ndarray:
+def displacement(velocity: np.ndarray) -> np.ndarray:
     """Return the displacement of exp(velocity) in mm, float32 (3, *SHAPE)."""
-    from scipy import ndimage
-
-    grid = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij")).astype(np.float32)
-    step = velocity / np.float32(STEP_MM * 2**N_SQUARINGS)
-    for _ in range(N_SQUARINGS):
-        moved = [
-            ndimage.map_coordinates(part, grid + step, order=1, mode="nearest") for part in step
-        ]
-        step = step + np.stack(moved)
-    return step * np.float32(STEP_MM)
+    return exponential(velocity, STEP_MM, N_SQUARINGS)
 
 
-def jacobian(displacement: np.ndarray) -> np.ndarray:
-    """Return the volume change of a warp at each point of the coarse grid, float32 SHAPE."""
-    slope = np.stack([np.stack(np.gradient(part, STEP_MM)) for part in displacement])
-    matrix = np.moveaxis(slope, (0, 1), (-2, -1)) + np.eye(3, dtype=np.float32)
-    return np.linalg.det(matrix)
-
-
-def on_grid(displacement: np.ndarray, axes_mm: list[np.ndarray]) -> np.ndarray:
+def on_grid(moved_mm: np.ndarray, axes_mm: list[np.ndarray]) -> np.ndarray:
     """Return the displacement on a grid of any spacing, by cubic splines; (3, X, Y, Z)."""
     from scipy.interpolate import CubicSpline
 
-    field = displacement
+    field = moved_mm
     for axis, (low, n, at) in enumerate(zip(LOW_MM, SHAPE, axes_mm, strict=True)):
         knots = low + STEP_MM * np.arange(n)
         weights = CubicSpline(knots, np.eye(n))(at).astype(np.float32)  # (len(at), n)
-        field = np.moveaxis(np.tensordot(weights, field, axes=(1, axis + 1)), 0, axis + 1)
+        field = along_axis(field, axis + 1, weights)
     return field
 
 
@@ -103,7 +83,7 @@ def _growth_table() -> tuple[np.ndarray, np.ndarray]:
 def _grown_volume(
     template: BrainTemplate, amplitude: float, points: np.ndarray, axes: list[np.ndarray]
 ) -> float:
-    moved = points + on_grid(exponential(amplitude * ventricle_velocity()), axes)
+    moved = points + on_grid(displacement(amplitude * ventricle_velocity()), axes)
     distance = sample(template, moved.reshape(3, -1).T, 2)[:, 1]
     return float((distance > 0).sum()) * 8.0 / 1000.0
 

@@ -18,6 +18,7 @@ from fetal_phantoms.fetal_brain.fetus import SIZE_SD, Fetus, draw_fetus
 from fetal_phantoms.fetal_brain.scanner import degrade, draw_scan, labels_of, tissue_signal
 from fetal_phantoms.fetal_brain.surroundings import draw_surroundings
 from fetal_phantoms.fetal_brain.tissues import LABELS, cut_head, head_points
+from fetal_phantoms.mri import grid_affine
 
 MIN_SPACING_MM, MAX_SPACING_MM = 0.6, 3.0
 MARGIN_MM = 4.0  # of empty voxels around the skull
@@ -111,7 +112,7 @@ def make_fetal_brain(
     return FetalBrainPhantom(
         t2=t2,
         labels=labels,
-        affine=grid_affine(axes, spacing_mm),
+        affine=grid_affine(axes),
         ga_days=fetus.ga_days,
         volumes_ml=label_volumes(labels, spacing_mm),
     )
@@ -138,13 +139,6 @@ def grid_axes(fetus: Fetus, spacing_mm: float, margin_mm: float) -> list[np.ndar
 
 def _skull_unit_mm(fetus: Fetus) -> float:
     return hull.unit_length_mm(fetus.intracranial_ml, hull.unit_volumes()[0])
-
-
-def grid_affine(axes: list[np.ndarray], spacing_mm: float) -> np.ndarray:
-    """Return the grid's affine, voxel to mm, RAS; float64 (4, 4)."""
-    affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
-    affine[:3, 3] = [axis[0] for axis in axes]
-    return affine
 
 
 def check_request(seed: int, spacing_mm: float) -> None:

@@ -94,23 +94,34 @@ def draw_fetus(
     drawn = float(rng.uniform(MIN_GA_DAYS, MAX_GA_DAYS))
     ga_days = drawn if ga_days is None else check_ga_days(ga_days)
     z = np.clip(rng.standard_normal(len(OWN_SD) + 1), -MAX_Z, MAX_Z)
-    aspect = np.exp(np.array(ASPECT_SD) * _calm(rng, 3))
-    stage = FOLD_STAGE_SD_WEEKS * _calm(rng, 1)[0]
+    aspect = draw_aspect(rng)
+    stage = FOLD_STAGE_SD_WEEKS * calm(rng, 1)[0]
     return Fetus(
         ga_days=ga_days,
         volumes_ml=_volumes(expected_volumes(ga_days), z, size_sd),
-        left_ventricle_share=float(0.51 + 0.03 * _calm(rng, 1)[0]),
-        aspect=aspect / np.cbrt(aspect.prod()),
-        rotation=rotation_matrix(np.array(TILT_SD_DEG) * _calm(rng, 3)),
-        shift_mm=SHIFT_SD_MM * _calm(rng, 3),
-        torque=float(0.03 + 0.025 * _calm(rng, 1)[0]),
+        left_ventricle_share=float(0.51 + 0.03 * calm(rng, 1)[0]),
+        aspect=aspect,
+        rotation=draw_rotation(rng),
+        shift_mm=SHIFT_SD_MM * calm(rng, 3),
+        torque=float(0.03 + 0.025 * calm(rng, 1)[0]),
         fold_weeks=ga_days / 7.0 + float(stage),
     )
 
 
-def _calm(rng: np.random.Generator, n: int) -> np.ndarray:
+def calm(rng: np.random.Generator, n: int) -> np.ndarray:
     """Return normal deviates, cut so that none makes a head that does not fit."""
     return np.clip(rng.standard_normal(n), -MAX_Z, MAX_Z)
+
+
+def draw_aspect(rng: np.random.Generator) -> np.ndarray:
+    """Draw the stretch of width, length and height of a head, (3,); their product is 1."""
+    aspect = np.exp(np.array(ASPECT_SD) * calm(rng, 3))
+    return aspect / np.cbrt(aspect.prod())
+
+
+def draw_rotation(rng: np.random.Generator) -> np.ndarray:
+    """Draw how a head is turned in the scanner, (3, 3)."""
+    return rotation_matrix(np.array(TILT_SD_DEG) * calm(rng, 3))
 
 
 def _volumes(expected: dict[str, float], z: np.ndarray, size_sd: float) -> dict[str, float]:

@@ -24,6 +24,7 @@ from fetal_phantoms.fetal_brain.fetus import Fetus
 from fetal_phantoms.fetal_brain.noise import read_field, smooth_field
 from fetal_phantoms.fetal_brain.shapes import smoothstep
 from fetal_phantoms.fetal_brain.tissues import LABELS, Head
+from fetal_phantoms.mri import bias_field, rician
 
 T2_MS = {  # lowest, highest; white, cortex and fluid by FaBiAN, the others between them
     "white": (270.0, 300.0),
@@ -103,26 +104,6 @@ def degrade(volume: np.ndarray, scan: Scan, rng: np.random.Generator) -> np.ndar
     blurred = ndimage.gaussian_filter(volume, scan.blur_voxels, truncate=3.0)
     blurred *= bias_field(volume.shape, scan.bias_sd, rng)
     return rician(blurred, scan.noise_sd, rng) * np.float32(scan.gain)
-
-
-def rician(signal: np.ndarray, noise_sd: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the magnitude of a signal with noise in two channels; float32, same shape."""
-    real = rng.standard_normal(signal.shape, np.float32) * np.float32(noise_sd)
-    other = rng.standard_normal(signal.shape, np.float32) * np.float32(noise_sd)
-    real += signal
-    return np.hypot(real, other, out=real)
-
-
-def bias_field(shape: tuple[int, ...], sd: float, rng: np.random.Generator) -> np.ndarray:
-    """Return smooth uneven brightness around 1; float32, of the shape."""
-    from scipy.interpolate import make_interp_spline
-
-    field = rng.standard_normal((4,) * len(shape))
-    for axis, n in enumerate(shape):
-        knots = np.linspace(0, max(n - 1, 1), 4)
-        weights = make_interp_spline(knots, np.eye(4), k=3)(np.arange(n))
-        field = np.moveaxis(np.tensordot(weights, field, axes=(1, axis)), 0, axis)
-    return np.exp(np.float32(sd) * field.astype(np.float32))
 
 
 def _mix(below: np.ndarray, above: np.ndarray | float, share: np.ndarray) -> np.ndarray:

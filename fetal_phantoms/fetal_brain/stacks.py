@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fetal_phantoms.fetal_brain.brain import FetalBrainPhantom
-from fetal_phantoms.fetal_brain.fetus import rotation_matrix
-from fetal_phantoms.fetal_brain.scanner import bias_field, rician
+from fetal_phantoms.fetal_brain.fetus import calm, rotation_matrix
+from fetal_phantoms.mri import bias_field, rician
 
 PLANES = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}
 PROFILE_OFFSETS = np.array([-0.5, -0.25, 0.0, 0.25, 0.5])  # in slice thicknesses
@@ -91,7 +91,7 @@ def make_stacks(
     stacks = []
     for plane in planes:
         rng = np.random.default_rng([seed, 5, list(PLANES).index(plane)])
-        tilt = rotation_matrix(tilt_deg * np.clip(rng.standard_normal(3), -2.5, 2.5))
+        tilt = rotation_matrix(tilt_deg * calm(rng, 3))
         spacing = (in_plane_mm, in_plane_mm, thickness_mm + gap_mm)
         affine, shape = _grid(phantom, plane, tilt, spacing)
         stacks.append(_acquire(phantom, plane, affine, shape, thickness_mm, motion, rng))

@@ -16,6 +16,7 @@ from fetal_phantoms.fetal_brain.fetus import Fetus
 from fetal_phantoms.fetal_brain.folds import gaps
 from fetal_phantoms.fetal_brain.noise import read_field, smooth_field
 from fetal_phantoms.fetal_brain.shapes import ellipsoid
+from fetal_phantoms.mri import highest, laid_out, nth_highest
 
 # 1-7 are the numbers of the FeTA challenge.
 LABELS = {
@@ -61,9 +62,7 @@ class Head:
 
     def volume(self, values: np.ndarray, fill: float = 0.0) -> np.ndarray:
         """Return values of the voxels laid on the grid, (X, Y, Z)."""
-        full = np.full(self.shape, fill, values.dtype)
-        full.reshape(-1)[self.index] = values
-        return full
+        return laid_out(values, self.index, self.shape, fill)
 
 
 def cut_head(
@@ -126,7 +125,7 @@ def _inside_skull(
     moved = np.stack([read_field(part, places) for part in field])
     places += np.float32(WARP_SD) * moved
     places[1] -= np.float32(fetus.torque) * places[0]
-    inside = _highest(-hull.skull(hull.tapered(places)), min(n_voxels, len(index)))
+    inside = highest(-hull.skull(hull.tapered(places)), min(n_voxels, len(index)))
     return index[inside], places[:, inside] * np.float32(unit_mm)
 
 
@@ -162,19 +161,19 @@ class _Cut:
         """Cut the pia, the deep gray matter and the cortex; the rest is white matter."""
         depth = -hull.hemispheres(self.points) * np.float32(self.unit_mm)
         n_tissue = self.n["cortex"] + self.n["white"] + self.n["deep_gray"]
-        level = _level(np.where(self.labels == 0, depth, -np.inf), n_tissue)
+        level = nth_highest(np.where(self.labels == 0, depth, -np.inf), n_tissue)
         gap = gaps(self.points, depth - level, self.unit_mm, fold_weeks, rng)
         free = (self.labels == 0) & (gap > 0)
-        level = _level(np.where(free, depth, -np.inf), min(n_tissue, np.count_nonzero(free)))
+        level = nth_highest(np.where(free, depth, -np.inf), min(n_tissue, np.count_nonzero(free)))
         self.pia_mm = np.minimum(depth - level, gap)
         tissue = np.zeros(len(depth), bool)
-        tissue[_highest(np.where(self.labels == 0, self.pia_mm, -np.inf), n_tissue)] = True
+        tissue[highest(np.where(self.labels == 0, self.pia_mm, -np.inf), n_tissue)] = True
         self.labels[(self.labels == 0) & ~tissue] = LABELS["extra_axial_csf"]
         self._take("deep_gray", interior.deep_gray(self.points))
         free = self.labels == 0
         bare = ellipsoid(self.points, (0.0, -0.06, -0.18), (0.19, 0.47, 0.46)) * self.unit_mm
         score = self.pia_mm + np.maximum(-bare, 0.0) * np.float32(4.0)
-        nearest = _highest(np.where(free, -score, -np.inf), self.n["cortex"])
+        nearest = highest(np.where(free, -score, -np.inf), self.n["cortex"])
         self.cortex_mm = float(score[nearest].max())
         self.surfaces_mm["cortex"] = score - np.float32(self.cortex_mm)
         self.labels[nearest] = LABELS["cortex"]
@@ -193,14 +192,5 @@ class _Cut:
         if count == 0:
             return np.float32(distance.min() - 1.0)
         score = np.where(self.labels == 0, -distance, -np.inf)
-        self.labels[_highest(score, count)] = LABELS[name]
-        return -_level(score, count)
-
-
-def _highest(scores: np.ndarray, n: int) -> np.ndarray:
-    """Return the sorted positions of the n highest scores."""
-    return np.sort(np.argpartition(scores, -n)[-n:])
-
-
-def _level(scores: np.ndarray, n: int) -> np.float32:
-    return np.partition(scores, -n)[-n]
+        self.labels[highest(score, count)] = LABELS[name]
+        return -nth_highest(score, count)
