@@ -24,20 +24,7 @@ def random_velocity(
     length_mm: float,
     sd_mm: float,
 ) -> np.ndarray:
-    """Draw a smooth velocity: Gaussian noise, blurred.
-
-    Parameters
-    ----------
-    rng : numpy Generator
-    shape : of the grid.
-    spacing_mm : edge of a voxel.
-    length_mm : SD of the blur; the larger, the smoother.
-    sd_mm : SD of each component in mm in a unit of time.
-
-    Returns
-    -------
-    float32 (3, X, Y, Z), mm.
-    """
+    """Draw a smooth velocity, float32 (3, X, Y, Z), mm: noise blurred by `length_mm`, SD `sd_mm`."""
     from scipy import ndimage
 
     noise = rng.standard_normal((3, *shape), np.float32)
@@ -49,20 +36,10 @@ def random_velocity(
 def exponential(
     velocity_mm: np.ndarray, spacing_mm: float, n_squarings: int | None = None
 ) -> np.ndarray:
-    """Carry points along a stationary velocity for a unit of time, by scaling and squaring.
+    """Carry points along a velocity (3, X, Y, Z) in mm for a unit of time, by scaling and squaring;
+    return the displacement in mm, float32. As many squarings as make the first step small, or as
+    are given.
 
-    Parameters
-    ----------
-    velocity_mm : (3, X, Y, Z), mm in a unit of time.
-    spacing_mm : edge of a voxel.
-    n_squarings : None takes as many as make the first step small.
-
-    Returns
-    -------
-    float32 (3, X, Y, Z), displacement in mm of the point that each voxel looks up.
-
-    Examples
-    --------
     >>> still = np.zeros((3, 4, 4, 4)); still[0] = 2.0
     >>> float(exponential(still, 1.0)[0].mean())
     2.0
@@ -84,19 +61,8 @@ def exponential(
 
 
 def jacobian_determinant(displacement_mm: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Return by how much each place is stretched in volume; positive where nothing folds.
+    """Return by how much each place is stretched in volume, (X, Y, Z); positive: nothing folds.
 
-    Parameters
-    ----------
-    displacement_mm : (3, X, Y, Z)
-    spacing_mm : edge of a voxel.
-
-    Returns
-    -------
-    float64 (X, Y, Z), 1 where volume is kept.
-
-    Examples
-    --------
     >>> x = np.indices((5, 5, 5), float)
     >>> jacobian_determinant(0.5 * x, 1.0).round(3).max()
     np.float64(3.375)

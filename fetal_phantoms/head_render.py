@@ -29,18 +29,7 @@ from fetal_phantoms.ultrasound import (
 
 
 def draw_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surroundings.Scenery:
-    """Return the tissue, fluid and distractors around the head's place.
-
-    Parameters
-    ----------
-    view : the frame, with pose and skull in pixels.
-    fetus : age, pixel size and the probe, whose tissue loss is used.
-    rng : numpy Generator, drawn from.
-
-    Returns
-    -------
-    Scenery, whose ``sample(x, y)`` gives echo (dB), loss (dB/mm) and mirror amplitude.
-    """
+    """Return the tissue, fluid and distractors around the head's place."""
     pose, skull = view.pose, view.skull
     loss = fetus.probe.tissue_loss_db_mm
     scene = surroundings.tissue(view.shape, fetus.pixel_size_mm, loss, rng)
@@ -62,18 +51,7 @@ def draw_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surround
 
 
 def reverberation(inside: np.ndarray, sample_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the haze under the near skull as amplitude: fading, with faint stripes.
-
-    Parameters
-    ----------
-    inside : float32 (n_samples, n_lines), 1 inside the skull and 0 outside.
-    sample_mm : mm between samples along a line.
-    rng : numpy Generator, drawn from.
-
-    Returns
-    -------
-    float32 (n_samples, n_lines).
-    """
+    """Return the haze under the near skull as amplitude: fading, with faint stripes; as `inside`."""
     depth_mm = np.cumsum(inside, axis=0, dtype=np.float32) * np.float32(sample_mm)
     level_db = rng.uniform(-48, -27)
     fade = np.exp(-depth_mm / np.float32(rng.uniform(5, 30)))
@@ -116,18 +94,8 @@ def _draw_head(
 def draw_bone(
     skull: Skull, field: HeadField, maps: tuple, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the maps with the skull on top: brightest where the beam meets it upright.
-
-    Parameters
-    ----------
-    skull : in pixels.
-    field : where the samples lie relative to it.
-    maps : echo (dB), loss (dB/mm) and mirror amplitude, float32 (n_samples, n_lines) each.
-    rng : numpy Generator, drawn from.
-
-    Returns
-    -------
-    The three maps, new arrays.
+    """Return echo, loss and mirror with the skull on top: brightest where the beam meets it
+    upright.
     """
     echo, loss, mirror = maps
     depth = bone_depth(skull, field)
@@ -204,19 +172,8 @@ def _envelope(view: View, fetus: Fetus, rng: np.random.Generator) -> np.ndarray:
 
 
 def grey_map(envelope: np.ndarray, dynamic_range_db: float, rng: np.random.Generator) -> np.ndarray:
-    """Return grey values 0-1 with gain and grey map set as by a sonographer.
-
-    The 99th percentile and the median come out near values drawn as they vary over HC18.
-
-    Parameters
-    ----------
-    envelope : float32 (n_samples, n_lines), above 0.
-    dynamic_range_db : of the scanner, in dB; widened where it would not hold both.
-    rng : numpy Generator, drawn from.
-
-    Returns
-    -------
-    float32 (n_samples, n_lines), 0-1.
+    """Return grey values 0-1 of an envelope, with gain and grey map set as by a sonographer: its
+    99th percentile and median come out near values drawn as they vary over HC18.
     """
     bright = float(np.clip(rng.normal(195, 32), 100, 250)) / 255
     middle = float(np.clip(31 * np.exp(rng.normal(0, 0.45)), 7, 90)) / 255

@@ -199,14 +199,8 @@ def sector_in_view(
     end_px: float,
     half_rad: float,
 ) -> Sector:
-    """Return the part of a probe's sector that an image shows, with fitting sample counts.
-
-    Parameters
-    ----------
-    shape : (height, width) of the image.
-    apex : (x, y) of the sector's centre in pixels.
-    face_px, end_px : distances from the apex between which the probe sees.
-    half_rad : half of the sector's opening.
+    """Return the part of a probe's sector that an image shows, with fitting sample counts; the
+    probe sees between two distances from the apex, in pixels.
     """
     rows = np.linspace(0, shape[0], 28)[:, None] - apex[1]
     columns = np.linspace(0, shape[1], 41)[None, :] - apex[0]

@@ -9,13 +9,7 @@ RESERVED = {HEAD_FINDER: "head finder", XCEPTION_MEASURES: "start of Xception"}
 
 
 def refuse_reserved(seed: int) -> None:
-    """Refuse a seed whose phantoms a shipped network has seen.
-
-    Raises
-    ------
-    ValueError
-        If the seed is reserved.
-    """
+    """Refuse a seed whose phantoms a shipped network has seen, with a ValueError."""
     if seed in RESERVED:
         raise ValueError(
             f"seed={seed}: the shipped {RESERVED[seed]} was trained on the phantoms of this seed; "

@@ -228,13 +228,8 @@ def add_distractors(
 def wall_layers(
     depth_mm: np.ndarray, beam_mm: np.ndarray, thick_mm: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the echo (dB) that layers of skin, fat, muscle and fascia add near the face.
-
-    Parameters
-    ----------
-    depth_mm, beam_mm : depth below the face and position along it, broadcastable.
-    thick_mm : thickness of the layered wall; the layers fade out below it.
-    rng : source of randomness.
+    """Return the echo (dB) that layers of skin, fat, muscle and fascia add near the face; they fade
+    out below `thick_mm`.
     """
     total = np.zeros(np.broadcast_shapes(depth_mm.shape, beam_mm.shape), np.float32)
     for _ in range(int(rng.integers(2, 9))):

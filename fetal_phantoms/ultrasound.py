@@ -137,20 +137,8 @@ class Sector:
 def smooth_noise(
     shape: tuple[int, int], grain: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """Return a smooth random field of about unit standard deviation.
+    """Return a smooth random field (H, W) of about unit SD, float32; a grain is so many samples.
 
-    Parameters
-    ----------
-    shape : (H, W) of the field.
-    grain : size of a grain in samples along (H, W).
-    rng : source of randomness.
-
-    Returns
-    -------
-    float32 array (H, W).
-
-    Examples
-    --------
     >>> field = smooth_noise((60, 80), (20, 20), np.random.default_rng(0))
     >>> field.shape, bool(np.abs(np.diff(field, axis=1)).max() < 0.6)
     ((60, 80), True)
@@ -228,8 +216,6 @@ def psf_sigma_samples(
 def cumulative_loss_db(loss_db_mm: np.ndarray, sample_mm: float) -> np.ndarray:
     """Return the two-way loss in dB that each sample's echo has met on its line.
 
-    Examples
-    --------
     >>> cumulative_loss_db(np.full((3, 1), 0.4), 0.5).ravel().round(1).tolist()
     [0.2, 0.4, 0.6]
     """
@@ -239,17 +225,9 @@ def cumulative_loss_db(loss_db_mm: np.ndarray, sample_mm: float) -> np.ndarray:
 def log_compress(
     envelope: np.ndarray, reference: float, dynamic_range_db: float, gamma: float = 1.0
 ) -> np.ndarray:
-    """Return the envelope as grey values 0-1: `reference` is white, the range below it black.
+    """Return the envelope as grey values 0-1: `reference` is white, the range below it black; a
+    gamma above 1 darkens the weak echoes.
 
-    Parameters
-    ----------
-    envelope : float array, at least 0.
-    reference : envelope that is drawn white.
-    dynamic_range_db : echoes weaker than this below the reference are black.
-    gamma : exponent of the grey map; above 1 darkens the weak echoes.
-
-    Examples
-    --------
     >>> log_compress(np.array([1.0, 0.1, 0.001]), 1.0, 60.0).round(3).tolist()
     [1.0, 0.667, 0.0]
     """

@@ -13,17 +13,7 @@ NECK_RADIUS_MM, NECK_TOP_MM = 48.0, -45.0
 
 
 def surroundings(labels: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return the T1 signal outside the brain, relative to white matter.
-
-    Parameters
-    ----------
-    labels : uint8 (X, Y, Z), 0 outside the intracranial space.
-    affine : (4, 4), voxel to mm, RAS.
-
-    Returns
-    -------
-    float32 (X, Y, Z)
-    """
+    """Return the T1 signal outside the brain, relative to white matter, float32 (X, Y, Z)."""
     from scipy import ndimage
 
     spacing_mm = float(affine[0, 0])

@@ -71,13 +71,7 @@ class ExpectedVolumes:
 
 
 def check_age_and_sex(age_years: float, sex: str) -> None:
-    """Refuse an age or a sex that the curves do not cover.
-
-    Raises
-    ------
-    ValueError
-        If the age lies outside 18-96 years or the sex is not ``F`` or ``M``.
-    """
+    """Refuse an age or a sex that the curves do not cover, with a ValueError."""
     if not (isinstance(age_years, int | float | np.number) and math.isfinite(age_years)):
         raise ValueError(f"age_years is {age_years!r}; it must be a number of years")
     if not MIN_AGE_YEARS <= age_years <= MAX_AGE_YEARS:

@@ -56,16 +56,7 @@ def draw_scan(rng: np.random.Generator, person: Person) -> Scan:
 def scan_t1(
     tissues: Tissues, scan: Scan, rng: np.random.Generator, surroundings: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the T1-weighted volume, float32 (X, Y, Z).
-
-    Parameters
-    ----------
-    tissues : Tissues
-    scan : settings.
-    rng : draws noise, bias and lesions.
-    surroundings : float32 (X, Y, Z), signal outside the intracranial space; None leaves it 0, as
-        after skull stripping.
-    """
+    """Return the T1-weighted volume, float32 (X, Y, Z); without surroundings 0 outside the brain."""
     from scipy import ndimage
 
     fluid, gray, white = np.moveaxis(tissues.shares, -1, 0)

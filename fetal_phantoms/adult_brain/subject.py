@@ -38,23 +38,7 @@ class Person:
 def draw_person(
     rng: np.random.Generator, age_years: float | None = None, sex: str | None = None
 ) -> Person:
-    """Draw a person; the deviations do not depend on the age or sex that is asked for.
-
-    Parameters
-    ----------
-    rng : random generator.
-    age_years : 18-96, or None for an even draw from 18-90.
-    sex : ``"F"``, ``"M"``, or None for either.
-
-    Returns
-    -------
-    Person
-
-    Raises
-    ------
-    ValueError
-        If age or sex is outside the published curves.
-    """
+    """Draw a person; the deviations do not depend on the age or sex that is asked for."""
     drawn_age = float(rng.uniform(MIN_AGE_YEARS, OLDEST_DRAWN_YEARS))
     drawn_sex = "FM"[int(rng.integers(2))]
     age_years = drawn_age if age_years is None else age_years

@@ -49,13 +49,7 @@ class BrainTemplate:
 
 @lru_cache(maxsize=1)
 def load_template() -> BrainTemplate:
-    """Return the template's fields; the first call takes some seconds.
-
-    Raises
-    ------
-    ImportError
-        If nilearn is not installed.
-    """
+    """Return the template's fields; the first call takes some seconds."""
     t1, gray, white, mask = _probabilities()
     fluid = np.clip(mask - gray - white, 0.0, 1.0)
     ventricles = _ventricles(fluid)
@@ -195,18 +189,7 @@ def _smooth(field: np.ndarray, sigma_mm: float) -> np.ndarray:
 def sample(
     template: BrainTemplate, points_mm: np.ndarray, n_fields: int | None = None
 ) -> np.ndarray:
-    """Return the first fields of the template at points, by trilinear interpolation.
-
-    Parameters
-    ----------
-    template : BrainTemplate
-    points_mm : float (N, 3), MNI millimetres; those outside take the nearest voxel's value.
-    n_fields : how many fields, from the first; None takes all.
-
-    Returns
-    -------
-    float32 (N, n_fields)
-    """
+    """Return the first n fields at points (N, 3) in MNI mm, trilinear; float32 (N, n_fields)."""
     fields = template.fields
     shape = np.asarray(fields.shape[:3])
     at = np.clip(points_mm - np.asarray(template.origin_mm, np.float32), 0, shape - 1.001)

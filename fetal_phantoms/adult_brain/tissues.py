@@ -55,15 +55,7 @@ def grid_axes(spacing_mm: float) -> list[np.ndarray]:
 def cut_tissues(
     person: Person, rng: np.random.Generator, spacing_mm: float, scale: float = 1.0
 ) -> Tissues:
-    """Return the tissues of a person's head.
-
-    Parameters
-    ----------
-    person : the volumes to be met.
-    rng : draws the shape: warp, proportions, variation of gyri.
-    spacing_mm : of the grid.
-    scale : enlarges the head; its volumes grow by the cube.
-    """
+    """Return the tissues of a person's head, enlarged by a scale; `rng` draws its shape."""
     axes = grid_axes(spacing_mm)
     shape = tuple(len(axis) for axis in axes)
     points = _template_points(person, rng, axes, scale)

@@ -21,13 +21,7 @@ from fetal_phantoms.anomalies.ventricles import draw_ventricle
 
 
 def draw_plane(patient: Patient, plane: str) -> Section:
-    """Draw the section of a patient's head in a plane; the same each time.
-
-    Parameters
-    ----------
-    patient : see `draw_patient`.
-    plane : one of ``PLANES``.
-    """
+    """Draw the section of a patient's head in a plane; the same each time."""
     seed, number = patient.seed, PLANES.index(plane)
     body = np.random.default_rng([seed, 7, number])
     own = np.random.default_rng([seed, 8, number])

@@ -31,8 +31,6 @@ def cerebellum_and_cisterna(section: Section) -> tuple[float, float]:
 def longest_mm(outline: np.ndarray) -> float:
     """Return the longest diameter of an outline in mm.
 
-    Examples
-    --------
     >>> longest_mm(np.array([(0.0, 0.0), (3.0, 4.0), (1.0, 1.0)]))
     5.0
     """

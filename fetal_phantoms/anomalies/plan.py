@@ -73,15 +73,8 @@ def _limited(measure: str, weeks: float, limits: tuple, rng: np.random.Generator
 
 
 def normal_plan(ga_weeks: float, rng: np.random.Generator) -> Plan:
-    """Draw the measures of a healthy fetus.
+    """Draw the measures of a healthy fetus of 18-36 weeks.
 
-    Parameters
-    ----------
-    ga_weeks : 18-36, within the standards of the brain's structures.
-    rng : source of randomness.
-
-    Examples
-    --------
     >>> plan = normal_plan(22.0, np.random.default_rng(0))
     >>> plan.label, max(plan.atrium.values()) < 10, 20 < plan.tcd < 27
     ('normal', True, True)
@@ -100,13 +93,7 @@ def normal_plan(ga_weeks: float, rng: np.random.Generator) -> Plan:
 
 
 def room_mm(semi_minor: float) -> float:
-    """Return the widest atrium that a hemisphere holds, inner half width given, mm.
-
-    Examples
-    --------
-    >>> round(room_mm(20.0), 1)
-    13.5
-    """
+    """Return the widest atrium that a hemisphere of an inner half width holds, mm."""
     return 0.7 * semi_minor - 0.5
 
 
@@ -187,15 +174,7 @@ CHANGES = {
 
 
 def change(plan: Plan, label: str, semi_minor: float, rng: np.random.Generator) -> Plan:
-    """Change a normal plan, in place, to that of a class.
-
-    Parameters
-    ----------
-    plan : see `normal_plan`; `side` and `far` are set already.
-    label : one of ``LABELS``.
-    semi_minor : half of the head's inner width, mm: no ventricle is wider than its hemisphere.
-    rng : source of randomness.
-    """
+    """Change a normal plan, in place, to that of a class; no ventricle outgrows its hemisphere."""
     plan.label = label
     if label in CHANGES:
         CHANGES[label](plan, semi_minor, rng)

@@ -22,15 +22,8 @@ SHIFT = 4  # fractional bits of OpenCV's polygon corners
 
 
 def inset(points: np.ndarray, by: float | np.ndarray) -> np.ndarray:
-    """Return a closed curve moved inwards along its normals.
+    """Return a closed curve (N, 2) moved inwards along its normals by one distance, or by (N,).
 
-    Parameters
-    ----------
-    points : float (N, 2), in either direction of turn.
-    by : distance in the unit of the points, one for all or (N,).
-
-    Examples
-    --------
     >>> circle = ellipse((0, 0), (10, 10))
     >>> bool(abs(np.hypot(*inset(circle, 2.0).T) - 8.0).max() < 1e-6)
     True

@@ -14,12 +14,9 @@ GAP_MM = 0.4  # from the midline to a ventricle's medial wall
 
 
 def widest_circle_mm(centers: np.ndarray, outline: np.ndarray) -> float:
-    """Return the diameter of the widest circle inside an outline, centred on given points.
+    """Return the diameter of the widest circle inside an outline, centred on given points: what
+    callipers give at right angles to the axis of a ventricle.
 
-    For a ventricle this is what callipers give that are set at right angles to its axis.
-
-    Examples
-    --------
     >>> box = np.array([(x, y) for x, y in ((-9, -4), (9, -4), (9, 4), (-9, 4))], float)
     >>> path = np.stack([np.linspace(-6, 6, 9), np.zeros(9)], axis=1)
     >>> round(widest_circle_mm(path, box), 6)

@@ -76,19 +76,7 @@ class Fetus:
 def draw_fetus(
     rng: np.random.Generator, ga_days: float | None = None, size_sd: float = SIZE_SD
 ) -> Fetus:
-    """Draw a fetus; nothing but the volumes' means and the folding depends on the age.
-
-    Parameters
-    ----------
-    rng : random generator.
-    ga_days : 133-273, or None for an even draw from all of them.
-    size_sd : relative SD of the size of the whole head at one age.
-
-    Raises
-    ------
-    ValueError
-        If the age is out of range, or ``size_sd`` is not 0-0.25.
-    """
+    """Draw a fetus; nothing but the volumes' means and the folding depends on the age."""
     if not 0.0 <= size_sd <= 0.25:
         raise ValueError(f"size_sd is {size_sd}; it is a share of the volume, 0 to 0.25")
     drawn = float(rng.uniform(MIN_GA_DAYS, MAX_GA_DAYS))
@@ -133,14 +121,8 @@ def _volumes(expected: dict[str, float], z: np.ndarray, size_sd: float) -> dict[
 
 
 def rotation_matrix(degrees: np.ndarray) -> np.ndarray:
-    """Return the rotation about x, then y, then z; float64 (3, 3).
+    """Return the rotation about x, then y, then z by (3,) degrees; float64 (3, 3).
 
-    Parameters
-    ----------
-    degrees : (3,) angles.
-
-    Examples
-    --------
     >>> rotation_matrix(np.array([0.0, 0.0, 90.0])).round(6) @ [1.0, 0.0, 0.0]
     array([0., 1., 0.])
     """

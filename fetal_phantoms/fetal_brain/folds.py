@@ -85,13 +85,7 @@ class Hemisphere:
 
 
 def in_hemisphere(points: np.ndarray, waves: np.ndarray) -> Hemisphere:
-    """Return where points lie in their hemisphere.
-
-    Parameters
-    ----------
-    points : float32 (3, N), in units of the brain.
-    waves : (3, K, K, K), fields that bend the directions, so that no sulcus is a plane.
-    """
+    """Return where points (3, N) lie in their hemisphere; waves bend it, so that no sulcus is flat."""
     side = points[0] >= 0
     offset = np.stack([np.abs(points[0]), points[1], points[2]]) - MIDDLE[:, None]
     offset /= RADII[:, None]
@@ -108,19 +102,8 @@ def gaps(
     weeks: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the distance to the fluid in fissures and sulci.
-
-    Parameters
-    ----------
-    points : float32 (3, N), in units of the brain.
-    depth_mm : float32 (N,), how far below the smooth surface they lie.
-    unit_mm : mm of a unit.
-    weeks : stage of the folding, weeks.
-    rng : draws the courses; the numbers taken from it do not depend on the stage.
-
-    Returns
-    -------
-    float32 (N,), mm, negative in the fluid
+    """Return the distance in mm to the fluid in fissures and sulci, float32 (N,), negative in it.
+    What is taken from `rng` does not depend on the stage of folding.
     """
     drawn = _draw_courses(rng)
     place = in_hemisphere(points, drawn["waves"])

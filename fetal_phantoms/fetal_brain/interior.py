@@ -22,13 +22,8 @@ _HORNS = (
 
 
 def lateral_ventricles(points: np.ndarray, weeks: float, share: float = 0.03) -> np.ndarray:
-    """Return the distance to both lateral ventricles.
-
-    Parameters
-    ----------
-    points : float32 (3, N).
-    weeks : hind horns are wide before 26 weeks.
-    share : volume of both, as a share of the cerebrum's; narrow ventricles keep their course.
+    """Return the distance to both lateral ventricles, whose volume is a share of the cerebrum's;
+    the hind horns are wide before 26 weeks.
     """
     thick = float(np.sqrt(share / 0.030))
     folded = mirrored(points)

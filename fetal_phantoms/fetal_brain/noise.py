@@ -8,14 +8,7 @@ REACH = 1.3  # the cube reaches from -REACH to REACH
 
 
 def smooth_field(rng: np.random.Generator, length: float, n_fields: int = 1) -> np.ndarray:
-    """Return band-limited noise of SD 1, float32 (n_fields, K, K, K).
-
-    Parameters
-    ----------
-    rng : random generator.
-    length : correlation length, in the unit of the cube; four grid steps.
-    n_fields : how many fields are drawn.
-    """
+    """Return band-limited noise of SD 1, float32 (n_fields, K, K, K), correlated over a length."""
     from scipy import ndimage
 
     n = round(2 * REACH / length * 2.2) + 3

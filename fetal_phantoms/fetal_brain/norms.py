@@ -36,13 +36,7 @@ OTHER_VENTRICLES_SHARE = 0.14  # third and fourth, of the lateral ones; no chart
 
 
 def check_ga_days(ga_days: float) -> float:
-    """Return the age as a float, or refuse one that no phantom has.
-
-    Raises
-    ------
-    ValueError
-        If it is no number, or outside 133-273 days.
-    """
+    """Return the age as a float, or refuse one that no phantom has, with a ValueError."""
     try:
         value = float(ga_days)
     except (TypeError, ValueError):

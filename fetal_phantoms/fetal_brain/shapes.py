@@ -16,8 +16,6 @@ Vector = Sequence[float]
 def ellipsoid(points: np.ndarray, centre: Vector, radii: Vector) -> np.ndarray:
     """Return the distance to an ellipsoid with axes along x, y and z (any number of axes).
 
-    Examples
-    --------
     >>> ellipsoid(np.array([[3.0], [0.0], [0.0]]), (0, 0, 0), (1, 2, 2))
     array([2.])
     """
@@ -34,8 +32,6 @@ def ellipsoid(points: np.ndarray, centre: Vector, radii: Vector) -> np.ndarray:
 def capsule(points: np.ndarray, start: Vector, end: Vector, radii: Vector) -> np.ndarray:
     """Return the distance to a rod whose radius runs from the first to the second of ``radii``.
 
-    Examples
-    --------
     >>> capsule(np.array([[1.0], [3.0], [0.0]]), (0, 0, 0), (2, 0, 0), (1, 1))
     array([2.])
     """
@@ -66,8 +62,6 @@ def mirrored(points: np.ndarray) -> np.ndarray:
 def smoothstep(values: np.ndarray | float, low: float, high: float) -> np.ndarray:
     """Return 0 below ``low``, 1 above ``high``, and a smooth rise between.
 
-    Examples
-    --------
     >>> smoothstep(np.array([0.0, 1.5, 9.0]), 1, 2)
     array([0. , 0.5, 1. ])
     """

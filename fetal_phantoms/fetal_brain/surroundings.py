@@ -25,16 +25,7 @@ def draw_surroundings(
     spacing_mm: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the signal outside the skull, float32 (X, Y, Z).
-
-    Parameters
-    ----------
-    inside : bool (X, Y, Z), within the skull.
-    places_mm : float32 (3, X·Y·Z), the voxels' places in the head's axes.
-    unit_mm : mm of the head's unit.
-    spacing_mm : edge of a voxel.
-    rng : draws the womb and the mother's tissues.
-    """
+    """Return the signal outside the skull, float32 (X, Y, Z); places (3, X·Y·Z) in the head's axes."""
     from scipy import ndimage
 
     shape, n = inside.shape, inside.size

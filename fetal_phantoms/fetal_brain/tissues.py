@@ -68,14 +68,8 @@ class Head:
 def cut_head(
     fetus: Fetus, rng: np.random.Generator, axes: list[np.ndarray], spacing_mm: float
 ) -> Head:
-    """Return the head of a fetus, cut into structures.
-
-    Parameters
-    ----------
-    fetus : Fetus
-    rng : draws outline and folds; what is taken from it does not depend on the age or grid.
-    axes : positions of the voxels along x, y and z in mm.
-    spacing_mm : edge of a voxel.
+    """Return the head of a fetus on a grid, cut into structures. What is taken from `rng` does not
+    depend on the age or the grid.
     """
     n = {name: round(ml * 1000.0 / spacing_mm**3) for name, ml in fetus.volumes_ml.items()}
     field = smooth_field(rng, WARP_LENGTH, 3)
