@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from fetal_phantoms.abdomen_anatomy import Trunk, draw_trunk
-from fetal_phantoms.anatomy import HeadField, bone_depth, bone_profile, outline_points
+from fetal_phantoms.anatomy import HeadField, bone_depth, bone_profile
 from fetal_phantoms.anomalies.scan import (
     Maps,
     canvas_places,
@@ -23,11 +23,10 @@ from fetal_phantoms.anomalies.scan import (
     sample,
     screen,
 )
-from fetal_phantoms.anomalies.section import Section
+from fetal_phantoms.anomalies.section import head_section
 from fetal_phantoms.biometry import BiometryPhantom, check_request
 from fetal_phantoms.head_sampling import (
     Fetus,
-    Pose,
     View,
     draw_circumference_px,
     draw_fetus,
@@ -120,11 +119,7 @@ def _draw_fetus(rng: np.random.Generator, ga_days: float | None, z: float | None
 
 def _draw_anatomy(seed: int, view: View, fetus: Fetus) -> Trunk:
     """Draw what lies inside the skin: the same for all frames of a fetus."""
-    pixel = fetus.pixel_size_mm
-    outer = outline_points(view.skull, Pose(0.0, 0.0, 0.0))
-    inner = outer * (1 - view.skull.thickness / np.hypot(*outer.T))[:, None]
-    long_mm = view.skull.semi_major * pixel
-    section = Section(outer * pixel, inner * pixel, long_mm, ("skin", "liver"))
+    section = head_section(view.skull, fetus.pixel_size_mm, ("skin", "liver"))
     rng = np.random.default_rng([seed, 34])
     left = 1 if rng.random() < 0.5 else -1
     return draw_trunk(section, rng.uniform(0, 2 * math.pi), left, int(rng.integers(2**31)))

@@ -45,7 +45,7 @@ class Trunk:
 
 
 def draw_trunk(section: Section, front_rad: float, left: int, seed: int) -> Trunk:
-    """Draw the anatomy of an abdomen into an empty section, the navel at front_rad, left 1 or -1."""
+    """Draw the anatomy of an abdomen into an empty section; its navel lies at front_rad."""
     rng = np.random.default_rng(seed)
     trunk = Trunk(section, front_rad, left, np.zeros(SHAPE, np.float32))
     for draw in (_wall, _liver, _vessels, _stomach, _umbilical_vein, _spine, _ribs):

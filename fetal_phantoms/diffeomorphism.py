@@ -24,7 +24,7 @@ def random_velocity(
     length_mm: float,
     sd_mm: float,
 ) -> np.ndarray:
-    """Draw a smooth velocity, float32 (3, X, Y, Z), mm: noise blurred by `length_mm`, SD `sd_mm`."""
+    """Draw a smooth velocity, float32 (3, X, Y, Z), mm: noise blurred by a length, of an SD."""
     from scipy import ndimage
 
     noise = rng.standard_normal((3, *shape), np.float32)

@@ -27,6 +27,8 @@ from fetal_phantoms.ultrasound import (
     speckle_envelope,
 )
 
+Maps = tuple[np.ndarray, np.ndarray, np.ndarray]  # echo (dB), loss (dB/mm), mirror amplitude
+
 
 def draw_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surroundings.Scenery:
     """Return the tissue, fluid and distractors around the head's place."""
@@ -50,8 +52,20 @@ def draw_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> surround
     return scene
 
 
+def field_and_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> tuple[HeadField, Maps]:
+    """Return where the samples lie, and the maps of the mother's tissues around the body."""
+    sector, pixel = view.sector, np.float32(fetus.pixel_size_mm)
+    x, y = sector.grid()
+    echo, loss, mirror = draw_scenery(view, fetus, rng).sample(x, y)
+    depth_mm = (sector.ranges() - np.float32(view.face_px)) * pixel
+    beam_mm = sector.angles() * fetus.probe.radius_mm
+    wall_mm = rng.uniform(0.15, 0.9) * view.focus_mm
+    echo += surroundings.wall_layers(depth_mm, beam_mm, wall_mm, rng)
+    return head_field(view.skull, view.pose, x, y, sector.angles()), (echo, loss, mirror)
+
+
 def reverberation(inside: np.ndarray, sample_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the haze under the near skull as amplitude: fading, with faint stripes; as `inside`."""
+    """Return the haze under the near skull as amplitude, (n_samples, n_lines)."""
     depth_mm = np.cumsum(inside, axis=0, dtype=np.float32) * np.float32(sample_mm)
     level_db = rng.uniform(-48, -27)
     fade = np.exp(-depth_mm / np.float32(rng.uniform(5, 30)))
@@ -63,8 +77,8 @@ def reverberation(inside: np.ndarray, sample_mm: float, rng: np.random.Generator
 
 
 def _draw_head(
-    view: View, fetus: Fetus, field: HeadField, maps: tuple, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    view: View, fetus: Fetus, field: HeadField, maps: Maps, rng: np.random.Generator
+) -> Maps:
     """Return echo (dB), loss (dB/mm) and mirror amplitude with the head put in."""
     echo, loss, mirror = maps
     pixel, skull = fetus.pixel_size_mm, view.skull
@@ -91,9 +105,7 @@ def _draw_head(
     return draw_bone(skull, field, (echo, loss, mirror), rng)
 
 
-def draw_bone(
-    skull: Skull, field: HeadField, maps: tuple, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw_bone(skull: Skull, field: HeadField, maps: Maps, rng: np.random.Generator) -> Maps:
     """Return echo, loss and mirror with the skull on top: brightest where the beam meets it
     upright.
     """
@@ -113,18 +125,7 @@ def draw_bone(
 
 
 def gain_db(view: View, loss_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return time-gain compensation and uneven lateral gain in dB.
-
-    Parameters
-    ----------
-    view : the frame, whose sector gives the lines' angles.
-    loss_db : float32 (n_samples, n_lines), the loss on the way there and back.
-    rng : numpy Generator, drawn from.
-
-    Returns
-    -------
-    float (n_samples, n_lines).
-    """
+    """Return time-gain compensation and uneven lateral gain in dB, (n_samples, n_lines)."""
     middle = loss_db[:, loss_db.shape[1] // 4 : 3 * loss_db.shape[1] // 4].mean(axis=1)
     middle = cv2.GaussianBlur(middle.astype(np.float32)[:, None], (0, 0), 25.0)
     tgc = middle * np.float32(rng.uniform(0.85, 1.08))
@@ -140,13 +141,7 @@ def gain_db(view: View, loss_db: np.ndarray, rng: np.random.Generator) -> np.nda
 def _envelope(view: View, fetus: Fetus, rng: np.random.Generator) -> np.ndarray:
     """Return the received envelope on the scan lines, (n_samples, n_lines)."""
     sector, probe, pixel = view.sector, fetus.probe, fetus.pixel_size_mm
-    x, y = sector.grid()
-    maps = draw_scenery(view, fetus, rng).sample(x, y)
-    depth_mm = (sector.ranges() - np.float32(view.face_px)) * np.float32(pixel)
-    wall_mm = rng.uniform(0.15, 0.9) * view.focus_mm
-    layers = surroundings.wall_layers(depth_mm, sector.angles() * probe.radius_mm, wall_mm, rng)
-    maps = (maps[0] + layers, *maps[1:])
-    field = head_field(view.skull, view.pose, x, y, sector.angles())
+    field, maps = field_and_scenery(view, fetus, rng)
     echo, loss, mirror = _draw_head(view, fetus, field, maps, rng)
     sample_mm = sector.sample_px * pixel
     beam = 0.5 + probe.lateral_fwhm_mm(view.focus_mm) / pixel / (sector.line_rad * sector.far)

@@ -45,26 +45,19 @@ class ExpectedVolumes:
     Attributes
     ----------
     tiv_ml, tiv_sd_ml : mean and SD of the total intracranial volume; the age has no part in it.
-    nwbv, nwbv_sd : brain (gray and white) as a share of the TIV, and its residual SD.
+    nwbv : brain (gray and white) as a share of the TIV.
     brain_ml : TIV times nWBV.
-    csf_ml : TIV less the brain, ventricles included.
-    ventricles_ml, ventricles_log_sd : median of the ventricles and SD of their logarithm.
+    ventricles_ml : median of the ventricles.
     gray_share : gray matter as a share of the brain, cerebellum and brainstem included.
-    gray_ml, white_ml : the two parts of the brain.
     cortex_ml, cerebral_white_ml, deep_gray_ml : BrainChart's medians as they stand.
     """
 
     tiv_ml: float
     tiv_sd_ml: float
     nwbv: float
-    nwbv_sd: float
     brain_ml: float
-    csf_ml: float
     ventricles_ml: float
-    ventricles_log_sd: float
     gray_share: float
-    gray_ml: float
-    white_ml: float
     cortex_ml: float
     cerebral_white_ml: float
     deep_gray_ml: float
@@ -140,14 +133,9 @@ def published_curves(age_years: float, sex: str) -> ExpectedVolumes:
         tiv_ml=tiv_ml,
         tiv_sd_ml=tiv_sd_ml,
         nwbv=nwbv,
-        nwbv_sd=NWBV_SD,
         brain_ml=brain_ml,
-        csf_ml=tiv_ml - brain_ml,
         ventricles_ml=ventricles,
-        ventricles_log_sd=VENTRICLES_LOG_SD,
         gray_share=gray_share,
-        gray_ml=brain_ml * gray_share,
-        white_ml=brain_ml * (1.0 - gray_share),
         cortex_ml=cortex,
         cerebral_white_ml=white,
         deep_gray_ml=deep,

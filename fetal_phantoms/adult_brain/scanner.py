@@ -56,7 +56,7 @@ def draw_scan(rng: np.random.Generator, person: Person) -> Scan:
 def scan_t1(
     tissues: Tissues, scan: Scan, rng: np.random.Generator, surroundings: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the T1-weighted volume, float32 (X, Y, Z); without surroundings 0 outside the brain."""
+    """Return the T1-weighted volume, float32 (X, Y, Z); 0 outside unless surroundings are given."""
     from scipy import ndimage
 
     fluid, gray, white = np.moveaxis(tissues.shares, -1, 0)

@@ -10,6 +10,8 @@ import numpy as np
 from fetal_phantoms.adult_brain.norms import (
     GRAY_SHARE_SD,
     MIN_AGE_YEARS,
+    NWBV_SD,
+    VENTRICLES_LOG_SD,
     check_age_and_sex,
     published_curves,
 )
@@ -63,11 +65,9 @@ def _cut_normal(rng: np.random.Generator) -> float:
 def _with_volumes(age_years: float, sex: str, z: dict[str, float]) -> Person:
     norm = published_curves(age_years, sex)
     tiv_ml = norm.tiv_ml + z["tiv"] * norm.tiv_sd_ml
-    brain_ml = tiv_ml * (norm.nwbv + z["nwbv"] * norm.nwbv_sd)
+    brain_ml = tiv_ml * (norm.nwbv + z["nwbv"] * NWBV_SD)
     head_size = tiv_ml / norm.tiv_ml
-    ventricles_ml = (
-        norm.ventricles_ml * head_size * math.exp(z["ventricles"] * norm.ventricles_log_sd)
-    )
+    ventricles_ml = norm.ventricles_ml * head_size * math.exp(z["ventricles"] * VENTRICLES_LOG_SD)
     ventricles_ml = min(ventricles_ml, 0.6 * (tiv_ml - brain_ml))
     gray_share = norm.gray_share + z["gray_share"] * GRAY_SHARE_SD
     return Person(

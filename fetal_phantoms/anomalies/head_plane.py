@@ -16,7 +16,7 @@ from fetal_phantoms.anomalies.labels import PLANES, VENTRICULAR_PLANE
 from fetal_phantoms.anomalies.lesions import PAINTERS, encephalocele
 from fetal_phantoms.anomalies.malformations import MALFORMATIONS
 from fetal_phantoms.anomalies.patient import LEMON_RAD, Patient
-from fetal_phantoms.anomalies.section import Section, band, ellipse
+from fetal_phantoms.anomalies.section import Section, band, ellipse, head_section
 from fetal_phantoms.anomalies.ventricles import draw_ventricle
 
 
@@ -25,7 +25,8 @@ def draw_plane(patient: Patient, plane: str) -> Section:
     seed, number = patient.seed, PLANES.index(plane)
     body = np.random.default_rng([seed, 7, number])
     own = np.random.default_rng([seed, 8, number])
-    section, plan = patient.section(), patient.plan
+    section = head_section(patient.skull, patient.fetus.pixel_size_mm)
+    plan = patient.plan
     draw_cortex(section, plan, body)
     if patient.label in MALFORMATIONS:
         MALFORMATIONS[patient.label](section, plan, plane, own)

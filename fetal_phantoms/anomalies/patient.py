@@ -10,7 +10,6 @@ import numpy as np
 from fetal_phantoms.anatomy import Pose, Skull, bump, outline_points
 from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.plan import Plan, change, normal_plan
-from fetal_phantoms.anomalies.section import Section
 from fetal_phantoms.head_sampling import (
     Fetus,
     View,
@@ -48,13 +47,6 @@ class Patient:
     plan: Plan
     turn_rad: float
     gap: tuple[float, float, float] | None
-
-    def section(self) -> Section:
-        """Return an empty section of this head in mm."""
-        pixel = self.fetus.pixel_size_mm
-        outer = outline_points(self.skull, CENTERED)
-        inner = outer * (1 - self.skull.thickness / np.hypot(*outer.T))[:, None]
-        return Section(outer * pixel, inner * pixel, self.skull.semi_major * pixel)
 
 
 def draw_ga_days(rng: np.random.Generator) -> float:

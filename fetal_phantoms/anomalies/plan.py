@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fetal_lib.growth.intergrowth import mean_mm, size_mm
+from fetal_phantoms.head_sampling import truncated_normal
 
 ATRIUM_MM = {  # what is drawn; the classes' limits are 10, 12 and 15 mm
     "mild_ventriculomegaly": (10.1, 11.9),
@@ -37,7 +38,7 @@ class Plan:
     far : unit vector (u, v) that points away from the probe.
     bow : how far the midline is pushed towards -side.
     lemon : relative depth of the dents beside the forehead.
-    has_cavum, has_falx, banana : parts of the anatomy.
+    has_cavum, banana : parts of the anatomy.
     """
 
     label: str
@@ -51,22 +52,14 @@ class Plan:
     bow: float = 0.0
     lemon: float = 0.0
     has_cavum: bool = True
-    has_falx: bool = True
     banana: bool = False
     widened: set[int] = field(default_factory=set)
-
-
-def truncated(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw a z-score from the standard normal distribution, within low-high."""
-    while not low <= (z := rng.normal()) <= high:
-        pass
-    return float(z)
 
 
 def _limited(measure: str, weeks: float, limits: tuple, rng: np.random.Generator) -> float:
     """Draw a size from its standard until it lies within limits."""
     for _ in range(1000):
-        size = float(size_mm(measure, weeks, z=truncated(rng, -2.5, 2.5)))
+        size = float(size_mm(measure, weeks, z=truncated_normal(rng, 0, 1, -2.5, 2.5)))
         if limits[0] <= size <= limits[1]:
             break
     return float(np.clip(size, *limits))
@@ -87,7 +80,7 @@ def normal_plan(ga_weeks: float, rng: np.random.Generator) -> Plan:
         ga_weeks=ga_weeks,
         atrium=dict(zip(sides, (wide, other), strict=True)),
         frontal=rng.uniform(1.6, 3.2),
-        tcd=float(size_mm("TCD", ga_weeks, z=truncated(rng, -1.9, 1.9))),
+        tcd=float(size_mm("TCD", ga_weeks, z=truncated_normal(rng, 0, 1, -1.9, 1.9))),
         cisterna=_limited("CISTERNA_MAGNA", ga_weeks, NORMAL_CISTERNA_MM, rng),
     )
 
@@ -137,11 +130,7 @@ def _chiari(plan: Plan, semi_minor: float, rng: np.random.Generator) -> None:
         _widen(plan, (10.0, 14.5), semi_minor, rng)
 
 
-def _holoprosencephaly(plan: Plan, semi_minor: float, rng: np.random.Generator) -> None:
-    plan.has_cavum = plan.has_falx = False
-
-
-def _hydranencephaly(plan: Plan, semi_minor: float, rng: np.random.Generator) -> None:
+def _no_cavum(plan: Plan, semi_minor: float, rng: np.random.Generator) -> None:
     plan.has_cavum = False
 
 
@@ -165,17 +154,16 @@ CHANGES = {
     "cerebellar_hypoplasia": _small_cerebellum,
     "mega_cisterna_magna": _mega_cisterna,
     "arnold_chiari_malformation": _chiari,
-    "holoprosencephaly": _holoprosencephaly,
-    "hydranencephaly": _hydranencephaly,
+    "holoprosencephaly": _no_cavum,
+    "hydranencephaly": _no_cavum,
     "intracranial_tumor": _tumor,
     "arachnoid_cyst": _cyst,
     "intracranial_hemorrhage": _hemorrhage,
 }
 
 
-def change(plan: Plan, label: str, semi_minor: float, rng: np.random.Generator) -> Plan:
+def change(plan: Plan, label: str, semi_minor: float, rng: np.random.Generator) -> None:
     """Change a normal plan, in place, to that of a class; no ventricle outgrows its hemisphere."""
     plan.label = label
     if label in CHANGES:
         CHANGES[label](plan, semi_minor, rng)
-    return plan

@@ -16,12 +16,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fetal_phantoms import surroundings
-from fetal_phantoms.anatomy import HeadField, head_field, soft_step
+from fetal_phantoms.anatomy import HeadField, soft_step
 from fetal_phantoms.anomalies.section import CELLS, SHAPE, Section
 from fetal_phantoms.head_render import (
+    Maps,
     draw_bone,
-    draw_scenery,
+    field_and_scenery,
     gain_db,
     grey_map,
     reverberation,
@@ -37,7 +37,6 @@ from fetal_phantoms.ultrasound import (
 FLUID_LOSS_DB_MM = 0.02
 LEAST_NET_DB = -4.0  # of gain less loss, mean inside the head: a sonographer turns it up
 MOST_DROPOUT_DB = 8.0  # of a line below the middle ones: the probe is moved off a rib
-Maps = tuple[np.ndarray, np.ndarray, np.ndarray]  # echo (dB), loss (dB/mm), mirror amplitude
 
 
 def canvas_places(view: View, field: HeadField) -> tuple[np.ndarray, np.ndarray]:
@@ -53,17 +52,6 @@ def sample(canvas: np.ndarray, places: tuple, soft_px: float = 0.0) -> np.ndarra
         canvas = cv2.GaussianBlur(canvas, (0, 0), soft_px)
     how = cv2.INTER_NEAREST if canvas.dtype == np.uint8 else cv2.INTER_LINEAR
     return cv2.remap(canvas, *places, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-
-
-def field_and_scenery(view: View, fetus: Fetus, rng: np.random.Generator) -> tuple[HeadField, Maps]:
-    """Return where the samples lie, and the maps of the mother's tissues around the body."""
-    sector, pixel = view.sector, np.float32(fetus.pixel_size_mm)
-    x, y = sector.grid()
-    echo, loss, mirror = draw_scenery(view, fetus, rng).sample(x, y)
-    depth_mm = (sector.ranges() - np.float32(view.face_px)) * pixel
-    beam_mm = sector.angles() * fetus.probe.radius_mm
-    echo += surroundings.wall_layers(depth_mm, beam_mm, rng.uniform(0.15, 0.9) * view.focus_mm, rng)
-    return head_field(view.skull, view.pose, x, y, sector.angles()), (echo, loss, mirror)
 
 
 def put_section(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from fetal_phantoms.anatomy import Pose, Skull, outline_points
+
 SHAPE = (416, 520)  # rows across the midline, columns along it
 CELLS = 150.0  # canvas pixels per long semi-axis of the head
 TISSUES = (
@@ -72,6 +74,16 @@ def eased(at: np.ndarray, knots: list[tuple[float, float]]) -> np.ndarray:
     share = np.clip((at - places[step]) / (places[step + 1] - places[step]), 0, 1)
     share = (1 - np.cos(np.pi * share)) / 2
     return values[step] + share * (values[step + 1] - values[step])
+
+
+def head_section(
+    skull: Skull, pixel_size_mm: float, tissues: tuple[str, str] = ("skull", "brain")
+) -> Section:
+    """Return an empty section in mm of an outline in pixels."""
+    outer = outline_points(skull, Pose(0.0, 0.0, 0.0))
+    inner = outer * (1 - skull.thickness / np.hypot(*outer.T))[:, None]
+    long_mm = skull.semi_major * pixel_size_mm
+    return Section(outer * pixel_size_mm, inner * pixel_size_mm, long_mm, tissues)
 
 
 class Section:

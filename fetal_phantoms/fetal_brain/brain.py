@@ -15,7 +15,7 @@ import numpy as np
 
 from fetal_phantoms.fetal_brain import hull
 from fetal_phantoms.fetal_brain.fetus import SIZE_SD, Fetus, draw_fetus
-from fetal_phantoms.fetal_brain.scanner import degrade, draw_scan, labels_of, tissue_signal
+from fetal_phantoms.fetal_brain.scanner import degrade, draw_scan, tissue_signal
 from fetal_phantoms.fetal_brain.surroundings import draw_surroundings
 from fetal_phantoms.fetal_brain.tissues import LABELS, cut_head, head_points
 from fetal_phantoms.mri import grid_affine
@@ -95,13 +95,13 @@ def make_fetal_brain(
     rng = np.random.default_rng([seed, 3])
     scan = draw_scan(rng)
     inside = tissue_signal(head, fetus, scan, spacing_mm, rng)
-    labels = labels_of(head)
+    labels = head.volume(head.labels)
     signal = head.volume(inside)
     if surroundings:
         drawn = draw_surroundings(
             labels > 0,
             head_points(fetus, axes),
-            _skull_unit_mm(fetus),
+            hull.skull_unit_mm(fetus.intracranial_ml),
             spacing_mm,
             np.random.default_rng([seed, 4]),
         )
@@ -129,16 +129,12 @@ def label_volumes(labels: np.ndarray, spacing_mm: float) -> dict[str, float]:
 
 def grid_axes(fetus: Fetus, spacing_mm: float, margin_mm: float) -> list[np.ndarray]:
     """Return the voxel centres along x, y and z in mm: as many as the head needs."""
-    unit_mm = _skull_unit_mm(fetus)
+    unit_mm = hull.skull_unit_mm(fetus.intracranial_ml)
     turned = np.abs(fetus.rotation) * fetus.aspect
     reach = np.sqrt((turned**2) @ np.array([0.84, 1.05, 0.90]) ** 2) * unit_mm + margin_mm
     reach = reach + np.abs(fetus.shift_mm)
     sizes = 2 * np.ceil(reach / spacing_mm).astype(int) + 1
     return [spacing_mm * (np.arange(n) - n // 2) for n in sizes]
-
-
-def _skull_unit_mm(fetus: Fetus) -> float:
-    return hull.unit_length_mm(fetus.intracranial_ml, hull.unit_volumes()[0])
 
 
 def check_request(seed: int, spacing_mm: float) -> None:

@@ -85,7 +85,7 @@ class Hemisphere:
 
 
 def in_hemisphere(points: np.ndarray, waves: np.ndarray) -> Hemisphere:
-    """Return where points (3, N) lie in their hemisphere; waves bend it, so that no sulcus is flat."""
+    """Return where points (3, N) lie in their hemisphere; waves bend it: no sulcus is flat."""
     side = points[0] >= 0
     offset = np.stack([np.abs(points[0]), points[1], points[2]]) - MIDDLE[:, None]
     offset /= RADII[:, None]

@@ -54,6 +54,11 @@ def unit_volumes() -> tuple[float, float]:
     return counts[0] * step**3, counts[1] * step**3
 
 
-def unit_length_mm(volume_ml: float, unit_volume: float) -> float:
-    """Return how many mm a unit must have for a shape to have a volume."""
-    return float(np.cbrt(1000.0 * volume_ml / unit_volume))
+def skull_unit_mm(volume_ml: float) -> float:
+    """Return how many mm a unit must have for the skull to hold a volume."""
+    return float(np.cbrt(1000.0 * volume_ml / unit_volumes()[0]))
+
+
+def brain_unit_mm(volume_ml: float) -> float:
+    """Return how many mm a unit must have for the hemispheres to have a volume."""
+    return float(np.cbrt(1000.0 * volume_ml / unit_volumes()[1]))

@@ -23,7 +23,7 @@ from fetal_phantoms.fetal_brain import interior
 from fetal_phantoms.fetal_brain.fetus import Fetus
 from fetal_phantoms.fetal_brain.noise import read_field, smooth_field
 from fetal_phantoms.fetal_brain.shapes import smoothstep
-from fetal_phantoms.fetal_brain.tissues import LABELS, Head
+from fetal_phantoms.fetal_brain.tissues import Head
 from fetal_phantoms.mri import bias_field, rician
 
 T2_MS = {  # lowest, highest; white, cortex and fluid by FaBiAN, the others between them
@@ -151,8 +151,3 @@ def _cerebellar(head: Head, fetus: Fetus, scan: Scan) -> np.ndarray:
     folia = np.cos(26.0 * np.arctan2(z, y)) * (1 - smoothstep(depth, 0.08, 0.16))
     late = float(smoothstep(fetus.ga_weeks, 26.0, 36.0))
     return np.float32(scan.signal["cerebellum"]) * (0.92 + 0.14 * within + 0.08 * late * folia)
-
-
-def labels_of(head: Head) -> np.ndarray:
-    """Return the labels on the grid, uint8 (X, Y, Z), 0 outside the skull."""
-    return head.volume(head.labels, LABELS["background"])

@@ -25,7 +25,7 @@ def draw_surroundings(
     spacing_mm: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the signal outside the skull, float32 (X, Y, Z); places (3, X·Y·Z) in the head's axes."""
+    """Return the signal outside the skull, float32 (X, Y, Z), at places (3, X·Y·Z)."""
     from scipy import ndimage
 
     shape, n = inside.shape, inside.size

@@ -73,10 +73,10 @@ def cut_head(
     """
     n = {name: round(ml * 1000.0 / spacing_mm**3) for name, ml in fetus.volumes_ml.items()}
     field = smooth_field(rng, WARP_LENGTH, 3)
-    skull_mm = hull.unit_length_mm(fetus.intracranial_ml, hull.unit_volumes()[0])
+    skull_mm = hull.skull_unit_mm(fetus.intracranial_ml)
     index, head_mm = _inside_skull(fetus, field, axes, skull_mm, sum(n.values()))
     brain_ml = sum(fetus.volumes_ml[name] for name in CEREBRUM)
-    unit_mm = hull.unit_length_mm(brain_ml, hull.unit_volumes()[1])
+    unit_mm = hull.brain_unit_mm(brain_ml)
     anchor = (hull.ANCHOR * (skull_mm - unit_mm)).astype(np.float32)
     points = hull.tapered((head_mm - anchor[:, None]) / np.float32(unit_mm))
     cut = _Cut(points, unit_mm, n)
