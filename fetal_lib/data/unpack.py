@@ -1,23 +1,75 @@
-"""Unpack an archive without trusting it."""
+"""Unpack an archive without trusting it.
+
+Python's own modules read and write zip and tar; before they write anything, every member is
+checked, and they write beside the target, so that no half file ever has its name.
+"""
 
 from __future__ import annotations
 
+import lzma
 import shutil
+import stat
+import tarfile
 import tempfile
-from collections.abc import Iterable
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from fetal_lib.data.archive import Member, TarReader, ZipReader, open_archive
 from fetal_lib.errors import UserError
 
-CHUNK_BYTES = 1 << 20
 MIN_LIMIT_BYTES = 1 << 30
 LIMIT_RATIO = 20
 MAX_MEMBERS = 200_000
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 
 
 class UnsafeArchiveError(UserError, ValueError):
     """An archive asks for something that no data set needs; nothing of it was unpacked."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """Hold what an archive says about one of its members; none of it is to be trusted.
+
+    Attributes
+    ----------
+    name : as the archive writes it.
+    size : bytes after unpacking.
+    kind : "file" or "folder", or in words what else it is.
+    """
+
+    name: str
+    size: int
+    kind: str
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
+    """Open an archive; the content tells which kind it is, not the name."""
+    try:
+        with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) as archive:
+            yield archive
+    except DAMAGE as error:
+        message = f"{path}: not a whole zip or tar archive ({error}); fetch it again"
+        raise ValueError(message) from error
+
+
+def _members(archive: zipfile.ZipFile | tarfile.TarFile) -> Iterator[Member]:
+    """Yield the members in the archive's order; a compressed tar is read on the way."""
+    if isinstance(archive, tarfile.TarFile):
+        for info in archive:
+            kind = "folder" if info.isdir() else "file" if info.isreg() else "a link or device"
+            yield Member(info.name, info.size, kind)
+        return
+    for info in archive.infolist():
+        mode = stat.S_IFMT(info.external_attr >> 16)
+        kind = "folder" if info.is_dir() else "file"
+        kind = kind if mode in (0, stat.S_IFREG, stat.S_IFDIR) else "a link or device"
+        name = info.orig_filename if "\\" in info.orig_filename else info.filename
+        yield Member(name, info.file_size, "encrypted" if info.flag_bits & 0x1 else kind)
 
 
 def _check_member(archive: Path, member: Member) -> None:
@@ -31,13 +83,11 @@ def _check_member(archive: Path, member: Member) -> None:
             f"{archive.name}: member {name!r} lies outside the target folder; archives of data "
             "sets hold relative paths only: do not use this archive, fetch it again"
         )
-    if member.kind == "other":
+    if member.kind not in ("file", "folder"):
         raise UnsafeArchiveError(
-            f"{archive.name}: member {name!r} is a link or device; only files and folders are "
+            f"{archive.name}: member {name!r} is {member.kind}; only files and folders are "
             "unpacked: do not use this archive, fetch it again"
         )
-    if member.encrypted:
-        raise UnsafeArchiveError(f"{archive.name}: member {name!r} is encrypted; none may be")
 
 
 def _check(archive: Path, members: Iterable[Member], limit_bytes: int) -> list[Member]:
@@ -79,25 +129,6 @@ def _check_nesting(archive: Path, kinds: dict[str, str]) -> None:
                 )
 
 
-def _extract(reader: ZipReader | TarReader, member: Member, target: Path, name: str) -> None:
-    """Write one member and count what comes out: a header may lie about the size."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    left = member.size
-    with reader.open(member) as source, target.open("xb") as output:
-        while chunk := source.read(CHUNK_BYTES):
-            left -= len(chunk)
-            if left < 0:
-                raise UnsafeArchiveError(
-                    f"{name}: member {member.name!r} is larger than its header says"
-                )
-            output.write(chunk)
-    if left:
-        raise ValueError(
-            f"{name}: not a whole zip or tar archive (member {member.name!r} ends "
-            f"{left} bytes early); fetch it again"
-        )
-
-
 def unpack_archive(
     archive: str | Path, folder: str | Path, limit_bytes: int | None = None
 ) -> list[Path]:
@@ -123,16 +154,16 @@ def unpack_archive(
     archive, folder = Path(archive), Path(folder)
     limit = limit_bytes or max(MIN_LIMIT_BYTES, LIMIT_RATIO * archive.stat().st_size)
     folder.mkdir(parents=True, exist_ok=True)
-    with open_archive(archive) as reader:
-        files = _check(archive, reader.members(), limit)
+    with _opened(archive) as content:
+        files = _check(archive, _members(content), limit)
         _check_room(archive, folder, sum(member.size for member in files))
-        return _extract_all(reader, files, folder, archive.name)
+        return _extract(content, files, folder)
 
 
 def is_unpacked(archive: str | Path, folder: str | Path) -> bool:
     """Return whether every file of an archive lies in the folder with its size."""
-    with open_archive(archive) as reader:
-        files = [member for member in reader.members() if member.kind == "file"]
+    with _opened(Path(archive)) as content:
+        files = [member for member in _members(content) if member.kind == "file"]
     paths = [(Path(folder) / member.name, member.size) for member in files]
     return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
@@ -143,14 +174,14 @@ def _check_room(archive: Path, folder: Path, needed: int) -> None:
         raise OSError(f"{archive.name}: needs {needed} bytes, {folder} has {free} free; make room")
 
 
-def _extract_all(
-    reader: ZipReader | TarReader, files: list[Member], folder: Path, name: str
+def _extract(
+    content: zipfile.ZipFile | tarfile.TarFile, files: list[Member], folder: Path
 ) -> list[Path]:
-    """Extract beside the target, then move file by file, so that no half file has its name."""
+    """Extract beside the target, then move file by file."""
+    options = {"filter": "data"} if isinstance(content, tarfile.TarFile) else {}
     written = []
     with tempfile.TemporaryDirectory(prefix=".unpack-", dir=folder) as stage:
-        for member in files:
-            _extract(reader, member, Path(stage) / member.name, name)
+        content.extractall(stage, **options)
         for member in files:
             target = folder / member.name
             _refuse_links(target, folder)
