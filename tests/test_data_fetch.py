@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from fetal_lib.data.catalogue import load_manifest
-from fetal_lib.data.fetch import AccessError, FetchError, fetch_dataset, fetch_file
+from fetal_lib.data.download import FetchError
+from fetal_lib.data.fetch import AccessError, fetch_dataset, fetch_file
 from fetal_lib.data.lock import LOCK_NAME, LockError, read_lock
 from fetal_lib.data.manifest import DataFile, ManifestError
 from fetal_lib.data.unpack import UnsafeArchiveError, is_unpacked, unpack_archive

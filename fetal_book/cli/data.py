@@ -142,7 +142,8 @@ def fetch(
     Exit code 3: it cannot be fetched for you; the table says what to do by hand.
     """
     from fetal_lib.data.catalogue import load_manifest
-    from fetal_lib.data.fetch import AccessError, FetchError, fetch_dataset
+    from fetal_lib.data.download import FetchError
+    from fetal_lib.data.fetch import AccessError, fetch_dataset
     from fetal_lib.data.manifest import ManifestError
 
     try:

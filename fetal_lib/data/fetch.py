@@ -12,12 +12,9 @@ from pathlib import Path
 from fetal_lib.data.catalogue import data_folder
 from fetal_lib.data.checksums import known_hash
 from fetal_lib.data.download import FetchError, ResumingDownloader
-from fetal_lib.data.lock import LockedFile, completed, contradicts, read_lock, record
-from fetal_lib.data.lock import replace_record as record_anew
+from fetal_lib.data.lock import LockedFile, completed, read_lock, record
 from fetal_lib.data.manifest import DataFile, Manifest
 from fetal_lib.data.unpack import is_unpacked, unpack_archive
-
-__all__ = ["AccessError", "FetchError", "fetch_dataset", "fetch_file"]
 
 
 class AccessError(FetchError):
@@ -90,16 +87,9 @@ def fetch_file(
             if kept_bytes:  # bytes kept from an earlier run may be of another version
                 continue
             raise FetchError(_wrong_sum(file, wanted, locked, error)) from error
-        _remember(folder, file, locked)
+        record(folder, file)
         return folder / file.name
     raise AssertionError("unreachable: the second round starts from no bytes")
-
-
-def _remember(folder: Path, file: DataFile, locked: LockedFile | None) -> None:
-    if locked is not None and contradicts(file, locked):
-        record_anew(folder, file)
-    else:
-        record(folder, file)
 
 
 def _wrong_sum(

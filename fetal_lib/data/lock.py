@@ -58,16 +58,14 @@ def read_lock(folder: str | Path) -> dict[str, LockedFile]:
         ) from error
 
 
-def record(folder: str | Path, file: DataFile) -> LockedFile:
+def record(folder: Path, file: DataFile) -> None:
     """Record a file that lies in the folder, unless it was recorded before.
 
-    Returns
-    -------
-    The record, the old one where there was one.
+    A record that contradicts the manifest, which has moved on to another version, is replaced.
     """
-    folder = Path(folder)
     files = read_lock(folder)
-    if file.name not in files:
+    old = files.get(file.name)
+    if old is None or contradicts(file, old):
         path = folder / file.name
         files[file.name] = LockedFile(
             bytes=path.stat().st_size,
@@ -78,7 +76,6 @@ def record(folder: str | Path, file: DataFile) -> LockedFile:
         )
         entries = {name: entry.model_dump() for name, entry in sorted(files.items())}
         write_json(folder / LOCK_NAME, {"files": entries})
-    return files[file.name]
 
 
 def completed(file: DataFile, locked: LockedFile | None) -> DataFile:
@@ -103,12 +100,3 @@ def contradicts(file: DataFile, locked: LockedFile) -> bool:
     """Return whether a record differs from what the manifest states."""
     pairs = [(getattr(file, key), getattr(locked, key)) for key in ("bytes", "md5", "sha256")]
     return any(stated not in (UNKNOWN, found) for stated, found in pairs)
-
-
-def replace_record(folder: str | Path, file: DataFile) -> None:
-    """Record a file anew whose manifest has moved on to another version."""
-    folder = Path(folder)
-    files = {name: entry for name, entry in read_lock(folder).items() if name != file.name}
-    entries = {name: entry.model_dump() for name, entry in sorted(files.items())}
-    write_json(folder / LOCK_NAME, {"files": entries})
-    record(folder, file)
