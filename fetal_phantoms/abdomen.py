@@ -100,7 +100,7 @@ def make_abdomen(
 
 def _draw_fetus(rng: np.random.Generator, ga_days: float | None, z: float | None) -> Fetus:
     """Draw the trunk of a fetus as a rounder, smoother outline with skin in place of bone."""
-    from fetal_lib.growth.intergrowth import size_mm
+    from fetal_lib.growth.intergrowth_size import size_mm
 
     fetus = draw_fetus(rng, ga_days)
     drawn = truncated_normal(rng, 0, 1, -MAX_Z, MAX_Z)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.growth.intergrowth import size_mm, z_score
+from fetal_lib.growth.intergrowth_size import size_mm, z_score
 from fetal_phantoms.abdomen import MAX_Z, AbdomenPhantom, make_abdomen
 from fetal_phantoms.head import HeadPhantom, make_head
 from fetal_phantoms.set_folder import Progress, write_json, write_png, write_set, write_table

@@ -130,7 +130,7 @@ def _probe(rng: np.random.Generator, hc_mm: float) -> Probe:
 
 def draw_fetus(rng: np.random.Generator, ga_days: float | None) -> Fetus:
     """Draw the fetus of an examination; ga_days None draws the age too."""
-    from fetal_lib.growth.intergrowth import mean_mm, sd_mm
+    from fetal_lib.growth.intergrowth_size import mean_mm, sd_mm
 
     days = draw_ga_days(rng) if ga_days is None else float(ga_days)
     weeks = days / 7.0

@@ -9,7 +9,6 @@ from fetal_lib.growth.gestation import (
     format_weeks_days,
     parse_weeks_days,
     trimester,
-    trimester_name,
 )
 
 
@@ -40,9 +39,8 @@ def test_trimesters_begin_at_14_and_28_completed_weeks(days, number):
     assert type(trimester(days)) is int
 
 
-def test_trimesters_of_an_array_and_in_words():
+def test_trimesters_of_an_array():
     assert trimester(np.array([80, 98, 196])).tolist() == [1, 2, 3]
-    assert [trimester_name(days)[:5] for days in (80, 98, 196)] == ["first", "secon", "third"]
 
 
 @pytest.mark.parametrize("function", [format_weeks_days, trimester])

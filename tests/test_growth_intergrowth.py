@@ -5,24 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fetal_lib.growth.intergrowth import (
-    EFW_GA_WEEKS_RANGE,
+from fetal_lib.growth.intergrowth_age import (
     FL_MM_RANGE,
     HC_MM_RANGE,
-    MEASURES,
     TCD_MM_RANGE,
-    centile,
+    ga_days_from_hc,
+    ga_days_from_hc_fl,
+    ga_weeks_from_tcd,
+)
+from fetal_lib.growth.intergrowth_size import centile, mean_mm, sd_mm, size_mm, z_score
+from fetal_lib.growth.intergrowth_tables import MEASURES
+from fetal_lib.growth.intergrowth_weight import (
+    EFW_GA_WEEKS_RANGE,
     efw_at_z,
     efw_centile,
     efw_g,
     efw_z,
-    ga_days_from_hc,
-    ga_days_from_hc_fl,
-    ga_weeks_from_tcd,
-    mean_mm,
-    sd_mm,
-    size_mm,
-    z_score,
 )
 
 COLUMNS = ("HC", "AC", "BPD", "OFD", "FL", "TCD", "ATRIUM")

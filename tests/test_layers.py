@@ -153,7 +153,7 @@ def test_importing_the_library_takes_under_a_third_of_a_second():
         "fetal_lib",
         "fetal_lib.metrics.segmentation, fetal_lib.metrics.regression, fetal_lib.metrics.intervals",
         "fetal_lib.geometry.ellipse",
-        "fetal_lib.growth.intergrowth, fetal_lib.growth.hadlock, fetal_lib.growth.gestation",
+        "fetal_lib.growth.intergrowth_size, fetal_lib.growth.hadlock, fetal_lib.growth.gestation",
         "fetal_lib.readers.image",
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from fetal_lib.geometry.contour import largest_region
 from fetal_lib.geometry.ellipse import ramanujan_perimeter
-from fetal_lib.growth.intergrowth import mean_mm, z_score
+from fetal_lib.growth.intergrowth_size import mean_mm, z_score
 from fetal_lib.sets import brain_anomaly_names
 from fetal_phantoms.anomalies.head_plane import draw_plane
 from fetal_phantoms.anomalies.labels import (

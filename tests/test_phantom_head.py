@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fetal_lib.geometry.ellipse import head_circumference_mm
-from fetal_lib.growth.intergrowth import mean_mm, sd_mm
+from fetal_lib.growth.intergrowth_size import mean_mm, sd_mm
 from fetal_phantoms.head import CSV_HEADER, CSV_NAME, make_head, write_head_set
 from fetal_phantoms.marks import grey_bar
 from fetal_phantoms.ultrasound import (

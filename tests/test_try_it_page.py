@@ -14,7 +14,7 @@ from try_it_browser import CHROMIUM, Browser
 from fetal_book.site.try_it import write_files
 from fetal_book.site.try_it_runtime import TryItError
 from fetal_book.site.try_it_samples import draw_samples
-from fetal_lib.growth import intergrowth
+from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.head_circumference import predict_heads
 from fetal_lib.predict.head_model import load_head_model
@@ -174,7 +174,7 @@ def test_samples_are_measured_and_the_cut_one_is_declined(page: Page) -> None:
         hc_mm = float(page.browser.run(f"{ROOT}.dataset.hc"))
         assert hc_mm == pytest.approx(sample.hc_mm, rel=0.04)
         assert f"circumference of {sample.hc_mm:.1f} mm" in page.part("caption", "textContent")
-        centile = intergrowth.centile("HC", hc_mm, sample.ga_days / 7)
+        centile = intergrowth_size.centile("HC", hc_mm, sample.ga_days / 7)
         age = format_weeks_days(sample.ga_days)
         assert page.rows()["centile"] == f"{centile:.1f} at {age} weeks"
         assert page.part("chart", "querySelectorAll('.known, .implied, .head').length") == 4

@@ -22,7 +22,7 @@ from fetal_book.app.uploads import (
     shrunk,
     stated_pixel_size,
 )
-from fetal_lib.growth import intergrowth
+from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
 from fetal_lib.predict.head_measure import HeadMeasurement, check_pixel_size, measure_head
@@ -205,7 +205,7 @@ def _centile(hc_mm: float, ga_days: float) -> str:
     if not math.isfinite(ga_days):
         return "needs the age from dating: type it, a head cannot be small for its own size"
     try:
-        centile = float(intergrowth.centile("HC", hc_mm, ga_days / 7))
+        centile = float(intergrowth_size.centile("HC", hc_mm, ga_days / 7))
     except ValueError as error:
         return str(error)
     return f"{centile:.1f} at {format_weeks_days(ga_days)} weeks (INTERGROWTH-21st)"

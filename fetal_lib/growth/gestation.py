@@ -11,7 +11,6 @@ from fetal_lib.growth.units import Number, Range, checked
 GA_DAYS_RANGE: Range = (49, 308)  # 7+0 to 44+0; below, a number of weeks could pass for days
 SECOND_TRIMESTER_DAYS = 14 * 7
 THIRD_TRIMESTER_DAYS = 28 * 7
-TRIMESTER_NAMES = {1: "first (before 14+0)", 2: "second (14+0 to 27+6)", 3: "third (from 28+0)"}
 
 
 def format_weeks_days(ga_days: float) -> str:
@@ -85,14 +84,3 @@ def trimester(ga_days: Number) -> int | np.ndarray:
     days = checked("ga_days", ga_days, "days", GA_DAYS_RANGE)
     number = 1 + (days >= SECOND_TRIMESTER_DAYS).astype(int) + (days >= THIRD_TRIMESTER_DAYS)
     return int(number) if number.ndim == 0 else number
-
-
-def trimester_name(ga_days: float) -> str:
-    """Tell the trimester in words.
-
-    Examples
-    --------
-    >>> trimester_name(143)
-    'second (14+0 to 27+6)'
-    """
-    return TRIMESTER_NAMES[int(trimester(float(ga_days)))]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.growth import hadlock, intergrowth
+from fetal_lib.growth import hadlock, intergrowth_size
 from fetal_lib.plots.style import BLUE, ORANGE, VERMILION, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def head_growth_chart(ga_weeks: np.ndarray, hc_mm: np.ndarray, label: str) -> Fi
     weeks = np.linspace(14, 40, 105)
     figure, axes = new_figure(height=3.6)
     for name, z in CENTILE_Z.items():
-        line = intergrowth.size_mm("HC", weeks, z)
+        line = intergrowth_size.size_mm("HC", weeks, z)
         axes.plot(weeks, line, color=BLUE, lw=1.6 if z == 0 else 0.8)
         if name in LABELLED:
             axes.annotate(name, (40.1, line[-1]), fontsize=7, va="center", color=BLUE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.growth import intergrowth
+from fetal_lib.growth import intergrowth_weight
 from fetal_lib.plots.agreement import agreement_figure
 from fetal_lib.plots.heads import aspects_of, show_scan
 from fetal_lib.plots.style import (
@@ -235,7 +235,7 @@ def weight_chart(biometry: pd.DataFrame) -> Figure:
     weeks = np.linspace(*WEIGHT_WEEKS, 91)
     figure, axes = new_figure(height=3.4)
     for name, z in WEIGHT_Z.items():
-        line = intergrowth.efw_at_z(weeks, z)
+        line = intergrowth_weight.efw_at_z(weeks, z)
         axes.plot(weeks, line, color=BLUE, lw=1.6 if z == 0 else 0.9)
         axes.annotate(name, (40.1, line[-1]), fontsize=7, va="center", color=BLUE)
     axes.plot([], [], color=BLUE, label="INTERGROWTH-21st centiles")

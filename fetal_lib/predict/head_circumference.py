@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.growth import intergrowth
+from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import list_files, number_text, write_rows
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
@@ -130,7 +130,7 @@ def _centile(hc_mm: float, ga_days: float) -> float:
     if not (math.isfinite(hc_mm) and math.isfinite(ga_days)):
         return math.nan
     try:
-        return float(intergrowth.centile("HC", hc_mm, ga_days / 7))
+        return float(intergrowth_size.centile("HC", hc_mm, ga_days / 7))
     except ValueError:
         return math.nan
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from fetal_lib.geometry.ellipse import Ellipse, head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_probs
-from fetal_lib.growth import hadlock, intergrowth
+from fetal_lib.growth import hadlock, intergrowth_age
 
 HC_RANGE_MM = (40.0, 400.0)
 """Outside it no fetal head from 11 weeks to term is found: 44 to 346 mm in HC18."""
@@ -125,7 +125,7 @@ def measure_head(
         hc_mm=hc_mm,
         hc_low_mm=max(0.0, hc_mm - half),
         hc_high_mm=hc_mm + half,
-        ga_days=_or_nan(intergrowth.ga_days_from_hc, hc_mm),
+        ga_days=_or_nan(intergrowth_age.ga_days_from_hc, hc_mm),
         ga_hadlock_days=7 * _or_nan(lambda hc: hadlock.ga_weeks("HC", hc), hc_mm),
         **shape,
     )

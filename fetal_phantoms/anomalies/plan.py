@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fetal_lib.growth.intergrowth import mean_mm, size_mm
+from fetal_lib.growth.intergrowth_size import mean_mm, size_mm
 from fetal_phantoms.head_sampling import truncated_normal
 
 ATRIUM_MM = {  # what is drawn; the classes' limits are 10, 12 and 15 mm

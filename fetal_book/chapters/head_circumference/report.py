@@ -12,7 +12,7 @@ from fetal_book.chapters.outlines import circumference_mm
 from fetal_book.chapters.verdicts import place_check, verdict, weights_check
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, share_on
-from fetal_lib.growth import hadlock, intergrowth
+from fetal_lib.growth import hadlock, intergrowth_age
 from fetal_lib.growth.gestation import trimester
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.models.unet import get_unet
@@ -123,7 +123,7 @@ def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
     frame = scores[["hc_mm", "hc_pred_mm", "df_mm"]].copy()
     frame["trimester"] = _trimesters(frame["hc_mm"].to_numpy())
     formulas = {
-        "intergrowth": intergrowth.ga_days_from_hc,
+        "intergrowth": intergrowth_age.ga_days_from_hc,
         "hadlock": lambda hc: 7 * hadlock.ga_weeks("HC", hc),
     }
     for name, formula in formulas.items():
