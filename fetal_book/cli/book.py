@@ -107,15 +107,6 @@ def cards() -> None:
 
 
 @app.command(hidden=True)
-def api() -> None:
-    """Write the reference of the library from its docstrings."""
-    from fetal_book.parameters.project import project_root
-    from fetal_book.site.api import write_api
-
-    write_api(project_root())
-
-
-@app.command(hidden=True)
 def contents() -> None:
     """Write the table of contents and the table of chapters, of what exists."""
     from fetal_book.parameters.project import project_root

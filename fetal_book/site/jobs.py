@@ -16,6 +16,8 @@ from fetal_book.runs.stale import finished_run, serves_order
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import PACKAGES, module_file
 
+SHOWN_CODE = ("fetal_lib", "fetal_phantoms", "fetal_book/runs", "fetal_book/site")
+"""What the site's reference is read from, and what makes its pages."""
 MADE = ("_build", "notebooks", "generated", "runs")
 
 
@@ -143,7 +145,7 @@ def phantom_sources(root: Path) -> list[str]:
 
 
 def site_sources(root: Path) -> list[str]:
-    """List what people write in the book: pages, styles, extensions, published runs."""
+    """List what the site is made of: pages, styles, published runs, documented code."""
     book = root / "book"
     own = [
         path
@@ -152,8 +154,8 @@ def site_sources(root: Path) -> list[str]:
     ]
     hidden = ("__pycache__", ".ipynb_checkpoints")
     kept = [path for path in own if not any(part in hidden for part in path.parts)]
-    checks = [*(root / "fetal_book" / "site").glob("*.py")]
-    return sorted(path.relative_to(root).as_posix() for path in [*kept, *checks])
+    code = [path for name in SHOWN_CODE for path in (root / name).rglob("*.py")]
+    return sorted(path.relative_to(root).as_posix() for path in [*kept, *code])
 
 
 def _modules_of_last_run(folder: Path) -> list[Path] | None:

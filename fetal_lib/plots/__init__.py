@@ -1,0 +1,1 @@
+"""Figures by task; functions take and return axes."""

@@ -1,0 +1,47 @@
+"""Prepare docstrings for the reference: plain text, in which nothing but code is set specially.
+
+AutoAPI reads the text of the modules and imports none, so that neither TensorFlow nor PyTorch is
+loaded. Napoleon turns the sections into fields after this.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+CODE_OR_BULLET = r"(`+[^`]+`+|^ *\* )"
+MARKS = re.compile(rf"{CODE_OR_BULLET}|([*|]|(?<=\w)_(?!\w))")
+REFERENCES = re.compile(r"(?<=References\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
+PAPER = re.compile(r"\n(?=(?:(?:van|von|den|de) )*[A-Z][\w' -]+ [A-Z]{1,4}(?:,|\.| et al))")
+"""Where the next paper of a list begins: a name with initials at the start of a line."""
+DOI = re.compile(r"\b(?:doi|DOI)(?::\s*|\s+)(10\.\d{4,}/[^\s,]+[^\s,;.)])")
+
+
+def prepare(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Escape what would be taken for markup, list the papers, and link their DOIs."""
+    plain = [line if line.lstrip().startswith((">>>", "...")) else escaped(line) for line in lines]
+    lines[:] = REFERENCES.sub(listed, "\n".join(plain)).split("\n")
+
+
+def escaped(line: str) -> str:
+    """Put a backslash before each mark outside code."""
+    return MARKS.sub(lambda found: found[1] or f"\\{found[2]}", line)
+
+
+def listed(found: re.Match[str]) -> str:
+    """Write the papers of a section as a list."""
+    papers = (" ".join(paper.split()) for paper in PAPER.split(found[0]))
+    return "\n".join(f"- {DOI.sub(doi_link, paper)}" for paper in papers) + "\n"
+
+
+def doi_link(found: re.Match[str]) -> str:
+    """Write a DOI as a link."""
+    address = found[1].replace("\\", "").replace("<", "%3C").replace(">", "%3E")
+    shown = found[1].replace("<", r"\<")
+    return f"`doi:{shown} <https://doi.org/{address}>`__"
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the hook with Sphinx, before Napoleon's."""
+    app.connect("autodoc-process-docstring", prepare, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
