@@ -64,14 +64,20 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_book.chapters import gestational_age as chapter
-from fetal_lib.data import splits
+from fetal_book.chapters.gestational_age import baselines, external, fit
+from fetal_book.chapters.gestational_age import data as fetus_data
+from fetal_book.chapters.gestational_age import leak, maps, report, save
 from fetal_book.chapters.gestational_age import scores as score
+from fetal_book.chapters.tables import ranking
+from fetal_book.runs.published import published_runs, reference_table
+from fetal_book.runs.session import open_run
+from fetal_lib.data import splits
+from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.metrics import intervals
 from fetal_lib.plots import agreement
 from fetal_lib.plots import gestational_age as plots
-from fetal_book.runs.published import published_runs, reference_table
-from fetal_book.runs.session import open_run
+from fetal_lib.sets.fetal_mri import read_cases
 
 run = open_run("01_gestational_age", globals())
 p = run.parameters
@@ -112,21 +118,21 @@ Markdown(run.banner())
 # rim of fluid, the layers of the mantle (the wall of the brain), the furrows.
 
 # %% mystnb={"table": {"name": "tab-01-data-sets", "caption": "What each data set of this run is: phantom, drawn by this project; blend, an individual made of an atlas' templates; template, an average of fetuses; scan or picture, of a fetus. Part own: learnt from, and tested by folds; external: scored only."}}
-sets = chapter.data_sets(p)
+sets = report.data_sets(p)
 run.save_table(sets, "data_sets", "What each data set of this run is.")
 sets.style.hide()
 
 # %% mystnb={"table": {"name": "tab-01-fetuses", "caption": "The fetuses of this run: how many, how old, how large."}}
-cases = chapter.read_cases(chapter.find_data(p))
-brains = chapter.cut_planes(cases, p)
+cases = read_cases(fetus_data.find_data(p))
+brains = fetus_data.cut_planes(cases, p)
 fetuses = brains.fetuses()
-run.data_fingerprint = chapter.fingerprint(brains)
-chapter.describe(brains).style.hide()
+run.data_fingerprint = fetus_data.fingerprint(brains)
+fetus_data.describe(brains).style.hide()
 
 # %% mystnb={"figure": {"name": "fig-01-data", "caption": "Middle slices of fetuses spread over the ages, youngest first."}, "image": {"alt": "Axial, coronal and sagittal slices of fetal brains, a column a fetus; among phantoms, the youngest have a wide bright rim of fluid and layers in the mantle, the oldest bright furrows."}}
 middle = brains.table["slice"] == p.n_slices // 2
 order = brains.table[middle].sort_values("ga_days").index
-pick = order[chapter.evenly_spaced(6, len(order))]
+pick = order[evenly_spaced(6, len(order))]
 titles = [f"{d / 7:.0f} weeks" for d in brains.table.loc[pick, "ga_days"]]
 figure = plots.plane_gallery(brains.images[pick], titles)
 run.save_figure(
@@ -154,7 +160,7 @@ run.save_figure(
 # `schedule` is `plateau`, steers the learning rate. Nothing is chosen on a fold that is tested.
 
 # %% mystnb={"table": {"name": "tab-01-outer-folds", "caption": "The outer folds: fetuses, samples (a slice of each plane), mean and SD of the ages in days."}}
-folds = chapter.make_folds(brains, p)
+folds = fit.make_folds(brains, p)
 brains.table["fold"] = 0
 for fold in folds:
     brains.table.loc[fold.test, "fold"] = fold.number
@@ -177,12 +183,14 @@ parts.reset_index().style.hide().format(precision=1)
 # %% mystnb={"table": {"name": "tab-01-leak-audit", "caption": "Share of the held-out samples whose fetus also stands in the training part."}}
 naive = splits.k_folds(
     np.arange(len(brains.table)).astype(str),
-    chapter.age_group(brains.table["ga_days"]),
+    fetus_data.age_group(brains.table["ga_days"]),
     p.n_folds,
     p.seed,
 )
-shared = chapter.shared_fetuses(brains.table["group"], naive)
-honest = chapter.shared_fetuses(brains.table["group"], brains.table["fold"])
+shared = fetus_data.shared_fetuses(brains.table["group"], naive)
+honest = fetus_data.shared_fetuses(
+    brains.table["group"], brains.table["fold"]
+)
 sides = pd.DataFrame(
     {
         "folds over": ["slices (source 000)", "fetuses"],
@@ -210,12 +218,12 @@ sides.style.hide().format(precision=3)
 # {cite:p}`lin1989concordance`.
 
 # %% mystnb={"table": {"name": "tab-01-baselines", "caption": "Held-out fetuses, without a network, with 95 % intervals over fetuses."}}
-baselines = chapter.baseline_answers(brains, folds, p)
-for name in (one for one in chapter.BASELINES if one in baselines):
-    answers = baselines["ga_days"], baselines[name], name, "test"
-    for row in score.age_rows(*answers, baselines["group"].to_numpy(), p.seed):
+rivals = baselines.baseline_answers(brains, folds, p)
+for name in (one for one in baselines.BASELINES if one in rivals):
+    answers = rivals["ga_days"], rivals[name], name, "test"
+    for row in score.age_rows(*answers, rivals["group"].to_numpy(), p.seed):
         run.add_result(**row)
-chapter.results_table(run.rows, p).style.hide()
+report.results_table(run.rows, p).style.hide()
 
 # %% [markdown]
 # ## The model
@@ -230,9 +238,9 @@ chapter.results_table(run.rows, p).style.hide()
 # narrow one counts each normalisation and ReLU as a layer.
 
 # %%
-network = chapter.new_network(p)
+network = fit.new_network(p)
 run.add_result(
-    model=chapter.network_name(p),
+    model=fetus_data.network_name(p),
     split="all",
     metric="params",
     value=network.count_params(),
@@ -240,10 +248,10 @@ run.add_result(
 Markdown(f"Parameters in this run: **{network.count_params():,}**.")
 
 # %% mystnb={"table": {"name": "tab-01-shapes", "caption": "The parts of the network of this run: shape of the output, parameters."}}
-chapter.layer_shapes(network).style.hide()
+fit.layer_shapes(network).style.hide()
 
 # %% mystnb={"table": {"name": "tab-01-fine-tuning", "caption": "What a fine-tuning depth trains in the backbone of this run."}}
-depths = chapter.depth_table(p)
+depths = fit.depth_table(p)
 run.save_table(depths, "fine_tuning", "What a fine-tuning depth trains.")
 depths.style.hide()
 
@@ -259,9 +267,9 @@ depths.style.hide()
 # has the fits of all folds.
 
 # %%
-fits = [chapter.fit_fold(run, brains, fold) for fold in folds]
+fits = [fit.fit_fold(run, brains, fold) for fold in folds]
 run.add_result(
-    model=chapter.network_name(p),
+    model=fetus_data.network_name(p),
     split="train",
     metric="train_s",
     value=sum(one.train_s for one in fits),
@@ -286,7 +294,7 @@ run.save_figure(
 # {numref}`fig-01-agreement` shows each fetus.
 
 # %% mystnb={"table": {"name": "tab-01-results", "caption": "Held-out fetuses, all models, with 95 % intervals over fetuses."}}
-held_out = chapter.answers(brains, fits)
+held_out = fit.answers(brains, fits)
 result = score.per_fetus(
     held_out["subject"].to_numpy(),
     held_out["ga_days"].to_numpy(),
@@ -296,18 +304,18 @@ first = held_out.drop_duplicates("subject").set_index("subject")
 for column in ("group", "fold"):
     result[column] = result["subject"].map(first[column])
 days, pred = (result[name].to_numpy() for name in ("ga_days", "pred_days"))
-group, name = result["group"].to_numpy(), chapter.network_name(p)
+group, name = result["group"].to_numpy(), fetus_data.network_name(p)
 for row in score.age_rows(days, pred, name, "test", group, p.seed):
     run.add_result(**row)
-results = chapter.results_table(run.rows, p)
+results = report.results_table(run.rows, p)
 run.save_table(results, "results", "Held-out fetuses, all models.")
 results.style.hide()
 
 # %% tags=["remove-input"]
-Markdown(chapter.against_baselines(baselines, result, p))
+Markdown(baselines.against_baselines(rivals, result, p))
 
 # %% mystnb={"figure": {"name": "fig-01-comparison", "caption": "Mean absolute error of each predictor on held-out fetuses, with 95 % intervals."}, "image": {"alt": "Mean absolute error of the baselines and the network with intervals."}}
-ranked = chapter.ranking(run.rows)
+ranked = ranking(run.rows, "mae_days")
 figure = agreement.model_comparison(ranked, "value", "MAE (days)")
 figure.axes[0].set(xscale="linear", xlim=(0, None))
 run.save_figure(
@@ -339,12 +347,12 @@ run.save_table(by_fold, "folds", "Each fold, and the spread between them.")
 by_fold.style.hide().format(precision=3)
 
 # %% mystnb={"table": {"name": "tab-01-by-trimester", "caption": "Errors by trimester, in days, with 95 % intervals over fetuses; a mean error above 0 is an age told too old."}}
-by_age = chapter.trimester_table(result, p.seed)
+by_age = report.trimester_table(result, p.seed)
 run.save_table(by_age, "by_trimester", "Errors by trimester.")
 by_age.style.hide().format(precision=1)
 
 # %% tags=["remove-input"]
-Markdown(chapter.calibration_text(result, p.seed))
+Markdown(report.calibration_text(result, p.seed))
 
 # %% [markdown]
 # ### Does the interval hold what it promises?
@@ -363,7 +371,7 @@ half = score.cross_conformal(
 covered = intervals.empirical_coverage(days, pred - half, pred + half)
 inside = (np.abs(pred - days) <= half).astype(float)
 run.add_result(
-    model=chapter.network_name(p),
+    model=fetus_data.network_name(p),
     split="test",
     metric="coverage",
     value=covered,
@@ -400,8 +408,8 @@ Markdown(
 # adds above its smallest value.
 
 # %% mystnb={"table": {"name": "tab-01-overlap", "caption": "Share of each map that lies on a region, the region's share of the picture (area), and the ratio of both: 1 is what an even map has. Means over the explained fetuses."}}
-maps = chapter.explain(brains, cases, fits[0], p)
-overlap = chapter.overlap_table(maps, p)
+seen = maps.explain(brains, cases, fits[0], p)
+overlap = maps.overlap_table(seen, p)
 run.save_table(overlap, "overlap", "Share of each map on each region.")
 overlap.style.hide().format(precision=2)
 
@@ -416,8 +424,8 @@ if len(overlap):
     )
 
 # %% mystnb={"figure": {"name": "fig-01-gates", "caption": "Gate maps of held-out fetuses, youngest first: the mean of the gate over its channels, in colours from its smallest to its largest value."}, "image": {"alt": "Gate maps over slices of fetal brains in three planes."}}
-shown = maps[:6]
-names = chapter.plane_names(p)
+shown = seen[:6]
+names = fetus_data.plane_names(p)
 titles = [f"{one.ga_days / 7:.0f} weeks" for one in shown]
 pictures = [one.image for one in shown]
 gates = [one.gates for one in shown]
@@ -427,7 +435,7 @@ run.save_figure(
 )
 
 # %% tags=["remove-input"]
-Markdown(chapter.gate_text(maps))
+Markdown(maps.gate_text(seen))
 
 # %% mystnb={"figure": {"name": "fig-01-cams", "caption": "Grad-CAM maps of the same fetuses: the brighter, the more days of the answer, in either direction."}, "image": {"alt": "Grad-CAM maps over slices of fetal brains in three planes."}}
 cams = [one.cams for one in shown]
@@ -447,12 +455,12 @@ run.save_figure(
 # at random ({numref}`fig-01-deletion`).
 
 # %% mystnb={"table": {"name": "tab-01-map-checks", "caption": "Rank correlation of the maps with occlusion, and with the map of shuffled weights: means over the fetuses where it is defined."}}
-checks = chapter.checks_table(maps, p)
+checks = maps.checks_table(seen, p)
 run.save_table(checks, "map_checks", "Maps against occlusion and chance.")
 checks.style.hide().format(precision=2)
 
 # %% mystnb={"figure": {"name": "fig-01-deletion", "caption": "Change of the predicted age while pixels are hidden in the order of a map, or at random."}, "image": {"alt": "Curves of the change of predicted age against the share of hidden pixels."}}
-share, changes = chapter.deletion(maps, fits[0], p)
+share, changes = maps.deletion(seen, fits[0], p)
 figure = plots.change_curves(share, changes)
 run.save_figure(
     figure,
@@ -462,8 +470,8 @@ run.save_figure(
 )
 
 # %% tags=["remove-input"]
-said = chapter.deletion_verdict(share, changes, "random", "days")
-Markdown(f"{said} {len(maps)} fetuses are few: a small lead may be chance.")
+said = deletion_verdict(share, changes, "random", "days")
+Markdown(f"{said} {len(seen)} fetuses are few: a small lead may be chance.")
 
 # %% [markdown]
 # ## What the source's own protocol would have reported
@@ -476,17 +484,17 @@ Markdown(f"{said} {len(maps)} fetuses are few: a small lead may be chance.")
 # leak, the choice of the epoch, and more samples to learn from.
 
 # %% mystnb={"table": {"name": "tab-01-leak", "caption": "The source's protocol and nested folds on the same samples; from and to: 95 % interval of the MAE over fetuses."}}
-leak = chapter.reenact_leak(run, brains, held_out)
-rows = chapter.leak_rows(leak, p.seed)
+reenacted = leak.reenact_leak(run, brains, held_out)
+rows = leak.leak_rows(reenacted, p.seed)
 for row in rows:
     run.add_result(**row)
-chapter.add_inflation(run, leak)
-protocols = chapter.leak_table(rows)
+leak.add_inflation(run, reenacted)
+protocols = leak.leak_table(rows)
 run.save_table(protocols, "leak", "The source's protocol and nested folds.")
 protocols.style.hide().format(precision=3)
 
 # %% tags=["remove-input"]
-Markdown(chapter.inflation_text(leak, p.n_folds, p.seed))
+Markdown(leak.inflation_text(reenacted, p.n_folds, p.seed))
 
 # %% [markdown]
 # The published ladder {cite:p}`shen2022,hasan2024,hong2021` stands beside it in
@@ -496,7 +504,7 @@ Markdown(chapter.inflation_text(leak, p.n_folds, p.seed))
 # %% mystnb={"figure": {"name": "fig-01-ladder", "caption": "Error of both protocols on the same samples (blue, with 95 % intervals), and published errors on other data (grey)."}, "image": {"alt": "Bars of mean absolute error for two protocols and three publications."}}
 numbers = protocols[["MAE (d)", "from", "to"]].to_numpy()
 measured = dict(zip(protocols["protocol"], numbers, strict=True))
-figure = plots.ladder_figure(measured, chapter.PUBLISHED)
+figure = plots.ladder_figure(measured, leak.PUBLISHED)
 run.save_figure(
     figure,
     "ladder",
@@ -515,7 +523,7 @@ run.save_figure(
 
 # %%
 if p.ablation:
-    fewer = chapter.ablation(run, brains, folds[0], fits[0])
+    fewer = report.ablation(run, brains, folds[0], fits[0])
     run.save_table(fewer, "ablation", "Planes and backbones.")
     display(fewer.style.hide().format(precision=1))
 else:
@@ -532,10 +540,10 @@ else:
 
 # %% mystnb={"figure": {"name": "fig-01-external", "caption": "Predicted against true age of held-out fetuses, and of those of another set."}, "table": [{"name": "tab-01-external", "caption": "Fetuses of another set, each with its true and its predicted age."}, {"name": "tab-01-external-results", "caption": "Fetuses of another set, all models, with 95 % intervals over fetuses."}], "image": {"alt": "Scatter plot of predicted against true age for both sets."}}
 if p.external_data:
-    outside = chapter.score_external(run, brains, fits)
+    outside = external.score_external(run, brains, fits)
     run.save_table(outside, "external", "Fetuses of another set.")
     display(outside.style.hide().format(precision=1))
-    scores = chapter.results_table(run.rows, p, "external")
+    scores = report.results_table(run.rows, p, "external")
     display(scores.style.hide())
     figure = plots.outside_figure(days, pred, outside)
     run.save_figure(
@@ -552,7 +560,7 @@ else:
 # and every figure ({numref}`tab-01-real`). It stands here whatever this page was run on.
 
 # %% tags=["remove-input"]
-Markdown(chapter.outside_text(published_runs("01_gestational_age")))
+Markdown(report.outside_text(published_runs("01_gestational_age")))
 
 # %% mystnb={"table": {"name": "tab-01-real", "caption": "Reference runs on sets that they never learnt from, with 95 % intervals over the cases of the set; MAE in days."}} tags=["hide-input"]
 scores = ["mae_days", "r2"]
@@ -568,13 +576,13 @@ reference.reindex(columns=order).style.hide()
 
 # %%
 if p.save_model:
-    saved = chapter.save_model(run, brains, fits, result)
+    saved = save.save_model(run, brains, fits, result)
 
 # %% tags=["remove-input"]
 if p.save_model and p.external_data:
-    said = chapter.predict_external(p, saved)
+    said = external.predict_external(p, saved)
     run.save_table(said, "external_predict", "What `predict ga` says of them.")
-    told = chapter.predicted_text(said, p.seed)
+    told = external.predicted_text(said, p.seed)
     display(Markdown(f"On the other set, {told}"))
 run.finish()
 

@@ -76,6 +76,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from fetal_book.chapters import brain_anomalies as chapter
+from fetal_book.chapters.tables import pretty, ranking, results_table
 from fetal_book.chapters.brain_anomalies import scores as score
 from fetal_lib.plots import anomaly_images, classification, confidence
 from fetal_lib.plots.audit import audit_figure
@@ -118,7 +119,7 @@ cases = chapter.read_views(run, folder)
 cases = chapter.split_cases(cases, p)
 run.data_fingerprint = chapter.fingerprint(cases)
 first = cases.table[["image", "label", "subject", "source_stem", "part"]]
-chapter.pretty(first.head())
+pretty(first.head())
 
 # %% tags=["remove-input"]
 Markdown(chapter.data_words(cases, p.view))
@@ -183,7 +184,7 @@ columns = ["image", "label", "subject", "part"]
 run.save_table(cases.table[columns], "split", "The split.")
 report = chapter.audit(cases)
 run.save_table(report.findings, "leak_audit", "What could leak.")
-chapter.pretty(report.findings[["check", "finding", "verdict"]])
+pretty(report.findings[["check", "finding", "verdict"]])
 
 # %% mystnb={"figure": {"name": "fig-02-audit", "caption": "The leak audit: how strong each clue is, and, where there are any, the images on two sides that look most alike."}, "image": {"alt": "Strength of each leak check between 0 and 1, with verdicts."}}
 figure = audit_figure(report)
@@ -216,7 +217,7 @@ for name, probs in chapter.baseline_probs(train, test, p.seed).items():
         test.labels, probs, test.groups, name, "test", p.seed
     ):
         run.add_result(**row)
-chapter.pretty(chapter.results_table(run.rows))
+pretty(results_table(run.rows, chapter.SHOWN))
 
 # %% [markdown]
 # ## Noise reduction and filtering
@@ -235,7 +236,7 @@ chapter.pretty(chapter.results_table(run.rows))
 filters = chapter.filter_table(train, val, p.seed)
 timed = "ms an image"
 run.save_table(filters.drop(columns=timed), "filters", "Filters compared.")
-chapter.pretty(filters)
+pretty(filters)
 
 # %% mystnb={"figure": {"name": "fig-02-filters", "caption": "One validation image through each filter."}, "image": {"alt": "The same ultrasound image unfiltered and through four filters."}}
 figure = anomaly_images.filter_gallery(
@@ -274,7 +275,7 @@ for row in layers[layers["setting"] == "this run"].itertuples():
         metric="params",
         value=int(row.parameters),
     )
-chapter.pretty(layers)
+pretty(layers)
 
 # %% [markdown]
 # ## Hyper-parameter search
@@ -290,7 +291,7 @@ chapter.pretty(layers)
 trials, choice = chapter.search_separable(run, train, val)
 tried = chapter.trials_table(trials)
 run.save_table(tried, "search", "Trials of the hyper-parameter search.")
-chapter.pretty(tried, 4)
+pretty(tried, 4)
 
 # %% mystnb={"figure": {"name": "fig-02-search", "caption": "The search: macro-F1 on validation of each trial, and over the learning rate."}, "image": {"alt": "Macro-F1 of each trial with the best so far, and over the learning rate."}}
 if trials:
@@ -378,17 +379,17 @@ for name, s in scored.items():
         test.labels, s.test_probs, test.groups, name, "test", p.seed
     ):
         run.add_result(**row)
-results = chapter.results_table(run.rows)
+results = results_table(run.rows, chapter.SHOWN)
 run.save_table(results, "results", "Test part, all models.")
-chapter.pretty(results)
+pretty(results)
 
 # %% mystnb={"table": {"name": "tab-02-starts", "caption": "Xception from the weights of this run and trained from random ones (none): macro-F1 on the test part, with 95 % intervals over patients."}}
 starts = chapter.starts_table(run)
 run.save_table(starts, "starts", "What the start is worth, test part.")
-chapter.pretty(starts)
+pretty(starts)
 
 # %% mystnb={"figure": {"name": "fig-02-comparison", "caption": "Macro-F1 of each predictor on the same test images, with 95 % intervals."}, "image": {"alt": "Macro-F1 of baselines and networks with intervals."}}
-ranked = chapter.ranking(run.rows, "macro_f1")
+ranked = ranking(run.rows, "macro_f1").replace(chapter.PREDICTORS)
 figure = classification.share_figure(ranked, "macro-F1, test part")
 run.save_figure(
     figure,
@@ -412,7 +413,7 @@ predicted = {name: s.test_probs for name, s in scored.items()}
 predicted |= random_start.probs
 pairs = score.compare_models(test.labels, predicted, test.groups, p.seed)
 run.save_table(pairs, "paired_differences", "Differences of macro-F1.")
-chapter.pretty(pairs)
+pretty(pairs)
 
 # %% mystnb={"figure": {"name": "fig-02-classes", "caption": "F1 of each class with 95 % intervals over patients; the number of test images in brackets."}, "image": {"alt": "F1 of each class for three networks with intervals."}}
 tables = chapter.class_tables(scored, test, p.seed)
@@ -449,7 +450,7 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-02-most-confused", "caption": "The classes that are most often taken for another, test part."}}
-chapter.pretty(chapter.most_confused(scored[best], test))
+pretty(chapter.most_confused(scored[best], test))
 
 # %% [markdown]
 # ### Classes that are millimetres
@@ -465,7 +466,7 @@ chapter.pretty(chapter.most_confused(scored[best], test))
 # %% mystnb={"table": {"name": "tab-02-ruler", "caption": "Macro-F1 with and without the scale bar, test part; ventriculomegaly is the mean F1 of its three classes."}}
 ruler = chapter.ruler_table(scored, test, p.seed)
 run.save_table(ruler, "ruler", "With and without the scale bar, test part.")
-chapter.pretty(ruler)
+pretty(ruler)
 
 # %% [markdown]
 # ### ROC and precision-recall
@@ -512,12 +513,12 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-02-cutoffs", "caption": "Each class against the rest at one half and at the cut-off chosen on validation, test part."}}
 cutoffs = chapter.cutoff_table(scored[best], val, test)
 run.save_table(cutoffs, "cutoffs", "Cut-offs chosen on validation.")
-chapter.pretty(cutoffs, 2)
+pretty(cutoffs, 2)
 
 # %%
 screening = chapter.screening_table(scored[best], val, test, p.seed)
 run.save_table(screening, "screening", "Any anomaly against normal, test.")
-chapter.pretty(screening)
+pretty(screening)
 
 # %% [markdown]
 # ### Cross-validation
@@ -531,7 +532,7 @@ chapter.pretty(screening)
 rest = cases.select((cases.table["part"] != "test").to_numpy())
 folds = chapter.cross_validate(run, rest, choice)
 run.save_table(folds, "folds", "Cross-validation of the separable CNN.")
-chapter.pretty(folds)
+pretty(folds)
 
 # %% tags=["remove-input"]
 if len(folds):
@@ -568,7 +569,7 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-02-calibration", "caption": "Calibration of each network on the test part, before and after temperature scaling."}}
-chapter.pretty(calibration)
+pretty(calibration)
 
 # %% [markdown]
 # ### "One of these two", and "I don't know"
@@ -605,14 +606,14 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-02-sets", "caption": "Conformal sets of the test part: coverage of all, and by size of the set."}}
 sets = chapter.set_table(scored[best], test)
 run.save_table(sets, "sets", "Conformal sets, test part.")
-chapter.pretty(sets)
+pretty(sets)
 
 # %% mystnb={"table": {"name": "tab-02-abstention", "caption": "Answers that are kept and handed back: chosen on validation, measured on test."}}
 abstained = chapter.abstention_table(
     scored[best], val, test, p.target_accuracy
 )
 run.save_table(abstained, "abstention", "Abstention.")
-chapter.pretty(abstained)
+pretty(abstained)
 
 # %% [markdown]
 # ### Images that are no fetal brain
@@ -640,7 +641,7 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-02-strange", "caption": "The test part, which should be answered, and images that are no fetal brain: share without an answer, share beyond the limit of the distance, share in which a head is found, and the area under the ROC curve against the test part by distance and by low confidence."}}
-chapter.pretty(strange)
+pretty(strange)
 
 # %% [markdown]
 # In the first line a refusal is an answer lost; in the others, what is *not* refused
@@ -678,7 +679,7 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-02-cam-summary", "caption": "Checks of the Grad-CAM maps, means over the explained test images."}}
 run.save_table(explained.checks, "cam_checks", "Checks of the maps shown.")
 run.save_table(explained.summary, "cam_summary", "Checks of the maps, means.")
-chapter.pretty(explained.summary)
+pretty(explained.summary)
 
 # %% tags=["remove-input"]
 Markdown(chapter.explained_words(explained.summary))
@@ -718,7 +719,7 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-02-convolutions", "caption": "One ordinary against one separable 3 × 3 convolution, 16 images, on this machine."}}
 convolutions = chapter.convolution_table()
-chapter.pretty(convolutions, 2)
+pretty(convolutions, 2)
 
 # %% mystnb={"table": {"name": "tab-02-costs", "caption": "Parameters, operations, memory and speed of whole networks on this machine."}}
 networks = {name: s.model.network for name, s in scored.items()}
@@ -730,7 +731,7 @@ for row in costs[costs["setting"] == "this run"].to_dict("records"):
         metric="images_per_s",
         value=row["images a second"],
     )
-chapter.pretty(costs, 2)
+pretty(costs, 2)
 
 # %% mystnb={"figure": {"name": "fig-02-cost", "caption": "Macro-F1 of the networks of this run over parameters, multiply-accumulates and latency."}, "image": {"alt": "Macro-F1 over three measures of cost for three networks."}}
 here = costs[costs["setting"] == "this run"].replace(chapter.NETWORK_NAMES)
@@ -767,11 +768,11 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-02-source-protocol", "caption": "Copies before the split beside a split by patient, with 95 % intervals over patients."}}
 protocol = chapter.reenact_source(run, cases)
 run.save_table(protocol.table, "source_protocol", "Copies before the split.")
-chapter.pretty(protocol.table)
+pretty(protocol.table)
 
 # %%
 run.save_table(protocol.rare, "source_rare", "Recall of the rarest classes.")
-chapter.pretty(protocol.rare)
+pretty(protocol.rare)
 
 # %% tags=["remove-input"]
 shares = protocol.table.set_index("protocol").filter(like="same mix")
@@ -794,7 +795,7 @@ Markdown(
 # %% mystnb={"table": {"name": "tab-02-source-log", "caption": "Accuracies of the source's log, with 95 % intervals from their numbers of images."}}
 log = chapter.log_table()
 run.save_table(log, "source_log", "Accuracies of the source's log.")
-chapter.pretty(log)
+pretty(log)
 
 # %% tags=["remove-input"]
 apart, n, chance = chapter.log_difference()
@@ -819,7 +820,7 @@ flips = chapter.ranking_table(
     test.labels, {name: s.test_probs.argmax(1) for name, s in scored.items()}
 )
 run.save_table(flips, "ranking_flips", "How often the worse network wins.")
-chapter.pretty(flips)
+pretty(flips)
 
 # %% [markdown]
 # ## On real images
@@ -830,8 +831,8 @@ chapter.pretty(flips)
 if p.external_data:
     external = chapter.score_external(run, scored, best)
     run.save_table(external, "external", "External images by class.")
-    display(chapter.pretty(chapter.results_table(run.rows, "external")))
-    display(chapter.pretty(external))
+    display(pretty(results_table(run.rows, chapter.SHOWN, "external")))
+    display(pretty(external))
 else:
     display(Markdown("No external images were named in this run."))
 
@@ -843,7 +844,7 @@ else:
 
 # %%
 if p.save_model:
-    card = chapter.model_card(run, scored[best], cases)
+    card = chapter.card_of(run, scored[best], cases)
     scored[best].model.save(run.folder / "model", card)
 run.finish()
 

@@ -61,20 +61,27 @@ save_model = True
 # %% tags=["hide-input"]
 import os
 
-# Threads that wait for one another sleep: spinning, they block a busy machine.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads wait asleep
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_lib.baselines.age_regression import volume_regressors
-from fetal_book.chapters import brain_age as chapter
-from fetal_lib.data import splits
+from fetal_book.chapters.brain_age import data as brain_data
+from fetal_book.chapters.brain_age import explain, models, report, save
+from fetal_book.chapters.brain_age import segmenter, source, volumes
 from fetal_book.chapters.brain_age.scores import by_decade
-from fetal_lib.plots import brain_age, volumes
+from fetal_book.chapters.brain_age.tissues import segment_all
+from fetal_book.chapters.brain_age.truth import find_truth
+from fetal_book.chapters.brain_age.walk import preprocessing_steps
+from fetal_book.chapters.tables import plain, pretty, ranking, results_table
 from fetal_book.runs.published import reference_table
 from fetal_book.runs.session import open_run
+from fetal_lib.baselines.age_regression import volume_regressors
+from fetal_lib.data import splits
+from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.plots import brain_age
+from fetal_lib.plots import volumes as views
 from fetal_lib.sets.adult_mri import read_cases, read_scan
 
 run = open_run("05_brain_age", globals())
@@ -106,7 +113,7 @@ Markdown(run.banner())
 # construction.
 
 # %% mystnb={"table": {"name": "tab-05-subjects", "caption": "Age (years), estimated total intracranial volume (eTIV, mL: the size of the head) and normalised whole-brain volume (nWBV: the brain's share of it) of all subjects; std is the SD."}}
-folder = chapter.find_data(p)
+folder = brain_data.find_data(p)
 run.fingerprint_folder(folder)
 cases = read_cases(folder)
 everyone = cases.table
@@ -129,13 +136,13 @@ run.save_figure(
 
 # %% mystnb={"figure": {"name": "fig-05-scans", "caption": "Four scans over the range of ages: axial, coronal and sagittal planes."}, "image": {"alt": "T1 scans of four adults in three planes, from the youngest on the left to the oldest on the right."}}
 order = np.argsort(ages, kind="stable")
-pick = order[chapter.evenly_spaced(4, len(order))]
+pick = order[evenly_spaced(4, len(order))]
 shown = {}
 for i in pick:
     scan = read_scan(everyone["subject"][i], everyone["path"][i])
     again = f" ({len(shown) + 1})" if f"{ages[i]:.0f} years" in shown else ""
     shown[f"{ages[i]:.0f} years{again}"] = scan.volume.data
-figure = volumes.orthogonal_views(shown)
+figure = views.orthogonal_views(shown)
 run.save_figure(
     figure,
     "scans",
@@ -156,10 +163,10 @@ run.save_figure(
 # between gray matter and fluid but error.
 
 # %% mystnb={"figure": {"name": "fig-05-steps", "caption": "A scan through bias-field correction, masking, normalisation and resampling; each column on its own grey scale."}, "image": {"alt": "Seven columns of three planes: scan, bias field, corrected scan, mask, normalised scan, two resampled scans."}}
-walk = chapter.preprocessing_steps(
+walk = preprocessing_steps(
     everyone.loc[pick[1]], ((3.0, 64), (1.5, 128))
 )
-figure = volumes.orthogonal_views(walk.steps, limits=walk.limits)
+figure = views.orthogonal_views(walk.steps, limits=walk.limits)
 run.save_figure(
     figure,
     "steps",
@@ -169,7 +176,7 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-05-preprocessing", "caption": "One scan after each step of the preprocessing: grid, voxel side and intensities."}}
 run.save_table(walk.table, "preprocessing", "A scan after each step.")
-chapter.pretty(walk.table)
+pretty(walk.table)
 
 # %% tags=["remove-input"]
 variation = walk.white_variation
@@ -186,7 +193,7 @@ Markdown(
 
 # %% mystnb={"figure": {"name": "fig-05-neighbours", "caption": "The same labels at 3 mm and at 1.5 mm, by nearest neighbour: CSF blue, gray matter orange, white matter green."}, "image": {"alt": "Tissue labels in colour over the scan in three planes, at a voxel size of 3 mm and of 1.5 mm; the edges are coarser at 3 mm."}}
 grids = {name: walk.steps[name] for name in walk.labels}
-figure = volumes.orthogonal_views(grids, walk.labels, shift=0.06)
+figure = views.orthogonal_views(grids, walk.labels, shift=0.06)
 run.save_figure(
     figure,
     "neighbours",
@@ -207,7 +214,7 @@ run.save_figure(
 # brightness, and a Markov random field. It is a reference and not the truth.
 
 # %%
-made = chapter.segment_all(run, everyone)
+made = segment_all(run, everyone)
 bad = (made.table["reasons"] != "").to_numpy()
 listed = everyone.loc[bad, ["subject", "age_years"]].assign(
     reason=made.table.loc[bad, "reasons"].to_numpy()
@@ -217,7 +224,7 @@ tissues = made.select(~bad)
 table = everyone[~bad].reset_index(drop=True)
 age = table["age_years"].to_numpy(float)
 if bad.any():
-    display(chapter.pretty(listed))
+    display(pretty(listed))
 
 # %% tags=["remove-input"]
 Markdown(
@@ -232,15 +239,15 @@ Markdown(
 # against age.
 
 # %% mystnb={"table": {"name": "tab-05-reference", "caption": "Dice of the mixture against the true labels of phantoms, mean with its 95 % interval."}}
-truth = chapter.find_truth(run)
-agreed = chapter.add_reference_dice(run, truth)
+truth = find_truth(run)
+agreed = report.add_reference_dice(run, truth)
 run.save_table(agreed, "reference", "The reference against the truth.")
-chapter.pretty(agreed)
+pretty(agreed)
 
 # %% mystnb={"figure": {"name": "fig-05-volumes", "caption": "Tissue volumes by the mixture, in mL of the person's own head, and their shares, against age."}, "image": {"alt": "Two scatter plots against age, of the volumes of CSF, gray and white matter and of their shares."}}
 parts_ml = tissues.volumes_ml
 etiv_ml = table["etiv_ml"].to_numpy(float)
-absolute = chapter.absolute_volumes(parts_ml, etiv_ml)
+absolute = volumes.absolute_volumes(parts_ml, etiv_ml)
 names = ("csf", "gray", "white")
 ml = dict(zip(names, absolute.T, strict=True))
 share = dict(
@@ -267,15 +274,15 @@ run.save_figure(
 # should know the age.
 
 # %% mystnb={"table": {"name": "tab-05-parts", "caption": "Who teaches segmentation, and who is tested in which outer fold; ages in years."}}
-parts = chapter.split_subjects(table, p)
+parts = brain_data.split_subjects(table, p)
 splits.assert_disjoint(table["subject"], parts.fold)
 written = table[["subject", "age_years"]].assign(fold=parts.fold)
 run.save_table(written, "split", "Fold of each subject; -1 teaches.")
-chapter.pretty(chapter.describe_subjects(table, parts.fold))
+pretty(brain_data.describe_subjects(table, parts.fold))
 
 # %%
 flat = tissues.images.reshape(len(table), -1).astype(np.float32)
-leaks = chapter.leak_audit(table, parts, flat)
+leaks = brain_data.leak_audit(table, parts, flat)
 run.save_table(leaks, "leak_audit", "What could leak.")
 leaks.style.hide().format({"finding": "{:.3g}"})
 
@@ -295,16 +302,16 @@ predictions = {}
 mean = np.full(len(age), np.nan)
 for fold in parts.folds:
     mean[fold.test] = age[fold.train].mean()
-chapter.add_ages(run, age, parts, "mean", mean)
+report.add_ages(run, age, parts, "mean", mean)
 nwbv = table["nwbv"].to_numpy(float)
 if np.isfinite(nwbv).all():
     guess = np.full(len(age), np.nan)
     for fold in parts.folds:
         curve = np.polyfit(nwbv[fold.train], age[fold.train], 2)
         guess[fold.test] = np.polyval(curve, nwbv[fold.test])
-    chapter.add_ages(run, age, parts, "nwbv", guess)
+    report.add_ages(run, age, parts, "nwbv", guess)
 metrics = ("mae_years", "rmse_years", "r2", "ccc")
-chapter.pretty(chapter.plain(chapter.results_table(run.rows, metrics)))
+pretty(plain(results_table(run.rows, metrics)))
 
 # %% [markdown]
 # ## The networks
@@ -316,7 +323,7 @@ chapter.pretty(chapter.plain(chapter.results_table(run.rows, metrics)))
 # published settings.
 
 # %% mystnb={"table": {"name": "tab-05-networks", "caption": "Networks at their published settings: parameters, and what comes out of 64³ voxels."}}
-counts = chapter.parameter_table()
+counts = models.parameter_table()
 run.save_table(counts, "networks", "Networks at their published settings.")
 counts.style.hide(axis="index").format(thousands=",")
 
@@ -336,16 +343,16 @@ counts.style.hide(axis="index").format(thousands=",")
 # colour.
 
 # %% mystnb={"table": {"name": "tab-05-dice", "caption": "Dice on scans that taught nothing, against the truth (of phantoms) and against the reference: mean ± SD over scans, and the 95 % interval of the mean."}}
-fits = chapter.fit_segmenters(run, truth, table, tissues, parts)
+fits = models.fit_segmenters(run, truth, table, tissues, parts)
 tested = np.flatnonzero(parts.tested)
 by_age = tested[np.argsort(age[tested], kind="stable")]
-show = by_age[chapter.evenly_spaced(3, len(by_age))]
-segmented = chapter.apply_segmenters(
+show = by_age[evenly_spaced(3, len(by_age))]
+segmented = segmenter.apply_segmenters(
     run, fits, table, tissues, parts, show
 )
-dice = chapter.add_dice(run, segmented.dice, parts.fold)
+dice = report.add_dice(run, segmented.dice, parts.fold)
 run.save_table(dice, "dice", "Dice on scans that taught nothing.")
-chapter.pretty(dice)
+pretty(dice)
 
 # %% mystnb={"figure": {"name": "fig-05-learning", "caption": "Cross-entropy of the two ResUNets on their training part over epochs; nothing is chosen by it."}, "image": {"alt": "Curves of cross-entropy over epochs, a panel for each of the two networks."}}
 from fetal_lib.training.torch_fit import read_torch_history
@@ -363,7 +370,7 @@ run.save_figure(
 )
 
 # %% mystnb={"figure": {"name": "fig-05-dice", "caption": "Dice of each tissue on held-out scans."}, "image": {"alt": "Box plots of Dice for CSF, gray and white matter, a panel for each network and kind of labels."}}
-figure = brain_age.dice_boxes(chapter.dice_groups(segmented, parts.fold))
+figure = brain_age.dice_boxes(report.dice_groups(segmented, parts.fold))
 run.save_figure(
     figure,
     "dice",
@@ -377,7 +384,7 @@ scans = [s["input"].astype(float) for s in some]
 kinds = {k: [s[k] for s in some] for k in some[0] if k != "input"}
 kinds = {k.replace("res_unet_", "taught by "): v for k, v in kinds.items()}
 titles = [f"{age[i]:.0f} years" for i in show]
-figure = volumes.tissue_gallery(scans, kinds, titles)
+figure = views.tissue_gallery(scans, kinds, titles)
 run.save_figure(
     figure,
     "tissues",
@@ -398,20 +405,20 @@ run.save_figure(
 # regressors err on `volumes`.
 
 # %% mystnb={"table": {"name": "tab-05-volume-models", "caption": "Mean absolute error on the outer folds, with 95 % intervals over subjects: baselines and regressors on volumes."}}
-relative = chapter.relative_volumes(parts_ml)
+relative = volumes.relative_volumes(parts_ml)
 sets = {
     "volumes": relative,
     "volumes_absolute": absolute,
     "volumes_covariates": np.column_stack(
-        [relative, chapter.covariates(table)]
+        [relative, volumes.covariates(table)]
     ),
-    "volumes_contrast": chapter.contrast_features(tissues),
-    "res_unet": chapter.relative_volumes(segmented.volumes["res_unet_truth"]),
+    "volumes_contrast": models.contrast_features(tissues),
+    "res_unet": volumes.relative_volumes(segmented.volumes["res_unet_truth"]),
 }
-predictions |= chapter.volume_models(run, age, sets, parts)
+predictions |= models.volume_models(run, age, sets, parts)
 for name, found in predictions.items():
-    chapter.add_ages(run, age, parts, name, found.outer)
-chapter.pretty(chapter.plain(chapter.results_table(run.rows, metrics[:1])))
+    report.add_ages(run, age, parts, name, found.outer)
+pretty(plain(results_table(run.rows, metrics[:1])))
 
 # %% mystnb={"figure": {"name": "fig-05-regressors", "caption": "Predicted against true age on the outer folds: six regressors on two tissue shares. A red triangle at the edge is a prediction beyond it."}, "image": {"alt": "Six scatter plots of predicted against true age."}}
 kept = parts.tested
@@ -434,11 +441,11 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-05-propagated", "caption": "What the segmenter's error does to the age, in years: the same regressor, other volumes."}}
 line, _ = volume_regressors()["linear"]
-propagated = chapter.propagate_segmentation(
+propagated = volumes.propagate_segmentation(
     age, parts, line, parts_ml, segmented.volumes
 )
 run.save_table(propagated, "propagated", "Segmentation error in years.")
-chapter.pretty(propagated)
+pretty(propagated)
 
 # %% [markdown]
 # ## Maps: where the tissue is
@@ -449,10 +456,10 @@ chapter.pretty(propagated)
 # of {numref}`tab-05-map-settings`.
 
 # %% mystnb={"table": {"name": "tab-05-map-settings", "caption": "Settings that the inner folds chose for each outer fold: SD of the blur in voxels of 4 mm, relative width of the Gaussian kernel, and the ridge penalty alpha."}}
-found = chapter.map_models(age, tissues, parts)
+found = models.map_models(age, tissues, parts)
 predictions |= found
 for name, prediction in found.items():
-    chapter.add_ages(run, age, parts, name, prediction.outer)
+    report.add_ages(run, age, parts, name, prediction.outer)
 settings = pd.DataFrame(
     [
         {"model": name, "fold": k + 1} | chosen
@@ -472,13 +479,14 @@ settings.style.hide().format({"alpha": "{:.2g}"})
 # is scored, `eval()` is called, which the source never does: more of that below.
 
 # %% mystnb={"table": {"name": "tab-05-age-networks", "caption": "Networks that read the age from the image, on the outer folds, with 95 % intervals over subjects."}}
-nets = chapter.fit_age_networks(run, age, tissues, parts)
+nets = models.fit_age_networks(run, age, tissues, parts)
 for name, fit in nets.items():
     predictions[name] = fit.prediction
-    chapter.add_ages(run, age, parts, name, fit.prediction.outer)
+    report.add_ages(run, age, parts, name, fit.prediction.outer)
 if nets:
-    found = chapter.results_table(run.rows, metrics, list(nets))
-    display(chapter.pretty(chapter.plain(found)))
+    rows = [row for row in run.rows if row["model"] in nets]
+    found = results_table(rows, metrics)
+    display(pretty(plain(found)))
 
 # %% mystnb={"figure": {"name": "fig-05-curves", "caption": "Root mean squared error of the age networks over epochs, a line an outer fold."}, "image": {"alt": "Training and validation error of the age networks over epochs."}}
 if nets:
@@ -502,11 +510,11 @@ if nets:
 # errors ({numref}`tab-05-weights`). No test part is asked.
 
 # %% mystnb={"table": {"name": "tab-05-weights", "caption": "Weights of the ensemble in each outer fold, by the inner errors; 0: not chosen in this fold."}}
-together, weights = chapter.ensemble(predictions, age, parts)
+together, weights = models.ensemble(predictions, age, parts)
 predictions["ensemble"] = together
-chapter.add_ages(run, age, parts, "ensemble", together.outer)
+report.add_ages(run, age, parts, "ensemble", together.outer)
 run.save_table(weights, "weights", "Weights of the ensemble, by fold.")
-chapter.pretty(chapter.turned(weights, "fold", "model, by fold"))
+pretty(report.turned(weights, "fold", "model, by fold"))
 
 # %% [markdown]
 # ## Results on the outer folds
@@ -520,12 +528,12 @@ chapter.pretty(chapter.turned(weights, "fold", "model, by fold"))
 # uncertain.
 
 # %% mystnb={"table": {"name": "tab-05-results", "caption": "All models on the outer folds, with 95 % intervals over subjects; errors in years."}}
-results = chapter.results_table(run.rows, metrics)
+results = results_table(run.rows, metrics)
 run.save_table(results, "results", "All models on the outer folds.")
-chapter.pretty(chapter.plain(results))
+pretty(plain(results))
 
 # %% mystnb={"figure": {"name": "fig-05-comparison", "caption": "Mean absolute error of each model with 95 % intervals, best first."}, "image": {"alt": "Mean absolute error of all models with intervals, best first."}}
-ranked = chapter.ranking(run.rows)
+ranked = ranking(run.rows, "mae_years")
 figure = brain_age.model_errors(ranked)
 run.save_figure(
     figure,
@@ -552,7 +560,7 @@ run.save_figure(
 # that one interval may miss 0 by chance.
 
 # %% tags=["remove-input"]
-Markdown(chapter.paired_text(run, age[kept], answers, "volumes_linear"))
+Markdown(report.paired_text(run, age[kept], answers, "volumes_linear"))
 
 # %% mystnb={"figure": {"name": "fig-05-decades", "caption": "Mean absolute error by decade of age, with 95 % intervals."}, "image": {"alt": "Mean absolute error of three models in each decade."}}
 shown = ("volumes_linear", "maps_gaussian", "ensemble")
@@ -570,7 +578,7 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-05-by-decade", "caption": "The ensemble's error by decade of age, in years; a gap above 0 is an age told too old."}}
 run.save_table(decades["ensemble"], "by_decade", "The ensemble by decade.")
-chapter.pretty(decades["ensemble"])
+pretty(decades["ensemble"])
 
 # %% [markdown]
 # ## The brain-age gap
@@ -589,7 +597,7 @@ chapter.pretty(decades["ensemble"])
 # the more of its "prediction" is the true age itself {cite}`butler2021`.
 
 # %% mystnb={"figure": {"name": "fig-05-gap", "caption": "The gap against age: as predicted, corrected without the age, and corrected with the true age."}, "image": {"alt": "Three scatter plots of the brain-age gap against age with regression lines."}}
-variants, gaps = chapter.gap_variants(age, together, parts)
+variants, gaps = report.gap_variants(age, together, parts)
 figure = brain_age.gap_figure(age[kept], variants)
 run.save_figure(
     figure,
@@ -599,9 +607,9 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-05-gaps", "caption": "The brain-age gap before and after correction; the last row never sees a scan."}}
-gaps = chapter.gap_table(age, gaps, parts)
+gaps = report.gap_table(age, gaps, parts)
 run.save_table(gaps, "gaps", "Gaps before and after correction.")
-chapter.pretty(gaps)
+pretty(gaps)
 
 # %% [markdown]
 # The last row of {numref}`tab-05-gaps` is the *mean* predictor, which never sees a scan,
@@ -615,7 +623,7 @@ chapter.pretty(gaps)
 # age beside its interval.
 
 # %% mystnb={"figure": {"name": "fig-05-interval", "caption": "Prediction interval of each tested subject, youngest first, and the true age."}, "image": {"alt": "Vertical intervals of predicted ages with the true age inside or outside."}}
-half = chapter.intervals(run, age, together, parts, "ensemble")
+half = report.intervals(run, age, together, parts, "ensemble")
 figure = brain_age.age_intervals(age[kept], together.outer[kept], half[kept])
 run.save_figure(
     figure,
@@ -633,7 +641,7 @@ Markdown(
     f"{np.nanmax(half):.1f} years."
     + (
         ""
-        if chapter.promise_kept(together, p.coverage)
+        if report.promise_kept(together, p.coverage)
         else " The validation parts are too small to promise that coverage."
     )
 )
@@ -653,13 +661,13 @@ Markdown(
 # %% mystnb={"table": {"name": "tab-05-map-checks", "caption": "Checks of the mean maps: size, if they are constant, random weights, and the place that they lie on; an even map has the share of the last row there."}}
 if nets:
     sfcn = nets["sfcn"]
-    why = chapter.explain_age_network(run, "sfcn", sfcn, tissues, parts)
+    why = models.explain_age_network(run, "sfcn", sfcn, tissues, parts)
     run.save_table(why.checks, "map_checks", "Checks of the maps.")
-    display(chapter.pretty(chapter.turned(why.checks, "map", "check")))
+    display(pretty(report.turned(why.checks, "map", "check")))
 
 # %% mystnb={"figure": {"name": "fig-05-maps", "caption": "Mean occlusion map (change in years) and mean absolute Grad-CAM of SFCN, over the mean brain that it was fed. Values below 15 % of the largest are not drawn."}, "image": {"alt": "Maps of importance over a mean brain in three planes."}}
 if nets:
-    figure = volumes.mean_maps(why.background, why.maps)
+    figure = views.mean_maps(why.background, why.maps)
     run.save_figure(
         figure,
         "maps",
@@ -670,7 +678,7 @@ if nets:
 # %% mystnb={"figure": {"name": "fig-05-deletion", "caption": "Change of the predicted age while the brain is hidden in the order of each map, and in random blocks."}, "image": {"alt": "Curves of change of age against the hidden share of the brain."}}
 if nets:
     figure = brain_age.deletion_curves(
-        np.array(chapter.SHARES), why.deletion
+        np.array(explain.SHARES), why.deletion
     )
     run.save_figure(
         figure,
@@ -682,7 +690,7 @@ if nets:
 # %% tags=["remove-input"]
 if nets:
     n_explained = len(parts.folds[0].test[: p.occluded])
-    display(Markdown(chapter.explanation_text(why, n_explained)))
+    display(Markdown(explain.explanation_text(why, n_explained)))
 
 # %% [markdown]
 # ## What the source's own protocol would have reported
@@ -696,9 +704,9 @@ if nets:
 # here).
 
 # %% mystnb={"table": {"name": "tab-05-training-set", "caption": "Errors on the regressors' own training set, beside those on the outer folds, with 95 % intervals over subjects."}}
-own = chapter.training_set_error(run, age, relative, parts)
+own = source.training_set_error(run, age, relative, parts)
 run.save_table(own, "training_set", "Errors on the own training set.")
-chapter.pretty(own)
+pretty(own)
 
 # %% [markdown]
 # **The part that chooses is the part that is reported.** The source picks the
@@ -709,16 +717,16 @@ chapter.pretty(own)
 
 # %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch and at the epoch that is best on the test part, with 95 % intervals over subjects; which epoch that is, and how many were trained."}}
 if nets:
-    picked = chapter.picked_on_test(run, tissues.images, age, parts)
+    picked = source.picked_on_test(run, tissues.images, age, parts)
     run.save_table(picked, "picked_on_test", "The source's protocol.")
-    display(chapter.pretty(chapter.turned(picked, "protocol", "error")))
+    display(pretty(report.turned(picked, "protocol", "error")))
 
 # %% [markdown]
 # **The model that is best on the test part is reported.** So does the source with
 # its regressors. Inner folds choose without looking.
 
 # %% tags=["remove-input"]
-best = chapter.best_on_test(run, predictions, age, parts)
+best = source.best_on_test(run, predictions, age, parts)
 Markdown(
     f"Of {best['n']} models on volumes and maps, `{best['model']}` has the "
     f"lowest MAE on the tested subjects: {best['best']} years. Chosen by "
@@ -731,7 +739,7 @@ Markdown(
 
 # %% tags=["remove-input"]
 three = np.column_stack([share[name] for name in names])
-columns, rank = chapter.source_design(three)
+columns, rank = source.source_design(three)
 Markdown(
     f"Its design matrix has {columns} columns and rank {rank}: infinitely "
     "many coefficients fit equally well. This chapter drops one share and "
@@ -743,7 +751,7 @@ Markdown(
 # second run gives another number, and the better one may be kept.
 
 # %% tags=["remove-input"]
-luck = chapter.best_of_many(run, age, relative, parts)
+luck = source.best_of_many(run, age, relative, parts)
 Markdown(
     f"Over {luck['n']} two-fold splits the linear regressor's MAE is "
     f"{luck['mean']} years on average, {luck['best']} at best and "
@@ -759,9 +767,9 @@ Markdown(
 
 # %% mystnb={"table": {"name": "tab-05-real", "caption": "Reference runs on real scans, with 95 % intervals over subjects; MAE in years."}} tags=["hide-input"]
 reference = reference_table(
-    "05_brain_age", ["mae_years", "r2", "ccc"], chapter.REFERENCE_MODELS
+    "05_brain_age", ["mae_years", "r2", "ccc"], report.REFERENCE_MODELS
 )
-shown = chapter.pretty(chapter.plain(reference))
+shown = pretty(plain(reference))
 shown if len(reference) else Markdown("No reference run is kept yet.")
 
 # %% [markdown]
@@ -772,9 +780,9 @@ shown if len(reference) else Markdown("No reference run is kept yet.")
 # by the same folds (`predict_model` in the results), then fitted to all.
 
 # %%
-saved = chapter.save_age_model(run, age, tissues, parts)
+saved = save.save_age_model(run, age, tissues, parts)
 Markdown(
-    f"MAE on the outer folds: **{chapter.last_mae(run)} years**, with its "
+    f"MAE on the outer folds: **{report.last_mae(run)} years**, with its "
     "95 % interval over subjects."
 )
 

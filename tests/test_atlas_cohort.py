@@ -127,19 +127,20 @@ def test_a_cohort_is_read_as_fetuses_with_ages_and_masks(templates, tmp_path):
 def test_a_folder_of_templates_is_turned_into_a_cohort_by_the_chapter(
     templates, tmp_path, monkeypatch
 ):
-    from fetal_book.chapters import gestational_age as chapter
+    from fetal_book.chapters.gestational_age.data import cut_planes, find_data
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
+    from fetal_lib.sets.fetal_mri import read_cases
 
     monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
     atlas = write_atlas(tmp_path / "atlas", templates)
     p = GestationalAgeParameters(
         data=str(atlas), n_phantoms=20, spacing_mm=3.0, image_size=32, n_slices=1
     )
-    folder = chapter.find_data(p)
-    assert folder != atlas and folder == chapter.find_data(p)
-    brains = chapter.cut_planes(chapter.read_cases(folder), p)
+    folder = find_data(p)
+    assert folder != atlas and folder == find_data(p)
+    brains = cut_planes(read_cases(folder), p)
     assert len(brains.fetuses()) == 20 and brains.fetuses()["brain_ml"].between(20, 400).all()
-    assert chapter.find_data(p.model_copy(update={"data": str(folder)})) == folder
+    assert find_data(p.model_copy(update={"data": str(folder)})) == folder
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from fetal_book.chapters.brain_age.data import leak_audit, split_subjects
 from fetal_book.chapters.brain_age.explain import SHARES, _deletion
-from fetal_book.chapters.brain_age.report import gap_table, paired_text, plain, results_table
+from fetal_book.chapters.brain_age.report import gap_table, paired_text
 from fetal_book.chapters.brain_age.segmenter import _span, segment
 from fetal_book.chapters.brain_age.source import best_on_test, source_design
 from fetal_book.chapters.brain_age.volumes import absolute_volumes
@@ -181,14 +181,6 @@ def test_the_gap_of_the_mean_predictor_has_no_correlation_with_age():
     row = gap_table(age, first, parts).iloc[1]
     assert row["MAE (y)"] == pytest.approx(0, abs=1e-9)
     assert np.isnan(row["correlation of gap and age"])
-
-
-def test_results_of_some_models_only():
-    base = {"split": "test", "metric": "mae_years", "value": 6.0, "ci95": (5, 7), "n": 30}
-    rows = [base | {"model": name} for name in ("mean", "sfcn")]
-    assert results_table(rows, ("mae_years",), ["sfcn"])["model"].tolist() == ["sfcn"]
-    table = plain(results_table(rows, ("mae_years",)))
-    assert table["MAE (y)"].tolist() == ["6.00 (5.00 to 7.00)"] * 2
 
 
 def test_a_prediction_beyond_the_frame_is_marked_at_its_edge():

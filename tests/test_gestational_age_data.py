@@ -8,13 +8,18 @@ import pandas as pd
 import pytest
 from made_up_volumes import save_nifti, write_bids, write_slices
 
-from fetal_book.chapters.gestational_age import cut_planes, explain, find_data, shared_fetuses
 from fetal_book.chapters.gestational_age.baselines import (
     against_baselines,
     baseline_answers,
     what_is_known,
 )
-from fetal_book.chapters.gestational_age.data import PlaneSet, middle_regions
+from fetal_book.chapters.gestational_age.data import (
+    PlaneSet,
+    cut_planes,
+    find_data,
+    middle_regions,
+    shared_fetuses,
+)
 from fetal_book.chapters.gestational_age.fit import make_folds, new_network
 from fetal_book.chapters.gestational_age.leak import (
     Leak,
@@ -23,6 +28,7 @@ from fetal_book.chapters.gestational_age.leak import (
     leak_rows,
     leak_table,
 )
+from fetal_book.chapters.gestational_age.maps import explain
 from fetal_book.chapters.gestational_age.report import results_table
 from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan

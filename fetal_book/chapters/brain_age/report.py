@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,6 @@ from fetal_lib.metrics.intervals import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pandas.io.formats.style import Styler
 
     from fetal_book.chapters.brain_age.data import Parts
     from fetal_book.chapters.brain_age.segmenter import Segmented
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from fetal_book.runs.session import Run
 
 ROUNDING = 1e-9  # years
-PLAIN_NAMES = {"mae_years": "MAE (y)", "rmse_years": "RMSE (y)", "r2": "R²", "ccc": "CCC"}
-DIGITS = {"r2": 3, "ccc": 3, "coverage": 3, "dice": 3}
 TISSUES = ("csf", "gray", "white")
 
 # What the table of reference runs shows: baselines, each approach, the ensemble, the saved model.
@@ -125,47 +122,6 @@ def dice_groups(segmented: Segmented, fold: np.ndarray) -> dict[str, dict[str, n
         title = f"{names.get(network, network)},\nscored on {against}"
         groups[title] = {tissue: group[tissue].to_numpy() for tissue in TISSUES}
     return groups
-
-
-def results_table(
-    rows: Sequence[dict], metrics: Sequence[str], models: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Return result rows of the test part as a table: a row a model, text with intervals.
-
-    Parameters
-    ----------
-    rows : of the run.
-    metrics : the columns.
-    models : the rows; all that were scored so far where it is empty.
-    """
-    import pandas as pd
-
-    table: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if row["split"] != "test" or row["metric"] not in metrics:
-            continue
-        if models and row["model"] not in models:
-            continue
-        digits = DIGITS.get(row["metric"], 2)
-        text = with_interval(row["value"], row["ci95"], digits)
-        line = table.setdefault(row["model"], {"n": str(row["n"] or "")})
-        line[row["metric"]] = text
-    return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
-
-
-def ranking(rows: Sequence[dict], metric: str = "mae_years") -> pd.DataFrame:
-    """Return ``model, value, low, high`` of one metric on the test part, the best first."""
-    import pandas as pd
-
-    kept = [r for r in rows if r["metric"] == metric and r["split"] == "test" and r["ci95"]]
-    columns = {"model": [r["model"] for r in kept], "value": [r["value"] for r in kept]}
-    columns |= {"low": [r["ci95"][0] for r in kept], "high": [r["ci95"][1] for r in kept]}
-    return pd.DataFrame(columns).sort_values("value", ignore_index=True)
-
-
-def pretty(table: pd.DataFrame) -> Styler:
-    """Return a table without its index, for display."""
-    return table.style.hide(axis="index").format(precision=3, na_rep="–")
 
 
 def gap_variants(
@@ -268,11 +224,6 @@ def turned(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
     [['maps', 0.5, 1.0]]
     """
     return table.set_index(key).T.rename_axis(index=name, columns=None).reset_index()
-
-
-def plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns are named as a reader knows them, not as results are filed."""
-    return table.rename(columns=PLAIN_NAMES)
 
 
 def intervals(

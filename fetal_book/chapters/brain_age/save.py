@@ -8,6 +8,7 @@ import numpy as np
 
 from fetal_book.chapters.brain_age.models import KERNEL_ALPHAS, contrast_features
 from fetal_book.chapters.brain_age.report import add_ages
+from fetal_book.chapters.model_card import model_card
 from fetal_lib.baselines.age_regression import (
     ALPHAS,
     NestedPrediction,
@@ -68,7 +69,7 @@ def save_age_model(
     half = conformal_quantile(error, p.coverage)
     model = _fit_all(run, age_years, tissues, gram, parts, map_weight, half)
     if p.save_model:
-        model.save(run.folder / "model", _card(run, model))
+        model.save(run.folder / "model", _card(run, model.spec))
     return judged
 
 
@@ -153,28 +154,21 @@ def _norms(age_years: np.ndarray, volumes_ml: np.ndarray) -> dict[str, tuple]:
     return norms
 
 
-def _card(run: Run, model: AgeModel) -> str:
-    rows = [r for r in run.rows if r["model"] == NAME and r["split"] == "test"]
-    lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
-    low, high = model.spec.age_range
-    return "\n".join(
+def _card(run: Run, spec: AgeModelSpec) -> str:
+    low, high = spec.age_range
+    return model_card(
+        run,
+        NAME,
+        "Brain age from tissue maps and volumes",
+        f"`{spec.trained_on}` (licence: see the data)",
+        f"; ages {low:.0f} to {high:.0f} years. Input: a skull-stripped T1 scan, registered to MNI "
+        "space.",
         [
-            "# Brain age from tissue maps and volumes",
-            "",
-            f"Trained on `{model.spec.trained_on}` (licence: see the data), profile "
-            f"`{run.parameters.profile}`, seed {run.parameters.seed}; ages {low:.0f} to "
-            f"{high:.0f} years. Input: a skull-stripped T1 scan, registered to MNI space.",
-            "",
-            "| metric on the outer folds | value | unit | n |",
-            "|---|---|---|---|",
-            *lines,
-            "",
-            f"Interval: ± {model.spec.half_width_years:.1f} years, from the errors on the outer "
-            f"folds, for {model.spec.interval_coverage:.0%} coverage on people like these.",
-            "",
+            f"Interval: ± {spec.half_width_years:.1f} years, from the errors on the outer folds, "
+            f"for {spec.interval_coverage:.0%} coverage on people like these.",
             "Predictions are pulled to the middle of the training ages: the old are predicted too "
-            "young and the young too old. Intended use: research and teaching. Not for clinical "
-            "decisions, and not for people with disease: none was in the training set.",
-            "",
-        ]
+            "young and the young too old.",
+        ],
+        "Not for people with disease: none was in the training set.",
+        "the outer folds",
     )

@@ -11,18 +11,17 @@ import numpy as np
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases, load_cases, pretty_label
 from fetal_book.chapters.brain_anomalies.decide import Scored
 from fetal_book.chapters.brain_anomalies.scores import class_table, summarise
+from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.folder import data_name
 from fetal_lib.data.audit import AuditReport, audit_cases
 from fetal_lib.metrics.calibration import Reliability, reliability, softmax
 from fetal_lib.metrics.classification import bootstrap_confusions, confusion_matrix, interval
-from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.roc import Band, Curve, one_hot, pr_curve, roc_band, roc_curve
 from fetal_lib.metrics.selective import RiskCoverage, risk_coverage
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pandas.io.formats.style import Styler
 
     from fetal_book.runs.session import Run
 
@@ -58,36 +57,6 @@ def audit(cases: Cases) -> AuditReport:
     )  # fmt: skip
 
 
-def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
-    """Return result rows of one split as a wide table: a row a model, text with intervals."""
-    import pandas as pd
-
-    table: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if row["split"] != split or row["metric"] not in SHOWN:
-            continue
-        line = table.setdefault(row["model"], {"n": str(row["n"] or "")})
-        line[row["metric"]] = with_interval(row["value"], row["ci95"])
-    wide = pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
-    return wide[["model", "n", *(name for name in SHOWN if name in wide)]]
-
-
-def ranking(rows: Sequence[dict], metric: str) -> pd.DataFrame:
-    """Return ``model, value, low, high`` of one metric on the test part, the best first."""
-    import pandas as pd
-
-    kept = [r for r in rows if r["metric"] == metric and r["split"] == "test" and r["ci95"]]
-    table = pd.DataFrame(
-        {
-            "model": [PREDICTORS.get(r["model"], r["model"]) for r in kept],
-            "value": [r["value"] for r in kept],
-            "low": [r["ci95"][0] for r in kept],
-            "high": [r["ci95"][1] for r in kept],
-        }
-    )
-    return table.sort_values("value", ascending=False, ignore_index=True)
-
-
 def value_of(rows: Sequence[dict], model: str, metric: str, split: str = "test") -> float:
     """Return one number of the results.
 
@@ -100,11 +69,6 @@ def value_of(rows: Sequence[dict], model: str, metric: str, split: str = "test")
         if (row["model"], row["metric"], row["split"]) == (model, metric, split):
             return row["value"]
     raise KeyError(f"no result of {model}, {metric}, {split}")
-
-
-def pretty(table: pd.DataFrame, digits: int = 3) -> Styler:
-    """Return a table without its index and with rounded numbers, for display."""
-    return table.style.hide(axis="index").format(precision=digits, na_rep="")
 
 
 def class_tables(scored: Mapping[str, Scored], test: Cases, seed: int) -> dict[str, pd.DataFrame]:
@@ -228,34 +192,23 @@ def score_external(run: Run, scored: Mapping[str, Scored], best: str) -> pd.Data
     return class_table(cases.labels, probs, cases.groups, names, p.seed)
 
 
-def model_card(run: Run, scored: Scored, cases: Cases) -> str:
+def card_of(run: Run, scored: Scored, cases: Cases) -> str:
     """Return the model card: data, figures on the test part, limits; Markdown."""
     spec = scored.model.spec
-    rows = [r for r in run.rows if r["model"] == spec.network and r["split"] == "test"]
-    lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
-    strange = f"{spec.strange_above:.3g}"
     start = run.parameters.xception_weights if spec.network == "xception" else "none"
     n_train = int((cases.table["part"] == "train").sum())
-    return "\n".join(
+    return model_card(
+        run,
+        spec.network,
+        f"Fetal brain classes: {NETWORK_NAMES[spec.network]}",
+        f"`{spec.trained_on}` ({n_train} images)",
+        f", from the start `{start}` (`none`: random weights). Input: a grey ultrasound scan as "
+        f"view `{spec.view}`, {spec.side} x {spec.side}, filter `{spec.denoise}`; output: "
+        f"{len(spec.labels)} classes.",
         [
-            f"# Fetal brain classes: {NETWORK_NAMES[spec.network]}",
-            "",
-            f"Trained on `{spec.trained_on}` ({n_train} images), "
-            f"profile `{run.parameters.profile}`, seed {run.parameters.seed}, from the start "
-            f"`{start}` (`none`: random weights). Input: a grey "
-            f"ultrasound scan as view `{spec.view}`, {spec.side} x {spec.side}, filter "
-            f"`{spec.denoise}`; output: {len(spec.labels)} classes.",
-            "",
-            "| metric on the test part | value | unit | n |",
-            "|---|---|---|---|",
-            *lines,
-            "",
             f"Temperature {spec.temperature:.3f}. Sets promise a coverage of "
             f"{spec.set_coverage:.0%}. No answer below a confidence of {spec.abstain_below:.3g} or "
-            f"above a feature distance of {strange}. All set on the validation part.",
-            "",
-            "Intended use: research and teaching. Not for clinical decisions. Classes are those of "
-            "one collection; other machines and populations were not tested.",
-            "",
-        ]
+            f"above a feature distance of {spec.strange_above:.3g}. All set on the validation part."
+        ],
+        "Classes are those of one collection; other machines and populations were not tested.",
     )

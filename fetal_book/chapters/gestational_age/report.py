@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters import tables
 from fetal_book.chapters.gestational_age.baselines import what_is_known
 from fetal_book.chapters.gestational_age.data import PlaneSet
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_fold
-from fetal_book.chapters.gestational_age.scores import by_trimester, calibration_line, per_fetus
+from fetal_book.chapters.gestational_age.scores import (
+    METRICS,
+    by_trimester,
+    calibration_line,
+    per_fetus,
+)
+from fetal_book.chapters.tables import plain
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import PublishedRun, score_text
@@ -29,13 +36,6 @@ if TYPE_CHECKING:
     from fetal_book.runs.session import Run
 
 ALL_LAYERS = 1000  # more than any backbone has: random layers are never frozen
-DIGITS = {"r2": 3, "ccc": 3}
-PLAIN_NAMES = {
-    "mae_days": "MAE (days)",
-    "rmse_days": "RMSE (days)",
-    "r2": "R²",
-    "ccc": "CCC",
-}
 KINDS = {"volume": "scan", "slices": "picture"}
 
 
@@ -107,32 +107,11 @@ def _outside_line(run: PublishedRun, one: dict, mean: dict, own: dict) -> str:
 def results_table(
     rows: Sequence[dict], parameters: GestationalAgeParameters, split: str = "test"
 ) -> pd.DataFrame:
-    """Return result rows of one split: a row a model, a column a metric, text with intervals."""
-    import pandas as pd
-
-    known, table = what_is_known(parameters), {}
-    for row in (row for row in rows if row["split"] == split and row["metric"] in PLAIN_NAMES):
-        digits = DIGITS.get(row["metric"], 1)
-        text = with_interval(row["value"], row["ci95"], digits)
-        first = {"model": row["model"], "knows": known.get(row["model"], "")}
-        table.setdefault(row["model"], first)[PLAIN_NAMES[row["metric"]]] = text
-    return pd.DataFrame(table.values()).fillna("")
-
-
-def ranking(rows: Sequence[dict], metric: str = "mae_days") -> pd.DataFrame:
-    """Return ``model, value, low, high`` of one metric on the test part, the best first.
-
-    Only what has an interval can be drawn: one fetus or examination alone has none.
-    """
-    import pandas as pd
-
-    at = {"metric": metric, "split": "test"}
-    kept = [r for r in rows if r["ci95"] and all(r[k] == v for k, v in at.items())]
-    table = pd.DataFrame(
-        [(r["model"], r["value"], *r["ci95"]) for r in kept],
-        columns=["model", "value", "low", "high"],
-    )
-    return table.sort_values("value", ignore_index=True)
+    """Return the results of one split, beside what each predictor gets to know."""
+    table = plain(tables.results_table(rows, tuple(METRICS), split)).drop(columns="n")
+    known = table["model"].map(what_is_known(parameters)).fillna("")
+    table.insert(1, "knows", known)
+    return table
 
 
 def trimester_table(result: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

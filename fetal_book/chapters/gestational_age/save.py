@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fetal_book.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
+from fetal_book.chapters.model_card import model_card
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.predict.gestational_age_model import (
     GaModel,
@@ -72,7 +72,7 @@ def save_model(
         table["ga_days"].to_numpy(float),
     )
     model = GaModel([one.network for one in fits], spec, references)
-    model.save(Path(run.folder) / "model", model_card(run, spec))
+    model.save(run.folder / "model", _card(run, spec))
     return model
 
 
@@ -94,34 +94,22 @@ def least_likeness(brains: PlaneSet, fits: Sequence[FoldFit], kept: Sequence[int
     return float(1.5 * np.min(found) - 0.5 * np.median(found))
 
 
-def model_card(run: Run, spec: GaModelSpec) -> str:
-    """Return the model card: data, figures on held-out fetuses, when it declines, limits."""
-    name = network_name(run.parameters)
-    rows = [r for r in run.rows if r["model"] == name and r["split"] == "test"]
-    lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
+def _card(run: Run, spec: GaModelSpec) -> str:
     low, high = (days / 7 for days in spec.ga_range_days)
     size = "normalised away" if spec.size_normalised else "kept"
-    return "\n".join(
+    return model_card(
+        run,
+        network_name(run.parameters),
+        "Gestational age from three planes of fetal brain MRI",
+        f"`{spec.trained_on}` (licence: see the data)",
+        f"; fetuses of {low:.1f} to {high:.1f} weeks; size {size}. Input: T2-weighted MRI, masked "
+        f"to the brain with its fluid. The mean of {len(spec.centres)} networks, one a fold.",
         [
-            "# Gestational age from three planes of fetal brain MRI",
-            "",
-            f"Trained on `{spec.trained_on}` (licence: see the data), profile "
-            f"`{run.parameters.profile}`, seed {run.parameters.seed}; fetuses of {low:.1f} to "
-            f"{high:.1f} weeks; size {size}. Input: T2-weighted MRI, masked to the brain with its "
-            f"fluid. The mean of {len(spec.centres)} networks, one a fold.",
-            "",
-            "| metric on held-out fetuses, a network a fold | value | unit | n |",
-            "|---|---|---|---|",
-            *lines,
-            "",
             f"Interval: ± {spec.half_width_days:.1f} days, from the errors on held-out fetuses, "
             f"for {spec.interval_coverage:.0%} coverage on fetuses like these.",
-            "",
             f"It declines scans whose likeness with the training is below {spec.min_likeness:.2f}, "
             "brains smaller or larger than those it knows, and ages outside them.",
-            "",
-            "Intended use: research and teaching. Not for clinical decisions. A model that was "
-            "trained on phantoms has never seen a real fetus.",
-            "",
-        ]
+        ],
+        "A model that was trained on phantoms has never seen a real fetus.",
+        "held-out fetuses, a network a fold",
     )

@@ -1,0 +1,52 @@
+"""The card of a model that a chapter saves: data, figures, limits, intended use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fetal_book.runs.session import Run
+
+
+def model_card(
+    run: Run,
+    model: str,
+    title: str,
+    trained_on: str,
+    about: str,
+    notes: Sequence[str],
+    limits: str,
+    part: str = "the test part",
+) -> str:
+    """Return the model card, Markdown.
+
+    Parameters
+    ----------
+    run : whose profile and seed are named.
+    model : whose result rows of the test part are listed; of several data sets the first.
+    title : of the card.
+    trained_on : the data in words, with their licence or number.
+    about : what follows profile and seed: what goes in, what comes out.
+    notes : paragraphs under them, as how wide an interval is.
+    limits : for whom the model is not, after the intended use.
+    part : what the test part is called.
+    """
+    p = run.parameters
+    rows = [row for row in run.rows if (row["model"], row["split"]) == (model, "test")]
+    rows = [row for row in rows if row["data"] == rows[0]["data"]]
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            f"Trained on {trained_on}, profile `{p.profile}`, seed {p.seed}{about}",
+            "",
+            f"| metric on {part} | value | unit | n |",
+            "|---|---|---|---|",
+            *(f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows),
+            "",
+            *(line for note in notes for line in (note, "")),
+            f"Intended use: research and teaching. Not for clinical decisions. {limits}",
+            "",
+        ]
+    )
