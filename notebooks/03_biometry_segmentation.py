@@ -67,6 +67,7 @@ from fetal_book.chapters.biometry_segmentation import growth, network_cost
 from fetal_book.chapters.biometry_segmentation import report, robust, source
 from fetal_book.chapters.biometry_segmentation import scores as score
 from fetal_book.chapters.example_cases import typical_and_worst
+from fetal_book.chapters.tables import plain, pretty
 from fetal_book.runs.published import reference_table
 from fetal_book.runs.session import open_run
 from fetal_lib.data import audit, splits
@@ -238,7 +239,7 @@ run.save_figure(
 names = fit.chosen_networks(p)
 described = network_cost.network_table(names, p.size, p.image_size)
 run.save_table(described, "networks", "Networks and their parameters.")
-report.pretty(described)
+pretty(described)
 
 # %% [markdown]
 # ## Training
@@ -260,7 +261,7 @@ train_s = {name: fit.train_s for name, fit in fits.items()}
 histories = {name: read_fit_history(f.folder) for name, f in fits.items()}
 trained = network_cost.training_table(run, histories, train_s)
 run.save_table(trained, "training", "Time, throughput and last losses.")
-report.pretty(trained)
+pretty(trained)
 
 # %% [markdown]
 # Losses of plain and of diffusion networks are different quantities. Dice is not:
@@ -296,7 +297,7 @@ report.add_scores(run, scores_val, "val")
 best = report.choose_best(scores_val)
 choice = report.results_table(run.rows, "val", ("dice", "adf_mm"))
 run.save_table(choice, "choice", "Validation part, all networks.")
-report.pretty(choice)
+pretty(choice)
 
 # %% tags=["remove-input"]
 Markdown(report.choice_text(scores_val, best, p.seed))
@@ -331,11 +332,11 @@ report.add_scores(run, scores)
 results = report.results_table(run.rows)
 run.save_table(results, "results", "Test part, all models.")
 source_measures = ("dice", "iou", "recall", "map")
-report.pretty(report.results_table(run.rows, metrics=source_measures))
+pretty(report.results_table(run.rows, metrics=source_measures))
 
 # %% mystnb={"table": {"name": "tab-03-further", "caption": "Test part, all models: measures that the source lacks, with 95 % intervals over subjects."}}
 further = ("precision", "hd95_mm", "assd_mm", "adf_mm")
-report.pretty(report.results_table(run.rows, metrics=further))
+pretty(report.results_table(run.rows, metrics=further))
 
 # %% mystnb={"figure": {"name": "fig-03-dice-box", "caption": "Dice of every test image by every model; ellipse_fit has learnt nothing. Line: median; box: middle half; whiskers: to the furthest image within 1.5 box lengths; each dot is an image."}, "image": {"alt": "Box plots of the Dice of the test images, one row per model and one panel per structure, with a dot for each image."}}
 per_image = pd.concat(
@@ -390,7 +391,7 @@ tests = pd.concat(
     ignore_index=True,
 )
 run.save_table(tests, "paired_tests", "Differences between networks.")
-report.pretty(report.shown_tests(tests))
+pretty(report.shown_tests(tests))
 
 # %% [markdown]
 # ## Millimetres
@@ -408,7 +409,7 @@ floor = report.reference_circumference_gap(table_test, references)
 measures = report.by_structure(scores)
 run.save_table(measures, "biometry_errors", "HC and AC by network.")
 print(f"reference masks against table: {np.nanmean(np.abs(floor)):.2f} mm")
-report.pretty(measures)
+pretty(measures)
 
 # %% mystnb={"figure": {"name": "fig-03-agreement", "caption": "Measured against reference circumference (HC and AC) of the chosen network, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
 figure = segmentation.circumference_agreement(scores[best])
@@ -442,7 +443,7 @@ biometry = growth.biometry_table(scores[best], table_test)
 run.save_table(biometry, "growth", "Age, weight and centile of each subject.")
 errors = growth.growth_summary(biometry)
 run.save_table(errors, "growth_errors", "Measured minus annotated.")
-report.pretty(errors)
+pretty(errors)
 
 # %% tags=["remove-input"]
 Markdown(growth.weights_text(biometry))
@@ -463,7 +464,7 @@ run.save_figure(
 # %%
 flags = growth.flag_agreement(biometry)
 run.save_table(flags, "flags", "Flags by annotation and by measurement.")
-report.pretty(flags)
+pretty(flags)
 
 # %% [markdown]
 # ## The ensemble of the diffusion model
@@ -484,7 +485,7 @@ if diffusion:
         segmenters[diffusion], ensemble, *test_part
     )
     run.save_table(fused, "ensemble", "Ways to fuse the ensemble.")
-fused if fused is None else report.pretty(fused)
+fused if fused is None else pretty(fused)
 
 # %% [markdown]
 # The released code takes 1,000 steps for each of 5 members. Few DDIM steps are
@@ -497,7 +498,7 @@ fused if fused is None else report.pretty(fused)
 if diffusion:
     sampled = ensembles.sampling_table(run, segmenters[diffusion], *test_part)
     run.save_table(sampled, "sampling", "DDIM beside ancestral sampling.")
-sampled if sampled is None else report.pretty(sampled)
+sampled if sampled is None else pretty(sampled)
 
 # %% tags=["remove-input"]
 verdict = "No diffusion model was trained in this run."
@@ -521,7 +522,7 @@ costs = network_cost.cost_table(segmenters, arrays_test.images[:8])
 costs["train_s"] = costs["model"].map(train_s)
 network_cost.add_costs(run, costs)
 run.save_table(costs, "costs", "Parameters, operations, memory and speed.")
-report.pretty(costs)
+pretty(costs)
 
 # %% mystnb={"figure": {"name": "fig-03-cost", "caption": "Dice on the test part over the operations of an image and over training time, with 95 % intervals; dotted in grey, single masks of the diffusion model by more and more steps, on a few test images only: other images than those of the points."}, "image": {"alt": "Dice of each network over its cost and over its training time; a curve for the diffusion model's steps."}}
 dice = network_cost.dice_intervals(run.rows, names)
@@ -556,7 +557,7 @@ explained = list(dict.fromkeys(n for n in (best, diffusion) if n))
 found = {n: explain.cam_checks(segmenters[n], arrays_test) for n in explained}
 checks = pd.concat([one[1] for one in found.values()], ignore_index=True)
 run.save_table(checks, "cam_checks", "Checks of the Grad-CAM maps.")
-report.pretty(checks)
+pretty(checks)
 
 # %% mystnb={"figure": {"name": "fig-03-maps", "caption": "Grad-CAM of the chosen network and of the diffusion model, gates of Attention U-Net, and the ensemble's standard deviation, on three test images; every map with its own scale."}, "image": {"alt": "Three ultrasound images above rows of heat-maps."}}
 shown = {f"Grad-CAM\n{n}": one[0] for n, one in found.items()}
@@ -602,7 +603,7 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-03-deletion-means", "caption": "Mean change of the explained scalar over each curve, by map order and by random order."}}
 areas = explain.curve_means(hidden)
 run.save_table(areas, "deletion_means", "Means of the curves by order.")
-report.pretty(areas)
+pretty(areas)
 
 # %% [markdown]
 # Which network passes which check, from {numref}`tab-03-cam-checks` and
@@ -631,7 +632,7 @@ changes = robust.robustness_table(
 run.save_table(changes, "robustness", "Dice and circumference under changes.")
 hardest = robust.largest_losses(changes)
 run.save_table(hardest, "robustness_hardest", "Dice at the hardest level.")
-report.pretty(hardest)
+pretty(hardest)
 
 # %% mystnb={"figure": {"name": "fig-03-robustness", "caption": "Dice of each network on test images that are changed more and more."}, "image": {"alt": "Seven panels, one per change of the image, with Dice of each network over the strength of the change."}}
 figure = segmentation_checks.robustness_curves(changes, "dice", "Dice")
@@ -672,7 +673,7 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-03-source-protocol", "caption": "One U-Net by the source's split and by the honest one, scored in three ways, with 95 % intervals over subjects; images of known subjects: share of the test images whose subject is in the training part, too."}}
 protocol = source.reenact_source(run, table, arrays, np.array(part))
 run.save_table(protocol, "source_protocol", "The source's ways to score.")
-report.pretty(protocol)
+pretty(protocol)
 
 # %% [markdown]
 # {numref}`tab-03-source-table` sets the source's table beside this run's: what was
@@ -692,7 +693,7 @@ report.pretty(protocol)
 # %%
 compared = report.source_comparison(scores, train_s)
 run.save_table(compared, "source_table", "Source 002 beside this run.")
-report.pretty(compared)
+pretty(compared)
 
 # %% [markdown]
 # ## On real heads
@@ -711,7 +712,7 @@ reference = reference_table(
     ["dice", "iou", "adf_mm"],
     [*fit.chosen_networks(p), "ellipse_fit"],
 )
-shown = report.pretty(reference.rename(columns=report.TITLES))
+shown = pretty(plain(reference))
 shown if len(reference) else Markdown("No reference run is kept yet.")
 
 # %% [markdown]
@@ -719,7 +720,7 @@ shown if len(reference) else Markdown("No reference run is kept yet.")
 
 # %%
 if p.save_model:
-    card = fit.model_card(run, segmenters[best])
+    card = fit.card_of(run, segmenters[best])
     segmenters[best].save(run.folder / "model", card)
 run.finish()
 

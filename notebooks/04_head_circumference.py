@@ -64,6 +64,7 @@ from fetal_book.chapters.head_circumference import scores as score, source
 from fetal_book.chapters.case_scores import interval_of
 from fetal_book.chapters.example_cases import typical_and_worst
 from fetal_book.chapters.outlines import bright_ellipses
+from fetal_book.chapters.tables import plain, ranking
 from fetal_book.runs.session import open_run
 from fetal_lib.baselines import head_size, mask_features
 from fetal_lib.data import audit, splits
@@ -395,7 +396,7 @@ run.save_table(results, "results", "Test part, all models.")
 report.pretty(results)
 
 # %% mystnb={"figure": {"name": "fig-04-comparison", "caption": "Mean absolute difference of head circumference (ADF) for each predictor, with 95 % intervals; logarithmic axis."}, "image": {"alt": "Mean absolute difference of the baselines and the U-Net with intervals."}}
-ranked = report.ranking(run.rows, "adf_mm")
+ranked = ranking(run.rows, "adf_mm")
 figure = agreement.model_comparison(ranked, "value", "ADF (mm), log scale")
 run.save_figure(
     figure,
@@ -609,7 +610,7 @@ experiment.style.hide()
 if p.external_data:
     external = external.score_external(run, p, model)
 kept_runs = external.published_table()
-kept_runs.rename(columns=report.PLAIN_NAMES).style.hide()
+plain(kept_runs).style.hide()
 
 # %% [markdown]
 # ## Saving the model
@@ -619,7 +620,7 @@ kept_runs.rename(columns=report.PLAIN_NAMES).style.hide()
 
 # %%
 if p.save_model:
-    card = fit.model_card(run, model, declined)
+    card = fit.card_of(run, model, declined)
     model.save(run.folder / "model", card)
 run.finish()
 

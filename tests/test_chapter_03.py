@@ -321,13 +321,6 @@ def test_every_network_of_the_table_says_its_counts():
     assert table["counted at that setting"].iloc[0] == 1_471_921
 
 
-def test_shown_tables_keep_their_signs_and_say_when_they_are_empty():
-    shown = report.pretty(pd.DataFrame({"flag": ["SGA (< 10th)"], "p": [2.5e-7], "n": [12345]}))
-    html = shown.to_html()
-    assert "SGA (&lt; 10th)" in html and "2.5e-07" in html and "12,345" in html
-    assert "nothing in this run has what it needs" in report.pretty(pd.DataFrame()).to_html()
-
-
 def test_unknown_networks_are_refused_by_name():
     with pytest.raises(ValueError, match="network='vnet'"):
         fit.chosen_networks(BiometrySegmentationParameters(networks="unet, vnet"))

@@ -37,8 +37,9 @@ def test_the_best_model_comes_first_whichever_way_the_metric_points():
 
 
 def test_shown_tables_keep_their_signs_and_say_when_they_are_empty():
-    html = pretty(pd.DataFrame({"flag": ["SGA (< 10th)"], "p": [2.5e-7], "x": [np.nan]})).to_html()
-    assert "SGA (&lt; 10th)" in html and "2.5e-07" in html and "–" in html
+    row = {"flag": "SGA (< 10th)", "p": 2.5e-7, "n": 12345, "x": np.nan}
+    html = pretty(pd.DataFrame([row])).to_html()
+    assert all(text in html for text in ("SGA (&lt; 10th)", "2.5e-07", "12,345", "–"))
     assert "nothing in this run has what it needs" in pretty(pd.DataFrame()).to_html()
 
 

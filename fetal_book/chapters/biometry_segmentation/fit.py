@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.folder import data_name
 from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.models.torch_weights import load_torch_weights
@@ -165,26 +166,16 @@ def fit_all(
     return segmenters, outcomes
 
 
-def model_card(run: Run, segmenter: Segmenter) -> str:
+def card_of(run: Run, segmenter: Segmenter) -> str:
     """Return the model card: data, figures on the test part, limits; Markdown."""
     spec = segmenter.spec
-    rows = [r for r in run.rows if (r["model"], r["split"]) == (spec.network, "test")]
-    rows = [r for r in rows if r["data"] == rows[0]["data"]]  # all sources pooled
-    lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
-    return "\n".join(
-        [
-            f"# {get_spec(spec.network).title} for heads and abdomens",
-            "",
-            f"Trained on `{spec.trained_on}`, profile `{run.parameters.profile}`, seed "
-            f"{run.parameters.seed}, width {spec.width:g} of the published network. Input: a grey "
-            f"scan squashed to {spec.image_size} x {spec.image_size}; output: probability.",
-            "",
-            "| metric on the test part | value | unit | n |",
-            "|---|---|---|---|",
-            *lines,
-            "",
-            "Intended use: research and teaching. Not for clinical decisions. Standard planes "
-            "only; other machines and populations were not tested.",
-            "",
-        ]
+    return model_card(
+        run,
+        spec.network,
+        f"{get_spec(spec.network).title} for heads and abdomens",
+        f"`{spec.trained_on}`",
+        f", width {spec.width:g} of the published network. Input: a grey scan squashed to "
+        f"{spec.image_size} x {spec.image_size}; output: probability.",
+        [],
+        "Standard planes only; other machines and populations were not tested.",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters import tables
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.scores import (
     METRICS,
@@ -14,6 +15,7 @@ from fetal_book.chapters.biometry_segmentation.scores import (
 )
 from fetal_book.chapters.case_scores import add_means, interval_of
 from fetal_book.chapters.outlines import bright_ellipses, circumference_mm
+from fetal_book.chapters.tables import TITLES, plain
 from fetal_lib.metrics.intervals import conformal_quantile, with_interval
 from fetal_lib.metrics.regression import bland_altman
 from fetal_lib.models.segmentation_networks import get_spec
@@ -21,7 +23,6 @@ from fetal_lib.predict.segmenter import fuse_members
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pandas.io.formats.style import Styler
 
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
     from fetal_book.runs.session import Run
@@ -35,18 +36,8 @@ SOURCE_TABLE = {
     "trans_unet": (0.9556, 0.9128, 0.9579, 0.901, 33),
 }
 """README of source 002, "Combined Dataset": Dice, IoU, recall, mAP, minutes of training."""
-SHOWN = ("dice", "iou", "recall", "map")
-TITLES = {
-    "dice": "Dice",
-    "iou": "IoU",
-    "recall": "recall",
-    "map": "mAP",
-    "precision": "precision",
-    "hd95_mm": "HD95 (mm)",
-    "assd_mm": "ASSD (mm)",
-    "adf_mm": "ADF (mm)",
-}
-"""Metrics of the results tables; the first four are the source's."""
+SHOWN = ("dice", "iou", "recall", "map", "precision", "hd95_mm", "assd_mm", "adf_mm")
+"""Of the results tables; the first four are the source's."""
 COVERAGE = 0.9
 N_RESAMPLES = 2000
 PLANES = {"head": "HC", "abdomen": "AC"}
@@ -155,23 +146,14 @@ def choice_text(scores: Mapping[str, pd.DataFrame], best: str, seed: int) -> str
 
 
 def results_table(
-    rows: Sequence[dict], split: str = "test", metrics: Sequence[str] = tuple(TITLES)
+    rows: Sequence[dict], split: str = "test", metrics: Sequence[str] = SHOWN
 ) -> pd.DataFrame:
-    """Return the rows of one split as text, a row a model and data set, a column a metric."""
-    import pandas as pd
-
-    lines: dict[tuple[str, str], dict[str, str]] = {}
-    for row in rows:
-        if row["split"] != split or row["metric"] not in metrics:
-            continue
-        line = lines.setdefault((row["model"], row["data"]), {"n": str(row["n"] or "")})
-        digits = 2 if row["metric"].endswith("_mm") else 3
-        line[TITLES[row["metric"]]] = with_interval(row["value"], row["ci95"], digits)
-    order = list(dict.fromkeys(data for _, data in lines))
-    kept = [{"model": m, "data": d, **line} for (m, d), line in lines.items()]
-    kept.sort(key=lambda line: order.index(line["data"]))
-    columns = ["model", "data", "n", *(TITLES[m] for m in metrics)]
-    return pd.DataFrame(kept).reindex(columns=columns).fillna("")
+    """Return the rows of one split as a wide table: all images pooled first, then their parts."""
+    table = plain(tables.results_table(rows, metrics, split, by=("model", "data")))
+    order = {name: k for k, name in enumerate(table["data"].unique())}
+    return table.sort_values(
+        "data", key=lambda data: data.map(order), kind="stable", ignore_index=True
+    )
 
 
 def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -203,7 +185,8 @@ def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
         numbers = (row["difference"], (row["low"], row["high"]))
         digits = 2 if row["metric"].endswith("_mm") else 3
         text = with_interval(*numbers, digits) if np.isfinite(row["difference"]) else ""
-        known = {"measure": TITLES[row["metric"]], "first": row["first"], "second": row["second"]}
+        known = {"measure": TITLES.get(row["metric"], row["metric"])}
+        known |= {"first": row["first"], "second": row["second"]}
         rows.append(known | {"difference": text, "p": row["p"], "p_holm": row["p_holm"]})
     return pd.DataFrame(rows)
 
@@ -221,7 +204,7 @@ def source_comparison(
         frame = scores[name]
         row: dict[str, object] = {"model": get_spec(name).title}
         for metric, quoted in zip(SHOWN, values, strict=False):
-            title = TITLES[metric]
+            title = TITLES.get(metric, metric)
             row |= {f"{title}, source": quoted, f"{title}, here": frame[metric].mean()}
         row |= {"minutes, source": values[-1], "minutes, here": train_s[name] / 60}
         rows.append(row)
@@ -243,14 +226,3 @@ def reference_circumference_gap(
     """Return the reference masks' circumference minus the table's, mm: the floor of errors."""
     pairs = zip(references, table["pixel_size_mm"], table["true_mm"], strict=True)
     return np.array([circumference_mm(m / 255, m.shape, size) - true for m, size, true in pairs])
-
-
-def pretty(table: pd.DataFrame) -> Styler:
-    """Return a table without its index and with few digits, for display; words if it is empty."""
-    import pandas as pd
-
-    if table.empty:
-        table = pd.DataFrame({"table": ["empty: nothing in this run has what it needs"]})
-    small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}
-    how = {"precision": 3, "thousands": ",", "na_rep": "", "escape": "html"}
-    return table.style.hide(axis="index").format(small, **how)

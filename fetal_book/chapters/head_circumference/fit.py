@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.chapters.head_circumference.scores import measure_heads, score_ellipses
+from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.folder import data_name
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.models.unet import get_unet
@@ -150,30 +151,21 @@ def calibrated_model(
     return HeadModel(network, replace(spec, relative_half_width=half))
 
 
-def model_card(run: Run, model: HeadModel, declined: list[str]) -> str:
+def card_of(run: Run, model: HeadModel, declined: list[str]) -> str:
     """Return the model card: data, figures on the test part, limits; Markdown."""
-    rows = [r for r in run.rows if r["model"] == "unet" and r["split"] == "test"]
-    lines = [f"| {r['metric']} | {r['value']:.4g} | {r['unit']} | {r['n']} |" for r in rows]
     spec = model.spec
     licence = "CC BY 4.0 (HC18)" if "hc18" in spec.trained_on.lower() else "see the data"
-    return "\n".join(
+    return model_card(
+        run,
+        "unet",
+        "Head circumference U-Net",
+        f"`{spec.trained_on}` (licence of the data: {licence})",
+        f". Input: a grey ultrasound scan squashed to {spec.height} x {spec.width}; output: head "
+        "probability.",
         [
-            "# Head circumference U-Net",
-            "",
-            f"Trained on `{spec.trained_on}` (licence of the data: {licence}), profile "
-            f"`{run.parameters.profile}`, seed {run.parameters.seed}. Input: a grey ultrasound "
-            f"scan squashed to {spec.height} x {spec.width}; output: head probability.",
-            "",
-            "| metric on the test part | value | unit | n |",
-            "|---|---|---|---|",
-            *lines,
-            "",
             f"Test images that `predict hc` would decline: {len(declined)}.",
             f"Interval: {spec.relative_half_width:.2%} of HC either way, calibrated for "
             f"{spec.interval_coverage:.0%} coverage on heads like those of the training set.",
-            "",
-            "Intended use: research and teaching. Not for clinical decisions. Standard planes "
-            "only; other machines and populations were not tested.",
-            "",
-        ]
+        ],
+        "Standard planes only; other machines and populations were not tested.",
     )

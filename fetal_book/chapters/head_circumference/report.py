@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters import tables
 from fetal_book.chapters.outlines import circumference_mm
+from fetal_book.chapters.tables import TITLES
 from fetal_book.chapters.verdicts import place_check, verdict, weights_check
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, share_on
 from fetal_lib.growth import hadlock, intergrowth_age
 from fetal_lib.growth.gestation import trimester
-from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.models.unet import get_unet
 from fetal_lib.predict.head_model import HeadModel
 
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 
 N_OCCLUDED = 3
 """Test images whose occlusion maps are made, evenly spaced over the part."""
-DIGITS = {"dice": 3, "iou": 3, "precision": 3, "recall": 3}
-PLAIN_NAMES = {
-    "df_mm": "DF (mm)",
-    "adf_mm": "ADF (mm)",
-    "hd_mm": "HD (mm)",
-    "dice": "Dice",
-    "iou": "IoU",
-}
 TRIMESTERS = {1: "first (< 14 wk)", 2: "second (14-27 wk)", 3: "third (>= 28 wk)"}
 
 
@@ -53,44 +46,17 @@ def results_table(rows: Sequence[dict], split: str = "test") -> pd.DataFrame:
     ``n`` counts the images, ``measured`` those where a head was found: overlaps are means over the
     first, distances over the second.
     """
-    import pandas as pd
-
     kept = [row for row in rows if row["split"] == split]
-    table: dict[str, dict[str, str]] = {}
-    for row in kept:
-        line = table.setdefault(row["model"], {"n": "0", "measured": ""})
-        line["n"] = str(max(int(line["n"]), row["n"] or 0))
-        if row["metric"] == "adf_mm":
-            line["measured"] = str(row["n"])
-        digits = DIGITS.get(row["metric"], 2)
-        line[row["metric"]] = with_interval(row["value"], row["ci95"], digits)
-    return pd.DataFrame(table).T.rename_axis("model").reset_index().fillna("")
+    table = tables.results_table(kept, list(dict.fromkeys(r["metric"] for r in kept)), split)
+    measured = {row["model"]: str(row["n"]) for row in kept if row["metric"] == "adf_mm"}
+    table.insert(2, "measured", table["model"].map(measured).fillna(""))
+    return table
 
 
 def pretty(table: pd.DataFrame) -> pd.DataFrame:
     """Turn the table of results for display: one row per metric, the last model first."""
     turned = table.iloc[::-1].set_index("model").T  # so that a narrow screen shows the network
-    return turned.rename(index=PLAIN_NAMES).rename_axis(None, axis="columns")
-
-
-def ranking(rows: Sequence[dict], metric: str) -> pd.DataFrame:
-    """Return ``model, value, low, high`` of one metric on the test part, the best first.
-
-    Only what has an interval can be drawn: one fetus or examination alone has none.
-    """
-    import pandas as pd
-
-    at = {"metric": metric, "split": "test"}
-    kept = [r for r in rows if r["ci95"] and all(r[k] == v for k, v in at.items())]
-    table = pd.DataFrame(
-        {
-            "model": [r["model"] for r in kept],
-            "value": [r["value"] for r in kept],
-            "low": [r["ci95"][0] for r in kept],
-            "high": [r["ci95"][1] for r in kept],
-        }
-    )
-    return table.sort_values("value", ignore_index=True)
+    return turned.rename(index=TITLES).rename_axis(None, axis="columns")
 
 
 def _trimesters(hc_mm: np.ndarray) -> np.ndarray:
