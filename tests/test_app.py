@@ -22,6 +22,7 @@ from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec  # noqa: E402
 from fetal_lib.predict.brain_view import head_view  # noqa: E402
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec  # noqa: E402
+from fetal_lib.predict.pixel_sizes import PixelSize  # noqa: E402
 from fetal_lib.sets.head_images import squash  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
@@ -106,15 +107,16 @@ def points(*xy):
 
 def test_two_points_and_their_distance_give_the_pixel_size():
     held = {"width": 800, "height": 500, "factor": 1.0, "points": points((10, 20), (60, 20))}
-    assert head.read_scale("", "40", held).pixel_size_mm == pytest.approx(40 / 400)
-    assert head.read_scale("", "40,8", held).pixel_size_mm == pytest.approx(40.8 / 400)
+    assert head.read_scale("", "40", held).mm == pytest.approx(40 / 400)
+    assert head.read_scale("", "40,8", held).mm == pytest.approx(40.8 / 400)
     slant = held | {"points": points((0, 0), (30 / 8, 40 / 5))}  # 30 and 40 pixels
-    assert head.read_scale("", "5", slant).pixel_size_mm == pytest.approx(0.1)
-    assert head.read_scale("", "40", held | {"factor": 2.0}).pixel_size_mm == pytest.approx(0.05)
-    assert head.read_scale("0,2", "", held).pixel_size_mm == 0.2
+    assert head.read_scale("", "5", slant).mm == pytest.approx(0.1)
+    assert head.read_scale("", "40", held | {"factor": 2.0}).mm == pytest.approx(0.05)
+    assert head.read_scale("0,2", "", held).mm == 0.2
     stated = held | {"stated_mm": 0.15}
-    assert head.read_scale("", "", stated) == head.Scale(0.15, "stated in the file")
-    assert head.read_scale("0.2", "", stated).origin == "typed"
+    assert head.read_scale("", "", stated) == PixelSize(0.15, "stated in the file")
+    assert head.read_scale("0.2", "", stated).origin == "typed; the file states 0.15 mm"
+    assert head.read_scale("0.1505", "", stated).origin == "typed"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_points_that_are_one_are_refused():
 
 
 def test_a_head_is_measured_with_interval_age_and_centile(phantom, measured):
-    scale = head.Scale(phantom.pixel_size_mm, "typed")
+    scale = PixelSize(phantom.pixel_size_mm, "typed")
     html = head.measure_scan(phantom.image, "<a>.png", scale, 1.0, 150.0, measured)
     hc = float(re.search(r'fl-value">([\d.]+) mm', html)[1])
     assert hc == pytest.approx(phantom.hc_mm, rel=0.004)
@@ -152,7 +154,7 @@ def test_a_head_is_measured_with_interval_age_and_centile(phantom, measured):
 
 
 def test_without_dating_there_is_no_centile_and_without_a_head_no_number(phantom, measured):
-    scale = head.Scale(phantom.pixel_size_mm, "typed")
+    scale = PixelSize(phantom.pixel_size_mm, "typed")
     html = head.measure_scan(phantom.image, "a", scale, 1.0, float("nan"), measured)
     assert "needs the age from dating" in html
     html = head.measure_scan(np.zeros((60, 80), np.uint8), "a", scale, 1.0, float("nan"), measured)
@@ -164,7 +166,7 @@ def test_a_large_scan_is_halved_and_measures_the_same(phantom, measured):
     held = head.hold_scan(large, "large.png")
     assert held["factor"] == 2.0 and max(held["width"], held["height"]) <= uploads.MAX_SIDE
     small = uploads.from_data_url(held["image"])
-    scale = head.Scale(phantom.pixel_size_mm / 4, "typed")
+    scale = PixelSize(phantom.pixel_size_mm / 4, "typed")
     html = head.measure_scan(small, "large", scale, held["factor"], float("nan"), measured)
     hc = float(re.search(r'fl-value">([\d.]+) mm', html)[1])
     assert hc == pytest.approx(phantom.hc_mm, rel=0.006)
@@ -263,6 +265,8 @@ def test_the_table_of_anomalies_has_the_pixel_size_that_each_answer_rests_on(
         anomaly.answer_files(files[2:], shelf)
     typed = csv_of(anomaly.answer_files(files, shelf, None, "0,1"))
     assert [row["pixel_size_mm"] for row in typed] == ["0.10000"] * 3
+    told = ["given; the file states 0.2 mm", "given", "given; the file states 30 mm"]
+    assert [row["pixel_size_from"] for row in typed] == told
     assert all(row["status"] == "answered" for row in typed)
 
 

@@ -134,7 +134,7 @@ def test_a_typed_pixel_size_is_enough_and_the_command_line_says_the_same(tabs, s
     found = float(page.text("#result-hc .fl-value").split()[0])
     assert found == pytest.approx(head.hc_mm, rel=0.03)
     sizes, model = PixelSizes(round(head.pixel_size_mm, 5)), load_head_model()
-    ((_, told, _),) = predict_heads([folder / "head.png"], model, sizes)
+    ((_, told, *_),) = predict_heads([folder / "head.png"], model, sizes)
     assert found == pytest.approx(told.hc_mm, abs=0.1)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fetal_lib.geometry.ellipse import Ellipse
-from fetal_lib.predict.head_measure import check_pixel_size, cut_share, measure_head
+from fetal_lib.predict.head_measure import cut_share, measure_head
+from fetal_lib.predict.pixel_sizes import check_pixel_size
 from fetal_lib.sets.head_images import coverage_mask
 
 SCAN = (540, 800)

@@ -180,6 +180,8 @@ def test_a_dicom_file_is_taken_at_the_size_that_it_states(model, tmp_path):
     sizes = PixelSizes(by_name={"b.dcm": 0.1})
     stated, named, absurd = (anomaly_row(*row) for row in classify_scans(paths, model, sizes=sizes))
     assert (stated["pixel_size_mm"], named["pixel_size_mm"]) == ("0.20000", "0.10000")
+    assert stated["pixel_size_from"] == "stated in the file"
+    assert named["pixel_size_from"] == "table; the file states 0.2 mm"
     assert absurd["status"] == "unreadable" and "a pixel of 30 mm" in absurd["reason"]
 
 

@@ -93,10 +93,43 @@ def test_bad_files_become_rows_and_do_not_stop_the_rest(folder, phantoms):
 def test_a_scan_without_pixel_size_is_declined_by_name(folder, phantoms):
     sizes = PixelSizes(by_name={"scan0.png": 0.12})
     results = {
-        p.name: r for p, r, _ in predict_heads(list_images([folder]), Oracle(phantoms), sizes)
+        p.name: r for p, r, *_ in predict_heads(list_images([folder]), Oracle(phantoms), sizes)
     }
     assert not results["scan0.png"].reason
     assert "pixel size of scan1.png is not in the table" in results["scan1.png"].reason
+
+
+def dicom(path, phantom, size_mm):
+    from made_up_scans import us_region, write_dicom
+
+    regions = {"SequenceOfUltrasoundRegions": [us_region(size_mm / 10, size_mm / 10)]}
+    return write_dicom(path, phantom.image, **regions)
+
+
+def test_a_dicom_file_is_measured_at_the_size_that_it_states(tmp_path, phantoms):
+    size = phantoms[0].pixel_size_mm
+    for name in ("a.dcm", "b.dcm", "c.dcm"):
+        dicom(tmp_path / name, phantoms[0], size)
+    dicom(tmp_path / "absurd.dcm", phantoms[0], 30.0)
+    sizes, oracle = PixelSizes(by_name={"b.dcm": 2 * size, "c.dcm": 1.001 * size}), phantoms[:1] * 3
+    write_predictions(list_images([tmp_path]), Oracle(oracle), sizes, tmp_path / "hc.csv")
+    stated, other, same, absurd = sorted(
+        rows_of(tmp_path / "hc.csv"), key=lambda r: len(r["image"])
+    )
+    assert float(stated["hc_mm"]) == pytest.approx(phantoms[0].hc_mm, rel=0.003)
+    assert stated["pixel_size_from"] == "stated in the file"
+    assert float(other["hc_mm"]) == pytest.approx(2 * phantoms[0].hc_mm, rel=0.003)
+    assert other["pixel_size_from"] == f"table; the file states {size:.4g} mm"
+    assert same["pixel_size_from"] == "table"
+    assert absurd["status"] == "declined" and "states a pixel of 30 mm" in absurd["reason"]
+
+
+def test_sizes_are_known_if_given_or_if_one_file_states_its_own(tmp_path, folder, phantoms):
+    paths = list_images([folder])
+    assert not PixelSizes().know_any(paths) and PixelSizes(0.1).know_any(paths)
+    (tmp_path / "empty.dcm").touch()
+    assert not PixelSizes().know_any([tmp_path / "empty.dcm"])
+    assert PixelSizes().know_any([*paths, dicom(tmp_path / "a.dcm", phantoms[0], 0.1)])
 
 
 def test_a_colour_scan_of_another_size_is_measured_too(folder, phantoms):
@@ -104,7 +137,7 @@ def test_a_colour_scan_of_another_size_is_measured_too(folder, phantoms):
     colour = cv2.cvtColor(phantom.image, cv2.COLOR_GRAY2BGR)
     cv2.imwrite(str(folder / "colour.png"), colour)
     paths = [folder / "colour.png"]
-    ((_, result, _),) = predict_heads(paths, Oracle([phantom]), PixelSizes(phantom.pixel_size_mm))
+    ((_, result, *_),) = predict_heads(paths, Oracle([phantom]), PixelSizes(phantom.pixel_size_mm))
     assert result.hc_mm == pytest.approx(phantom.hc_mm, rel=0.003)
 
 
@@ -121,7 +154,7 @@ def test_overlays_are_pictures_of_the_scan_size(folder, phantoms):
 def test_the_batch_size_does_not_change_the_answer(folder, phantoms):
     paths, oracle = list_images([folder]), Oracle(phantoms)
     one, many = (
-        [r.hc_mm for _, r, _ in predict_heads(paths, oracle, PixelSizes(0.1), batch_size=n)]
+        [r.hc_mm for _, r, *_ in predict_heads(paths, oracle, PixelSizes(0.1), batch_size=n)]
         for n in (1, 16)
     )
     assert one == many

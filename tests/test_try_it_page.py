@@ -119,7 +119,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], PixelSi
 
 def test_page_and_command_line_agree_on_fifty_scans(page: Page, scans) -> None:
     paths, sizes = scans
-    expected = [found for _, found, _ in predict_heads(paths, load_head_model(), sizes)]
+    expected = [found for _, found, *_ in predict_heads(paths, load_head_model(), sizes)]
     page.open()
     off, seconds, reasons = [], [], []
     for path, found in zip(paths, expected, strict=True):

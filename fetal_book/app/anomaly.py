@@ -18,11 +18,11 @@ from fetal_book.app.uploads import (
     read_scan,
     shrunk,
 )
-from fetal_lib.predict.anomaly import anomaly_row, stated_mm
+from fetal_lib.predict.anomaly import UNKNOWN_SIZE, anomaly_row
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
 from fetal_lib.predict.brain_view import head_matrix, usual_head, views_of
-from fetal_lib.predict.head_measure import check_pixel_size
 from fetal_lib.predict.head_model import HeadModel
+from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes, given_sizes
 
 if TYPE_CHECKING:
     from fetal_lib.geometry.ellipse import Ellipse
@@ -36,23 +36,18 @@ def answer_files(
     files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
 ) -> str:
     """Return the result for one scan, or the table for several, as HTML."""
-    typed = read_number(pixel_size_mm, "pixel size")
-    if typed is not None:
-        check_pixel_size(typed)
+    sizes = given_sizes(read_number(pixel_size_mm, "pixel size"), None)
     loaded = shelf.get("anomaly", label)
     finder = shelf.head_finder().model if loaded.model.spec.view == "head" else None
     if len(files) == 1:
-        scan, size = read_scan(files[0]), _pixel_size(files[0], typed)
+        scan, size = read_scan(files[0]), _pixel_size(files[0], sizes)
         return answer_scan(scan, files[0].name, loaded, finder, size)
-    return _answer_many(files, loaded, finder, typed)
+    return _answer_many(files, loaded, finder, sizes)
 
 
-def _pixel_size(file: Upload, typed: float | None) -> float:
-    """Return the pixel size that was typed, else that of the file, NaN where neither is there."""
-    if typed is not None:
-        return typed
+def _pixel_size(file: Upload, sizes: PixelSizes) -> PixelSize:
     try:
-        return stated_mm(file.path)
+        return sizes.find(file.path)
     except (ValueError, OSError) as error:
         raise UploadError(file.message(error)) from None
 
@@ -62,17 +57,16 @@ def answer_scan(
     name: str,
     loaded: Loaded,
     finder: HeadModel | None,
-    pixel_size_mm: float = math.nan,
+    size: PixelSize = UNKNOWN_SIZE,
 ) -> str:
     """Return the result for a scan, uint8 (H, W), as HTML.
 
-    The finder finds the head, for models that see the head only; the pixel size is NaN where it
-    is not known.
+    The finder finds the head, for models that see the head only.
     """
     start = perf_counter()
     model, (scan, factor) = loaded.model, shrunk(scan)
     with loaded.lock:
-        view, ellipse, answer = _answer(scan, pixel_size_mm * factor, model, finder)
+        view, ellipse, answer = _answer(scan, size.mm * factor, model, finder)
         heat = explain(model, view, answer.label)
     matrix = None
     if model.spec.view == "head":
@@ -86,7 +80,7 @@ def answer_scan(
     shown = markup.picture(*_overlay(scan, heat, matrix, answer.label), "overlay")
     parts = (*_words(answer, model, loaded.choice.kind), markup.pictures(plain, shown))
     if model.spec.view == "head":
-        parts += (markup.facts({"Pixel size": _scale_words(pixel_size_mm)}),)
+        parts += (markup.facts({"Pixel size": _scale_words(size)}),)
     seconds = perf_counter() - start
     return markup.result(name, *parts, choice=loaded.choice, seconds=seconds)
 
@@ -102,10 +96,10 @@ def _answer(
     return view, ellipse, answer
 
 
-def _scale_words(pixel_size_mm: float) -> str:
-    if math.isnan(pixel_size_mm):
+def _scale_words(size: PixelSize) -> str:
+    if math.isnan(size.mm):
         return "not known; some classes differ in millimetres only, so the answer is less certain"
-    return f"{pixel_size_mm:.4f} mm"
+    return f"{size.mm:.4f} mm ({size.origin})"
 
 
 def explain(model: AnomalyModel, view: np.ndarray, label: str) -> np.ndarray:
@@ -179,17 +173,17 @@ def _words_of(label: str) -> str:
 
 
 def _answer_many(
-    files: Sequence[Upload], loaded: Loaded, finder: HeadModel | None, typed: float | None
+    files: Sequence[Upload], loaded: Loaded, finder: HeadModel | None, sizes: PixelSizes
 ) -> str:
     start, rows = perf_counter(), []
     for file in files:
-        size = math.nan if typed is None else typed
+        size = PixelSize()
         try:
             scan, factor = shrunk(read_scan(file))
-            size = _pixel_size(file, typed)
+            size = _pixel_size(file, sizes)
             with loaded.lock:
-                *_, answer = _answer(scan, size * factor, loaded.model, finder)
-            row = anomaly_row(file.path, answer, pixel_size_mm=size)
+                *_, answer = _answer(scan, size.mm * factor, loaded.model, finder)
+            row = anomaly_row(file.path, answer, size=size)
         except UploadError as error:
             row = anomaly_row(file.path, None, str(error), size)
         rows.append(row | {"image": file.name})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -25,22 +25,14 @@ from fetal_book.app.uploads import (
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
-from fetal_lib.predict.head_measure import HeadMeasurement, check_pixel_size, measure_head
-from fetal_lib.predict.pixel_sizes import PixelSizes
+from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
+from fetal_lib.predict.pixel_sizes import PixelSize, check_pixel_size
 from fetal_lib.sets.head_images import squash
 
 ASK = (
     "Millimetres need a scale: type the pixel size, or click two points of the scale on the image "
     "and type their distance; then press Measure."
 )
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The side of a pixel and how it became known."""
-
-    pixel_size_mm: float
-    origin: str
 
 
 def hold_scan(scan: np.ndarray, name: str, stated_mm: float | None = None) -> dict[str, Any]:
@@ -54,12 +46,13 @@ def hold_scan(scan: np.ndarray, name: str, stated_mm: float | None = None) -> di
     return held | {"width": small.shape[1], "height": small.shape[0], "stated_mm": stated_mm}
 
 
-def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None) -> Scale:
+def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None) -> PixelSize:
     """Return the pixel size that follows from two points, was typed, or stands in the file.
 
     What `hold_scan` made has the points in percent of width and height.
     """
     typed, distance = read_number(pixel_size_mm, "pixel size"), read_number(distance_mm, "distance")
+    stated = read_number((held or {}).get("stated_mm"), "pixel size in the file")
     points = (held or {}).get("points") or []
     if len(points) == 2 and distance:
         sides = np.array([held["width"], held["height"]], float) * float(held["factor"]) / 100
@@ -69,15 +62,14 @@ def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None
             raise UploadError("the two points are closer than 10 pixels; click two further apart.")
         check_pixel_size(distance / length)
         origin = f"{distance:g} mm between two points {length:.0f} pixels apart"
-        return Scale(distance / length, origin)
+        return PixelSize(distance / length, origin).beside(stated or math.nan)
     if typed is not None:
         check_pixel_size(typed)
-        return Scale(typed, "typed")
-    stated = read_number((held or {}).get("stated_mm"), "pixel size in the file")
+        return PixelSize(typed, "typed").beside(stated or math.nan)
     if stated is None:
         raise ScaleNeeded(ASK)
     check_pixel_size(stated)
-    return Scale(stated, "stated in the file")
+    return PixelSize(stated, "stated in the file")
 
 
 def read_known_age(text: str | None) -> float:
@@ -108,7 +100,7 @@ def measure_held(
 
 
 def measure_scan(
-    scan: np.ndarray, name: str, scale: Scale, factor: float, ga_days: float, loaded: Loaded
+    scan: np.ndarray, name: str, scale: PixelSize, factor: float, ga_days: float, loaded: Loaded
 ) -> str:
     """Return the measurement of a scan, uint8 (H, W), as HTML.
 
@@ -116,7 +108,7 @@ def measure_scan(
     wide. The age is known from dating, for the centile; NaN when unknown.
     """
     start = perf_counter()
-    found = _measure(scan, scale.pixel_size_mm * factor, loaded)
+    found = _measure(scan, scale.mm * factor, loaded)
     url = markup.data_url(_drawn(scan, found))
     overlay = markup.picture(url, "Your scan with the ellipse that was measured", "overlay")
     if found.reason:
@@ -130,7 +122,7 @@ def measure_scan(
         )
         shown = markup.pictures(overlay, _chart(found, ga_days))
     rows = _facts(found, ga_days) | {
-        "Pixel size": f"{scale.pixel_size_mm:.4f} mm ({scale.origin})",
+        "Pixel size": f"{scale.mm:.4f} mm ({scale.origin})",
     }
     parts = (first, markup.facts(rows), shown)
     return markup.result(name, *parts, choice=loaded.choice, seconds=perf_counter() - start)
@@ -145,18 +137,16 @@ def measure_files(
         check_pixel_size(typed)
     loaded, start, rows = shelf.get("hc", label), perf_counter(), []
     for file in files:
-        size = math.nan
+        size = PixelSize()
         try:
             scan, factor = shrunk(read_scan(file))
-            size = read_scale(typed, None, {"stated_mm": stated_pixel_size(file)}).pixel_size_mm
-            found = _measure(scan, size * factor, loaded)
+            size = read_scale(typed, None, {"stated_mm": stated_pixel_size(file)})
+            found = _measure(scan, size.mm * factor, loaded)
         except ScaleNeeded:
             found = HeadMeasurement(reason="its file states no pixel size; type one for all")
         except ValueError as error:
             found = HeadMeasurement(reason=str(error))
-        rows.append(
-            head_circumference_row(file.path, found, PixelSizes(size)) | {"image": file.name}
-        )
+        rows.append(head_circumference_row(file.path, found, size) | {"image": file.name})
     if typed is None and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
     listed = markup.table(rows, "head_circumference.csv", loaded.choice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import numpy as np
 
 from fetal_book.app.folder import KEPT_S
 from fetal_lib.errors import UserError
-from fetal_lib.readers.checks import first_bytes, is_dicom
+from fetal_lib.predict.pixel_sizes import stated_mm
 from fetal_lib.readers.image import read_gray
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -162,12 +163,11 @@ def read_scan(file: Upload) -> np.ndarray:
 
 def stated_pixel_size(file: Upload) -> float | None:
     """Return the side of a pixel in mm that a DICOM file states, None where none does."""
-    from fetal_lib.readers.dicom_image import read_pixel_size_mm
-
     try:
-        return read_pixel_size_mm(file.path) if is_dicom(first_bytes(file.path)) else None
+        size = stated_mm(file.path)
     except (ValueError, OSError) as error:
         raise UploadError(file.message(error)) from None
+    return None if math.isnan(size) else size
 
 
 def shrunk(scan: np.ndarray) -> tuple[np.ndarray, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +29,8 @@ def _group() -> None:
 def predict_hc(
     images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     pixel_size: Annotated[
-        float | None, typer.Option(help="Side of a pixel in mm, the same for all scans.")
+        float | None,
+        typer.Option(help="Side of a pixel in mm, for all scans; DICOM files may state their own."),
     ] = None,
     table: Annotated[
         Path | None,
@@ -49,21 +49,16 @@ def predict_hc(
     Research use only, not for clinical decisions.
     """
     from fetal_lib.predict.head_circumference import list_images, write_predictions
-    from fetal_lib.predict.head_measure import check_pixel_size
     from fetal_lib.predict.head_model import load_head_model
-    from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
+    from fetal_lib.predict.pixel_sizes import given_sizes
 
     with _errors_in_a_sentence("hc"):
-        if pixel_size is None and table is None:
+        sizes, paths = given_sizes(pixel_size, table), list_images(images)
+        if not sizes.know_any(paths):
             raise ValueError(
-                "pixel size: none given, and without it millimetres cannot be known; "
-                "give --pixel-size 0.12 or --table sizes.csv."
+                "pixel size: none given and none stated in a file, and without it millimetres "
+                "cannot be known; give --pixel-size 0.12 or --table sizes.csv."
             )
-        if pixel_size is not None:
-            check_pixel_size(pixel_size)
-        common = math.nan if pixel_size is None else pixel_size
-        paths = list_images(images)
-        sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
         network = load_head_model(model)
         counts = write_predictions(paths, network, sizes, out, overlays)
     _say(counts, out)
@@ -122,15 +117,10 @@ def predict_anomaly(
     from fetal_lib.predict.anomaly import write_answers
     from fetal_lib.predict.anomaly_model import load_anomaly_model
     from fetal_lib.predict.head_circumference import list_images
-    from fetal_lib.predict.head_measure import check_pixel_size
-    from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes
+    from fetal_lib.predict.pixel_sizes import given_sizes
 
     with _errors_in_a_sentence("anomaly"):
-        if pixel_size is not None:
-            check_pixel_size(pixel_size)
-        common = math.nan if pixel_size is None else pixel_size
-        sizes = PixelSizes(common) if table is None else read_pixel_sizes(table, common)
-        paths = list_images(images)
+        sizes, paths = given_sizes(pixel_size, table), list_images(images)
         counts = write_answers(paths, load_anomaly_model(model), out, sizes)
     _say(counts, out)
 

@@ -17,6 +17,7 @@ from typing import Any
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_tables
 from fetal_lib.predict import head_measure
 from fetal_lib.predict.head_model import HeadModelSpec
+from fetal_lib.predict.pixel_sizes import PIXEL_SIZE_RANGE_MM
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 FUNCTIONS = {"ln": "Math.log", "log": "Math.log", "exp": "Math.exp"}
@@ -95,7 +96,7 @@ def numbers(spec: HeadModelSpec, download_mb: float) -> dict[str, Any]:
         "download_mb": round(download_mb, 1),
         "model": asdict(spec) | {"relative_half_width": half if half < float("inf") else None},
         "limits": {
-            "pixel_size_mm": head_measure.PIXEL_SIZE_RANGE_MM,
+            "pixel_size_mm": PIXEL_SIZE_RANGE_MM,
             "hc_mm": head_measure.HC_RANGE_MM,
             "min_area_share": head_measure.MIN_AREA_SHARE,
             "min_agreement": head_measure.MIN_AGREEMENT,

@@ -12,13 +12,11 @@ import numpy as np
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
 from fetal_lib.predict.batch import number_text, write_rows
 from fetal_lib.predict.brain_view import load_head_finder, views_of
-from fetal_lib.predict.head_measure import PIXEL_SIZE_RANGE_MM
 from fetal_lib.predict.head_model import HeadModel
-from fetal_lib.predict.pixel_sizes import PixelSizes
-from fetal_lib.readers.checks import first_bytes, is_dicom
+from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
 
-UNKNOWN = PixelSizes()
+UNKNOWN, UNKNOWN_SIZE = PixelSizes(), PixelSize()
 
 
 def classify_scans(
@@ -26,7 +24,7 @@ def classify_scans(
     model: AnomalyModel,
     batch_size: int = 32,
     sizes: PixelSizes = UNKNOWN,
-) -> Iterator[tuple[Path, AnomalyAnswer | None, str, float]]:
+) -> Iterator[tuple[Path, AnomalyAnswer | None, str, PixelSize]]:
     """Yield an answer for each scan, in order.
 
     Parameters
@@ -41,15 +39,14 @@ def classify_scans(
 
     Yields
     ------
-    path, answer, problem, pixel_size_mm
-        ``answer`` is None, and ``problem`` says why, where a scan cannot be read;
-        ``pixel_size_mm`` is NaN where it is not known.
+    path, answer, problem, pixel_size
+        ``answer`` is None, and ``problem`` says why, where a scan cannot be read.
     """
     queue = iter(paths)
     finder = load_head_finder() if model.spec.view == "head" else None
     while batch := list(islice(queue, batch_size)):
         loaded = [_load(path, sizes) for path in batch]
-        good = [(scan, size) for scan, _, size in loaded if scan is not None]
+        good = [(scan, size.mm) for scan, _, size in loaded if scan is not None]
         scans, known = zip(*good, strict=True) if good else ((), ())
         answers = iter(answer_scans(scans, model, finder, known))
         for path, (scan, problem, size) in zip(batch, loaded, strict=True):
@@ -83,44 +80,18 @@ def answer_scans(
     return model.answer(np.stack(views), found)
 
 
-def _load(path: Path, sizes: PixelSizes) -> tuple[np.ndarray | None, str, float]:
-    size = sizes.by_name.get(path.name, sizes.common_mm)
+def _load(path: Path, sizes: PixelSizes) -> tuple[np.ndarray | None, str, PixelSize]:
     try:
-        scan = read_gray(path)
-        return scan, "", stated_mm(path) if math.isnan(size) else size
+        return read_gray(path), "", sizes.find(path)
     except (ValueError, OSError) as error:
-        return None, str(error), size
-
-
-def stated_mm(path: Path) -> float:
-    """Return the pixel size in mm that a DICOM file states, NaN where a file states none.
-
-    Raises
-    ------
-    ValueError
-        If it is a damaged DICOM file, or states what no scan's pixel can be.
-    """
-    from fetal_lib.readers.dicom_image import read_pixel_size_mm
-
-    if not is_dicom(first_bytes(path)):
-        return math.nan
-    size = read_pixel_size_mm(path)
-    if size is None:
-        return math.nan
-    low, high = PIXEL_SIZE_RANGE_MM
-    if not low <= size <= high:
-        raise ValueError(
-            f"{path}: its header states a pixel of {size:g} mm; the side of a scan's pixel is "
-            f"{low:g} to {high:g} mm. Give the right pixel size yourself."
-        )
-    return size
+        return None, str(error), PixelSize()
 
 
 def anomaly_row(
     path: Path,
     answer: AnomalyAnswer | None,
     problem: str = "",
-    pixel_size_mm: float = math.nan,
+    size: PixelSize = UNKNOWN_SIZE,
 ) -> dict[str, str]:
     """Return the row of the result table; an image that is not answered keeps its best guess.
 
@@ -143,7 +114,8 @@ def anomaly_row(
         "third_confidence": number_text(third[1], 4),
         "one_of": " ".join(answer.candidates),
         "distance": number_text(answer.distance),
-        "pixel_size_mm": number_text(pixel_size_mm, 5),
+        "pixel_size_mm": number_text(size.mm, 5),
+        "pixel_size_from": size.origin,
         "reason": answer.reason,
     }
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import list_files, number_text, write_rows
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.head_model import HeadModel
-from fetal_lib.predict.pixel_sizes import PixelSizes
+from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import squash
 
@@ -43,13 +44,22 @@ def _scans(folder: Path) -> list[Path]:
     return [path for path in found if not path.stem.endswith("_Annotation")]
 
 
+class Loaded(NamedTuple):
+    """A scan that was read, or why it was not."""
+
+    path: Path
+    scan: np.ndarray | None
+    size: PixelSize
+    problem: str = ""
+
+
 def predict_heads(
     paths: Sequence[Path],
     model: HeadModel,
     sizes: PixelSizes,
     batch_size: int = 16,
     keep_scan: bool = False,
-) -> Iterator[tuple[Path, HeadMeasurement, np.ndarray | None]]:
+) -> Iterator[tuple[Path, HeadMeasurement, np.ndarray | None, PixelSize]]:
     """Yield a measurement for each scan, in order.
 
     Parameters
@@ -64,16 +74,20 @@ def predict_heads(
 
     Yields
     ------
-    path, measurement, scan
+    path, measurement, scan, pixel_size
         ``scan`` is uint8 (H, W), or None when not kept or not readable.
     """
 
-    def load(path: Path) -> tuple[Path, np.ndarray | None, str]:
+    def load(path: Path) -> Loaded:
         try:
-            sizes.of(path)
-            return path, read_gray(path), ""
+            size = sizes.find(path)
+            if math.isnan(size.mm):
+                where = "is not in the table and not" if sizes.by_name else "is not"
+                problem = f"pixel size of {path.name} {where} stated in the file"
+                return Loaded(path, None, size, f"{problem}; add a row or give --pixel-size")
+            return Loaded(path, read_gray(path), size)
         except (ValueError, OSError) as error:
-            return path, None, str(error)
+            return Loaded(path, None, PixelSize(), str(error))
 
     queue = iter(paths)
     with ThreadPoolExecutor(2) as pool:
@@ -81,34 +95,35 @@ def predict_heads(
         while waiting:
             loaded = [job.result() for job in waiting]
             waiting = [pool.submit(load, p) for p in islice(queue, batch_size)]
-            results = list(pool.map(*_measuring(loaded, model, sizes)))
-            for (path, scan, _), result in zip(loaded, results, strict=True):
-                yield path, result, scan if keep_scan else None
+            maps = _maps(loaded, model)
+            half = repeat(model.spec.relative_half_width)
+            for one, result in zip(loaded, pool.map(_measure, loaded, maps, half), strict=True):
+                yield one.path, result, one.scan if keep_scan else None, one.size
 
 
-def _measuring(loaded, model: HeadModel, sizes: PixelSizes):
-    """Return the function and the arguments that measure one batch of scans."""
-    good = [i for i, (_, scan, _) in enumerate(loaded) if scan is not None]
-    maps = {}
-    if good:
-        batch = np.stack([squash(loaded[i][1], model.shape) for i in good])
-        maps = dict(zip(good, model.probs(batch, batch_size=len(batch)), strict=True))
+def _maps(loaded: Sequence[Loaded], model: HeadModel) -> list[np.ndarray | None]:
+    """Return the network's map of each scan, None where there is no scan."""
+    scans = [one.scan for one in loaded if one.scan is not None]
+    if not scans:
+        return [None] * len(loaded)
+    batch = np.stack([squash(scan, model.shape) for scan in scans])
+    maps = iter(model.probs(batch, batch_size=len(batch)))
+    return [None if one.scan is None else next(maps) for one in loaded]
 
-    def measure(i: int) -> HeadMeasurement:
-        path, scan, problem = loaded[i]
-        if scan is None:
-            return HeadMeasurement(reason=problem)
-        half = model.spec.relative_half_width
-        return measure_head(maps[i], scan.shape, sizes.of(path), half)
 
-    return measure, range(len(loaded))
+def _measure(loaded: Loaded, probs: np.ndarray | None, half: float) -> HeadMeasurement:
+    if loaded.scan is None:
+        return HeadMeasurement(reason=loaded.problem)
+    return measure_head(probs, loaded.scan.shape, loaded.size.mm, half)
 
 
 def head_circumference_row(
-    path: Path, result: HeadMeasurement, sizes: PixelSizes
+    path: Path, result: HeadMeasurement, size: PixelSize, ga_days: float = math.nan
 ) -> dict[str, str]:
-    """Return the row of the result table: text, empty where there is no value."""
-    size = sizes.by_name.get(path.name, sizes.common_mm)
+    """Return the row of the result table: text, empty where there is no value.
+
+    The age, in days, is one that is known from dating, for the centile.
+    """
     return {
         "image": path.name,
         "status": "declined" if result.reason else "measured",
@@ -118,8 +133,9 @@ def head_circumference_row(
         "ga_intergrowth": format_weeks_days(result.ga_days) if result.ga_days > 0 else "",
         "ga_intergrowth_days": number_text(result.ga_days),
         "ga_hadlock_days": number_text(result.ga_hadlock_days),
-        "hc_centile": number_text(_centile(result.hc_mm, sizes.ga_days.get(path.name, math.nan))),
-        "pixel_size_mm": number_text(size, 5),
+        "hc_centile": number_text(_centile(result.hc_mm, ga_days)),
+        "pixel_size_mm": number_text(size.mm, 5),
+        "pixel_size_from": size.origin,
         "cut_share": number_text(result.cut_share, 3),
         "reason": result.reason,
     }
@@ -165,9 +181,11 @@ def write_predictions(
         Path(overlays).mkdir(parents=True, exist_ok=True)
 
     def rows() -> Iterator[dict[str, str]]:
-        for path, result, scan in predict_heads(paths, model, sizes, keep_scan=bool(overlays)):
+        found = predict_heads(paths, model, sizes, keep_scan=bool(overlays))
+        for path, result, scan, size in found:
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
-            yield head_circumference_row(path, result, sizes)
+            ga_days = sizes.ga_days.get(path.name, math.nan)
+            yield head_circumference_row(path, result, size, ga_days)
 
     return write_rows(rows(), out, ("measured", "declined"), len(paths))

@@ -15,11 +15,10 @@ import numpy as np
 from fetal_lib.geometry.ellipse import Ellipse, head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_probs
 from fetal_lib.growth import hadlock, intergrowth_age
+from fetal_lib.predict.pixel_sizes import check_pixel_size
 
 HC_RANGE_MM = (40.0, 400.0)
 """Outside it no fetal head from 11 weeks to term is found: 44 to 346 mm in HC18."""
-PIXEL_SIZE_RANGE_MM = (0.02, 1.0)
-"""Outside it a pixel size is taken for a slip of unit."""
 MIN_AREA_SHARE = 0.01
 MIN_AGREEMENT = 0.90
 MIN_AXIS_RATIO = 0.55
@@ -56,22 +55,6 @@ class HeadMeasurement:
     agreement: float = math.nan
     ellipse: Ellipse | None = None
     reason: str = ""
-
-
-def check_pixel_size(pixel_size_mm: float) -> None:
-    """Refuse a pixel size that is no length of a pixel in millimetres.
-
-    Raises
-    ------
-    ValueError
-        If it is not finite, not positive, or outside 0.02-1 mm.
-    """
-    low, high = PIXEL_SIZE_RANGE_MM
-    if not (math.isfinite(pixel_size_mm) and low <= pixel_size_mm <= high):
-        raise ValueError(
-            f"pixel_size={pixel_size_mm}: must be the side of a pixel in millimetres, "
-            f"{low}-{high} (HC18: 0.05-0.39); divide micrometres by 1000, multiply cm by 10."
-        )
 
 
 def measure_head(

@@ -1,18 +1,87 @@
-"""Pixel sizes of scans: one for all, or a table by file name."""
+"""The side of a scan's pixel: one for all, by file name from a table, or stated in a DICOM header.
+
+What a user gives comes before what a file states. Where both are there and differ, the origin of
+the size that is taken says what the file states.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fetal_lib.predict.head_measure import PIXEL_SIZE_RANGE_MM
+from fetal_lib.readers.checks import first_bytes, is_dicom
 from fetal_lib.readers.delimited import TableReadError, TextTable, numbers, read_text_table
 
+PIXEL_SIZE_RANGE_MM = (0.02, 1.0)
+"""Outside it a pixel size is taken for a slip of unit."""
+SAME_WITHIN = 0.01
+"""Two sizes that differ by no more than this share are the same."""
 NAME_COLUMNS = ("filename", "image", "file", "name")
 SIZE_COLUMNS = ("pixel size(mm)", "pixel_size_mm", "pixel_size")
 GA_COLUMN = "ga_days"
+
+
+def check_pixel_size(pixel_size_mm: float) -> None:
+    """Refuse a pixel size that is no length of a pixel in millimetres.
+
+    Raises
+    ------
+    ValueError
+        If it is not finite, not positive, or outside 0.02-1 mm.
+    """
+    low, high = PIXEL_SIZE_RANGE_MM
+    if not (math.isfinite(pixel_size_mm) and low <= pixel_size_mm <= high):
+        raise ValueError(
+            f"pixel_size={pixel_size_mm}: must be the side of a pixel in millimetres, "
+            f"{low}-{high} (HC18: 0.05-0.39); divide micrometres by 1000, multiply cm by 10."
+        )
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """The side of a pixel and how it became known.
+
+    Attributes
+    ----------
+    mm : float
+        NaN where it is not known.
+    origin : str
+        In words; empty where it is not known.
+    """
+
+    mm: float = math.nan
+    origin: str = ""
+
+    def beside(self, stated_mm: float) -> PixelSize:
+        """Return the same size; where the file states another one, its origin says so.
+
+        Examples
+        --------
+        >>> PixelSize(0.1, "table").beside(0.2).origin
+        'table; the file states 0.2 mm'
+        >>> PixelSize(0.1, "table").beside(math.nan).origin
+        'table'
+        """
+        if math.isnan(stated_mm) or math.isclose(self.mm, stated_mm, rel_tol=SAME_WITHIN):
+            return self
+        return replace(self, origin=f"{self.origin}; the file states {stated_mm:.4g} mm")
+
+
+def stated_mm(path: str | Path) -> float:
+    """Return the pixel size in mm that a DICOM file states, NaN where a file states none.
+
+    Raises
+    ------
+    ValueError
+        If it is a damaged DICOM file.
+    """
+    from fetal_lib.readers.dicom_image import read_pixel_size_mm
+
+    size = read_pixel_size_mm(path) if is_dicom(first_bytes(Path(path))) else None
+    return math.nan if size is None else size
 
 
 @dataclass(frozen=True)
@@ -33,20 +102,52 @@ class PixelSizes:
     by_name: Mapping[str, float] = field(default_factory=dict)
     ga_days: Mapping[str, float] = field(default_factory=dict)
 
-    def of(self, path: Path) -> float:
-        """Return a file's pixel size in mm.
+    def find(self, path: Path) -> PixelSize:
+        """Return a file's pixel size: the table's, else the common one, else what it states.
 
         Raises
         ------
         ValueError
-            If none is known for it.
+            If the file is damaged, or nothing was given and it states what no pixel can be.
         """
-        size = self.by_name.get(path.name, self.common_mm)
-        if math.isnan(size):
+        stated = stated_mm(path)
+        if path.name in self.by_name:
+            return PixelSize(self.by_name[path.name], "table").beside(stated)
+        if not math.isnan(self.common_mm):
+            return PixelSize(self.common_mm, "given").beside(stated)
+        if math.isnan(stated):
+            return PixelSize()
+        low, high = PIXEL_SIZE_RANGE_MM
+        if not low <= stated <= high:
             raise ValueError(
-                f"pixel size of {path.name} is not in the table; add a row or give --pixel-size"
+                f"{path}: its header states a pixel of {stated:g} mm; the side of a scan's pixel "
+                f"is {low:g} to {high:g} mm. Give the right pixel size yourself."
             )
-        return size
+        return PixelSize(stated, "stated in the file")
+
+    def know_any(self, paths: Iterable[Path]) -> bool:
+        """Say whether sizes were given, or some file states one; unreadable files state none."""
+        if self.by_name or not math.isnan(self.common_mm):
+            return True
+        for path in paths:
+            with suppress(ValueError, OSError):
+                if not math.isnan(stated_mm(path)):
+                    return True
+        return False
+
+
+def given_sizes(pixel_size_mm: float | None, table: str | Path | None) -> PixelSizes:
+    """Return what a user gave: one size for all, a table, both or neither.
+
+    Raises
+    ------
+    ValueError
+        If the size is no pixel's, or as `read_pixel_sizes`.
+    """
+    if pixel_size_mm is not None:
+        check_pixel_size(pixel_size_mm)
+    common = math.nan if pixel_size_mm is None else pixel_size_mm
+    return PixelSizes(common) if table is None else read_pixel_sizes(table, common)
 
 
 def read_pixel_sizes(path: str | Path, common_mm: float = math.nan) -> PixelSizes:
