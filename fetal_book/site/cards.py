@@ -108,13 +108,7 @@ def sources(root: Path) -> list[str]:
 
 
 def read_cards(book: Path) -> Cards:
-    """Read ``cards.yml``; without that file there are no cards.
-
-    Raises
-    ------
-    CardsError
-        If an entry lacks something or has too much.
-    """
+    """Read ``cards.yml``; without that file there are no cards."""
     path = book / CARDS_FILE
     if not path.is_file():
         return Cards(models=[], phantoms=[])
@@ -154,16 +148,7 @@ def shipped_folder(root: Path, text: ModelText) -> Path:
 
 
 def card(text: ModelText, folder: Path, run: ShownRun) -> str:
-    """Write the card of one saved model.
-
-    Parameters
-    ----------
-    text : ModelText
-    folder : Path
-        With its ``model.json``.
-    run : ShownRun
-        That made it.
-    """
+    """Write the card of one saved model."""
     spec = read_json(folder / "model.json") or {}
     shipped = not folder.is_relative_to(run.folder)
     title = "the model that is shipped" if shipped else "the model of the chapter's run"

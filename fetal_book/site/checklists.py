@@ -46,13 +46,7 @@ class Item(BaseModel):
 
 
 def read_checklist(book: Path, name: str) -> list[Item]:
-    """Read a checklist; without its file there are no items.
-
-    Raises
-    ------
-    ChecklistError
-        If an entry is no item.
-    """
+    """Read a checklist; without its file there are no items."""
     path = book / "checklists" / f"{name}.yml"
     if not path.is_file():
         return []
@@ -80,14 +74,7 @@ def chapter_anchors(root: Path, chapter: str) -> set[str]:
 
 
 def checklist(items: list[Item], headings: dict[str, set[str]]) -> str:
-    """Write the items as tables, one for each section, after a count of the states.
-
-    Parameters
-    ----------
-    items : list of Item
-    headings : dict
-        The anchors of each chapter that has a page.
-    """
+    """Write a table for each section, after a count of states; headings are pages' anchors."""
     counts = Counter(one.state for one in items)
     listed = ", ".join(f"{counts[state]} {state}" for state in STATES)
     parts = [f"Of {len(items)} items: {listed}.\n"]

@@ -92,20 +92,7 @@ def read_page(html: str) -> Page:
 
 
 def site_problems(site: Path, pages: list[str]) -> list[str]:
-    """List what is wrong with a built site.
-
-    Parameters
-    ----------
-    site : Path
-        Folder of the built HTML.
-    pages : list[str]
-        Pages that must be there, without suffix, as in the table of contents.
-
-    Returns
-    -------
-    list[str]
-        One sentence a problem, naming the file; empty for a sound site.
-    """
+    """List what is wrong with a built site, one sentence each; pages come without suffix."""
     templates = site / "_static"  # the theme copies its own templates there
     written = [path for path in sorted(site.rglob("*.html")) if templates not in path.parents]
     read = {path: read_page(path.read_text(encoding="utf-8")) for path in written}

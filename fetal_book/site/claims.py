@@ -149,18 +149,7 @@ def answer_fields(place: str) -> dict[str, str]:
 
 
 def read_sources(book: Path) -> list[Source]:
-    """Read the claims of all sources.
-
-    Parameters
-    ----------
-    book : Path
-        The folder with `sources.yml`; without that file there are no sources.
-
-    Raises
-    ------
-    ClaimsError
-        If an entry is no source.
-    """
+    """Read the claims of all sources; without `sources.yml` there are none."""
     path = book / CLAIMS_FILE
     if not path.is_file():
         return []

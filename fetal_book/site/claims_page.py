@@ -210,15 +210,7 @@ def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
 
 
 def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None) -> str:
-    """Say how much better or worse a flaw makes its score, with the interval of the difference.
-
-    Parameters
-    ----------
-    flaw : Flaw
-    difference : float
-        Score with the flaw minus score without it.
-    interval : dict of str to float or None
-        ``low`` and ``high`` of the difference; NaN or None where a run has none.
+    """Say how much better or worse a flaw makes its score, with the difference's interval.
 
     Examples
     --------

@@ -23,19 +23,7 @@ CARD_ROW = re.compile(r"^# \| \*\*(\w+)\*\* \| (.+) \|$", re.MULTILINE)
 
 
 def filter_contents(contents: dict[str, Any], chapters: Collection[str]) -> dict[str, Any]:
-    """Drop the chapters that are not there from a table of contents.
-
-    Parameters
-    ----------
-    contents : dict
-        Jupyter Book's ``_toc.yml`` with ``parts``, each with ``chapters``.
-    chapters : Collection[str]
-        Names of the chapters to keep; other pages always stay.
-
-    Returns
-    -------
-    dict
-        The same contents without the missing chapters and without parts that became empty.
+    """Drop missing chapters, and parts that became empty, from a table of contents.
 
     Examples
     --------
@@ -58,20 +46,7 @@ def page_files(contents: dict[str, Any]) -> list[str]:
 
 
 def chapters_table(plan: list[dict[str, str]], states: dict[str, str]) -> str:
-    """Write the table of the chapters in MyST Markdown.
-
-    Parameters
-    ----------
-    plan : list of dict
-        ``name``, ``title``, ``task``, ``models``, ``framework`` of each chapter.
-    states : dict
-        What to say of each built chapter; a name that is missing is not yet built.
-
-    Returns
-    -------
-    str
-        A Markdown table with one row a chapter.
-    """
+    """Write the table of the chapters; one without a state is not yet built."""
     rows = ["| | Task | State | Models | Framework |", "|---|---|---|---|---|"]
     for chapter in plan:
         name, number = chapter["name"], chapter["name"][:2]
@@ -83,18 +58,7 @@ def chapters_table(plan: list[dict[str, str]], states: dict[str, str]) -> str:
 
 
 def chapter_state(folder: Path) -> str:
-    """Say in a few words what run of a chapter the book shows.
-
-    Parameters
-    ----------
-    folder : Path
-        The chapter's run.
-
-    Returns
-    -------
-    str
-        Such as ``built, quick profile on phantoms``.
-    """
+    """Say what run the book shows, such as ``built, quick profile on phantoms``."""
     record = read_json(folder / "record.json") or {}
     data = record.get("data") or "unknown data"
     shown = data_words(data, data_kind(folder, data), mark="")
@@ -102,34 +66,14 @@ def chapter_state(folder: Path) -> str:
 
 
 def card_entry(notebook: Path) -> dict[str, str]:
-    """Describe a chapter that is not in the plan by the card at the top of its notebook.
-
-    Parameters
-    ----------
-    notebook : Path
-        The chapter's text, `NN_name.py`.
-
-    Returns
-    -------
-    dict
-        ``name``, ``task``, ``models`` and ``framework``, as in ``book/chapters.yml``; what the
-        card does not say is a dash.
-    """
+    """Describe a chapter that is not in the plan by its notebook's card; a gap is a dash."""
     card = dict(CARD_ROW.findall(notebook.read_text(encoding="utf-8")))
     entry = {"name": notebook.stem, "task": card.get("Task", "–"), "framework": "–"}
     return entry | {"models": card.get("Models") or card.get("Model", "–")}
 
 
 def write_contents(root: Path, chapters: list[str]) -> None:
-    """Write ``book/generated/_toc.yml`` and ``book/generated/chapters.md``.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    chapters : list[str]
-        Names of the chapters that have a staged page.
-    """
+    """Write ``book/generated/_toc.yml`` and ``book/generated/chapters.md``."""
     book = root / "book"
     generated = book / "generated"
     contents = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))

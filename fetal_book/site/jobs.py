@@ -22,18 +22,7 @@ MADE = ("_build", "notebooks", "generated", "runs")
 
 
 def book_chapters(root: Path) -> list[str]:
-    """List the registered chapters that are no drafts and have a notebook text in the project.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-
-    Returns
-    -------
-    list[str]
-        Names in the registry's order.
-    """
+    """List the registered chapters that are no drafts and have a notebook text in the project."""
     ready = [name for name, chapter in CHAPTERS.items() if not chapter.draft]
     return [name for name in ready if (root / "notebooks" / f"{name}.py").exists()]
 
@@ -64,18 +53,6 @@ def chapter_inputs(root: Path, chapter: str) -> list[str]:
 
     These are the notebook's text, its parameters and profiles, the locked versions, and the library
     files that the last finished run used; all of the library when there is no finished run to ask.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    chapter : str
-        Name of the chapter.
-
-    Returns
-    -------
-    list[str]
-        Existing files, relative to ``root``, sorted.
     """
     parameters = root / "fetal_book" / "parameters"
     named = [
@@ -95,11 +72,6 @@ def chapter_inputs(root: Path, chapter: str) -> list[str]:
 def drop_false_marker(root: Path, chapter: str, profile: str, data: str) -> bool:
     """Remove a chapter's marker when its run is missing, unfinished, of another profile, of other
     or changed data.
-
-    Returns
-    -------
-    bool
-        True when a marker was removed.
     """
     marker = marker_path(root, chapter)
     if not marker.exists():

@@ -50,15 +50,7 @@ def draw_score(axes: Axes, y: float, score: Score, flawed: bool) -> None:
 
 
 def draw_rungs(axes: Axes, rungs: Sequence[Rung], kind: str) -> Axes:
-    """Draw the flaws of one measure on one kind of data, a row a flaw.
-
-    Parameters
-    ----------
-    axes : Axes
-    rungs : sequence of Rung
-    kind : str
-        Kind of data; a flaw that has no scores on it says so.
-    """
+    """Draw the flaws of a measure, a row each; one without scores on this kind of data says so."""
     middle = axes.get_yaxis_transform()
     for y, rung in enumerate(rungs):
         if kind not in rung.scores:
@@ -80,20 +72,7 @@ def draw_rungs(axes: Axes, rungs: Sequence[Rung], kind: str) -> Axes:
 
 
 def ladder_figure(panels: Mapping[str, Sequence[Rung]], kinds: Mapping[str, str]) -> Figure:
-    """Show what each flaw does to its score: a panel a measure, a column a kind of data.
-
-    Parameters
-    ----------
-    panels : mapping of str to sequence of Rung
-        Measure, with its unit and which way is better, to the flaws that change it.
-    kinds : mapping of str to str
-        Kind of data to its words, in the order of the columns.
-
-    Returns
-    -------
-    Figure
-        Panels of different measures or kinds share no axis.
-    """
+    """Show what each flaw does to its score: a panel a measure, a column a kind of data."""
     import matplotlib.pyplot as plt
 
     heights = [EDGE_INCHES + RUNG_INCHES * len(rungs) for rungs in panels.values()]

@@ -60,20 +60,7 @@ def measure_words(metric: str) -> str:
 def write_ladder_picture(
     folder: Path, sources: list[Source], by_chapter: dict[str, list[ShownRun]]
 ) -> str:
-    """Draw the flaws that a run shows into a folder, and return the figure as MyST Markdown.
-
-    Parameters
-    ----------
-    folder : Path
-        ``book/generated``.
-    sources : list of Source
-    by_chapter : dict of str to list of ShownRun
-
-    Returns
-    -------
-    str
-        Empty where no run shows a flaw; an older picture is removed then.
-    """
+    """Draw the flaws that a run shows into a folder, and return the figure as MyST Markdown."""
     panels: dict[str, list[Rung]] = {}
     for source in sources:
         for flaw in source.flaws:

@@ -18,28 +18,7 @@ class WorkflowBusyError(UserError, RuntimeError):
 def snakemake_command(
     root: Path, *, profile: str, data: str, cores: int, workflow_profile: str, gpu: int
 ) -> list[str]:
-    """Compose the command that brings the book up to date.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    profile : str
-        Size of the chapters' runs: smoke, quick or full.
-    data : str
-        ``phantom``, a manifest's name, or a folder.
-    cores : int
-        Cores to use.
-    workflow_profile : str
-        Folder under ``workflow/profiles``.
-    gpu : int
-        Chapters that may use the graphics card at once; 0 runs them all on the processor.
-
-    Returns
-    -------
-    list[str]
-        Arguments, the interpreter first.
-    """
+    """Compose the command that brings the book up to date; ``gpu`` chapters may share the card."""
     return [
         *_snakemake(root),
         "--profile",
@@ -54,17 +33,7 @@ def snakemake_command(
 
 
 def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
-    """Compose the command that brings a sweep's table up to date.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    file, out : Path
-        The sweep file, and the folder of its runs; absolute.
-    cores : int
-        Cores to use.
-    """
+    """Compose the command that brings a sweep's table up to date."""
     return [
         sys.executable,
         "-m",
@@ -88,13 +57,7 @@ def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
 
 
 def run_workflow(root: Path, command: list[str]) -> None:
-    """Replace this process by Snakemake, after freeing a lock left by a killed one.
-
-    Raises
-    ------
-    WorkflowBusyError
-        When another Snakemake is alive in the project.
-    """
+    """Replace this process by Snakemake, after freeing a lock left by a killed one."""
     alive = live_workflows(root)
     if alive:
         raise WorkflowBusyError(
@@ -110,15 +73,7 @@ def run_workflow(root: Path, command: list[str]) -> None:
 
 def wait_for_orphans(root: Path, folders: list[Path]) -> None:
     """Wait for chapter runs that outlived a killed workflow; their fits are then found in the
-    cache.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder; when a workflow is alive in it, the runs are that one's and
-        nothing is waited for.
-    folders : list[Path]
-        Folders of the runs.
+    cache; when a workflow is alive in the project, the runs are that one's.
     """
     from fetal_book.runs.folder import is_held
 

@@ -27,23 +27,9 @@ class NpmError(UserError, RuntimeError):
 
 
 def get_package_files(lock: Path) -> dict[str, bytes]:
-    """Return the files of a locked package, from the cache or fetched with npm.
+    """Return the files of a locked package by their keys, from the cache or fetched with npm.
 
-    Parameters
-    ----------
-    lock : Path
-        JSON file with ``package, version, licence, integrity`` and ``files``, key to path in the
-        package.
-
-    Returns
-    -------
-    dict
-        The content of each of ``files`` under its key.
-
-    Raises
-    ------
-    NpmError
-        If npm is missing or fetches nothing, or the archive is not the locked one.
+    The lock is JSON: ``package, version, licence, integrity`` and ``files``, key to path in it.
     """
     locked = read_json(lock)
     name = f"{locked['package']}@{locked['version']}"
@@ -73,18 +59,7 @@ def integrity(content: bytes) -> str:
 
 
 def fetch_archive(name: str) -> bytes:
-    """Fetch a package's archive with npm.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``onnxruntime-web@1.22.0``.
-
-    Raises
-    ------
-    NpmError
-        If there is no npm, or it brings nothing.
-    """
+    """Fetch a package such as ``onnxruntime-web@1.22.0`` with npm."""
     npm = shutil.which("npm")
     if npm is None:
         raise NpmError("npm is not installed. Install Node.js, which brings it.")

@@ -25,20 +25,7 @@ class PdfError(UserError, RuntimeError):
 
 
 def print_book(site: Path, target: Path) -> Path:
-    """Print ``print.html`` of a built site to a PDF.
-
-    Parameters
-    ----------
-    site : Path
-        Folder of the built HTML.
-    target : Path
-        The PDF; an older one is replaced.
-
-    Raises
-    ------
-    PdfError
-        If there is no site, no Chromium, or Chromium prints nothing.
-    """
+    """Print ``print.html`` of a built site to a PDF."""
     page = site / NAME
     if not page.is_file():
         raise PdfError(f"{site.name}: there is no {NAME} in it. Build the book first: make book.")

@@ -92,12 +92,7 @@ GALLERIES: dict[str, Callable[[], Figure]] = {
 
 
 def write_gallery(folder: str | Path) -> list[Path]:
-    """Draw every kind of phantom into a folder, one PNG a kind.
-
-    Returns
-    -------
-    list of Path
-    """
+    """Draw every kind of phantom into a folder, one PNG a kind."""
     import matplotlib.pyplot as plt
 
     folder = Path(folder)

@@ -25,21 +25,7 @@ REFERRING = ("href", "src", "for", "aria-labelledby", "aria-describedby", "xlink
 
 
 def write_print_page(site: Path, pages: list[str], title: str) -> Path:
-    """Write ``print.html`` beside the pages of a built site.
-
-    Parameters
-    ----------
-    site : Path
-        Folder of the built HTML.
-    pages : list[str]
-        Pages in reading order, without suffix.
-    title : str
-        Title of the book.
-
-    Returns
-    -------
-    Path
-    """
+    """Write ``print.html`` beside the pages of a built site."""
     first = (site / f"{pages[0]}.html").read_text(encoding="utf-8")
     chosen = [page for page in pages if not page.startswith(NOT_FOR_PAPER)]
     bodies = [page_body(site, page, set(chosen)) for page in chosen]

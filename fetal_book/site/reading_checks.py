@@ -62,19 +62,7 @@ def page_mb(path: Path) -> float:
 
 
 def reading_problems(site: Path) -> list[str]:
-    """List what makes a built site hard to read.
-
-    Parameters
-    ----------
-    site : Path
-        Folder of the built HTML.
-
-    Returns
-    -------
-    list[str]
-        One sentence a problem: an image without alternative text, a page above `MAX_PAGE_MB`, a
-        site above `MAX_SITE_MB`.
-    """
+    """List what makes a built site hard to read: wordless images, heavy pages, a heavy site."""
     _sent_bytes.cache_clear()
     return [*_page_problems(site), *_site_weight(site)]
 
@@ -115,18 +103,6 @@ def dead_links(site: Path, timeout_s: float = 20) -> list[str]:
     """Ask every address outside the site, and list those that do not answer well.
 
     A host that refuses programs (403, 405, 429) counts as there.
-
-    Parameters
-    ----------
-    site : Path
-        Folder of the built HTML.
-    timeout_s : float
-        How long to wait for a host, in seconds.
-
-    Returns
-    -------
-    list[str]
-        One sentence an address, with a page that links to it.
     """
     import requests
 

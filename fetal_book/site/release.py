@@ -35,28 +35,6 @@ def make_release(root: Path, out: Path, allow_dirty: bool = False) -> list[Path]
     `manifest.json`; the last three lie beside it as well, `zenodo.json` without its dot, and
     SHA256SUMS of all. Nothing in them tells the time of packing: the same site at the same commit
     gives the same bytes.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    out : Path
-        Folder to write to, made where it is missing.
-    allow_dirty : bool
-        Let files differ from the commit; the manifest says so.
-
-    Returns
-    -------
-    list of Path
-        The files that were written, the archive first.
-
-    Raises
-    ------
-    ReleaseError
-        If there is no site, if it or a run in it is out of date, if it fails its checks, or if
-        files differ from the commit.
-    CitationError
-        If CITATION.cff does not say enough.
     """
     citation, code = read_citation(root), code_state(root)
     problems = release_problems(root, code, allow_dirty)
@@ -87,25 +65,7 @@ def release_manifest(
     day: str | None,
     files: dict[str, bytes],
 ) -> dict[str, Any]:
-    """Say what a release holds and what it rests on.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    citation, code : dict
-        CITATION.cff, and the state of the code.
-    day : str or None
-        Of the commit; None without one.
-    files : dict
-        Content of every other file of the archive.
-
-    Returns
-    -------
-    dict
-        Title, version, commit, runs (chapter, where it is shown, profile, data, seed, times,
-        sha256 of record and results), installed packages, files with size and sha256.
-    """
+    """Say what a release holds and what it rests on: code, runs, packages, sums of files."""
     shown = [(run_folder(root, name), "page") for name in book_chapters(root)]
     kept = [(root / path).parent for path in published_results(root)]
     shown += [(folder, f"reference run {folder.name}") for folder in kept]
@@ -124,15 +84,7 @@ def release_manifest(
 
 
 def run_entry(folder: Path, where: str) -> dict[str, Any]:
-    """Describe a run that the site shows, by its record.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run, with `record.json` and `results.json`.
-    where : str
-        "page" for the run of a chapter's page, otherwise the name of the reference run.
-    """
+    """Describe a run that the site shows, by its record."""
     record = read_record(folder)
     if record is None:
         raise ReleaseError(f"{folder.name}: {RECORD_FILE} is missing; publish the run again")

@@ -16,17 +16,7 @@ SUMS = "SHA256SUMS"
 
 
 def folder_files(folder: Path) -> dict[str, bytes]:
-    """Read all files of a folder, hidden ones too.
-
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    dict
-        Path below the folder, with forward slashes, to content; sorted by path.
-    """
+    """Read all files of a folder by their paths below it, hidden ones too."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
@@ -52,22 +42,7 @@ def sha256(content: bytes) -> str:
 
 
 def pack(files: Mapping[str, bytes], top: str, time: int) -> bytes:
-    """Pack files into a gzipped tar archive.
-
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        Path in the archive to content.
-    top : str
-        Folder in the archive that holds them all.
-    time : int
-        Seconds since 1970 that every file carries.
-
-    Returns
-    -------
-    bytes
-        The same for the same arguments, with the same version of zlib.
-    """
+    """Pack files below a folder of an archive, all of one time: same content, same bytes."""
     packed = io.BytesIO()
     with gzip.GzipFile("", "wb", compresslevel=9, fileobj=packed, mtime=0) as stream:
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:

@@ -18,22 +18,7 @@ BUILD = "run `make book`"
 
 
 def release_problems(root: Path, code: dict[str, Any], allow_dirty: bool = False) -> list[str]:
-    """List what stands against a release.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    code : dict
-        `commit` and `dirty`, as `fetal_book.runs.machine.code_state` gives them.
-    allow_dirty : bool
-        Let files differ from the commit, or be under no version control.
-
-    Returns
-    -------
-    list of str
-        One sentence a reason; empty when the site may be released.
-    """
+    """List what stands against a release."""
     site = root / "book" / "_build" / "html"
     note = read_json(root / "book" / "_build" / "site.json")
     if not note or not (site / "index.html").is_file():
@@ -63,17 +48,7 @@ def tree_problems(code: dict[str, Any]) -> list[str]:
 
 
 def chapter_problems(root: Path, chapter: str, pages: list[str]) -> list[str]:
-    """Say whether the page of a chapter shows a finished run that still stands.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-    chapter : str
-        Its full name.
-    pages : list of str
-        Pages of the site, such as `intro.html`.
-    """
+    """Say whether the page of a chapter shows a finished run that still stands."""
     folder = run_folder(root, chapter)
     try:
         record = read_record(folder)

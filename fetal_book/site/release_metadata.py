@@ -36,18 +36,7 @@ class CitationError(UserError, ValueError):
 
 
 def read_citation(root: Path) -> dict[str, Any]:
-    """Read CITATION.cff.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-
-    Raises
-    ------
-    CitationError
-        If the file is missing, is no YAML mapping, or lacks what a release needs.
-    """
+    """Read CITATION.cff."""
     try:
         citation = yaml.safe_load((root / CITATION).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -78,19 +67,7 @@ def release_name(citation: Mapping[str, Any]) -> str:
 
 
 def zenodo_metadata(citation: Mapping[str, Any], date: str | None = None) -> dict[str, Any]:
-    """Translate a citation file into the metadata of a Zenodo deposit.
-
-    Parameters
-    ----------
-    citation : mapping
-        CITATION.cff, as `read_citation` gives it.
-    date : str, optional
-        Day of publication, such as "2026-01-31"; without it Zenodo takes the day of the deposit.
-
-    Returns
-    -------
-    dict
-        What `.zenodo.json` holds.
+    """Translate a citation file into a Zenodo deposit's metadata; without a date it takes its own.
 
     Examples
     --------

@@ -49,17 +49,6 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
 
     Each split and each data set has a table of its own, so that real data and phantoms are never
     mixed.
-
-    Parameters
-    ----------
-    run : ShownRun
-    chapters : list[str]
-        Chapters that have a page.
-
-    Returns
-    -------
-    str
-        MyST Markdown.
     """
     table = results_table([run.folder])
     parts = [f"({run.label})=", f"## {heading(run)}\n", provenance(run, chapters)]
@@ -130,20 +119,7 @@ def changed_text(record: dict[str, Any]) -> str:
 
 
 def split_table(rows: pd.DataFrame, label: str = "") -> str:
-    """Write the results of one split as a Markdown table, metric by metric, the best model first.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of one split, as ``results_table`` gives them.
-    label : str
-        Of the run's part of the page of all numbers, which every value then leads to.
-
-    Returns
-    -------
-    str
-        One row a number, with unit, 95 % interval and count of cases.
-    """
+    """Write a split as a table, metric by metric, best model first; values lead to the label."""
     lines = ["| Metric | Model | Value | 95 % interval | n |", "|---|---|---|---|---|"]
     for metric in [name for name in METRICS if name in set(rows["metric"])]:
         better = METRICS[metric].higher_is_better

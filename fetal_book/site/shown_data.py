@@ -21,17 +21,7 @@ GROUPS = {
 
 
 def data_kind(folder: Path, data: str, split: str = "test") -> str:
-    """Return ``phantom``, ``blend``, ``template``, or ``scan``.
-
-    Parameters
-    ----------
-    folder : Path
-        Of a run.
-    data : str
-        A data set of its results.
-    split : str
-        ``external`` for a set that the run was scored on only.
-    """
+    """Return ``phantom``, ``blend``, ``template`` or ``scan`` for a data set of a run's results."""
     external = split == "external"
     path = folder / "tables" / "data_sets.csv"
     if path.is_file() and not data.startswith(PHANTOM):

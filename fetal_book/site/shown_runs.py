@@ -126,25 +126,7 @@ def shown_runs(root: Path, chapters: list[str]) -> list[ShownRun]:
 
 
 def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "", more: str = "") -> str:
-    """Write a run's figure with its caption, which says first whether phantoms were drawn.
-
-    Parameters
-    ----------
-    run : ShownRun
-    figure : str
-        Its name in the run, without suffix.
-    label : str
-        For cross-references; each on the site is used once.
-    to_root : str
-        Way from the page's folder to the book's root, such as ``../``.
-    more : str
-        What to say after the run's own caption.
-
-    Returns
-    -------
-    str
-        MyST Markdown; empty where the run has no such figure.
-    """
+    """Write a run's figure with its caption, phantoms named first; empty where it has none."""
     if not run.has_figure(figure):
         return ""
     words = read_json(run.folder / "figures" / "index.json")[figure]

@@ -25,24 +25,7 @@ class SiteError(UserError, RuntimeError):
 
 
 def build_site(root: Path) -> int:
-    """Build ``book/_build/html`` from the pages, the staged chapters and the generated tables.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root folder.
-
-    Returns
-    -------
-    int
-        Number of pages.
-
-    Raises
-    ------
-    SiteError
-        When a chapter holds an error, Jupyter Book warns, or the result fails a check. The previous
-        site stays.
-    """
+    """Build ``book/_build/html`` and return how many pages it has; a refused one leaves the old."""
     book = root / "book"
     contents = book / "generated" / "_toc.yml"
     pages = page_files(yaml.safe_load(contents.read_text(encoding="utf-8")))
@@ -66,13 +49,7 @@ def build_site(root: Path) -> int:
 
 
 def built_problems(root: Path) -> list[str]:
-    """List what is wrong with the site that was built last.
-
-    Raises
-    ------
-    SiteError
-        When there is none.
-    """
+    """List what is wrong with the site that was built last; refuse where there is none."""
     built = root / "book" / "_build"
     note = read_json(built / "site.json")
     if note is None:

@@ -28,11 +28,6 @@ def slim_site(site: Path) -> None:
     The theme's style sheet has a rule for each of them, which draws none: only pages and scripts
     are asked what they name. The executed notebook of a chapter stays: it is among the downloads of
     its page.
-
-    Parameters
-    ----------
-    site : Path
-        Folder of the built HTML; changed in place.
     """
     for path in site.rglob("*.map"):
         path.unlink()

@@ -42,17 +42,7 @@ def sources(root: Path) -> list[str]:
 
 
 def write_try_it(root: Path) -> str:
-    """Write ``book/generated/try_it.md`` and, beside it, the files that the page loads.
-
-    Parameters
-    ----------
-    root : the project's root folder.
-
-    Returns
-    -------
-    str
-        What is missing, in a sentence; empty when the page is whole.
-    """
+    """Write ``try_it.md`` and the files that it loads; return what is missing, empty if nothing."""
     generated = root / "book" / "generated"
     folder = generated / "static" / "try_it"
     shutil.rmtree(folder, ignore_errors=True)
@@ -68,13 +58,7 @@ def write_try_it(root: Path) -> str:
 
 
 def write_files(modules: Path, folder: Path) -> str:
-    """Write all that the page loads into a folder; return the page's HTML.
-
-    Parameters
-    ----------
-    modules : folder of the JavaScript modules, the styles and the page.
-    folder : empty folder.
-    """
+    """Write all that the page loads into an empty folder; return the page's HTML."""
     from fetal_book.site.try_it_samples import draw_samples
     from fetal_lib.predict.head_model import load_head_model
 
@@ -100,16 +84,6 @@ def write_files(modules: Path, folder: Path) -> str:
 
 def bundle(texts: dict[str, str], entry: str = "app.js") -> str:
     """Join modules into one classic script, each after those that it imports.
-
-    Parameters
-    ----------
-    texts : text of each module by file name; imports are ``import { a } from "./b.js";``.
-    entry : the module that imports the others.
-
-    Raises
-    ------
-    ValueError
-        If a module is missing, or two define the same name.
 
     Examples
     --------

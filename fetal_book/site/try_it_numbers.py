@@ -26,11 +26,6 @@ FUNCTIONS = {"ln": "Math.log", "log": "Math.log", "exp": "Math.exp"}
 def javascript(node: ast.expr) -> str:
     """Translate an arithmetic expression into JavaScript, with every operation in brackets.
 
-    Raises
-    ------
-    ValueError
-        For anything but numbers, names, ``+ - * / **``, ``ln`` and ``exp``.
-
     Examples
     --------
     >>> javascript(ast.parse("-2.5 + 1.5 * g**2 * ln(g)", mode="eval").body)
@@ -83,13 +78,7 @@ def formulas() -> dict[str, str]:
 
 
 def numbers(spec: HeadModelSpec, download_mb: float) -> dict[str, Any]:
-    """Return the limits and ranges that the page keeps to.
-
-    Parameters
-    ----------
-    spec : of the model that the page runs.
-    download_mb : what is loaded when the first image is measured, in MB.
-    """
+    """Return the limits and ranges that the page keeps to."""
     standard = intergrowth_tables.MEASURES["HC"]
     half = spec.relative_half_width
     return {

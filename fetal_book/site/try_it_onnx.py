@@ -21,20 +21,6 @@ def head_model_to_onnx(model: HeadModel) -> bytes:
 
     Arrays of at least ``HALF_FROM`` numbers are kept as float16, as in the model's own folder,
     and widened when a session is opened.
-
-    Parameters
-    ----------
-    model : HeadModel
-
-    Returns
-    -------
-    bytes
-        An ONNX file.
-
-    Raises
-    ------
-    TryItError
-        If a package is missing, or Keras does not run on TensorFlow.
     """
     try:
         import keras

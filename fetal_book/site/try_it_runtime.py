@@ -37,17 +37,7 @@ class Runtime:
 
 
 def get_runtime(lock: Path = LOCK) -> Runtime:
-    """Return the locked runtime from the cache, or fetch it with npm.
-
-    Parameters
-    ----------
-    lock : JSON file with ``package, version, licence, integrity, files``.
-
-    Raises
-    ------
-    TryItError
-        If npm is missing or fetches nothing, or the archive is not the locked one.
-    """
+    """Return the locked runtime from the cache, or fetch it with npm."""
     try:
         part = get_package_files(lock)
     except NpmError as error:
