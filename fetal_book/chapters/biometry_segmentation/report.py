@@ -203,7 +203,7 @@ def source_comparison(
             continue
         frame = scores[name]
         row: dict[str, object] = {"model": get_spec(name).title}
-        for metric, quoted in zip(SHOWN, values, strict=False):
+        for metric, quoted in zip(SHOWN[:4], values, strict=False):
             title = TITLES.get(metric, metric)
             row |= {f"{title}, source": quoted, f"{title}, here": frame[metric].mean()}
         row |= {"minutes, source": values[-1], "minutes, here": train_s[name] / 60}
