@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from subprocess import Popen
+from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -35,10 +36,7 @@ class OwnSpecs(KernelSpecManager):
 
 
 class OwnManager(AsyncKernelManager):
-    """Start the kernel and keep hold of its process, to know later what it died of."""
-
-    started: ClassVar[list[Any]] = []
-    on_start: ClassVar[Callable[[int], None]] = staticmethod(lambda pid: None)
+    """Start a kernel of this interpreter, on sockets that other users cannot open."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(kernel_spec_manager=OwnSpecs(), **kwargs)
@@ -49,30 +47,14 @@ class OwnManager(AsyncKernelManager):
             self.transport = "ipc"
             self.ip = str(runtime / f"k{os.getpid()}")
 
-    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
-        await super()._async_launch_kernel(kernel_cmd, **kw)
-        process = getattr(self.provisioner, "process", None)
-        if process is not None:
-            type(self).started.append(process)
-            type(self).on_start(process.pid)
-
 
 class BoundedClient(PapermillNotebookClient):
-    """Run cells, say which one, and keep a cell's output from filling memory and page."""
-
-    on_cell: ClassVar[Callable[[int], None]] = staticmethod(lambda index: None)
+    """Run cells, and keep a cell's output from filling memory and page."""
 
     def __init__(self, nb_man: Any, **kw: Any) -> None:
-        super().__init__(nb_man, **kw)
-        self.kernel_manager_class = OwnManager
+        super().__init__(nb_man, kernel_manager_class=OwnManager, record_timing=False, **kw)
         self.iopub_timeout = IOPUB_TIMEOUT_S
-        self.record_timing = False
         self._sizes: dict[int, int] = {}
-
-    def execute_cell(self, cell: NotebookNode, cell_index: int, **kw: Any) -> NotebookNode:
-        """Announce the cell, then run it."""
-        type(self).on_cell(cell_index)
-        return super().execute_cell(cell, cell_index, **kw)
 
     def output(
         self,
@@ -107,10 +89,19 @@ class OwnEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, start_timeout: int = 120, **kwargs: Any
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        on_kernel: Callable[[Popen[bytes]], None],
+        on_cell: Callable[..., None],
+        start_timeout: int = 120,
+        **kwargs: Any,
     ) -> Any:
-        """Execute the notebook that papermill manages."""
-        client = BoundedClient(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout)
+        """Execute the notebook that papermill manages; say what its kernel is, and each cell."""
+        client = BoundedClient(
+            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, on_cell_start=on_cell
+        )
+        client.on_notebook_start = lambda notebook: on_kernel(client.km.provisioner.process)
         return client.execute()
 
 

@@ -29,6 +29,7 @@ from fetal_book.runs.folder import (
     shown,
     take_over,
 )
+from fetal_book.runs.pairs import read_chapter, without_traces, write_notebook
 from fetal_book.runs.process import signal_text
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.session import SESSION_FILE
@@ -36,7 +37,7 @@ from fetal_book.runs.start import FOLDER_VARIABLE, new_record
 from fetal_book.runs.text_only import renew_text
 from fetal_book.runs.watch import ProgressTail, Say, StopRequest, stop_signals, watch
 from fetal_book.runs.worker import OUTCOME_FILE, RUNNING_FILE
-from fetal_lib.files.atomic import read_json, write_bytes
+from fetal_lib.files.atomic import read_json
 
 EXIT_CODES = {"ok": 0, "failed": 1, "killed": 1, "timeout": 124, "interrupted": 130}
 
@@ -98,37 +99,27 @@ def run_chapter(
         record.previous = take_over(folder)
         record.write(folder)
         say(f"{chapter.name}: profile {record.profile}, data {record.data}, in {shown(folder)}")
-        job = Job(notebook, folder, resolved)
+        job = {
+            "notebook": str(notebook),
+            "folder": str(folder),
+            "parameters": own_parameters(resolved),
+            "parent_pid": os.getpid(),
+        }
         close_truthfully(record, job, stop, timeout_s, say)
     return RunOutcome(folder, record)
 
 
-@dataclass(frozen=True)
-class Job:
-    """Hold what the worker has to do."""
-
-    notebook: Path
-    folder: Path
-    resolved: Resolved
-
-    def text(self) -> bytes:
-        """Return the job as the worker reads it; what has its default is not injected."""
-        values = self.resolved.parameters.model_dump(exclude={"out"})
-        own = {k: v for k, v in values.items() if self.resolved.origin[k] != "default"}
-        content = {
-            "notebook": str(self.notebook),
-            "folder": str(self.folder),
-            "parameters": own,
-            "parent_pid": os.getpid(),
-        }
-        return json.dumps(content).encode("utf-8")
+def own_parameters(resolved: Resolved) -> dict[str, Any]:
+    """Return what the notebook is given; what has its default is not injected."""
+    values = resolved.parameters.model_dump(exclude={"out"})
+    return {name: value for name, value in values.items() if resolved.origin[name] != "default"}
 
 
 def close_truthfully(
-    record: RunRecord, job: Job, stop: StopRequest, timeout_s: float | None, say: Say
+    record: RunRecord, job: dict[str, Any], stop: StopRequest, timeout_s: float | None, say: Say
 ) -> None:
     """Run the worker and close the record with what really happened."""
-    folder = job.folder
+    folder = Path(job["folder"])
     tail = ProgressTail(folder / "progress.jsonl", say)
     try:
         with tempfile.TemporaryDirectory(prefix="fetal-run-") as scratch:
@@ -150,9 +141,10 @@ def close_truthfully(
         record.write(folder)
 
 
-def start_worker(job: Job, scratch: Path) -> subprocess.Popen[bytes]:
+def start_worker(job: dict[str, Any], scratch: Path) -> subprocess.Popen[bytes]:
     """Start `python -m fetal_book.runs.worker` in a process group of its own."""
-    logs = job.folder / "logs"
+    folder = Path(job["folder"])
+    logs = folder / "logs"
     logs.mkdir(exist_ok=True)
     with (logs / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
@@ -161,11 +153,11 @@ def start_worker(job: Job, scratch: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=project_root(),
-            env=worker_environment(job.folder, scratch),
+            env=worker_environment(folder, scratch),
             start_new_session=True,
         )
     with contextlib.suppress(BrokenPipeError), worker.stdin as pipe:
-        pipe.write(job.text())
+        pipe.write(json.dumps(job).encode("utf-8"))
     return worker
 
 
@@ -222,19 +214,9 @@ def settle_notebook(record: RunRecord, folder: Path) -> None:
     """
     running = folder / RUNNING_FILE
     if record.status == "ok":
-        write_bytes(folder / "executed.ipynb", without_traces(running))
+        write_notebook(folder / "executed.ipynb", without_traces(read_chapter(running)))
         running.unlink(missing_ok=True)
         return
     (folder / "results.json").unlink(missing_ok=True)
     if running.is_file():
         running.replace(folder / "logs" / "failed.ipynb")
-
-
-def without_traces(path: Path) -> bytes:
-    """Return an executed notebook without papermill's paths and times."""
-    content = json.loads(path.read_text("utf-8"))
-    content["metadata"].pop("papermill", None)
-    for cell in content["cells"]:
-        for name in ("papermill", "execution"):
-            cell["metadata"].pop(name, None)
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")

@@ -74,6 +74,32 @@ def notebook_from_text(text: str) -> Notebook:
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
+def read_chapter(path: Path) -> Notebook:
+    """Return a chapter's notebook, made of its text where it is a ``.py``."""
+    text = path.read_text(encoding="utf-8")
+    return notebook_from_text(text) if path.suffix == ".py" else json.loads(text)
+
+
+def has_tag(cell: Notebook, tag: str) -> bool:
+    """Say whether a cell carries a tag."""
+    return tag in cell.get("metadata", {}).get("tags", [])
+
+
+def without_traces(notebook: Notebook) -> Notebook:
+    """Return an executed notebook without papermill's paths and times."""
+    metadata = {key: value for key, value in notebook["metadata"].items() if key != "papermill"}
+    cells = []
+    for cell in notebook["cells"]:
+        kept = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
+        cells.append(cell | {"metadata": kept})
+    return notebook | {"metadata": metadata, "cells": cells}
+
+
+def write_notebook(path: Path, notebook: Notebook) -> None:
+    """Write an executed notebook in Jupyter's layout, whole or not at all."""
+    write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
 def comparable_cells(notebook: Notebook) -> list[tuple[str, str, str]]:
     """Reduce a notebook to what a pair must share: type, source and kept metadata of each cell."""
     return [_comparable(cell) for cell in notebook["cells"]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.project import public_path
+from fetal_book.runs.pairs import has_tag, without_traces
 from fetal_book.runs.record import RunRecord, read_record
 from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
 from fetal_book.runs.stage_exhibits import describe_outputs
@@ -40,8 +41,8 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     if not isinstance(notebook, dict) or not notebook.get("cells"):
         raise StageError(f"{run_folder.name}: executed.ipynb is missing or broken; run it again")
     refuse_errors(record.chapter, notebook)
-    notebook["metadata"].pop("papermill", None)
-    notebook["cells"] = cells = [clean_cell(cell) for cell in notebook["cells"]]
+    notebook = without_traces(notebook)
+    notebook["cells"] = cells = [folded_if_injected(cell) for cell in notebook["cells"]]
     exhibits = book_folder / "runs" / record.chapter
     copy_exhibits(run_folder, exhibits)
     write_downloads(notebook, record.chapter, exhibits)
@@ -85,15 +86,13 @@ def refuse_errors(chapter: str, notebook: dict[str, Any]) -> None:
                 )
 
 
-def clean_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    """Return a cell without papermill's traces; the injected parameters are folded."""
-    metadata = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
-    tags = list(metadata.get("tags", []))
-    clean = {**cell, "metadata": metadata}
-    if INJECTED in tags:
-        metadata["tags"] = [*tags, *(["hide-input"] if "hide-input" not in tags else [])]
-        clean["source"] = public_source("".join(cell["source"]))
-    return clean
+def folded_if_injected(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell; papermill's cell of injected parameters is folded, its paths made public."""
+    if not has_tag(cell, INJECTED):
+        return cell
+    tags = dict.fromkeys([*cell["metadata"]["tags"], "hide-input"])
+    source = public_source("".join(cell["source"]))
+    return cell | {"metadata": cell["metadata"] | {"tags": list(tags)}, "source": source}
 
 
 def public_source(source: str) -> str:

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from fetal_book.runs.pairs import has_tag, write_notebook
 from fetal_lib.files.atomic import read_json, write_bytes, write_text
 
 INJECTED = "injected-parameters"
@@ -17,7 +18,7 @@ KEPT_METADATA = {"notebook_metadata_filter": "-all", "cell_metadata_filter": "ta
 
 def write_downloads(notebook: dict[str, Any], chapter: str, folder: Path) -> None:
     """Write the executed notebook, its text and an archive of the tables beside the exhibits."""
-    write_text(folder / f"{chapter}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
+    write_notebook(folder / f"{chapter}.ipynb", notebook)
     write_text(folder / f"{chapter}.py", percent_text(notebook))
     tables = sorted((folder / "tables").glob("*.csv"))
     archive = folder / f"{chapter}-tables.zip"
@@ -31,7 +32,7 @@ def percent_text(notebook: dict[str, Any]) -> str:
     import jupytext
     import nbformat
 
-    cells = [c for c in notebook["cells"] if INJECTED not in c["metadata"].get("tags", [])]
+    cells = [cell for cell in notebook["cells"] if not has_tag(cell, INJECTED)]
     bare = {**notebook, "cells": cells, "metadata": {"jupytext": KEPT_METADATA}}
     return jupytext.writes(nbformat.reads(json.dumps(bare), as_version=4), fmt="py:percent")
 

@@ -7,13 +7,13 @@ outputs stand, and only the text around them is taken from the notebook as it is
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.chapters import Chapter
 from fetal_book.parameters.resolve import Resolved
+from fetal_book.runs.pairs import has_tag, read_chapter, write_notebook
 from fetal_book.runs.record import RunRecord, utc_now
 from fetal_book.runs.stage_downloads import INJECTED
 from fetal_book.runs.stale import (
@@ -23,7 +23,7 @@ from fetal_book.runs.stale import (
     same_parameters,
     stale_reasons,
 )
-from fetal_lib.files.atomic import read_json, write_bytes
+from fetal_lib.files.atomic import read_json
 
 
 def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord | None:
@@ -43,11 +43,10 @@ def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord 
     if not reasons:
         return record
     notebook = chapter.notebook()
-    renewed = with_outputs(_cells_now(notebook), executed["cells"])
+    renewed = with_outputs(read_chapter(notebook)["cells"], executed["cells"])
     if reasons != [NOTEBOOK_CHANGED] or renewed is None:
         return None
-    content = json.dumps(executed | {"cells": renewed}, indent=1, ensure_ascii=False) + "\n"
-    write_bytes(folder / "executed.ipynb", content.encode("utf-8"))
+    write_notebook(folder / "executed.ipynb", executed | {"cells": renewed})
     record.notebook["sha256"] = notebook_sha256(notebook)
     record.text_renewed = utc_now()
     record.write(folder)
@@ -67,7 +66,7 @@ def with_outputs(
     >>> with_outputs([code, code], [ran]) is None
     True
     """
-    injected = [cell for cell in executed if INJECTED in _tags(cell)]
+    injected = [cell for cell in executed if has_tag(cell, INJECTED)]
     ran = [cell for cell in executed if cell["cell_type"] == "code" and cell not in injected]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     if list(map(_source, code)) != list(map(_source, ran)):
@@ -79,22 +78,10 @@ def with_outputs(
             old = next(outputs)
             cell |= {name: old.get(name) for name in ("outputs", "execution_count")}
         renewed.append(cell)
-        if "parameters" in _tags(cell):
+        if has_tag(cell, "parameters"):
             renewed += injected
     return renewed
 
 
-def _cells_now(notebook: Path) -> list[dict[str, Any]]:
-    from fetal_book.runs.pairs import notebook_from_text
-
-    if notebook.suffix == ".py":
-        return notebook_from_text(notebook.read_text("utf-8"))["cells"]
-    return (read_json(notebook) or {"cells": []})["cells"]
-
-
 def _source(cell: dict[str, Any]) -> str:
     return "".join(cell["source"])
-
-
-def _tags(cell: dict[str, Any]) -> list[str]:
-    return cell.get("metadata", {}).get("tags", [])

@@ -10,11 +10,12 @@ import json
 import re
 import sys
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 from fetal_book.runs.process import die_with_parent, identity, signal_text
 from fetal_book.runs.record import utc_now
-from fetal_lib.files.atomic import append_line, read_json, write_json
+from fetal_lib.files.atomic import append_line, write_json
 
 OUTCOME_FILE = "logs/outcome.json"
 PROCESSES_FILE = "logs/processes.json"
@@ -40,10 +41,21 @@ def execute(notebook: Path, folder: Path, parameters: dict[str, Any]) -> dict[st
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
 
-    from fetal_book.runs.client import ENGINE, OwnManager
+    from fetal_book.runs.client import ENGINE
 
-    cells = prepare_input(notebook, folder)
-    announce(folder, cells, injected=bool(parameters))
+    headings = cell_headings(prepare_input(notebook, folder), injected=bool(parameters))
+    kernels: list[Popen[bytes]] = []
+
+    def on_kernel(process: Popen[bytes]) -> None:
+        kernels.append(process)
+        processes = {"worker": identity(), "kernel": identity(process.pid)}
+        write_json(folder / PROCESSES_FILE, processes)
+
+    def on_cell(cell: Any, cell_index: int) -> None:
+        event = {"event": "cell", "cell": cell_index + 1, "cells": len(headings)}
+        heading = headings[min(cell_index, len(headings) - 1)]
+        append_line(folder / "progress.jsonl", {"time": utc_now(), **event, "heading": heading})
+
     try:
         execute_notebook(
             brace(folder / INPUT_FILE),
@@ -52,11 +64,13 @@ def execute(notebook: Path, folder: Path, parameters: dict[str, Any]) -> dict[st
             engine_name=ENGINE,
             kernel_name="python3",
             progress_bar=False,
+            on_kernel=on_kernel,
+            on_cell=on_cell,
         )
     except PapermillExecutionError as error:
         return failed_cell(error)
     except DeadKernelError:
-        code = OwnManager.started[-1].poll() if OwnManager.started else None
+        code = kernels[-1].poll() if kernels else None
         how = signal_text(code) if code is not None else "unknown cause"
         return {"status": "killed", "reason": f"the kernel died: {how}", "error": None}
     return {"status": "ok", "reason": "", "error": None}
@@ -73,45 +87,24 @@ def prepare_input(notebook: Path, folder: Path) -> list[dict[str, Any]]:
     The `.py` is the truth: it is read wherever it exists, and an `.ipynb` beside it that was
     edited by hand is left alone and said so.
     """
-    from fetal_book.runs.pairs import Pair, notebook_from_text, pair_state
+    from fetal_book.runs.pairs import Pair, has_tag, pair_state, read_chapter
 
-    if notebook.suffix == ".py":
-        content = notebook_from_text(notebook.read_text("utf-8"))
-        pair = Pair(notebook, notebook.with_suffix(".ipynb"))
-        if pair.notebook.exists() and pair_state(pair) == "edited":
-            text = (
-                f"{pair.notebook.name} was edited by hand; the run takes {notebook.name}, "
-                "the notebook's text (`fetal-lib notebooks check`)"
-            )
-            append_line(folder / "progress.jsonl", {"event": "note", "text": text})
-    else:
-        content = read_json(notebook)
+    content = read_chapter(notebook)
+    pair = Pair(notebook, notebook.with_suffix(".ipynb"))
+    if notebook.suffix == ".py" and pair_state(pair) == "edited":
+        text = (
+            f"{pair.notebook.name} was edited by hand; the run takes {notebook.name}, "
+            "the notebook's text (`fetal-lib notebooks check`)"
+        )
+        append_line(folder / "progress.jsonl", {"event": "note", "text": text})
     cells = content["cells"]
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    tagged = [cell for cell in cells if has_tag(cell, "parameters")]
     if len(tagged) != 1:
         raise ValueError(
             f"{notebook.name}: {len(tagged)} cells are tagged 'parameters'; it must be one"
         )
     write_json(folder / INPUT_FILE, content)
     return cells
-
-
-def announce(folder: Path, cells: list[dict[str, Any]], injected: bool) -> None:
-    """Have the kernel's process and every cell written down as they start."""
-    from fetal_book.runs.client import BoundedClient, OwnManager
-
-    headings = cell_headings(cells, injected)
-
-    def on_kernel(pid: int) -> None:
-        write_json(folder / PROCESSES_FILE, {"worker": identity(), "kernel": identity(pid)})
-
-    def on_cell(index: int) -> None:
-        event = {"event": "cell", "cell": index + 1, "cells": len(headings)}
-        heading = headings[min(index, len(headings) - 1)]
-        append_line(folder / "progress.jsonl", {"time": utc_now(), **event, "heading": heading})
-
-    OwnManager.on_start = staticmethod(on_kernel)
-    BoundedClient.on_cell = staticmethod(on_cell)
 
 
 def cell_headings(cells: list[dict[str, Any]], injected: bool) -> list[str]:
@@ -121,6 +114,8 @@ def cell_headings(cells: list[dict[str, Any]], injected: bool) -> list[str]:
     >>> cell_headings([title, {"cell_type": "code", "source": "x"}], injected=False)
     ['Title', 'Title']
     """
+    from fetal_book.runs.pairs import has_tag
+
     headings, current = [], ""
     for cell in cells:
         source = "".join(cell["source"])
@@ -128,7 +123,7 @@ def cell_headings(cells: list[dict[str, Any]], injected: bool) -> list[str]:
             found = re.findall(r"^#{1,3} +(.+)$", source, flags=re.MULTILINE)
             current = found[-1].strip() if found else current
         headings.append(current)
-        if injected and "parameters" in cell.get("metadata", {}).get("tags", []):
+        if injected and has_tag(cell, "parameters"):
             headings.append(current)
     return headings
 
