@@ -189,13 +189,13 @@ def test_several_heads_become_a_table_to_take_home(tmp_path, phantom, measured):
     files = [Upload(tmp_path / "x1", "good.png"), Upload(tmp_path / "x2", "bad.png")]
     files[0].path.write_bytes(png(phantom.image))
     files[1].path.write_bytes(b"nothing")
-    html = head.measure_files(files, str(phantom.pixel_size_mm), OneModel(measured))
+    html = head.answer_files(files, OneModel(measured), None, str(phantom.pixel_size_mm))
     good, bad = csv_of(html)
     assert (good["image"], good["status"], bad["status"]) == ("good.png", "measured", "declined")
     assert float(good["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.004)
     assert bad["reason"].startswith("bad.png: no image")
     with pytest.raises(UploadError, match="one pixel size for all"):
-        head.measure_files(files, "", OneModel(measured))
+        head.answer_files(files, OneModel(measured), None, "")
 
 
 def test_an_anomaly_is_named_with_confidence_and_runners_up(phantom, model, choice):
@@ -306,7 +306,7 @@ def test_a_batch_of_heads_takes_the_size_that_each_file_states(tmp_path, phantom
         Upload(tmp_path / "x2", "silent.png"),
     ]
     files[1].path.write_bytes(png(phantom.image))
-    stated, silent = csv_of(head.measure_files(files, "", OneModel(measured)))
+    stated, silent = csv_of(head.answer_files(files, OneModel(measured), None, ""))
     assert float(stated["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.004)
     assert silent["status"] == "declined" and "states no pixel size" in silent["reason"]
 
@@ -320,7 +320,7 @@ def test_an_age_is_years_of_an_adult_or_nothing():
 def test_a_file_that_is_no_scan_has_no_brain_age(tmp_path, choice):
     file = Upload(tmp_path / "secret-folder", "a.nii.gz")
     file.path.write_bytes(b"no gzip")
-    html = brain_age.tell_files([file], "", OneModel(Loaded(None, choice)))
+    html = brain_age.answer_files([file], OneModel(Loaded(None, choice)), None, "")
     assert "I don’t know" in html and "a.nii.gz" in html and "secret-folder" not in html
 
 

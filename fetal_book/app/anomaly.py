@@ -81,8 +81,7 @@ def answer_scan(
     parts = (*_words(answer, model, loaded.choice.kind), markup.pictures(plain, shown))
     if model.spec.view == "head":
         parts += (markup.facts({"Pixel size": _scale_words(size)}),)
-    seconds = perf_counter() - start
-    return markup.result(name, *parts, choice=loaded.choice, seconds=seconds)
+    return markup.result(name, *parts, choice=loaded.choice, start=start)
 
 
 def _answer(
@@ -187,7 +186,4 @@ def _answer_many(
         except UploadError as error:
             row = anomaly_row(file.path, None, str(error), size)
         rows.append(row | {"image": file.name})
-    seconds = perf_counter() - start
-    title = f"{len(files)} scans"
-    listed = markup.table(rows, "brain_anomalies.csv", loaded.choice)
-    return markup.result(title, listed, choice=loaded.choice, seconds=seconds)
+    return markup.results(rows, "scans", "brain_anomalies.csv", loaded.choice, start)

@@ -27,8 +27,8 @@ def read_years(value: Any) -> float | None:
     return years
 
 
-def tell_files(
-    files: Sequence[Upload], known_age: Any, shelf: Shelf, label: str | None = None
+def answer_files(
+    files: Sequence[Upload], shelf: Shelf, label: str | None = None, known_age: Any = None
 ) -> str:
     """Return the result for one scan, or the table for several, as HTML."""
     loaded, age = shelf.get("brain-age", label), read_years(known_age)
@@ -40,11 +40,9 @@ def tell_files(
         for file, reading in zip(files, readings, strict=True)
     ]
     if len(files) > 1:
-        title, parts = f"{len(files)} scans", (markup.table(rows, "brain_age.csv", loaded.choice),)
-    else:
-        title, parts = files[0].name, _parts(readings[0], rows[0], loaded)
-    seconds = perf_counter() - start
-    return markup.result(title, *parts, choice=loaded.choice, seconds=seconds)
+        return markup.results(rows, "scans", "brain_age.csv", loaded.choice, start)
+    parts = _parts(readings[0], rows[0], loaded)
+    return markup.result(files[0].name, *parts, choice=loaded.choice, start=start)
 
 
 def _read(file: Upload, loaded: Loaded) -> AgeReading:

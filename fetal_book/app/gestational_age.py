@@ -17,7 +17,7 @@ from fetal_lib.predict.gestational_age_cases import list_cases
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 
 
-def tell_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) -> str:
+def answer_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) -> str:
     """Return the result for one brain, or the table for several, as HTML.
 
     A mask belongs to the volume that it is named after, pictures of three planes to one brain,
@@ -40,12 +40,9 @@ def tell_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) 
             for case, reading in zip(cases, readings, strict=True)
         ]
     if len(rows) > 1:
-        listed = markup.table(rows, "gestational_age.csv", loaded.choice)
-        title, parts = f"{len(rows)} brains", (listed,)
-    else:
-        title, parts = rows[0]["scan"], _parts(readings[0], rows[0], loaded)
-    seconds = perf_counter() - start
-    return markup.result(title, *parts, choice=loaded.choice, seconds=seconds)
+        return markup.results(rows, "brains", "gestational_age.csv", loaded.choice, start)
+    parts = _parts(readings[0], rows[0], loaded)
+    return markup.result(rows[0]["scan"], *parts, choice=loaded.choice, start=start)
 
 
 def _put(file: Upload, folder: Path) -> None:

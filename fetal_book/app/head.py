@@ -125,11 +125,11 @@ def measure_scan(
         "Pixel size": f"{scale.mm:.4f} mm ({scale.origin})",
     }
     parts = (first, markup.facts(rows), shown)
-    return markup.result(name, *parts, choice=loaded.choice, seconds=perf_counter() - start)
+    return markup.result(name, *parts, choice=loaded.choice, start=start)
 
 
-def measure_files(
-    files: Sequence[Upload], pixel_size_mm: Any, shelf: Shelf, label: str | None = None
+def answer_files(
+    files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
 ) -> str:
     """Return the table of several scans, with one pixel size or that of each file, as HTML."""
     typed = read_number(pixel_size_mm, "pixel size")
@@ -149,9 +149,7 @@ def measure_files(
         rows.append(head_circumference_row(file.path, found, size) | {"image": file.name})
     if typed is None and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
-    listed = markup.table(rows, "head_circumference.csv", loaded.choice)
-    seconds = perf_counter() - start
-    return markup.result(f"{len(files)} scans", listed, choice=loaded.choice, seconds=seconds)
+    return markup.results(rows, "scans", "head_circumference.csv", loaded.choice, start)
 
 
 def _measure(scan: np.ndarray, pixel_size_mm: float, loaded: Loaded) -> HeadMeasurement:

@@ -8,6 +8,7 @@ import io
 import threading
 from collections.abc import Mapping, Sequence
 from html import escape
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,13 +133,22 @@ def source(choice: Choice) -> str:
     )
 
 
-def result(title: str, *parts: str, choice: Choice, seconds: float) -> str:
-    """Return one result: its title, parts, the time it took and the model's source."""
+def result(title: str, *parts: str, choice: Choice, start: float) -> str:
+    """Return one result: its title, parts, the time since it was begun and the model's source."""
+    seconds = perf_counter() - start
     time = f'<p class="fl-time" data-seconds="{seconds:.3f}">computed in {seconds:.2f} s</p>'
     return (
         f'<article class="fl-result"><h2>{escape(title)}</h2>{"".join(parts)}{time}'
         f"{source(choice)}</article>"
     )
+
+
+def results(
+    rows: Sequence[Mapping[str, str]], noun: str, file_name: str, choice: Choice, start: float
+) -> str:
+    """Return the results of several scans, as a table."""
+    listed = table(rows, file_name, choice)
+    return result(f"{len(rows)} {noun}", listed, choice=choice, start=start)
 
 
 def table(rows: Sequence[Mapping[str, str]], file_name: str, choice: Choice) -> str:

@@ -11,7 +11,7 @@ from fetal_book.app import markup
 from fetal_book.app.folder import KEPT_S, own_folder
 from fetal_book.app.gate import only_uploads
 from fetal_book.app.layout import Columns, field, on_upload
-from fetal_book.app.shelf import Shelf
+from fetal_book.app.shelf import Shelf, named
 from fetal_book.app.uploads import ScaleNeeded, received
 
 if TYPE_CHECKING:
@@ -117,21 +117,24 @@ def _answered(work: Callable[..., str], files: Any, *given: Any) -> str:
     return _guarded(answer)
 
 
-def _anomaly(shelf: Shelf, forget: Callable) -> None:
-    def answer(files: Any, size: Any, model: str | None) -> tuple[None, str]:
-        from fetal_book.app.anomaly import answer_files
+def _files_tab(
+    task: str, work: str, hint: str, *fields: tuple[str, str, str]
+) -> Callable[[Shelf, Callable], None]:
+    """Return what lays out a tab that answers files when they come.
 
-        return None, _answered(answer_files, files, shelf, model, size)
+    The work is the ``module:function`` that takes files, shelf, model and the fields' texts.
+    """
 
-    hint = (
-        "A transverse plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB. Some "
-        "classes differ in millimetres only: type the pixel size, if you know it, before you drop "
-        "the scan."
-    )
-    with Columns(shelf, "anomaly", hint) as parts:
-        with parts.inputs:
-            size = field("Pixel size, mm", "0.13", "anomaly-size")
-        on_upload(parts, answer, [size, parts.model], forget)
+    def tab(shelf: Shelf, forget: Callable) -> None:
+        def answer(files: Any, model: str | None, *typed: str) -> tuple[None, str]:
+            return None, _answered(named(work), files, shelf, model, *typed)
+
+        with Columns(shelf, task, hint) as parts:
+            with parts.inputs:
+                typed = [field(*one) for one in fields]
+            on_upload(parts, answer, [parts.model, *typed], forget)
+
+    return tab
 
 
 def _head(shelf: Shelf, forget: Callable) -> None:
@@ -148,7 +151,7 @@ def _head(shelf: Shelf, forget: Callable) -> None:
         def work(scans: list) -> str:
             nonlocal held
             if len(scans) > 1:
-                return head.measure_files(scans, size, shelf, model)
+                return head.answer_files(scans, shelf, model, size)
             (file,) = scans
             held = head.hold_scan(read_scan(file), file.name, stated_pixel_size(file))
             return head.measure_held(held, size, None, age, shelf, model)
@@ -183,36 +186,36 @@ def _head(shelf: Shelf, forget: Callable) -> None:
         done.then(forget, None, None, api_visibility="private", queue=False)
 
 
-def _gestational_age(shelf: Shelf, forget: Callable) -> None:
-    def tell(files: Any, model: str | None) -> tuple[None, str]:
-        from fetal_book.app.gestational_age import tell_files
-
-        return None, _answered(tell_files, files, shelf, model)
-
-    hint = (
-        "T2 volume of the fetal brain (NIfTI), masked or with NAME_mask.nii.gz; or one slice a "
-        "plane as pictures with axial, coronal and sagittal in their names. At most 100 MB a file."
-    )
-    with Columns(shelf, "ga", hint) as parts:
-        on_upload(parts, tell, [parts.model], forget)
-
-
-def _brain_age(shelf: Shelf, forget: Callable) -> None:
-    def tell(files: Any, age: Any, model: str | None) -> tuple[None, str]:
-        from fetal_book.app.brain_age import tell_files
-
-        return None, _answered(tell_files, files, age, shelf, model)
-
-    hint = "T1 scan of an adult, skull-stripped, in MNI space. NIfTI, at most 100 MB."
-    with Columns(shelf, "brain-age", hint) as parts:
-        with parts.inputs:
-            age = field("The person’s age in years", "67, for centiles; type it first", "years")
-        on_upload(parts, tell, [age, parts.model], forget)
-
-
 TABS = {
-    "anomaly": ("Brain anomaly", _anomaly),
+    "anomaly": (
+        "Brain anomaly",
+        _files_tab(
+            "anomaly",
+            "fetal_book.app.anomaly:answer_files",
+            "A transverse plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB. "
+            "Some classes differ in millimetres only: type the pixel size, if you know it, before "
+            "you drop the scan.",
+            ("Pixel size, mm", "0.13", "anomaly-size"),
+        ),
+    ),
     "hc": ("Head circumference", _head),
-    "ga": ("Gestational age\u00a0(MRI)", _gestational_age),
-    "brain-age": ("Adult brain\u00a0age", _brain_age),
+    "ga": (
+        "Gestational age\u00a0(MRI)",
+        _files_tab(
+            "ga",
+            "fetal_book.app.gestational_age:answer_files",
+            "T2 volume of the fetal brain (NIfTI), masked or with NAME_mask.nii.gz; or one slice a "
+            "plane as pictures with axial, coronal and sagittal in their names. At most 100 MB a "
+            "file.",
+        ),
+    ),
+    "brain-age": (
+        "Adult brain\u00a0age",
+        _files_tab(
+            "brain-age",
+            "fetal_book.app.brain_age:answer_files",
+            "T1 scan of an adult, skull-stripped, in MNI space. NIfTI, at most 100 MB.",
+            ("The person’s age in years", "67, for centiles; type it first", "years"),
+        ),
+    ),
 }

@@ -173,6 +173,12 @@ def _trained_on(folder: Path) -> str:
         return ""
 
 
+def named(place: str) -> Callable[..., Any]:
+    """Import and return what stands at ``module:function``."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 @dataclass
 class Loaded:
     """A model in memory, its source, and the lock that one prediction at a time holds."""
@@ -220,5 +226,4 @@ class Shelf:
 
     @staticmethod
     def _load(task: Task, choice: Choice) -> Loaded:
-        module, _, name = task.loader.partition(":")
-        return Loaded(getattr(importlib.import_module(module), name)(choice.folder), choice)
+        return Loaded(named(task.loader)(choice.folder), choice)
