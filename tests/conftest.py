@@ -1,4 +1,4 @@
-"""A browser for the tests that need one; one thread for each worker, since more are in the way."""
+"""A project or a browser for the tests that need one; one thread for each worker, not more."""
 
 import os
 from pathlib import Path
@@ -34,6 +34,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.name.startswith("test_bench_"):
             item.add_marker(asked_for)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Give the folder of a small project that this process works in."""
+    from made_up_project import work_in, write_project
+
+    return work_in(write_project(tmp_path), monkeypatch)
 
 
 @pytest.fixture(scope="module")

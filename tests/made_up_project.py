@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
@@ -39,6 +40,14 @@ def write_project(root: Path, *cells: str, finish: str = FINISH) -> Path:
     parts += [f"# %%\n{cell}" for cell in (*cells, finish)]
     (root / "notebooks").mkdir(parents=True, exist_ok=True)
     (root / "notebooks" / f"{CHAPTER}.py").write_text("\n\n".join(parts) + "\n")
+    return root
+
+
+def work_in(root: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Make a project the one of this process, with runs, cache and data of its own."""
+    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
+        patch.delenv(name, raising=False)
+    patch.setenv("FETAL_PROJECT", str(root))
     return root
 
 

@@ -14,8 +14,10 @@ import pytest
 keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
+from made_up_app import OneModel, made_up_choice, png  # noqa: E402
+
 from fetal_book.app import anomaly, brain_age, head, uploads  # noqa: E402
-from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
+from fetal_book.app.shelf import Loaded  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
@@ -50,9 +52,7 @@ def phantom():
 
 @pytest.fixture
 def choice(tmp_path):
-    return Choice(
-        "runs/mine", tmp_path, "phantom", "phantoms", "quick", "2026-01-01", card="# Card"
-    )
+    return made_up_choice(tmp_path)
 
 
 @pytest.fixture
@@ -68,16 +68,6 @@ def model():
     spec = AnomalyModelSpec("separable_cnn", arguments, CLASSES, set_threshold=0.2)
     features = np.random.default_rng(0).normal(size=(60, 8))
     return AnomalyModel(network, spec, FeatureDistance.fit(features, np.arange(60) % 4))
-
-
-def upload(path, content=b"", name="scan.png"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return {"path": str(path), "orig_name": name}
-
-
-def png(image):
-    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def words(html):
@@ -170,19 +160,6 @@ def test_a_large_scan_is_halved_and_measures_the_same(phantom, measured):
     html = head.measure_scan(small, "large", scale, held["factor"], float("nan"), measured)
     hc = float(re.search(r'fl-value">([\d.]+) mm', html)[1])
     assert hc == pytest.approx(phantom.hc_mm, rel=0.006)
-
-
-class OneModel:
-    """A shelf with one model for everything."""
-
-    def __init__(self, loaded):
-        self.loaded = loaded
-
-    def get(self, task, label=None):
-        return self.loaded
-
-    def head_finder(self):
-        return self.loaded
 
 
 def test_several_heads_become_a_table_to_take_home(tmp_path, phantom, measured):

@@ -19,6 +19,7 @@ pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
 from app_pages import files_in, served, wait_for_no_files  # noqa: E402
+from made_up_app import png  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 
 from fetal_book.app import folder as folder_module  # noqa: E402
@@ -46,10 +47,6 @@ def nothing_is_left(server):
         wait_for_no_files(server.folder)
     finally:
         folder_module.sweep(-1)
-
-
-def png(image):
-    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def post(server, content, name="a.png", field="files"):

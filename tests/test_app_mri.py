@@ -9,6 +9,7 @@ import pytest
 keras = pytest.importorskip("keras")
 nibabel = pytest.importorskip("nibabel")
 
+from made_up_app import shelf_of  # noqa: E402
 from made_up_models import (  # noqa: E402
     GA_INTERVAL,
     GA_TOLD,
@@ -19,22 +20,10 @@ from made_up_models import (  # noqa: E402
 )
 
 from fetal_book.app import brain_age, gestational_age, volumes  # noqa: E402
-from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
 from fetal_phantoms.adult_brain.brain import make_adult_brain  # noqa: E402
 
 pytestmark = pytest.mark.slow
-
-
-class OneModel:
-    """A shelf with one model."""
-
-    def __init__(self, model, folder):
-        choice = Choice("runs/mine", folder, "phantom", "phantoms", "quick", card="# Card")
-        self.loaded = Loaded(model, choice)
-
-    def get(self, task, label=None):
-        return self.loaded
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +46,7 @@ def test_a_fetal_brain_gets_weeks_days_interval_and_what_was_looked_at(
     tmp_path, fetus, fetal_model
 ):
     file = upload(tmp_path, "fetus", fetus.t2, fetus.affine)
-    html = gestational_age.answer_files([file], OneModel(fetal_model, tmp_path))
+    html = gestational_age.answer_files([file], shelf_of(fetal_model, tmp_path))
     assert GA_TOLD in html and GA_INTERVAL in html
     assert 'data-picture="overlay"' in html and "runs/mine" in html
     assert file.path.is_file()  # it goes with the request, not before
@@ -68,13 +57,13 @@ def test_a_mask_belongs_to_the_volume_that_it_is_named_after(tmp_path, fetus, fe
     unmasked = fetus.t2 + np.where(fetus.labels > 0, 0, 20 + rng.random(fetus.t2.shape))
     volume = upload(tmp_path, "fetus", unmasked, fetus.affine)
     mask = upload(tmp_path, "fetus_mask", fetus.labels > 0, fetus.affine)
-    alone = gestational_age.answer_files([volume], OneModel(fetal_model, tmp_path))
-    both = gestational_age.answer_files([volume, mask], OneModel(fetal_model, tmp_path))
+    alone = gestational_age.answer_files([volume], shelf_of(fetal_model, tmp_path))
+    both = gestational_age.answer_files([volume, mask], shelf_of(fetal_model, tmp_path))
     assert "I don’t know" in alone and GA_TOLD in both
 
 
 def test_what_is_no_fetal_brain_is_not_told_and_no_path_is_shown(tmp_path, fetus, fetal_model):
-    shelf = OneModel(fetal_model, tmp_path)
+    shelf = shelf_of(fetal_model, tmp_path)
     noise = np.where(fetus.labels > 0, np.random.default_rng(0).random(fetus.t2.shape), 0)
     html = gestational_age.answer_files([upload(tmp_path, "noise", noise, fetus.affine)], shelf)
     assert "I don’t know" in html and "does not look like a fetal brain" in html
@@ -92,7 +81,7 @@ def test_an_adult_brain_gets_years_volumes_and_centiles_for_a_known_age(tmp_path
     brain = make_adult_brain(5, age_years=60, space="mni")
     file, shelf = (
         upload(tmp_path, "t1", brain.t1, brain.affine),
-        OneModel(adult_age_model(), tmp_path),
+        shelf_of(adult_age_model(), tmp_path),
     )
     html = brain_age.answer_files([file], shelf, None, "60")
     years = float(re.search(r'fl-value">([\d.]+) years', html)[1])
@@ -105,7 +94,7 @@ def test_a_head_with_its_skull_is_told_what_to_do(tmp_path):
     brain = make_adult_brain(6, age_years=50, with_skull=True)
     file, shelf = (
         upload(tmp_path, "t1", brain.t1, brain.affine),
-        OneModel(adult_age_model(), tmp_path),
+        shelf_of(adult_age_model(), tmp_path),
     )
     html = brain_age.answer_files([file], shelf, None, "")
     assert "I don’t know" in html and "strip the skull" in html
@@ -130,11 +119,11 @@ def test_a_packed_volume_that_would_become_too_large_is_not_unpacked(
     file = bomb(tmp_path / "bomb", (1000, 1000, 199))
     assert file.path.stat().st_size < 100_000
     monkeypatch.setattr(brain_age, "read_age", lambda *_: pytest.fail("it was read"))
-    told = brain_age.answer_files([file], OneModel(adult_age_model(), tmp_path), None, "")
+    told = brain_age.answer_files([file], shelf_of(adult_age_model(), tmp_path), None, "")
     assert "I don’t know" in told and "199 million voxels; at most 50 million" in told
     monkeypatch.setattr(gestational_age, "read_age", lambda *_: pytest.fail("it was read"))
     with pytest.raises(UploadError, match="bomb.nii.gz: 199 million voxels"):
-        gestational_age.answer_files([file], OneModel(fetal_model, tmp_path))
+        gestational_age.answer_files([file], shelf_of(fetal_model, tmp_path))
     assert volumes.check_volume(bomb(tmp_path / "small", (100, 100, 100))) is None
 
 

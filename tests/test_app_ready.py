@@ -7,29 +7,16 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from made_up_app import shelf_of  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 
 from fetal_book.app.growth_chart import LIMITS_MM, GrowthChart, growth_chart  # noqa: E402
-from fetal_book.app.shelf import Choice, Loaded  # noqa: E402
 from fetal_book.app.warm_up import warm_up  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.head_measure import HC_RANGE_MM  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec  # noqa: E402
 
 AGES = (float("nan"), 22.0)
-
-
-class OneModel:
-    """A shelf with one model, for one tab."""
-
-    def __init__(self, task, model, folder):
-        choice = Choice("runs/mine", folder, "phantom", "phantoms")
-        self.choices = {name: [choice] * (name == task) for name in ("anomaly", "hc")}
-        self.loaded, self.asked = Loaded(model, choice), []
-
-    def get(self, task, label=None):
-        self.asked.append(task)
-        return self.loaded
 
 
 def tiny_head_model():
@@ -60,7 +47,7 @@ def test_a_head_model_is_compiled_before_the_first_scan(tmp_path):
     model = tiny_head_model()
     growth_chart.cache_clear()
     assert model.network.predict_function is None
-    warm_up("hc", OneModel("hc", model, tmp_path))
+    warm_up("hc", shelf_of(model, tmp_path, "hc"))
     assert model.network.predict_function is not None
     assert growth_chart.cache_info().currsize == 2
 
@@ -68,15 +55,15 @@ def test_a_head_model_is_compiled_before_the_first_scan(tmp_path):
 @pytest.mark.slow
 def test_an_anomaly_model_is_compiled_and_a_tab_without_a_model_asks_for_none(tmp_path):
     model = blank_anomaly_model()
-    shelf = OneModel("anomaly", model, tmp_path)
+    shelf = shelf_of(model, tmp_path, "anomaly")
     warm_up("hc", shelf)
     assert shelf.asked == []
-    finder = OneModel("hc", tiny_head_model(), tmp_path).loaded
+    finder = shelf_of(tiny_head_model(), tmp_path, "hc").loaded
     shelf.head_finder = lambda: finder
     warm_up("anomaly", shelf)
     assert model._both.predict_function is not None and set(shelf.asked) == {"anomaly"}
 
 
 def test_a_model_that_cannot_be_made_ready_is_logged_and_nothing_else(tmp_path, caplog):
-    warm_up("hc", OneModel("hc", None, tmp_path))
+    warm_up("hc", shelf_of(None, tmp_path, "hc"))
     assert "the model of the tab hc could not be made ready" in caplog.text

@@ -8,6 +8,8 @@ import pytest
 
 cv2 = pytest.importorskip("cv2")
 
+from made_up_app import png, upload  # noqa: E402
+
 from fetal_book.app import head, markup, uploads  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError, received  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
@@ -16,16 +18,6 @@ from fetal_phantoms.head import make_head  # noqa: E402
 @pytest.fixture(scope="module")
 def phantom():
     return make_head(7, ga_days=150)
-
-
-def upload(path, content=b"", name="scan.png"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return {"path": str(path), "orig_name": name}
-
-
-def png(image):
-    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def png_that_claims(width, height):

@@ -24,14 +24,6 @@ C_LOOP = "import itertools\n1 in itertools.repeat(0)  # one call into C that nev
 RUN = ("run", "04", "--profile", "smoke")
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FETAL_PROJECT", str(write_project(tmp_path)))
-    return tmp_path
-
-
 def start_busy(project):
     """Start a run whose kernel hangs in C; return the process and the ids of its children."""
     write_project(project, "run.progress('busy')", C_LOOP)

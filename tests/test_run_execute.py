@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from made_up_project import CHAPTER, call_cli, environment, run_folder, write_project
+from made_up_project import CHAPTER, call_cli, environment, run_folder, work_in, write_project
 
 from fetal_book.parameters.base import ParameterError
 from fetal_book.runs.execute import run_chapter
@@ -16,10 +16,7 @@ from fetal_book.runs.record import read_record
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FETAL_PROJECT", str(write_project(tmp_path / "with {braces} and ü")))
-    return tmp_path / "with {braces} and ü"
+    return work_in(write_project(tmp_path / "with {braces} and ü"), monkeypatch)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_up_project import CHAPTER, parameters_source, run_folder, write_project
+from made_up_project import CHAPTER, parameters_source, run_folder
 
 from fetal_book.parameters.base import ParameterError
 from fetal_book.runs.folder import RunFolderError
@@ -12,14 +12,6 @@ from fetal_book.runs.results import METRICS, ResultError, read_results, result_r
 from fetal_book.runs.session import open_run
 
 INJECTED = "# Parameters\n"
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FETAL_PROJECT", str(write_project(tmp_path)))
-    return tmp_path
 
 
 def notebook(injected="", **values):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_up_project import CHAPTER, write_project
+from made_up_project import CHAPTER, work_in, write_project
 
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.record import read_record
@@ -17,10 +17,7 @@ PRINTS = "import time; print('made at', time.time_ns())"
 def ran(tmp_path_factory):
     """Return a project whose chapter has been run once, with a parameter of the user's own."""
     patch = pytest.MonkeyPatch()
-    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
-        patch.delenv(name, raising=False)
-    root = write_project(tmp_path_factory.mktemp("project"), PRINTS)
-    patch.setenv("FETAL_PROJECT", str(root))
+    root = work_in(write_project(tmp_path_factory.mktemp("project"), PRINTS), patch)
     run_chapter("04", "smoke", {"seed": 3})
     yield root
     patch.undo()

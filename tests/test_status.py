@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from made_up_project import CHAPTER, parameters_source, run_folder, write_project
+from made_up_project import CHAPTER, parameters_source, run_folder
 
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.record import read_record
@@ -12,14 +12,6 @@ from fetal_book.runs.session import open_run
 from fetal_book.runs.stage import StageError, stage_chapter
 from fetal_book.runs.status import chapter_status, status_lines, write_status_page
 from fetal_lib.files.atomic import write_json
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    for name in ("FETAL_RUNS", "FETAL_CACHE", "FETAL_DATA", "FETAL_RUN_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FETAL_PROJECT", str(write_project(tmp_path)))
-    return tmp_path
 
 
 def finished_run(folder_of=None, **values):
