@@ -71,7 +71,8 @@ from fetal_book.chapters.gestational_age import scores as score
 from fetal_book.chapters.tables import ranking
 from fetal_book.runs.published import published_runs, reference_table
 from fetal_book.runs.session import open_run
-from fetal_lib.data import splits
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.metrics import intervals
@@ -164,7 +165,7 @@ folds = fit.make_folds(brains, p)
 brains.table["fold"] = 0
 for fold in folds:
     brains.table.loc[fold.test, "fold"] = fold.number
-splits.assert_disjoint(brains.table["group"], brains.table["fold"])
+assert_disjoint(brains.table["group"], brains.table["fold"])
 run.save_table(
     brains.table[["subject", "slice", "fold"]], "split", "The folds."
 )
@@ -181,7 +182,7 @@ parts.reset_index().style.hide().format(precision=1)
 # ways, the held-out samples whose fetus also stands in the training part.
 
 # %% mystnb={"table": {"name": "tab-01-leak-audit", "caption": "Share of the held-out samples whose fetus also stands in the training part."}}
-naive = splits.k_folds(
+naive = k_folds(
     np.arange(len(brains.table)).astype(str),
     fetus_data.age_group(brains.table["ga_days"]),
     p.n_folds,

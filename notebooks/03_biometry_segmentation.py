@@ -70,7 +70,9 @@ from fetal_book.chapters.example_cases import typical_and_worst
 from fetal_book.chapters.tables import plain, pretty
 from fetal_book.runs.published import reference_table
 from fetal_book.runs.session import open_run
-from fetal_lib.data import audit, splits
+from fetal_lib.data.audit.cases import audit_cases
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import heads, segmentation, segmentation_checks
@@ -183,8 +185,8 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-03-parts", "caption": "Images, subjects and mean circumference (mm) of each part."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
 sizes = table.groupby("subject")["true_mm"].transform("mean")
-part = splits.split_by_group(table["subject"], sizes, shares, p.seed)
-splits.assert_disjoint(table["subject"], part)
+part = split_by_group(table["subject"], sizes, shares, p.seed)
+assert_disjoint(table["subject"], part)
 table["part"] = part
 train, val, test = (np.array(part) == n for n in ("train", "val", "test"))
 run.save_table(table[["image", "subject", "part"]], "split", "The split.")
@@ -195,7 +197,7 @@ table.groupby("part").agg(
 ).round(1)
 
 # %% mystnb={"table": {"name": "tab-03-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
-leaks = audit.audit_cases(
+leaks = audit_cases(
     table,
     "image_path",
     label="true_mm",

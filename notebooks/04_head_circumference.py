@@ -67,7 +67,9 @@ from fetal_book.chapters.outlines import bright_ellipses
 from fetal_book.chapters.tables import plain, ranking
 from fetal_book.runs.session import open_run
 from fetal_lib.baselines import head_size, mask_features
-from fetal_lib.data import audit, splits
+from fetal_lib.data.audit.cases import audit_cases
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.unet import get_unet
 from fetal_lib.plots import agreement, growth, heads
@@ -171,10 +173,10 @@ statistics.style.hide().format(precision=3)
 
 # %% mystnb={"table": {"name": "tab-04-parts", "caption": "Images, examinations and head circumference (mm) of each part."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
-part = splits.split_by_group(
+part = split_by_group(
     table["examination"], table["hc_mm"], shares, p.seed
 )
-splits.assert_disjoint(table["examination"], part)
+assert_disjoint(table["examination"], part)
 table["part"] = part
 train, val, test = (part == name for name in ("train", "val", "test"))
 run.save_table(
@@ -198,7 +200,7 @@ table.groupby("part").agg(
 # of the head's; and the grey of the border, which a network sees.
 
 # %% mystnb={"table": {"name": "tab-04-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
-leaks = audit.audit_cases(
+leaks = audit_cases(
     table,
     "image_path",
     label="hc_mm",

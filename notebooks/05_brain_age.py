@@ -78,7 +78,7 @@ from fetal_book.chapters.tables import plain, pretty, ranking, results_table
 from fetal_book.runs.published import reference_table
 from fetal_book.runs.session import open_run
 from fetal_lib.baselines.age_regression import volume_regressors
-from fetal_lib.data import splits
+from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.plots import brain_age
 from fetal_lib.plots import volumes as views
@@ -275,7 +275,7 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-05-parts", "caption": "Who teaches segmentation, and who is tested in which outer fold; ages in years."}}
 parts = brain_data.split_subjects(table, p)
-splits.assert_disjoint(table["subject"], parts.fold)
+assert_disjoint(table["subject"], parts.fold)
 written = table[["subject", "age_years"]].assign(fold=parts.fold)
 run.save_table(written, "split", "Fold of each subject; -1 teaches.")
 pretty(brain_data.describe_subjects(table, parts.fold))

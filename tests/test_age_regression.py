@@ -18,7 +18,7 @@ from fetal_lib.baselines.tissue_maps import (
     linear_kernel,
     map_kernels,
 )
-from fetal_lib.data.splits import nested_folds
+from fetal_lib.data.splits.folds import nested_folds
 from fetal_lib.metrics.intervals import conformal_quantile
 
 RNG = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from fetal_book.chapters.biometry_segmentation.data import source_names
 from fetal_book.chapters.biometry_segmentation.fit import segmenter_spec
 from fetal_book.chapters.biometry_segmentation.scores import score_structures
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
-from fetal_lib.data.audit import audit_cases
+from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.plots.segmentation import dice_over_cost
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec

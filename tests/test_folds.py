@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fetal_lib.data import groups as rules
-from fetal_lib.data import splits
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.splits.folds import k_folds, nested_folds
+from fetal_lib.data.splits.shares import split_by_class, split_by_group
 
 REAL_NAMES = {
     "hc18": [f"{n:03d}_{k}HC.png" for n in range(40) for k in ["", 2, 3, 4][: 1 + n % 4]],
@@ -63,7 +63,7 @@ def cases(draw):
 @given(cases())
 def test_no_split_tears_a_group_and_all_cases_are_dealt(drawn):
     groups, label, seed = drawn
-    for split in (splits.split_by_group, splits.split_by_class):
+    for split in (split_by_group, split_by_class):
         part = split(groups, label, {"test": 0.2, "val": 0.15}, seed)
         assert torn(groups, part) == 0
         assert set(part) == {"train", "val", "test"}
@@ -76,7 +76,7 @@ def test_no_split_tears_a_group_and_all_cases_are_dealt(drawn):
 def test_nested_folds_test_each_case_once_and_choose_on_training_cases_only(drawn, outer, inner):
     groups, label, seed = drawn
     tested = []
-    for fold in splits.nested_folds(groups, label, outer, inner, seed):
+    for fold in nested_folds(groups, label, outer, inner, seed):
         tested.extend(fold.test)
         assert not set(groups[fold.train]) & set(groups[fold.test])
         assert sorted([*fold.train, *fold.test]) == list(range(len(groups)))
@@ -98,12 +98,12 @@ def test_real_names_never_stand_on_two_sides(rule, seed):
     rng = np.random.default_rng(seed)
     number, kind = rng.normal(size=len(names)), rng.choice(list("abc"), len(names))
     for part in (
-        splits.split_by_group(groups, number, {"test": 0.2}, seed),
-        splits.split_by_class(groups, kind, {"test": 0.2, "val": 0.1}, seed),
-        splits.k_folds(groups, number, 5, seed),
-        splits.k_folds(groups, kind, 5, seed),
+        split_by_group(groups, number, {"test": 0.2}, seed),
+        split_by_class(groups, kind, {"test": 0.2, "val": 0.1}, seed),
+        k_folds(groups, number, 5, seed),
+        k_folds(groups, kind, 5, seed),
     ):
-        splits.assert_disjoint(groups, part)
+        assert_disjoint(groups, part)
         by_name = dict(zip(names, part, strict=True))
         assert all(by_name[a] == by_name[b] for a, b in _siblings(names, groups))
 
@@ -116,7 +116,7 @@ def _siblings(names, groups):
 def test_classes_are_dealt_in_proportion():
     groups = np.arange(400)
     label = np.repeat(["a", "b", "c"], [280, 100, 20])
-    part = splits.split_by_class(groups, label, {"test": 0.2, "val": 0.1}, seed=3)
+    part = split_by_class(groups, label, {"test": 0.2, "val": 0.1}, seed=3)
     for kind, n in (("a", 280), ("b", 100), ("c", 20)):
         assert (part[label == kind] == "test").sum() == pytest.approx(0.2 * n, abs=1)
         assert (part[label == kind] == "val").sum() == pytest.approx(0.1 * n, abs=1)
@@ -125,14 +125,14 @@ def test_classes_are_dealt_in_proportion():
 @pytest.mark.parametrize("seed", range(10))
 def test_a_rare_class_keeps_a_group_for_training(seed):
     label = ["common"] * 27 + ["rare"] * 3 + ["single"]
-    part = splits.split_by_class(range(31), label, {"test": 0.34, "val": 0.3}, seed)
+    part = split_by_class(range(31), label, {"test": 0.34, "val": 0.3}, seed)
     assert part[30] == "train"
     assert "train" in set(part[27:30])
 
 
 @pytest.mark.parametrize("label", [np.linspace(0, 1, 100), np.repeat(list("ab"), 50)])
 def test_folds_are_alike_in_their_labels(label):
-    fold = splits.k_folds(np.arange(100), label, 5, seed=1)
+    fold = k_folds(np.arange(100), label, 5, seed=1)
     assert np.bincount(fold).tolist() == [20] * 5
     value = label if label.dtype.kind == "f" else label == "a"
     assert np.ptp([value[fold == k].mean() for k in range(5)]) < 0.05
@@ -140,69 +140,26 @@ def test_folds_are_alike_in_their_labels(label):
 
 def test_a_split_depends_on_its_seed_and_on_nothing_else():
     groups, label = np.arange(60) // 2, np.repeat(list("abc"), 20)
-    a, b, c = (splits.split_by_class(groups, label, {"test": 0.3}, s) for s in (1, 1, 2))
+    a, b, c = (split_by_class(groups, label, {"test": 0.3}, s) for s in (1, 1, 2))
     assert (a == b).all() and (a != c).any()
-    a, b, c = (splits.k_folds(groups, label, 3, s) for s in (1, 1, 2))
+    a, b, c = (k_folds(groups, label, 3, s) for s in (1, 1, 2))
     assert (a == b).all() and (a != c).any()
-    a, b, c = (list(splits.nested_folds(groups, label, 3, 2, s)) for s in (1, 1, 2))
+    a, b, c = (list(nested_folds(groups, label, 3, 2, s)) for s in (1, 1, 2))
     first = [[fold.inner[0][1].tolist() for fold in folds] for folds in (a, b, c)]
     assert first[0] == first[1] != first[2]
 
 
 def test_more_folds_than_groups_are_refused():
     with pytest.raises(ValueError, match="received 5 for 2 groups"):
-        splits.k_folds(list("aabb"), [1.0, 2, 3, 4], 5)
+        k_folds(list("aabb"), [1.0, 2, 3, 4], 5)
 
 
 @pytest.mark.parametrize("label", [[1.0, float("nan")], np.array(["x", None], object)])
 def test_a_missing_label_is_refused(label):
     with pytest.raises(ValueError, match="label: 1 case.* have none, first at row 1"):
-        splits.k_folds(["a", "b"], label, 2)
+        k_folds(["a", "b"], label, 2)
 
 
 def test_train_is_the_rest_and_gets_no_share():
     with pytest.raises(ValueError, match="train gets the rest"):
-        splits.split_by_class(list("abcd"), list("xxyy"), {"train": 0.5})
-
-
-def test_a_written_split_is_read_back_in_any_order(tmp_path):
-    images = ["010_HC.png", "010_2HC.png", "011_HC.png"]
-    groups, part = ["010", "010", "011"], ["a", "a", "b"]
-    path = splits.write_split(tmp_path / "run", images, groups, part, {"seed": 3})
-    assert path.read_text().splitlines()[1] == "010_HC.png,010,a"
-    assert json.loads((tmp_path / "run" / "split.json").read_text()) == {"seed": 3}
-    table = splits.read_split(tmp_path / "run", images[::-1])
-    assert table["image"].tolist() == images[::-1] and table["part"].tolist() == ["b", "a", "a"]
-    assert table["group"].tolist() == ["011", "010", "010"], "leading zeros are kept"
-
-
-def test_a_torn_split_is_neither_written_nor_read(tmp_path):
-    with pytest.raises(ValueError, match=r"1 group\(s\) stand in two parts: \['g'\]"):
-        splits.write_split(tmp_path, ["a", "b"], ["g", "g"], ["train", "test"])
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "split.csv").write_text("image,group,part\na,g,train\nb,g,test\n")
-    with pytest.raises(ValueError, match="stand in two parts"):
-        splits.read_split(tmp_path)
-
-
-def test_a_split_of_other_images_is_refused(tmp_path):
-    splits.write_split(tmp_path, ["a", "b"], ["1", "2"], ["train", "test"])
-    with pytest.raises(ValueError, match=r"lacks 1 of the images \['c'\] and names 1 others"):
-        splits.read_split(tmp_path, ["a", "c"])
-
-
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"", "not a table"),
-        (b"image,part\na,b\n", "expected"),
-        (b"image,group,part\na,1,t\na,1,t\n", "stand twice"),
-        (b"\xff\xfe\x00", "not a table"),
-    ],
-)
-def test_a_damaged_split_is_refused(tmp_path, content, found):
-    (tmp_path / "split.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=found):
-        splits.read_split(tmp_path)
-    with pytest.raises(ValueError, match="write_split makes it"):
-        splits.read_split(tmp_path / "elsewhere")
+        split_by_class(list("abcd"), list("xxyy"), {"train": 0.5})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 import pytest
+from planted_leaks import planted_cases
 
-from fetal_lib.data.audit import audit_cases
-from fetal_lib.data.audit.planted import planted_cases
+from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.plots.audit import LOOKS, audit_figure
 
 matplotlib.use("Agg")

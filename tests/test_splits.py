@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from fetal_lib.data.audit import near_duplicates, rank_correlation, shared_groups
 from fetal_lib.data.groups import hc18_examination
-from fetal_lib.data.splits import (
-    assert_disjoint,
-    k_folds,
-    nested_folds,
-    split_by_class,
-    split_by_group,
-)
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.splits.folds import k_folds, nested_folds
+from fetal_lib.data.splits.shares import split_by_class, split_by_group
 
 NAMES = ["010_HC.png", "010_2HC.png", "010_3HC.png", "011_HC.png", "392_HC.png", "392_2HC.png"]
 
@@ -37,7 +32,6 @@ def test_no_group_is_torn_and_shares_are_kept(heads, seed):
     groups, label = heads
     part = split_by_group(groups, label, {"test": 0.2, "val": 0.1}, seed)
     assert_disjoint(groups, part)
-    assert shared_groups(groups, part) == []
     share = {p: len(set(groups[part == p])) / 200 for p in ("test", "val")}
     assert share == {"test": 0.2, "val": 0.1}
 
@@ -81,21 +75,3 @@ def test_a_case_without_a_group_is_refused_and_not_taken_for_a_group_called_nan(
 def test_a_torn_group_is_named():
     with pytest.raises(ValueError, match=r"1 group\(s\) .* \['a'\]"):
         assert_disjoint(["a", "a", "b"], ["train", "test", "test"])
-
-
-def test_a_planted_twin_is_found_and_strangers_are_not():
-    import cv2
-
-    rng = np.random.default_rng(0)
-    images = np.stack(
-        [cv2.resize(rng.integers(0, 255, (8, 8), np.uint8), (64, 64)) for _ in range(6)]
-    )
-    images[3] = cv2.GaussianBlur(images[0], (3, 3), 0)
-    part = ["train"] * 3 + ["test"] * 3
-    pairs = near_duplicates(images, list("abcdef"), part)
-    assert pairs[["image_a", "image_b"]].values.tolist() == [["a", "d"]]
-
-
-def test_rank_correlation_of_a_monotone_relation_is_one():
-    assert rank_correlation([1, 2, 3, 4], [1, 8, 27, 64]) == pytest.approx(1)
-    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3]))

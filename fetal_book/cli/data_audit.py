@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fetal_lib.data.audit import AuditReport
+    from fetal_lib.data.audit.report import AuditReport
     from fetal_lib.data.manifest import Manifest
 
 SHOWN = ("check", "verdict", "finding")
@@ -191,7 +191,7 @@ def audit_target(
     ValueError
         If files cannot be used; all are named.
     """
-    from fetal_lib.data.audit import audit_cases
+    from fetal_lib.data.audit.cases import audit_cases
     from fetal_lib.data.layouts.registry import LayoutError, detect_layout, layout_named
 
     folder, layout = _folder(target, layout)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.parameters.project import cache_root
-from fetal_lib.data.splits import assert_disjoint, split_by_class
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.splits.shares import split_by_class
 from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.predict.brain_view import ASPECT, FINDER, load_head_finder, mask_view, views_of

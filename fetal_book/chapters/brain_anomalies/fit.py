@@ -10,7 +10,7 @@ import numpy as np
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.scores import summarise
-from fetal_lib.data.splits import k_folds
+from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import confusion_matrix, macro_f1

@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from fetal_lib.data.splits import k_folds
+from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights

@@ -13,7 +13,8 @@ from fetal_book.chapters.brain_anomalies.decide import Scored
 from fetal_book.chapters.brain_anomalies.scores import class_table, summarise
 from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.folder import data_name
-from fetal_lib.data.audit import AuditReport, audit_cases
+from fetal_lib.data.audit.cases import audit_cases
+from fetal_lib.data.audit.report import AuditReport
 from fetal_lib.metrics.calibration import Reliability, reliability, softmax
 from fetal_lib.metrics.classification import bootstrap_confusions, confusion_matrix, interval
 from fetal_lib.metrics.roc import Band, Curve, one_hot, pr_curve, roc_band, roc_curve

@@ -11,7 +11,7 @@ from fetal_book.chapters.gestational_age.data import PlaneSet, channels, network
 from fetal_lib.baselines.age_regression import nested_predict, volume_regressors
 from fetal_lib.baselines.brain_volume import fit_size_regression
 from fetal_lib.baselines.slice_shape import PER_PLANE, slice_measures
-from fetal_lib.data.splits import Fold
+from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import bootstrap_ci
 
 if TYPE_CHECKING:

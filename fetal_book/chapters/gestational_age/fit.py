@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
-from fetal_lib.data.splits import nested_folds
+from fetal_lib.data.splits.folds import nested_folds
 from fetal_lib.models.vgg16_attention import (
     backbone_of,
     get_age_network,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
     from fetal_book.runs.session import Run
-    from fetal_lib.data.splits import Fold
+    from fetal_lib.data.splits.folds import Fold
 
 FIT_CODE = ("fetal_lib.models.vgg16_attention", "fetal_lib.training.keras_regression")
 N_INNER = 6

@@ -9,7 +9,7 @@ import numpy as np
 
 from fetal_book.chapters.gestational_age.data import PlaneSet, age_group
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_part
-from fetal_lib.data.splits import k_folds
+from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.regression import mae, r2
 

@@ -22,7 +22,7 @@ from fetal_book.chapters.tables import plain
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import PublishedRun, score_text
-from fetal_lib.data.splits import Fold
+from fetal_lib.data.splits.folds import Fold
 from fetal_lib.growth.gestation import trimester
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES

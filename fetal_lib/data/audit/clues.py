@@ -134,9 +134,11 @@ def _as_score(found: np.ndarray, number: bool, rank_corr: float, n: int) -> Clue
 def _rank_corr(features: np.ndarray, label: np.ndarray) -> float:
     if features.shape[1] != 1 or not is_number(label) or np.isnan(features).any():
         return float("nan")
-    from fetal_lib.data.audit.two_sides import rank_correlation
+    if not _varies(features) or len(np.unique(label)) < 2:
+        return float("nan")
+    from scipy.stats import spearmanr
 
-    return rank_correlation(features[:, 0], label)
+    return float(spearmanr(features[:, 0], label).statistic)
 
 
 def _at_most(groups: np.ndarray, n_cases: int, seed: int) -> np.ndarray:

@@ -11,8 +11,6 @@ Austria University of Applied Sciences, 2010.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 HASH_SIDE = 12
@@ -73,18 +71,3 @@ def packed(hashes: np.ndarray) -> np.ndarray:
     pad = -N_BITS % 64
     filled = np.concatenate([hashes, np.zeros((*hashes.shape[:-1], pad), bool)], axis=-1)
     return np.packbits(filled, axis=-1).view(np.uint64)
-
-
-def perceptual_hashes(images: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the perceptual hash of each image: signs of its low frequencies.
-
-    Parameters
-    ----------
-    images : iterable of ndarray, shape (H, W), uint8
-        Such as an array (N, H, W).
-
-    Returns
-    -------
-    ndarray, shape (N, 144), bool
-    """
-    return np.stack([view_hashes(thumbnail(image))[0] for image in images])
