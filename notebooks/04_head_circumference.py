@@ -76,7 +76,7 @@ from fetal_lib.plots import agreement, growth, heads
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import load_arrays, read_table
-from fetal_lib.training.keras_checkpoint import read_history
+from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

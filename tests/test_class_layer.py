@@ -9,10 +9,11 @@ keras = pytest.importorskip("keras")
 
 from fetal_lib.training.class_layer import ABSENT, fit_class_layer  # noqa: E402
 from fetal_lib.training.keras_classification import (  # noqa: E402
+    Classification,
     ClassifierSettings,
-    fit_classifier,
-    predict_logits,
 )
+from fetal_lib.training.keras_fit import fit_keras  # noqa: E402
+from fetal_lib.training.keras_forward import forward  # noqa: E402
 
 
 def small_network(n_classes: int = 4) -> keras.Model:
@@ -38,7 +39,7 @@ def test_the_layer_tells_the_classes_it_was_given_and_never_names_another(kinds,
     network = small_network()
     before = network.get_layer("conv1").get_weights()
     fit_class_layer(network, images, labels, weighted=weighted, strength=10.0)
-    logits = predict_logits(network, images)
+    logits = forward(network, images)
     assert (logits.argmax(1) == labels).mean() > 0.95
     absent = [k for k in range(4) if k not in kinds]
     assert np.allclose(logits[:, absent], ABSENT)
@@ -57,6 +58,6 @@ def test_no_epochs_keep_the_weights_that_came(tmp_path) -> None:
     network = small_network()
     fit_class_layer(network, images, labels)
     before = network.get_weights()
-    fit_classifier(tmp_path, network, images, labels, ClassifierSettings(epochs=0))
+    fit_keras(tmp_path, network, Classification(images, labels, 4, ClassifierSettings(epochs=0)))
     assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
     assert (tmp_path / "weights.npz").is_file()

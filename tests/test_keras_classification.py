@@ -8,14 +8,14 @@ keras = pytest.importorskip("keras")
 from fetal_lib.models.anomaly_cnns import build_separable_cnn  # noqa: E402
 from fetal_lib.training.augment import Augmentation  # noqa: E402
 from fetal_lib.training.augment_image import GENTLE, augment_image  # noqa: E402
-from fetal_lib.training.keras_checkpoint import read_history  # noqa: E402
+from fetal_lib.training.history import read_history  # noqa: E402
 from fetal_lib.training.keras_classification import (  # noqa: E402
+    Classification,
     ClassifierSettings,
     class_weights,
-    epoch_images,
     epoch_order,
-    fit_classifier,
 )
+from fetal_lib.training.keras_fit import fit_keras  # noqa: E402
 
 SETTINGS = ClassifierSettings(epochs=3, batch_size=8, augmentation=GENTLE, seed=3)
 
@@ -44,15 +44,16 @@ class Cut(Exception):
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path, ema):
     images, labels = discs()
     settings = ClassifierSettings(**{**SETTINGS.__dict__, "ema": ema})
-    fit_classifier(tmp_path / "whole", tiny(), images, labels, settings)
+    task = Classification(images, labels, 3, settings)
+    fit_keras(tmp_path / "whole", tiny(), task)
 
     def cut(event, **fields):
         if fields["epoch"] == 2:
             raise Cut
 
     with pytest.raises(Cut):
-        fit_classifier(tmp_path / "cut", tiny(), images, labels, settings, progress=cut)
-    fit_classifier(tmp_path / "cut", tiny(), images, labels, settings)
+        fit_keras(tmp_path / "cut", tiny(), task, cut)
+    fit_keras(tmp_path / "cut", tiny(), task)
     a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
     for name in a.files:
         np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
@@ -65,7 +66,7 @@ def test_it_learns_what_it_has_not_seen(tmp_path):
     settings = ClassifierSettings(epochs=12, batch_size=8, learning_rate=5e-3, seed=1)
     train, val = slice(0, 66), slice(66, 96)
     watched = (images[val], labels[val])
-    fit_classifier(tmp_path, tiny(), images[train], labels[train], settings, watched)
+    fit_keras(tmp_path, tiny(), Classification(images[train], labels[train], 3, settings, watched))
     history = read_history(tmp_path)
     assert history[-1]["val_macro_f1"] > 0.9 and history[-1]["val_loss"] < history[0]["val_loss"]
 
@@ -75,15 +76,18 @@ def test_epochs_differ_but_each_repeats():
     orders = [epoch_order(labels, SETTINGS, epoch) for epoch in (0, 0, 1)]
     np.testing.assert_array_equal(orders[0], orders[1])
     assert (orders[0] != orders[2]).any()
-    first, again = (epoch_images(images, orders[0], SETTINGS, 0) for _ in range(2))
+    task = Classification(images, labels, 3, SETTINGS)
+    first, again = (np.concatenate([x for x, *_ in task.batches(0)]) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (48, 24, 24, 1) and 0 <= first.min() and first.max() <= 1
 
 
 def test_an_epoch_has_whole_batches_and_no_image_twice():
-    labels = np.zeros(21, int)
-    order = epoch_order(labels, SETTINGS, 0)
-    assert len(order) == 16 and len(set(order)) == 16
+    images, _ = discs(21)
+    batches = list(Classification(images, np.zeros(21, int), 3, SETTINGS).batches(0))
+    assert [len(x) for x, *_ in batches] == [8, 8]
+    order = epoch_order(np.zeros(21, int), SETTINGS, 0)
+    assert len(set(order)) == 21
 
 
 def test_oversampling_draws_classes_equally_often():
@@ -122,8 +126,8 @@ def test_a_strip_keeps_its_place_or_is_hidden():
     np.testing.assert_array_equal(shown[:-3], hidden[:-3])
 
 
-def test_an_unknown_balance_is_refused(tmp_path):
+def test_an_unknown_balance_is_refused():
     images, labels = discs(8)
     settings = ClassifierSettings(epochs=1, balance="copies")
     with pytest.raises(ValueError, match="balance='copies': use one of none"):
-        fit_classifier(tmp_path, tiny(), images, labels, settings)
+        Classification(images, labels, 3, settings)

@@ -7,13 +7,12 @@ keras = pytest.importorskip("keras")
 
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.models.weights import load_weights, round_weights, save_weights  # noqa: E402
-from fetal_lib.training import keras_fit  # noqa: E402
 from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
-from fetal_lib.training.keras_checkpoint import read_history  # noqa: E402
-from fetal_lib.training.keras_fit import (  # noqa: E402
-    FitSettings,
-    epoch_arrays,
-    fit_segmenter,
+from fetal_lib.training.history import read_history  # noqa: E402
+from fetal_lib.training.keras_fit import fit_keras  # noqa: E402
+from fetal_lib.training.keras_segmentation import (  # noqa: E402
+    Segmentation,
+    SegmentationSettings,
 )
 
 
@@ -29,7 +28,7 @@ def tiny():
     return get_unet(32, 32, n_filters=2, dropout=0.1)
 
 
-SETTINGS = FitSettings(epochs=3, batch_size=4, augmentation=Augmentation(), seed=3)
+SETTINGS = SegmentationSettings(epochs=3, batch_size=4, augmentation=Augmentation(), seed=3)
 
 
 class Cut(Exception):
@@ -39,24 +38,18 @@ class Cut(Exception):
 @pytest.mark.slow
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
     images, masks = discs()
-    fit_segmenter(tmp_path / "whole", tiny(), images, masks, SETTINGS)
+    task = Segmentation(images, masks, SETTINGS)
+    fit_keras(tmp_path / "whole", tiny(), task)
 
     def cut(event, **fields):
         if fields["epoch"] == 2:
             raise Cut
 
     with pytest.raises(Cut):
-        fit_segmenter(tmp_path / "cut", tiny(), images, masks, SETTINGS, progress=cut)
+        fit_keras(tmp_path / "cut", tiny(), task, cut)
     assert len(read_history(tmp_path / "cut")) == 2
     seen = []
-    fit_segmenter(
-        tmp_path / "cut",
-        tiny(),
-        images,
-        masks,
-        SETTINGS,
-        progress=lambda event, **fields: seen.append(fields["epoch"]),
-    )
+    fit_keras(tmp_path / "cut", tiny(), task, lambda event, **fields: seen.append(fields["epoch"]))
     assert seen == [3]
     a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
     for name in a.files:
@@ -69,8 +62,8 @@ def test_the_moving_average_watches_training_and_does_not_steer_it(tmp_path):
     images, masks = discs()
     histories, weights = {}, {}
     for ema in (0.0, 0.9):
-        settings = FitSettings(epochs=4, batch_size=4, learning_rate=5e-3, ema=ema, seed=3)
-        fit_segmenter(tmp_path / str(ema), tiny(), images, masks, settings)
+        settings = SegmentationSettings(epochs=4, batch_size=4, learning_rate=5e-3, ema=ema, seed=3)
+        fit_keras(tmp_path / str(ema), tiny(), Segmentation(images, masks, settings))
         histories[ema] = [row["loss"] for row in read_history(tmp_path / str(ema))]
         weights[ema] = np.load(tmp_path / str(ema) / "weights.npz")
     np.testing.assert_allclose(histories[0.9], histories[0.0], rtol=1e-4)
@@ -79,14 +72,16 @@ def test_the_moving_average_watches_training_and_does_not_steer_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path, monkeypatch):
+def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path):
     images, masks = discs()
-    settings = FitSettings(epochs=1, half_size_epochs=2, batch_size=4, seed=3)
+    settings = SegmentationSettings(epochs=1, half_size_epochs=2, batch_size=4, seed=3)
     seen = []
 
-    def noted(images, masks, settings, epoch):
-        seen.append(images.shape[1:])
-        return epoch_arrays(images, masks, settings, epoch)
+    class Noted(Segmentation):
+        def batches(self, epoch):
+            batches = list(super().batches(epoch))
+            seen.append(batches[0][0].shape[1:3])
+            return batches
 
     def any_size():
         keras.utils.set_random_seed(7)
@@ -96,13 +91,12 @@ def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path,
         if fields["epoch"] == 2:
             raise Cut
 
-    monkeypatch.setattr(keras_fit, "epoch_arrays", noted)
     watched = (images[:4], masks[:4])
-    fit_segmenter(tmp_path / "whole", any_size(), images, masks, settings, watched)
+    fit_keras(tmp_path / "whole", any_size(), Noted(images, masks, settings, watched))
     assert seen == [(16, 16), (16, 16), (32, 32)]
     with pytest.raises(Cut):
-        fit_segmenter(tmp_path / "cut", any_size(), images, masks, settings, progress=cut)
-    fit_segmenter(tmp_path / "cut", any_size(), images, masks, settings)
+        fit_keras(tmp_path / "cut", any_size(), Segmentation(images, masks, settings), cut)
+    fit_keras(tmp_path / "cut", any_size(), Segmentation(images, masks, settings))
     a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
     for name in a.files:
         np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
@@ -112,17 +106,18 @@ def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path,
 @pytest.mark.slow
 def test_training_lowers_the_loss_of_images_that_are_not_trained_on(tmp_path):
     images, masks = discs(16)
-    settings = FitSettings(epochs=8, batch_size=4, learning_rate=1e-2, ema=0.0)
+    settings = SegmentationSettings(epochs=8, batch_size=4, learning_rate=1e-2, ema=0.0)
     train, val = slice(0, None, 2), slice(1, None, 2)
     watched = (images[val], masks[val])
-    fit_segmenter(tmp_path, tiny(), images[train], masks[train], settings, watched)
+    fit_keras(tmp_path, tiny(), Segmentation(images[train], masks[train], settings, watched))
     history = read_history(tmp_path)
     assert history[-1]["val_loss"] < 0.8 * history[0]["val_loss"]
 
 
 def test_epochs_differ_but_each_repeats():
     images, masks = discs()
-    first, again, second = (epoch_arrays(images, masks, SETTINGS, e)[0] for e in (0, 0, 1))
+    task = Segmentation(images, masks, SETTINGS)
+    first, again, second = (next(task.batches(epoch))[0] for epoch in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - second).max() > 0.1
 
@@ -149,7 +144,8 @@ def test_a_rotation_keeps_circles_round_in_the_scans_own_aspect():
 def test_an_unknown_loss_is_refused(tmp_path):
     images, masks = discs(4)
     with pytest.raises(ValueError, match="loss='hinge': use one of"):
-        fit_segmenter(tmp_path, tiny(), images, masks, FitSettings(epochs=1, loss="hinge"))
+        settings = SegmentationSettings(epochs=1, loss="hinge")
+        fit_keras(tmp_path, tiny(), Segmentation(images, masks, settings))
 
 
 def test_saved_weights_come_back_as_rounded(tmp_path):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from fetal_lib.models.vgg16_attention import get_age_network
-from fetal_lib.training.keras_checkpoint import read_history
+from fetal_lib.training.history import read_history
+from fetal_lib.training.keras_fit import fit_keras
 from fetal_lib.training.keras_regression import (
+    Regression,
     RegressionSettings,
     augment_planes,
-    fit_regressor,
     predict_values,
-    progress_of,
+    standing_of,
 )
 
 
@@ -37,17 +38,18 @@ class Killed(Exception):
 @pytest.mark.slow
 def test_a_killed_fit_goes_on_as_if_it_was_not(tmp_path):
     images, days = made_up()
-    data = (images[:16], days[:16], settings(4, augment=True), (images[16:], days[16:]))
+    held = (images[16:], days[16:])
+    task = Regression(images[:16], days[:16], settings(4, augment=True), held)
     whole, torn = network(), network()
-    fit_regressor(tmp_path / "whole", whole, *data)
+    fit_keras(tmp_path / "whole", whole, task)
 
     def stop(event, **row):
         if row["epoch"] == 2:
             raise Killed
 
     with pytest.raises(Killed):
-        fit_regressor(tmp_path / "torn", torn, *data, stop)
-    fit_regressor(tmp_path / "torn", network(), *data)
+        fit_keras(tmp_path / "torn", torn, task, stop)
+    fit_keras(tmp_path / "torn", network(), task)
     rows = [[r["val_mae"] for r in read_history(tmp_path / n)] for n in ("whole", "torn")]
     assert len(rows[0]) == 4
     np.testing.assert_allclose(rows[0], rows[1], rtol=1e-4)
@@ -60,7 +62,8 @@ def test_a_number_that_shows_in_the_picture_is_learned(tmp_path):
     images, days = made_up(40)
     model = network()
     chosen = settings(15, learning_rate=5e-3)
-    fit_regressor(tmp_path, model, images[:30], days[:30], chosen, (images[30:], days[30:]))
+    task = Regression(images[:30], days[:30], chosen, (images[30:], days[30:]))
+    fit_keras(tmp_path, model, task)
     load_weights(model, tmp_path / "weights.npz")
     error = np.abs(predict_values(model, images[30:], 205.0, 40.0) - days[30:]).mean()
     history = read_history(tmp_path)
@@ -73,26 +76,26 @@ def test_rate_and_stopping_follow_keras_callbacks():
     """Three stalled epochs halve the rate and start to count anew; six stop the fit."""
     plan = settings(50, rate_patience=3, stop_patience=6)
     errors = [9.0, 8.0, 8.1, 8.2, 8.3]
-    assert progress_of(errors, plan).learning_rate == pytest.approx(1e-3)
-    assert progress_of(errors[:4], plan).learning_rate == pytest.approx(2e-3)
-    assert not progress_of([*errors, 8.3, 8.3], plan).over
-    stopped = progress_of([*errors, 8.3, 8.3, 8.3], plan)
+    assert standing_of(errors, plan).learning_rate == pytest.approx(1e-3)
+    assert standing_of(errors[:4], plan).learning_rate == pytest.approx(2e-3)
+    assert not standing_of([*errors, 8.3, 8.3], plan).over
+    stopped = standing_of([*errors, 8.3, 8.3, 8.3], plan)
     assert stopped.over and stopped.best == 1
     assert stopped.learning_rate == pytest.approx(5e-4)
 
 
 def test_the_cosine_ends_low():
     plan = settings(10, schedule="cosine")
-    rates = [progress_of([1.0] * k, plan).learning_rate for k in range(10)]
+    rates = [standing_of([1.0] * k, plan).learning_rate for k in range(10)]
     assert rates[0] == pytest.approx(2e-3) and rates[-1] < 2e-4
     assert rates == sorted(rates, reverse=True)
 
 
 def test_a_cosine_is_gone_through_to_its_end():
     errors = [5.0] + [9.0] * 11  # none better for eleven epochs
-    assert progress_of(errors, settings(20)).over
-    assert not progress_of(errors, settings(20, schedule="cosine")).over
-    assert progress_of(errors, settings(12, schedule="cosine")).over
+    assert standing_of(errors, settings(20)).over
+    assert not standing_of(errors, settings(20, schedule="cosine")).over
+    assert standing_of(errors, settings(12, schedule="cosine")).over
 
 
 def test_mirroring_swaps_only_the_planes_it_may():
@@ -105,9 +108,9 @@ def test_mirroring_swaps_only_the_planes_it_may():
     assert all(a.dtype == np.float32 and 0 <= a.min() and a.max() <= 1 for a in seen)
 
 
-def test_parts_that_do_not_fit_are_refused(tmp_path):
+def test_parts_that_do_not_fit_are_refused():
     images, days = made_up(8)
     with pytest.raises(ValueError, match="validation"):
-        fit_regressor(tmp_path, network(), images, days, settings(1), (images[:0], days[:0]))
+        Regression(images, days, settings(1), (images[:0], days[:0]))
     with pytest.raises(ValueError, match="training"):
-        fit_regressor(tmp_path, network(), images, days[:3], settings(1), (images, days))
+        Regression(images, days[:3], settings(1), (images, days))

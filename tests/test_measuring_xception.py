@@ -23,7 +23,7 @@ from fetal_lib.models.measuring_xception import (
     load_measuring,
 )
 from fetal_lib.models.weights import load_weights
-from fetal_lib.training.keras_classification import predict_logits
+from fetal_lib.training.keras_forward import forward
 from fetal_phantoms.reserved import HEAD_FINDER, XCEPTION_MEASURES
 
 
@@ -44,7 +44,7 @@ def test_shipped_weights_measure_phantoms_that_they_have_not_seen() -> None:
     network = build_xception(SIDE, N_OUTPUTS, WIDTH, MIDDLE)
     load_weights(network, MEASURING)
     views, measures = backbone.measured_views(64, seed=51)
-    found = predict_logits(network, views)
+    found = forward(network, views)
     for name in ("atrium_mm", "cm_mm", "cerebellum shown", "log of the head's length in mm"):
         k = backbone.OUTPUTS.index(name)
         known = np.isfinite(measures[:, k])

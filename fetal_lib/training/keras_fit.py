@@ -1,200 +1,140 @@
-"""Fit a Keras segmentation network, one resumable epoch at a time.
+"""Fit a Keras network, one resumable epoch at a time, whatever its task.
 
-Each epoch draws its order and its augmentation from ``(seed, epoch)`` alone and
-ends with a checkpoint of weights, optimiser and history. A fit that was killed
-therefore goes on at the next epoch and sees the same samples as one that
-was not. The learning rate warms up for an epoch and falls along a cosine; the
-weights that are kept are their exponential moving average.
+A task says what is minimised, which batches an epoch has, and what is watched. Each epoch draws
+its order, its augmentation and its dropout from ``(seed, epoch)`` alone and ends with a checkpoint
+of weights, optimiser and history; rate and stopping follow from the history. A fit that was killed
+therefore goes on at the next epoch and ends as one that was not.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fetal_lib.training.augment import Augmentation, augment_pair
+from fetal_lib.training.history import WEIGHTS, Progress, unheard
 from fetal_lib.training.keras_checkpoint import (
-    WEIGHTS,
-    finish_fit,
+    drop_checkpoints,
     restore,
     save_checkpoint,
     seed_dropout,
+    write_weights,
 )
-from fetal_lib.training.keras_schedule import make_adam, whole_batches
 
 if TYPE_CHECKING:
     import keras
 
+    Batch = tuple[np.ndarray, ...]
+    """Input, target, and where it has some the weights of its cases."""
+
+BEST = "best.npz"
+START_SHARE = 0.05
+"""Of the peak learning rate, at the first step of the warm-up."""
+
 
 @dataclass(frozen=True)
-class FitSettings:
-    """Hyper-parameters of a fit.
+class KerasSettings:
+    """Hyper-parameters that every fit has.
 
     Attributes
     ----------
     epochs : int
-        Passes at full size.
-    half_size_epochs : int
-        Passes before them at half the height and width, a quarter of the work each.
+        0 keeps the weights that the network came with.
     batch_size : int
     learning_rate : float
-        Peak of the schedule, Adam.
-    loss : str
-        ``"bce"``, or ``"bce_dice"`` for BCE plus half the soft Dice loss.
-    ema : float
-        Momentum of the moving average of weights; 0 keeps the last weights.
+        Of Adam; the peak of the schedule.
     schedule : str
-        ``"cosine"``, or ``"constant"``: the learning rate stays at its peak, as in the source.
-    augmentation : Augmentation or None
-    aspect : float
-        Width over height of the images before they were squashed.
-    divisor : float
-        Grey values and masks are divided by it; 255, or the source's 127.5.
+        ``"cosine"``, after a warm-up of an epoch, or ``"constant"``: it stays at its peak.
     seed : int
     """
 
     epochs: int
-    half_size_epochs: int = 0
     batch_size: int = 8
     learning_rate: float = 2e-3
-    loss: str = "bce"
-    ema: float = 0.995
     schedule: str = "cosine"
-    augmentation: Augmentation | None = None
-    aspect: float = 1.0
-    divisor: float = 255.0
     seed: int = 0
+    ema = 0.0  # a hyper-parameter of those settings that declare it
 
     @property
     def all_epochs(self) -> int:
-        """Number of passes at either size."""
-        return self.half_size_epochs + self.epochs
+        """Number of passes."""
+        return self.epochs
 
-    def as_spec(self) -> dict:
+    def as_spec(self) -> dict[str, Any]:
         """Return plain values for a cache key."""
         return asdict(self)
 
 
-def soft_dice_loss(mask_true, probs):
-    """Return 1 - Dice of probabilities, averaged over the batch.
+@dataclass(frozen=True)
+class Standing:
+    """Say where a fit stands before its next epoch.
 
-    Parameters
+    Attributes
     ----------
-    mask_true, probs : tensor, shape (B, H, W, 1), in [0, 1]
-
-    Returns
-    -------
-    tensor, scalar
+    over : bool
+        There is no next epoch.
+    learning_rate : float or None
+        Of the next epoch; None leaves it to the optimiser's own schedule.
+    best : int or None
+        The epoch, from 0, whose weights are kept; None keeps the last ones.
     """
-    from keras import ops
 
-    overlap = ops.sum(mask_true * probs, axis=(1, 2, 3))
-    total = ops.sum(mask_true, axis=(1, 2, 3)) + ops.sum(probs, axis=(1, 2, 3))
-    return 1 - ops.mean((2 * overlap + 1) / (total + 1))
-
-
-def compile_model(model: keras.Model, settings: FitSettings, steps_per_epoch: int) -> None:
-    """Attach optimiser, loss and binary accuracy to a model, in place."""
-    import keras
-
-    bce = keras.losses.BinaryCrossentropy()
-    losses = {
-        "bce": bce,
-        "bce_dice": lambda true, pred: bce(true, pred) + 0.5 * soft_dice_loss(true, pred),
-    }
-    if settings.loss not in losses:
-        raise ValueError(f"loss={settings.loss!r}: use one of {sorted(losses)}.")
-    optimizer = make_adam(
-        settings.learning_rate,
-        steps_per_epoch,
-        settings.all_epochs,
-        schedule=settings.schedule,
-        ema=settings.ema,
-    )
-    model.compile(optimizer, losses[settings.loss], metrics=["accuracy"])
+    over: bool
+    learning_rate: float | None = None
+    best: int | None = None
 
 
-def epoch_arrays(
-    images: np.ndarray, masks: np.ndarray, settings: FitSettings, epoch: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return an epoch's samples, shuffled and augmented, from ``(seed, epoch)``.
+class KerasTask:
+    """What a fit is told; tasks overwrite what is theirs."""
 
-    Parameters
-    ----------
-    images, masks : ndarray, shape (N, H, W), uint8
-    settings : FitSettings
-    epoch : int
+    settings: KerasSettings
+    metrics: tuple[str, ...] = ()
 
-    Returns
-    -------
-    images, masks : ndarray, shape (M, H, W, 1), float32
-        Divided by 255 (by the divisor where nothing is augmented). M is N rounded down
-        to whole batches; which images are left out changes from epoch to epoch.
-    """
-    rng = np.random.default_rng([settings.seed, epoch])
-    order = whole_batches(rng.permutation(len(images)), settings.batch_size)
-    ranges = settings.augmentation
-    if ranges is None:
-        divisor = np.float32(settings.divisor)
-        x, y = images[order] / divisor, masks[order] / divisor
-    else:
-        pairs = [augment_pair(images[i], masks[i], rng, ranges, settings.aspect) for i in order]
-        x, y = (np.stack(part) for part in zip(*pairs, strict=True))
-    return x[..., None], y[..., None]
+    def n_cases(self) -> int:
+        """Return the number of cases of the training part."""
+        raise NotImplementedError
 
+    def loss(self) -> Any:
+        """Return what is minimised, a loss of Keras or a function of (target, output)."""
+        raise NotImplementedError
 
-def half_size(images: np.ndarray) -> np.ndarray:
-    """Halve height and width by averaging blocks of four pixels.
+    def batches(self, epoch: int) -> Iterable[Batch]:
+        """Yield the batches of an epoch, from ``(seed, epoch)`` alone."""
+        raise NotImplementedError
 
-    Parameters
-    ----------
-    images : ndarray, shape (N, H, W), uint8
-        H and W even.
+    def watch(self, network: keras.Model, epoch: int) -> dict[str, float]:
+        """Return figures of cases that are not trained on."""
+        return {}
 
-    Returns
-    -------
-    ndarray, shape (N, H/2, W/2), uint8
+    def standing(self, history: list[dict]) -> Standing:
+        """Return where a fit with this history stands."""
+        return Standing(over=len(history) >= self.settings.all_epochs)
 
-    Examples
-    --------
-    >>> half_size(np.array([[[0, 2, 8, 8], [4, 2, 8, 8]]], "uint8")).tolist()
-    [[[2, 8]]]
-    """
-    n, height, width = images.shape
-    blocks = images.reshape(n, height // 2, 2, width // 2, 2)
-    return np.rint(blocks.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
+    def optimizer(self) -> keras.optimizers.Adam:
+        """Return Adam with the schedule and the average of the settings."""
+        steps = max(1, self.n_cases() // self.settings.batch_size)
+        return make_adam(self.settings, steps)
 
 
-def fit_segmenter(
-    folder: str | Path,
-    model: keras.Model,
-    images: np.ndarray,
-    masks: np.ndarray,
-    settings: FitSettings,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
-    progress: Callable[..., None] = lambda event, **fields: None,
+def fit_keras(
+    folder: str | Path, network: keras.Model, task: KerasTask, progress: Progress = unheard
 ) -> None:
     """Fit a network, or go on with a fit that was interrupted.
 
     Parameters
     ----------
     folder : path
-        Where checkpoint and history live; a checkpoint is gone on from. In the end
-        it holds ``weights.npz`` (rounded as `fetal_lib.models.weights` says, averaged
-        when ``settings.ema`` is set) and ``history.jsonl``.
-    model : keras.Model
-        The untrained network, (B, H, W, 1) to (B, H, W, 1); changed in place. It takes
-        images of any size when ``settings.half_size_epochs`` is set.
-    images, masks : ndarray, shape (N, H, W), uint8
-        The training part and nothing else.
-    settings : FitSettings
-    validation : pair of ndarray, optional
-        Images and masks whose loss is written to the history; it steers nothing.
+        Where checkpoint and history live; a checkpoint is gone on from. In the end it holds
+        ``weights.npz`` (rounded as `fetal_lib.models.weights` says: those of the best epoch where
+        the task names one, averaged where the settings say so) and ``history.jsonl``.
+    network : keras.Model
+        The untrained network; changed in place.
+    task : KerasTask
+        Such as `fetal_lib.training.keras_segmentation.Segmentation`.
     progress : callable
         Called with the word ``epoch`` and the row of the history.
     """
@@ -202,43 +142,86 @@ def fit_segmenter(
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / WEIGHTS).is_file():  # killed after the last step: nothing is left to do
         return
-    compile_model(model, settings, max(1, len(images) // settings.batch_size))
-    model.optimizer.build(model.trainable_variables)
-    history = restore(model, folder)
-    train, watched = [(images, masks)], [validation]  # one entry for each size
-    if settings.half_size_epochs:
-        train.insert(0, tuple(half_size(part) for part in train[0]))
-        watched.insert(0, validation and tuple(half_size(part) for part in validation))
-    for epoch in range(len(history), settings.all_epochs):
-        start = time.perf_counter()
-        size = 0 if epoch < settings.half_size_epochs else -1
-        seed_dropout(model, settings.seed, epoch)
-        x, y = epoch_arrays(*train[size], settings, epoch)
-        row = _train_epoch(model, x, y, settings.batch_size)
-        if watched[size] is not None:
-            row |= _watch(model, *watched[size], settings.divisor)
-        row = {"epoch": epoch + 1} | row | {"seconds": time.perf_counter() - start}
-        history.append(row)
-        save_checkpoint(model, folder, history)
-        progress("epoch", epochs=settings.all_epochs, **row)
-    finish_fit(model, folder, averaged=bool(settings.ema))
+    settings = task.settings
+    network.compile(task.optimizer(), task.loss(), weighted_metrics=list(task.metrics))
+    network.optimizer.build(network.trainable_variables)
+    history = restore(network, folder)
+    while not (standing := task.standing(history)).over:
+        epoch, start = len(history), time.perf_counter()
+        if standing.learning_rate is not None:
+            network.optimizer.learning_rate.assign(standing.learning_rate)
+        seed_dropout(network, settings.seed, epoch)
+        row = {"epoch": epoch + 1} | _train_epoch(network, task.batches(epoch))
+        row |= task.watch(network, epoch)
+        if standing.learning_rate is not None:
+            row["learning_rate"] = standing.learning_rate
+        history.append(row | {"seconds": time.perf_counter() - start})
+        if task.standing(history).best == epoch:
+            write_weights(network, folder / BEST)
+        save_checkpoint(network, folder, history)
+        progress("epoch", epochs=settings.all_epochs, **history[-1])
+    if standing.best is not None:
+        (folder / BEST).replace(folder / WEIGHTS)
+    else:
+        if settings.ema and history:
+            network.optimizer.finalize_variable_values(network.trainable_variables)
+        write_weights(network, folder / WEIGHTS)
+    drop_checkpoints(folder)
 
 
-def _train_epoch(model: keras.Model, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict:
-    """Take one step a batch; return the mean loss and accuracy.
+def _train_epoch(network: keras.Model, batches: Iterable[Batch]) -> dict[str, float]:
+    """Take one step a batch; return the means of loss and metrics over the batches.
 
     Not ``Model.fit``: each of its calls ends by writing the moving average over the weights,
     so that one call an epoch trains the average, which learns many times more slowly.
     """
-    rows = [
-        model.train_on_batch(x[i : i + batch_size], y[i : i + batch_size], return_dict=True)
-        for i in range(0, len(x), batch_size)
-    ]
+    rows = []
+    for batch in batches:
+        row = network.train_on_batch(*batch, return_dict=True)
+        rows.append({name: float(value) for name, value in row.items()})
+        network.reset_metrics()  # they would go on as means over all batches so far
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def _watch(model: keras.Model, images: np.ndarray, masks: np.ndarray, divisor: float) -> dict:
-    """Return loss and accuracy of images that are not trained on."""
-    x, y = (part[..., None] / np.float32(divisor) for part in (images, masks))
-    loss, accuracy = model.evaluate(x, y, batch_size=16, verbose=0)[:2]
-    return {"val_loss": loss, "val_accuracy": accuracy}
+def whole_batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Yield an order of cases in whole batches, for like batch statistics.
+
+    What is left over is left out, unless there is no whole batch.
+
+    Parameters
+    ----------
+    order : ndarray, shape (N,), int
+    batch_size : int
+
+    Examples
+    --------
+    >>> [rows.tolist() for rows in whole_batches(np.arange(7), 3)]
+    [[0, 1, 2], [3, 4, 5]]
+    >>> [rows.tolist() for rows in whole_batches(np.arange(2), 3)]
+    [[0, 1]]
+    """
+    size = min(batch_size, len(order))
+    yield from np.split(order[: len(order) - len(order) % size], len(order) // size)
+
+
+def make_adam(settings: KerasSettings, steps_per_epoch: int) -> keras.optimizers.Adam:
+    """Return Adam whose rate stays, or warms up for an epoch and falls along a cosine to 0.
+
+    Parameters
+    ----------
+    settings : KerasSettings
+        Rate, schedule, and the momentum ``ema`` of the moving average of weights, if any.
+    steps_per_epoch : int
+    """
+    import keras
+
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate * START_SHARE,
+            decay_steps=max(1, steps_per_epoch * (settings.all_epochs - 1)),
+            warmup_target=settings.learning_rate,
+            warmup_steps=steps_per_epoch,
+        )
+    average = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
+    return keras.optimizers.Adam(rate, clipnorm=1.0, **average)

@@ -1,45 +1,31 @@
-"""Fit a Keras network that answers with one number, one resumable epoch at a time.
+"""Regression as a task of the Keras fit: one number an image, steered by a validation part.
 
 Huber loss, Adam, a rate that halves when the validation error stalls, early stopping, and the
 best epoch's weights kept, as source 000 has them; the validation part belongs to the training
-part and never to the test. Each epoch draws from ``(seed, epoch)`` alone, and rate and stopping
-follow from the history, so a fit that was killed goes on as if it had not been.
+part and never to the test.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.training.keras_checkpoint import (
-    WEIGHTS,
-    drop_checkpoints,
-    restore,
-    save_checkpoint,
-    seed_dropout,
-    write_weights,
-)
-from fetal_lib.training.keras_schedule import whole_batches
+from fetal_lib.training.keras_fit import KerasSettings, KerasTask, Standing, whole_batches
 
 if TYPE_CHECKING:
     import keras
 
-BEST = "best.npz"
-
 
 @dataclass(frozen=True)
-class RegressionSettings:
-    """Hyper-parameters of a fit.
+class RegressionSettings(KerasSettings):
+    """Hyper-parameters of a fit, beside those of every fit.
 
     Attributes
     ----------
-    epochs : at most so many passes.
-    batch_size, learning_rate : of Adam.
+    schedule : ``"plateau"``, or ``"cosine"``: the rate falls along one over all epochs.
     rate_patience, rate_factor : epochs without a better validation error until the rate is
         multiplied by the factor.
     stop_patience : epochs without a better validation error until the fit stops; not on a cosine.
@@ -47,13 +33,10 @@ class RegressionSettings:
     centre, scale : the network learns ``(value - centre) / scale``; 0 and 1 as in the source.
     augment : random shift, turn, size and gain, and left-right mirroring.
     mirrored : channels whose left and right may be swapped.
-    schedule : ``"plateau"``, or ``"cosine"``: the rate falls along one over all epochs.
-    seed : int
     """
 
-    epochs: int
-    batch_size: int = 8
     learning_rate: float = 1e-4
+    schedule: str = "plateau"
     rate_patience: int = 5
     rate_factor: float = 0.5
     stop_patience: int = 10
@@ -62,32 +45,83 @@ class RegressionSettings:
     scale: float = 1.0
     augment: bool = False
     mirrored: tuple[int, ...] = (0, 1)
-    schedule: str = "plateau"
-    seed: int = 0
-
-    def as_spec(self) -> dict:
-        """Return plain values for a cache key."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Say where a fit stands: rate of the next epoch, best epoch (from 0), whether it is over."""
+class Regression(KerasTask):
+    """Learn a number: (B, H, W, C) in [0, 1] to (B, 1).
 
-    learning_rate: float
-    best: int
-    over: bool
+    Attributes
+    ----------
+    images : uint8 (N, H, W, C).
+    values : float (N,), such as days.
+    settings : RegressionSettings
+    validation : images and values that steer the rate and the stopping. They must belong to the
+        training part of the split: what is reported must not be measured on them.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or a part is empty.
+    """
+
+    images: np.ndarray
+    values: np.ndarray
+    settings: RegressionSettings
+    validation: tuple[np.ndarray, np.ndarray]
+
+    def __post_init__(self) -> None:
+        parts = (("training", self.images, self.values), ("validation", *self.validation))
+        for name, x, y in parts:
+            if len(x) != len(y) or not len(x):
+                raise ValueError(
+                    f"{name}: received {len(x)} images and {len(y)} values; each image needs one "
+                    "value, and a part needs an image. Give the parts of one split."
+                )
+
+    def loss(self) -> keras.losses.Loss:
+        """Return the Huber loss."""
+        import keras
+
+        return keras.losses.Huber(delta=self.settings.huber_delta)
+
+    def optimizer(self) -> keras.optimizers.Adam:
+        """Return plain Adam; its rate is set at each epoch."""
+        import keras
+
+        return keras.optimizers.Adam(self.settings.learning_rate)
+
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield images (B, H, W, C) in [0, 1] and scaled values (B, 1), float32."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, epoch])
+        for rows in whole_batches(rng.permutation(len(self.images)), settings.batch_size):
+            if settings.augment:
+                x = np.stack([augment_planes(self.images[i], rng, settings.mirrored) for i in rows])
+            else:
+                x = self.images[rows] / np.float32(255)
+            y = (self.values[rows] - settings.centre) / settings.scale
+            yield x, y[:, None].astype(np.float32)
+
+    def watch(self, network: keras.Model, epoch: int) -> dict[str, float]:
+        """Return the mean absolute error of the validation part, in the unit of the values."""
+        images, values = self.validation
+        found = predict_values(network, images, self.settings.centre, self.settings.scale)
+        return {"val_mae": float(np.abs(found - values).mean())}
+
+    def standing(self, history: list[dict]) -> Standing:
+        return standing_of([row["val_mae"] for row in history], self.settings)
 
 
-def progress_of(errors: Sequence[float], settings: RegressionSettings) -> Progress:
-    """Return the state of a fit from its validation errors, one an epoch.
+def standing_of(errors: Sequence[float], settings: RegressionSettings) -> Standing:
+    """Return where a fit stands after validation errors, one an epoch.
 
     Examples
     --------
     >>> settings = RegressionSettings(epochs=9, learning_rate=1.0, rate_patience=2, stop_patience=3)
-    >>> progress_of([5.0, 4.0, 4.5, 4.2], settings)
-    Progress(learning_rate=0.5, best=1, over=False)
-    >>> progress_of([5.0, 4.0, 4.5, 4.2, 4.1], settings).over
+    >>> standing_of([5.0, 4.0, 4.5, 4.2], settings)
+    Standing(over=False, learning_rate=0.5, best=1)
+    >>> standing_of([5.0, 4.0, 4.5, 4.2, 4.1], settings).over
     True
     """
     rate, best, wait = settings.learning_rate, 0, 0
@@ -105,58 +139,7 @@ def progress_of(errors: Sequence[float], settings: RegressionSettings) -> Progre
         stalled = False
         share = len(errors) / settings.epochs
         rate = settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
-    return Progress(float(rate), best, stalled or len(errors) >= settings.epochs)
-
-
-def fit_regressor(
-    folder: str | Path,
-    network: keras.Model,
-    images: np.ndarray,
-    values: np.ndarray,
-    settings: RegressionSettings,
-    validation: tuple[np.ndarray, np.ndarray],
-    progress: Callable[..., None] = lambda event, **fields: None,
-) -> None:
-    """Fit a network, or go on with a fit that was interrupted.
-
-    Parameters
-    ----------
-    folder : holds ``weights.npz`` (of the best epoch) and ``history.jsonl`` in the end.
-    network : untrained, (B, H, W, C) in [0, 1] to (B, 1); changed in place.
-    images : uint8 (N, H, W, C).
-    values : float (N,), such as days.
-    settings : RegressionSettings
-    validation : images and values that steer the rate and the stopping. They must belong to the
-        training part of the split: what is reported must not be measured on them.
-    progress : called with the word ``epoch`` and the row of the history.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, or a part is empty.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _check(images, values, validation)
-    if (folder / WEIGHTS).is_file():
-        return
-    _compile(network, settings)
-    history = restore(network, folder)
-    while not (state := progress_of([r["val_mae"] for r in history], settings)).over:
-        start, epoch = time.perf_counter(), len(history)
-        network.optimizer.learning_rate.assign(state.learning_rate)
-        seed_dropout(network, settings.seed, epoch)
-        row = {"epoch": epoch + 1, "loss": _train_epoch(network, images, values, settings, epoch)}
-        found = predict_values(network, validation[0], settings.centre, settings.scale)
-        row["val_mae"] = float(np.abs(found - validation[1]).mean())
-        row |= {"learning_rate": state.learning_rate, "seconds": time.perf_counter() - start}
-        history.append(row)
-        if progress_of([r["val_mae"] for r in history], settings).best == epoch:
-            write_weights(network, folder / BEST)
-        save_checkpoint(network, folder, history)
-        progress("epoch", epochs=settings.epochs, **row)
-    (folder / BEST).replace(folder / WEIGHTS)
-    drop_checkpoints(folder)
+    return Standing(stalled or len(errors) >= settings.epochs, float(rate), best)
 
 
 def predict_values(
@@ -200,43 +183,3 @@ def augment_planes(
         plane = image[..., k][:, ::-1] if swap and k in mirrored else image[..., k]
         out[..., k] = cv2.warpAffine(np.ascontiguousarray(plane), matrix, (width, height))
     return np.clip(out * np.float32(gain), 0, 1)
-
-
-def _check(images: np.ndarray, values: np.ndarray, validation: tuple) -> None:
-    for name, x, y in (("training", images, values), ("validation", *validation)):
-        if len(x) != len(y) or not len(x):
-            raise ValueError(
-                f"{name}: received {len(x)} images and {len(y)} values; each image needs one "
-                "value, and a part needs an image. Give the parts of one split."
-            )
-
-
-def _compile(network: keras.Model, settings: RegressionSettings) -> None:
-    import keras
-
-    optimizer = keras.optimizers.Adam(settings.learning_rate)
-    network.compile(optimizer, keras.losses.Huber(delta=settings.huber_delta))
-    network.optimizer.build(network.trainable_variables)
-
-
-def _train_epoch(
-    network: keras.Model,
-    images: np.ndarray,
-    values: np.ndarray,
-    settings: RegressionSettings,
-    epoch: int,
-) -> float:
-    """Take one step a batch; return the mean loss."""
-    rng = np.random.default_rng([settings.seed, epoch])
-    size, losses = settings.batch_size, []
-    order = whole_batches(rng.permutation(len(images)), size)
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        if settings.augment:
-            x = np.stack([augment_planes(images[i], rng, settings.mirrored) for i in rows])
-        else:
-            x = images[rows] / np.float32(255)
-        y = (values[rows] - settings.centre) / settings.scale
-        row = network.train_on_batch(x, y[:, None].astype(np.float32), return_dict=True)
-        losses.append(float(row["loss"]))
-    return float(np.mean(losses))

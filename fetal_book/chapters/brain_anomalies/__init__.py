@@ -71,7 +71,7 @@ from fetal_book.chapters.brain_anomalies.source import reenact_source
 from fetal_book.chapters.brain_anomalies.starts import starts_table, train_random_start
 from fetal_book.chapters.brain_anomalies.strange import strange_scans, strangeness
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
-from fetal_lib.training.keras_checkpoint import read_history
+from fetal_lib.training.history import read_history
 
 __all__ = [
     "PREDICTORS",

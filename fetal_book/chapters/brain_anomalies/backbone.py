@@ -15,9 +15,11 @@ generator drew both sets: chapter 02 says so, and shows the same fit from random
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -26,24 +28,21 @@ from fetal_book.chapters.brain_anomalies.fit import HIDE_RULER
 from fetal_book.chapters.brain_anomalies.head_finder import tell_epoch
 from fetal_lib.models.anomaly_cnns import build_xception
 from fetal_lib.models.measuring_xception import MIDDLE, SIDE, WIDTH
-from fetal_lib.models.weights import round_weights, save_weights
+from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import ASPECT, load_head_finder, ruler_rows, views_of
 from fetal_lib.training.augment_image import ALIGNED
-from fetal_lib.training.keras_checkpoint import WEIGHTS
+from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.keras_classification import (
     ClassifierSettings,
-    epoch_images,
     epoch_order,
-    predict_logits,
+    image_batches,
 )
-from fetal_lib.training.keras_schedule import make_adam
+from fetal_lib.training.keras_fit import KerasTask, fit_keras
+from fetal_lib.training.keras_forward import forward
 from fetal_phantoms.anomalies.phantom import make_anomaly
 from fetal_phantoms.anomalies.write import label_of_patient
 from fetal_phantoms.reserved import XCEPTION_MEASURES
 from fetal_phantoms.set_folder import subject_seed, write_each, write_json
-
-if TYPE_CHECKING:
-    import keras
 
 PHANTOM_SIZE = (240, 324)
 N_PHANTOMS, EPOCHS = 8000, 24
@@ -97,45 +96,40 @@ def measured_views(n_patients: int, seed: int = XCEPTION_MEASURES) -> tuple[np.n
     return np.stack([view for view, _ in made]), np.stack(measures)
 
 
-def fit_measures(
-    network: keras.Model,
-    views: np.ndarray,
-    measures: np.ndarray,
-    epochs: int,
-    progress: Callable[..., None] = lambda event, **fields: None,
-) -> None:
-    """Fit the network to standardised measures by squared error where they are asked, in place.
+@dataclass(frozen=True)
+class Measuring(KerasTask):
+    """Learn standardised measures by squared error where they are asked.
 
-    Parameters
+    Attributes
     ----------
-    network : keras.Model
     views : ndarray, shape (N, 64, 64), uint8
     measures : ndarray, shape (N, 16), of zero mean and unit spread; NaN where not asked.
-    epochs : int
-    progress : callable
-        Called with the word ``epoch`` and the mean loss.
+    settings : ClassifierSettings
     """
-    from keras import ops
 
-    def error(asked: object, found: object) -> object:
-        values, known = asked[..., : len(OUTPUTS)], asked[..., len(OUTPUTS) :]
-        return ops.mean(known * ops.square(values - found), axis=-1)
+    views: np.ndarray
+    measures: np.ndarray
+    settings: ClassifierSettings
 
-    settings = ClassifierSettings(
-        epochs, learning_rate=3e-3, augmentation=ALIGNED, aspect=ASPECT,
-        strip=ruler_rows(SIDE), hide_strip=HIDE_RULER,
-    )  # fmt: skip
-    size = settings.batch_size
-    asked = np.concatenate([np.nan_to_num(measures), np.isfinite(measures)], axis=1)
-    network.compile(make_adam(3e-3, len(views) // size, epochs), error)
-    for epoch in range(epochs):
-        order = epoch_order(np.zeros(len(views), int), settings, epoch)
-        x, y = epoch_images(views, order, settings, epoch), asked[order].astype(np.float32)
-        losses = [
-            float(network.train_on_batch(x[i : i + size], y[i : i + size]))
-            for i in range(0, len(x), size)
-        ]
-        progress("epoch", epoch=epoch + 1, epochs=epochs, loss=float(np.mean(losses)))
+    def n_cases(self) -> int:
+        return len(self.views)
+
+    def loss(self) -> Callable[[object, object], object]:
+        """Return the squared error, for targets that say in a second half what is asked."""
+        from keras import ops
+
+        def error(asked: object, found: object) -> object:
+            values, known = asked[..., : len(OUTPUTS)], asked[..., len(OUTPUTS) :]
+            return ops.mean(known * ops.square(values - found), axis=-1)
+
+        return error
+
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        known = [np.nan_to_num(self.measures), np.isfinite(self.measures)]
+        asked = np.concatenate(known, axis=1).astype(np.float32)
+        order = epoch_order(np.zeros(len(self.views), int), self.settings, epoch)
+        for rows, x in image_batches(self.views, order, self.settings, epoch):
+            yield x, asked[rows]
 
 
 def train_backbone(
@@ -159,9 +153,14 @@ def train_backbone(
     scaled = (measures - centre) / scale
     keras.utils.set_random_seed(0)
     network = build_xception(SIDE, len(OUTPUTS), WIDTH, MIDDLE)
-    fit_measures(network, views[~held], scaled[~held], epochs, progress)
-    round_weights(network)
-    missed = np.square(scaled[held] - predict_logits(network, views[held]))
+    settings = ClassifierSettings(
+        epochs, learning_rate=3e-3, augmentation=ALIGNED, aspect=ASPECT,
+        strip=ruler_rows(SIDE), hide_strip=HIDE_RULER,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as fit:
+        fit_keras(fit, network, Measuring(views[~held], scaled[~held], settings), progress)
+        load_weights(network, Path(fit) / WEIGHTS)
+    missed = np.square(scaled[held] - forward(network, views[held]))
     spread = np.nanvar(scaled[held], axis=0)
     explained = dict(zip(OUTPUTS, 1 - np.nanmean(missed, axis=0) / spread, strict=True))
     folder = Path(folder)

@@ -23,13 +23,11 @@ from fetal_lib.predict.brain_view import mirrored, ruler_rows
 from fetal_lib.training.augment_image import ALIGNED, GENTLE
 from fetal_lib.training.class_layer import fit_class_layer
 from fetal_lib.training.denoise import denoise_all
+from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.hyper_search import best_trial, read_trials, search
-from fetal_lib.training.keras_checkpoint import WEIGHTS
-from fetal_lib.training.keras_classification import (
-    ClassifierSettings,
-    fit_classifier,
-    predict_logits,
-)
+from fetal_lib.training.keras_classification import Classification, ClassifierSettings
+from fetal_lib.training.keras_fit import fit_keras
+from fetal_lib.training.keras_forward import forward
 from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:
@@ -177,7 +175,8 @@ def fit_network(
             seen = np.concatenate(list(mirrored(images, settings.strip)))
             labels = np.tile(train.labels, len(seen) // len(images))
             fit_class_layer(model, seen, labels, weighted=settings.balance == "weights")
-        fit_classifier(folder, model, images, train.labels, settings, watched, run.progress)
+        task = Classification(images, train.labels, len(LABELS), settings, watched)
+        fit_keras(folder, model, task, run.progress)
 
     spec = {"name": name, "arguments": arguments, "precision": policy, "tag": tag}
     if name == "xception":
@@ -251,9 +250,10 @@ def _score_once(
 
     model = new_network(name, arguments, settings.seed)
     images = denoise_all(train.images, filter_name)
+    task = Classification(images, train.labels, len(LABELS), settings)
     with tempfile.TemporaryDirectory() as folder:
-        fit_classifier(folder, model, images, train.labels, settings)
-    logits = predict_logits(model, denoise_all(val.images, filter_name))
+        fit_keras(folder, model, task)
+    logits = forward(model, denoise_all(val.images, filter_name))
     return macro_f1(confusion_matrix(val.labels, logits.argmax(1), len(LABELS)))
 
 
@@ -284,7 +284,7 @@ def cross_validate(run: Run, cases: Cases, choice: dict) -> pd.DataFrame:
         tag = f"fold {k + 1} of {p.cv_folds}"
         outcome = fit_network(run, "separable_cnn", train, None, arguments, settings, tag)
         model = fitted_network("separable_cnn", arguments, outcome.folder)
-        probs = softmax(predict_logits(model, denoise_all(held.images, p.denoise)))
+        probs = softmax(forward(model, denoise_all(held.images, p.denoise)))
         found = summarise(held.labels, probs, held.groups, "separable_cnn", "val", p.seed)
         values = {row["metric"]: row["value"] for row in found}
         row = {"fold": k + 1, "patients": len(set(held.groups)), "images": len(held)}

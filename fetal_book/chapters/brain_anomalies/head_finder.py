@@ -28,8 +28,9 @@ from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.sets.head_images import load_arrays, read_table
 from fetal_lib.sets.masked_images import squash
 from fetal_lib.training.augment import Augmentation
-from fetal_lib.training.keras_checkpoint import WEIGHTS
-from fetal_lib.training.keras_fit import FitSettings, fit_segmenter
+from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.keras_fit import fit_keras
+from fetal_lib.training.keras_segmentation import Segmentation, SegmentationSettings
 from fetal_phantoms.abdomen import make_abdomen
 from fetal_phantoms.anomalies.phantom import make_anomaly
 from fetal_phantoms.anomalies.write import label_of_patient
@@ -122,12 +123,12 @@ def train_head_finder(
     masks = np.concatenate([real_masks[~held], drawn_masks[kept], empty[taken]])
     keras.utils.set_random_seed(0)
     network = get_unet(SIDE, SIDE, N_FILTERS, DROPOUT)
-    settings = FitSettings(
+    settings = SegmentationSettings(
         epochs=epochs, batch_size=16, learning_rate=3e-3, ema=0.99, aspect=1.35,
         augmentation=Augmentation(),
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as fit:
-        fit_segmenter(fit, network, images, masks, settings, progress=progress)
+        fit_keras(fit, network, Segmentation(images, masks, settings), progress)
         load_weights(network, Path(fit) / WEIGHTS)
     spec = HeadModelSpec(SIDE, SIDE, N_FILTERS, DROPOUT, trained_on="hc18 and brain phantoms")
     model = HeadModel(network, spec)

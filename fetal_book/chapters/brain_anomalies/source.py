@@ -27,7 +27,8 @@ from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.sets.resolve import is_phantom
 from fetal_lib.training.augment_image import GENTLE, augment_image
-from fetal_lib.training.keras_classification import ClassifierSettings, predict_logits
+from fetal_lib.training.keras_classification import ClassifierSettings
+from fetal_lib.training.keras_forward import forward
 from fetal_phantoms.anomalies.write import SOURCE_COUNTS
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def _train_and_predict(
     arguments = network_arguments(run.parameters)["separable_cnn"]
     outcome = fit_network(run, "separable_cnn", train, None, arguments, settings, tag)
     model = fitted_network("separable_cnn", arguments, outcome.folder)
-    return softmax(predict_logits(model, test.images)).argmax(1)
+    return softmax(forward(model, test.images)).argmax(1)
 
 
 def score_protocol(protocol: str, test: Cases, pred: np.ndarray, seed: int = 0) -> list[dict]:

@@ -16,7 +16,7 @@ from fetal_book.chapters.brain_anomalies.fit import (
     network_arguments,
 )
 from fetal_book.chapters.brain_anomalies.scores import summarise
-from fetal_lib.training.keras_checkpoint import read_history
+from fetal_lib.training.history import read_history
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,8 +16,9 @@ from fetal_lib.models.vgg16_attention import (
     set_fine_tuning_depth,
 )
 from fetal_lib.models.weights import load_weights
-from fetal_lib.training.keras_checkpoint import WEIGHTS, read_history
-from fetal_lib.training.keras_regression import RegressionSettings, fit_regressor, predict_values
+from fetal_lib.training.history import WEIGHTS, read_history
+from fetal_lib.training.keras_fit import fit_keras
+from fetal_lib.training.keras_regression import Regression, RegressionSettings, predict_values
 
 if TYPE_CHECKING:
     import keras
@@ -160,10 +161,8 @@ def fit_part(
     images = planes.images[..., channels(p, choice)]
 
     def fit(folder: Path) -> None:
-        network = new_network(p, seed, choice)
-        watched = (images[val], days[val])
-        parts = (images[train], days[train], settings, watched)
-        fit_regressor(folder, network, *parts, run.progress)
+        task = Regression(images[train], days[train], settings, (images[val], days[val]))
+        fit_keras(folder, new_network(p, seed, choice), task, run.progress)
 
     spec = {"name": network_name(p), "planes": choice or p.planes, "backbone": p.backbone}
     spec |= {"image_size": p.image_size, "width": p.width, "batch_norm": p.batch_norm}

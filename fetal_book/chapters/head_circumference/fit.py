@@ -16,8 +16,9 @@ from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.training.augment import Augmentation
-from fetal_lib.training.keras_checkpoint import WEIGHTS
-from fetal_lib.training.keras_fit import FitSettings, fit_segmenter
+from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.keras_fit import fit_keras
+from fetal_lib.training.keras_segmentation import Segmentation, SegmentationSettings
 from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fetal_lib.sets.head_images import HeadArrays
     from fetal_lib.training.reuse import FitOutcome
 
-FIT_CODE = ("fetal_lib.models.unet", "fetal_lib.training.keras_fit")
+FIT_CODE = ("fetal_lib.models.unet", "fetal_lib.training.keras_segmentation")
 NOT_FOUND = 1e9
 """Relative error that stands for a head that was not found."""
 VIEWS = {
@@ -55,11 +56,13 @@ def layer_shapes(model: keras.Model) -> pd.DataFrame:
     return pd.DataFrame(rows)[["height x width", "channels out", "layers", "parameters"]]
 
 
-def fit_settings(parameters: HeadCircumferenceParameters, arrays: HeadArrays) -> FitSettings:
+def fit_settings(
+    parameters: HeadCircumferenceParameters, arrays: HeadArrays
+) -> SegmentationSettings:
     """Turn the chapter's parameters into the settings of a fit."""
     p = parameters
     height, width = np.median(arrays.sizes_hw, axis=0)
-    return FitSettings(
+    return SegmentationSettings(
         epochs=p.epochs,
         half_size_epochs=p.half_size_epochs,
         batch_size=p.batch_size,
@@ -88,7 +91,9 @@ def new_unet(
     return get_unet(side, side, p.base_filters, p.dropout, dtype)
 
 
-def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings) -> FitOutcome:
+def fit_unet(
+    run: Run, train: HeadArrays, val: HeadArrays, settings: SegmentationSettings
+) -> FitOutcome:
     """Train the U-Net, go on with a fit that was killed, or reuse a finished one.
 
     The validation part is only watched.
@@ -97,9 +102,9 @@ def fit_unet(run: Run, train: HeadArrays, val: HeadArrays, settings: FitSettings
     policy = precision_policy(p.precision)
 
     def fit(folder: Path) -> None:
-        watched = (val.images, val.masks)
         model = new_unet(p, policy, None if p.half_size_epochs else -1)
-        fit_segmenter(folder, model, train.images, train.masks, settings, watched, run.progress)
+        task = Segmentation(train.images, train.masks, settings, (val.images, val.masks))
+        fit_keras(folder, model, task, run.progress)
 
     spec = {"name": "unet", "image_size": p.image_size, "base_filters": p.base_filters}
     spec |= {"dropout": p.dropout, "precision": policy}

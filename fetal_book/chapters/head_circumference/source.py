@@ -18,8 +18,9 @@ from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
 from fetal_lib.models.weights import load_weights
-from fetal_lib.training.keras_checkpoint import WEIGHTS, read_history
-from fetal_lib.training.keras_fit import FitSettings, fit_segmenter, half_size
+from fetal_lib.training.history import WEIGHTS, read_history
+from fetal_lib.training.keras_fit import fit_keras
+from fetal_lib.training.keras_segmentation import Segmentation, SegmentationSettings, half_size
 from fetal_lib.training.precision import precision_policy
 from fetal_lib.training.source_003 import (
     SourceSplit,
@@ -75,7 +76,7 @@ def reenact_source(
     if p.source_half_size:
         pictures = tuple(half_size(part) for part in pictures)
     split = source_split(*pictures, SOURCE_SEED)
-    settings = FitSettings(
+    settings = SegmentationSettings(
         epochs=p.source_epochs,
         batch_size=min(32, max(2, len(split.train[0]) // 40)),
         learning_rate=1e-3,
@@ -89,8 +90,8 @@ def reenact_source(
     side = split.train[0].shape[1]
 
     def fit(folder: Path) -> None:
-        network = new_unet(p, policy, side)
-        fit_segmenter(folder, network, *split.train, settings, split.val, run.progress)
+        task = Segmentation(*split.train, settings, split.val)
+        fit_keras(folder, new_unet(p, policy, side), task, run.progress)
 
     spec = {"name": "unet_source_protocol", "image_size": side}
     spec |= {"base_filters": p.base_filters, "dropout": p.dropout, "precision": policy}
