@@ -54,6 +54,14 @@ def test_numbers_are_marked_for_alignment_and_words_are_not() -> None:
     assert [entry["classes"] for entry in head] == [[], [], ["number"], ["number"]]
 
 
+def test_an_interval_may_stand_below_its_number_so_that_a_table_of_many_columns_fits() -> None:
+    scores = pd.DataFrame({"dice": ["0.97 (0.95 to 0.99)"], "note": ["a (b)"]})
+    table = read_table(scores.to_html(index=False))
+    assert texts(table, nodes.tbody) == [["0.97 (0.95 to 0.99)", "a (b)"]]
+    (interval,) = table.findall(nodes.inline)
+    assert (interval.astext(), interval["classes"]) == (" (0.95 to 0.99)", ["interval"])
+
+
 def test_names_of_an_index_join_the_header() -> None:
     table = read_table(TABLE.groupby("model")[["dice"]].mean().to_html())
     assert texts(table, nodes.thead) == [["model", "dice"]]

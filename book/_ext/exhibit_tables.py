@@ -98,13 +98,22 @@ def read_row(row: Tag) -> nodes.row:
     read = nodes.row()
     for cell in cells(row):
         text = " ".join(cell.get_text(" ").split())
-        entry = nodes.entry("", *([nodes.paragraph(text, text)] if text else []))
+        entry = nodes.entry("", *([read_text(text)] if text else []))
         for name, more in (("colspan", "morecols"), ("rowspan", "morerows")):
             if span(cell, name) > 1:
                 entry[more] = span(cell, name) - 1
         if cell.name == "td" and is_number(text):
             entry["classes"].append("number")
         read += entry
+    return read
+
+
+def read_text(text: str) -> nodes.paragraph:
+    """Read the text of a cell; the interval behind a number may break lines, the number may not."""
+    number, bracket, interval = text.partition(" (") if is_number(text) else (text, "", "")
+    read = nodes.paragraph(text, number)
+    if interval:
+        read += nodes.inline("", f"{bracket}{interval}", classes=["interval"])
     return read
 
 
