@@ -6,7 +6,7 @@ from sklearn import metrics as sk
 
 from fetal_lib.metrics import calibration as cal
 from fetal_lib.metrics import classification as cls
-from fetal_lib.metrics import roc, selective
+from fetal_lib.metrics import intervals, roc, selective
 
 K = 5
 
@@ -59,14 +59,14 @@ def test_groups_are_drawn_whole_and_within_their_class():
     assert np.std(tied) > 2 * np.std(alone)
     draws = cls.bootstrap_confusions(true, pred, 2)
     np.testing.assert_array_equal(draws.sum(2), np.full((len(draws), 2), 40))
-    low, high = cls.interval(alone)
+    low, high = intervals.percentile_interval(alone)
     assert low < cls.macro_f1(cls.confusion_matrix(true, pred, 2)) < high
 
 
 def test_the_interval_of_an_accuracy_is_as_wide_as_the_binomial_says():
     true = np.zeros(400, int)
     pred = (np.arange(400) < 100).astype(int)
-    low, high = cls.interval(cls.accuracy(cls.bootstrap_confusions(true, pred, 2)))
+    low, high = intervals.percentile_interval(cls.accuracy(cls.bootstrap_confusions(true, pred, 2)))
     half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
     wilson = cls.wilson_interval(300, 400)

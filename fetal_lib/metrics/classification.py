@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fetal_lib.metrics.intervals import group_numbers, members_of
+
 N_RESAMPLES = 2000
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -198,12 +199,8 @@ def bootstrap_confusions(
     """
     true = check_labels("label_true", label_true, n_classes)
     pred = check_labels("label_pred", label_pred, n_classes)
-    labels = np.arange(len(true)) if groups is None else np.asarray(groups)
-    if labels.shape != true.shape:
-        raise ValueError(
-            f"groups: received shape {labels.shape}; give one per case, ({len(true)},)"
-        )
-    _, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    index = group_numbers(groups, len(true))
+    first = np.unique(index, return_index=True)[1]
     cells = np.zeros((len(first), n_classes**2), int)
     np.add.at(cells, (index, true * n_classes + pred), 1)
     rng = np.random.default_rng(seed)
@@ -234,14 +231,9 @@ def redrawn_rows(
         Rows of the cases of the groups drawn.
     """
     kinds = np.asarray(kinds)
-    names = np.arange(len(kinds)) if groups is None else np.asarray(groups)
-    if names.shape != kinds.shape:
-        raise ValueError(
-            f"groups: received shape {names.shape}; give one per case, ({len(kinds)},)"
-        )
-    _, first, index = np.unique(names, return_index=True, return_inverse=True)
-    order = np.argsort(index, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(index))[:-1])
+    index = group_numbers(groups, len(kinds))
+    first = np.unique(index, return_index=True)[1]
+    members = members_of(index)
     of_kind = [np.flatnonzero(kinds[first] == kind) for kind in np.unique(kinds[first])]
     rng = np.random.default_rng(seed)
     for _ in range(n_resamples):
@@ -249,17 +241,7 @@ def redrawn_rows(
         yield np.concatenate([members[i] for i in drawn])
 
 
-def interval(values: np.ndarray, coverage: float = 0.95) -> Interval:
-    """Return the percentile interval of resampled values, NaN where most are not finite."""
-    finite = np.asarray(values, float)
-    finite = finite[np.isfinite(finite)]
-    if 2 * len(finite) < np.size(values) or not len(finite):
-        return float("nan"), float("nan")
-    low, high = np.quantile(finite, [(1 - coverage) / 2, (1 + coverage) / 2])
-    return float(low), float(high)
-
-
-def wilson_interval(n_right: float, n: int, z: float = 1.959964) -> Interval:
+def wilson_interval(n_right: float, n: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share: for figures of which only the counts are known.
 
     References
@@ -271,7 +253,7 @@ def wilson_interval(n_right: float, n: int, z: float = 1.959964) -> Interval:
     >>> [round(x, 3) for x in wilson_interval(160, 193)]
     [0.77, 0.876]
     """
-    share = n_right / n
+    share, z = n_right / n, 1.959964
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return float(middle - half), float(middle + half)

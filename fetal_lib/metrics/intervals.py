@@ -57,7 +57,7 @@ def bootstrap_ci(
     (True, True)
     """
     values = check_cases(values, n_resamples, coverage)
-    labels = _labels(groups, len(values))
+    labels = group_numbers(groups, len(values))
     n_groups = int(labels.max()) + 1
     if n_groups < 2:
         return float("nan"), float("nan")
@@ -72,7 +72,7 @@ def bootstrap_ci(
     return percentile_interval(found, coverage)
 
 
-def percentile_interval(found: np.ndarray, coverage: float) -> tuple[float, float]:
+def percentile_interval(found: np.ndarray, coverage: float = 0.95) -> tuple[float, float]:
     """Return the interval that holds the middle of what resamples gave.
 
     Parameters
@@ -84,8 +84,9 @@ def percentile_interval(found: np.ndarray, coverage: float) -> tuple[float, floa
     -------
     tuple (low, high), both NaN when more than half of the resamples are not finite.
     """
+    found = np.asarray(found, float)
     finite = found[np.isfinite(found)]
-    if 2 * len(finite) < len(found):
+    if 2 * len(finite) < len(found) or not len(finite):
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)
@@ -121,7 +122,8 @@ def check_cases(
     return values
 
 
-def _labels(groups: np.ndarray | None, n: int) -> np.ndarray:
+def group_numbers(groups: np.ndarray | None, n: int) -> np.ndarray:
+    """Return the number of each case's group among the sorted groups; None: one group a case."""
     if groups is None:
         return np.arange(n)
     groups = np.asarray(groups)
@@ -131,6 +133,12 @@ def _labels(groups: np.ndarray | None, n: int) -> np.ndarray:
             "per case. Give the examination or patient of every row."
         )
     return np.unique(groups, return_inverse=True)[1]
+
+
+def members_of(numbers: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of the cases of each group."""
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(numbers))[:-1])
 
 
 def _draws(rng: np.random.Generator, n_resamples: int, n_groups: int) -> Iterator[np.ndarray]:
@@ -155,8 +163,7 @@ def _statistics(
     draws: Iterator[np.ndarray],
     statistic: Callable[..., float],
 ) -> np.ndarray:
-    order = np.argsort(labels, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(labels))[:-1])
+    members = members_of(labels)
     return np.array(
         [
             statistic(values[np.concatenate([members[group] for group in row])])

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fetal_lib.metrics.classification import check_labels, interval, redrawn_rows
+from fetal_lib.metrics.classification import check_labels, redrawn_rows
+from fetal_lib.metrics.intervals import percentile_interval
 
 GRID = np.linspace(0, 1, 101)
 
@@ -211,7 +212,9 @@ def roc_band(
         areas.append(np.trapezoid(curve.y, curve.x))
     low, high = np.quantile(curves, [0.025, 0.975], axis=0)
     area = float(np.trapezoid(whole.y, whole.x))
-    return Band(GRID, _on_grid(whole), low, high, area, interval(areas), int(positive.sum()))
+    return Band(
+        GRID, _on_grid(whole), low, high, area, percentile_interval(areas), int(positive.sum())
+    )
 
 
 def _on_grid(curve: Curve) -> np.ndarray:

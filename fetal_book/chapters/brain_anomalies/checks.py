@@ -16,9 +16,9 @@ from fetal_lib.metrics.classification import (
     bootstrap_confusions,
     class_scores,
     confusion_matrix,
-    interval,
     macro_f1,
 )
+from fetal_lib.metrics.intervals import percentile_interval
 from fetal_lib.models.anomaly_cnns import NAMES, build_network
 from fetal_lib.models.cost import activation_bytes, layer_macs, network_macs, weight_bytes
 from fetal_lib.predict.brain_view import ruler_rows, surroundings
@@ -150,7 +150,7 @@ def border_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Dat
             pred = probs.argmax(1)
             table = confusion_matrix(test.labels, pred, len(LABELS))
             draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
-            low, high = interval(macro_f1(draws))
+            low, high = percentile_interval(macro_f1(draws))
             row = {"network": name, "image": view, "macro_f1": macro_f1(table)}
             rows.append(row | {"low": low, "high": high, "accuracy": accuracy(table)})
     return pd.DataFrame(rows)
@@ -181,7 +181,7 @@ def ruler_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Data
         ):
             table = confusion_matrix(test.labels, pred, len(LABELS))
             draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
-            low, high = interval(macro_f1(draws))
+            low, high = percentile_interval(macro_f1(draws))
             row = {"network": name, "scale bar": word, "macro_f1": macro_f1(table)}
             row |= {"low": low, "high": high}
             rows.append(row | {"ventriculomegaly": float(np.nanmean(class_scores(table).f1[wide]))})

@@ -16,7 +16,8 @@ from fetal_book.runs.folder import data_name
 from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.audit.report import AuditReport
 from fetal_lib.metrics.calibration import Reliability, reliability, softmax
-from fetal_lib.metrics.classification import bootstrap_confusions, confusion_matrix, interval
+from fetal_lib.metrics.classification import bootstrap_confusions, confusion_matrix
+from fetal_lib.metrics.intervals import percentile_interval
 from fetal_lib.metrics.roc import Band, Curve, one_hot, pr_curve, roc_band, roc_curve
 from fetal_lib.metrics.selective import RiskCoverage, risk_coverage
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
@@ -163,7 +164,7 @@ def coverage_interval(inside: np.ndarray, test: Cases, seed: int) -> tuple[float
     draws = bootstrap_confusions(
         np.zeros(len(inside), int), 1 - inside.astype(int), 2, test.groups, seed=seed
     )
-    return interval(draws[:, 0, 0] / draws.sum((1, 2)))
+    return percentile_interval(draws[:, 0, 0] / draws.sum((1, 2)))
 
 
 def score_external(run: Run, scored: Mapping[str, Scored], best: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.metrics import classification as cls
+from fetal_lib.metrics import intervals
 from fetal_lib.metrics.calibration import ece
 from fetal_lib.metrics.roc import average_precision, macro_auc, micro_auc, roc_band
 
@@ -66,7 +67,7 @@ def _from_confusions(
         "precision": cls.macro_precision,
         "recall": cls.balanced_accuracy,
     }
-    return {name: (f(table), cls.interval(f(draws))) for name, f in scores.items()}
+    return {name: (f(table), intervals.percentile_interval(f(draws))) for name, f in scores.items()}
 
 
 def _areas(
@@ -81,7 +82,7 @@ def _areas(
     draws = list(cls.redrawn_rows(labels, groups, N_RESAMPLES, seed))
     everyone = np.arange(len(labels))
     return {
-        name: (f(everyone), cls.interval([f(rows) for rows in draws]))
+        name: (f(everyone), intervals.percentile_interval([f(rows) for rows in draws]))
         for name, f in measures.items()
     }
 
@@ -106,7 +107,7 @@ def class_table(
     drawn = cls.class_scores(draws).f1
     rows = []
     for k in np.flatnonzero(scores.n):
-        low, high = cls.interval(drawn[:, k])
+        low, high = intervals.percentile_interval(drawn[:, k])
         row = {"class": names[k], "n": int(scores.n[k])}
         row["patients"] = len(set(np.asarray(groups)[labels == k]))
         row |= {"precision": scores.precision[k], "recall": scores.recall[k], "f1": scores.f1[k]}
@@ -144,7 +145,7 @@ def compare_models(
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             difference = drawn[a] - drawn[b]
-            low, high = cls.interval(difference)
+            low, high = intervals.percentile_interval(difference)
             row = {"a": a, "b": b, "difference": whole[a] - whole[b], "low": low, "high": high}
             better = (difference > 0).mean() + (difference == 0).mean() / 2
             rows.append(row | {"a is better": float(better)})

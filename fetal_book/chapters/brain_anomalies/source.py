@@ -20,10 +20,9 @@ from fetal_lib.metrics.classification import (
     bootstrap_confusions,
     class_scores,
     confusion_matrix,
-    interval,
     macro_f1,
 )
-from fetal_lib.metrics.intervals import with_interval
+from fetal_lib.metrics.intervals import percentile_interval, with_interval
 from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.sets.resolve import is_phantom
 from fetal_lib.training.augment_image import GENTLE, augment_image
@@ -277,7 +276,7 @@ def score_protocol(protocol: str, test: Cases, pred: np.ndarray, seed: int = 0) 
     draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
     label = {"model": model, "split": split, "n": len(test)}
     return [
-        label | {"metric": name, "value": score(table), "ci95": interval(score(draws))}
+        label | {"metric": name, "value": score(table), "ci95": percentile_interval(score(draws))}
         for name, score in SCORES.items()
     ]
 
@@ -303,7 +302,11 @@ def score_at_mix(test: Cases, pred: np.ndarray, mix: np.ndarray, seed: int = 0) 
     draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
     table, draws = (_at_mix(one, mix) for one in (table, draws))
     return [
-        {"metric": f"{name}, same mix", "value": score(table), "ci95": interval(score(draws))}
+        {
+            "metric": f"{name}, same mix",
+            "value": score(table),
+            "ci95": percentile_interval(score(draws)),
+        }
         for name, score in SCORES.items()
     ]
 
