@@ -75,10 +75,12 @@ from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.mask_fusion import uncertainty_map
+from fetal_lib.plots import growth as charts
 from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.training.lightning_fit import read_fit_history
 
+# %% tags=["hide-input"]
 warnings.filterwarnings("ignore", category=UserWarning)
 run = open_run("03_biometry_segmentation", globals())
 p = run.parameters
@@ -451,7 +453,7 @@ pretty(errors)
 Markdown(growth.weights_text(biometry))
 
 # %% mystnb={"figure": {"name": "fig-03-weight", "caption": "Estimated fetal weight over known age, by annotation and by measurement, on INTERGROWTH-21st centiles."}, "image": {"alt": "Estimated weight of each subject by annotation and by measurement over gestational age, with centile lines."}}
-figure = segmentation.weight_chart(biometry)
+figure = charts.weight_chart(biometry)
 run.save_figure(
     figure,
     "weight",

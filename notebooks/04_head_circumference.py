@@ -72,7 +72,7 @@ from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.unet import get_unet
-from fetal_lib.plots import agreement, growth, heads
+from fetal_lib.plots import agreement, growth, heads, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.readers.image import read_gray
 from fetal_lib.sets.head_images import load_arrays, read_table
@@ -334,9 +334,9 @@ run.save_figure(
 # The interval is split-conformal {cite:p}`lei2018distribution`: on the validation
 # part, the quantile of
 # $|\mathrm{HC} - \widehat{\mathrm{HC}}| / \widehat{\mathrm{HC}}$
-# that promises the chosen coverage for a new image of the same kind; a head that was
-# not found counts as an infinite error. The promise takes images as independent, which
-# frames of one examination are not: with them it holds only roughly.
+# that promises the chosen coverage for an image of a new examination of the same kind;
+# a head that was not found counts as an infinite error. The promise takes its cases as
+# independent, which frames of one examination are not: one image of each is drawn.
 
 # %%
 model = fit.calibrated_model(
@@ -493,9 +493,10 @@ run.save_figure(
 
 # %% tags=["remove-input"]
 width = model.spec.relative_half_width
+n_val = table.loc[val, "examination"].nunique()
 Markdown(
     report.coverage_text(
-        p.coverage, width, int(val.sum()), covered, len(hc_true)
+        p.coverage, width, n_val, covered, len(hc_true)
     )
 )
 
@@ -518,10 +519,10 @@ checks.style.hide().format(precision=2)
 
 # %% mystnb={"figure": {"name": "fig-04-occlusion", "caption": "Occlusion maps of three test images: change of HC in mm when a place is hidden; every map with its own scale."}, "image": {"alt": "Three ultrasound images above their occlusion heat-maps."}}
 shown = checks["test image"].to_numpy() - 1
-figure = heads.heat_maps(
+figure = segmentation_checks.map_grid(
     test_arrays.images[shown],
     test_arrays.masks[shown],
-    maps,
+    {"change of HC (mm)": maps},
     [f"test image {i + 1}" for i in shown],
     test_arrays.sizes_hw[shown],
 )

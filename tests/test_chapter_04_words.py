@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("keras")
 
-from fetal_book.chapters.head_circumference import report, source
+from fetal_book.chapters.head_circumference import fit, report, source
 
 MAPS = "share of map on skull", "share of image that is skull band"
 RANDOM = "rank correlation with random weights"
@@ -36,13 +36,26 @@ def test_width_of_the_interval_is_traced_to_a_validation_error():
     """The largest of n errors covers a share whose 2.5 and 97.5 % quantiles are known."""
     told = report.coverage_text(0.9, 0.65, 17, 1.0, 34)
     assert "Measured on 34 test images: **100.0%**" in told
-    assert "calibrated on 17 images: it is as wide as the largest of their errors" in told
+    assert "one image of each of 17 examinations: it is as wide as the largest of" in told
+    assert "of their errors" in told
     low, high = 0.025 ** (1 / 17), 0.975 ** (1 / 17)
     assert f"cover {low:.0%} to {high:.0%} of new ones" in told
     assert "as wide as number 90, from the smallest up," in report.coverage_text(
         0.9, 0.1, 99, 0.9, 50
     )
     assert "It is infinite" in report.coverage_text(0.9, float("inf"), 5, 1.0, 34)
+
+
+def test_the_interval_is_calibrated_on_one_image_of_each_examination():
+    """Nine exact frames of one examination count once, and do not hide the others' errors."""
+    errors = np.array([0.0] * 9 + list(range(1, 10)))
+    scores = pd.DataFrame({"examination": ["a"] * 9 + list("bcdefghij"), "df_mm": errors})
+    half = fit.relative_half_width(scores.assign(hc_pred_mm=100.0), 0.9, 0)
+    assert half == pytest.approx(0.09)  # of ten errors the largest: rank 10 of 11 times 0.9
+    few = scores[:11].assign(hc_pred_mm=100.0)
+    assert fit.relative_half_width(few, 0.9, 0) == float("inf")
+    lost = scores.assign(hc_pred_mm=[100.0] * 17 + [np.nan], df_mm=[*errors[:17], np.nan])
+    assert fit.relative_half_width(lost, 0.9, 0) == float("inf")
 
 
 def row_of(metric, value, n):

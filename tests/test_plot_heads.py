@@ -28,7 +28,7 @@ def test_a_scan_is_shown_in_its_own_aspect():
     assert aspects(gallery.axes[:2]) == expected
     grid = segmentation.model_grid(IMAGES, MASKS, {"unet": MASKS / 255}, TITLES, SIZES)
     assert aspects(grid.axes) == expected
-    below = heads.heat_maps(IMAGES, MASKS, MAPS, TITLES, SIZES).axes[:4]
+    below = segmentation_checks.map_grid(IMAGES, MASKS, {"mm": MAPS}, TITLES, SIZES).axes[:4]
     assert aspects(below[:2]) == aspects(below[2:]) == expected
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.metrics.regression import bland_altman
+from fetal_lib.plots.boxes import draw_boxes
 from fetal_lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -67,14 +68,13 @@ def error_by_group(groups: Mapping[str, np.ndarray], label: str) -> Figure:
     label : str
         Of the vertical axis.
     """
-    kept = {name: np.asarray(v) for name, v in groups.items() if len(v)}
+    import pandas as pd
+
+    kept = {f"{name}\n(n={len(values)})": values for name, values in groups.items() if len(values)}
+    rows = [(name, value) for name, values in kept.items() for value in values]
+    table = pd.DataFrame(rows, columns=["group", "value"])
     figure, axes = new_figure(height=3.0)
-    names = [f"{name}\n(n={len(values)})" for name, values in kept.items()]
-    axes.boxplot(list(kept.values()), tick_labels=names, showfliers=False, widths=0.5)
-    rng = np.random.default_rng(0)
-    for i, values in enumerate(kept.values(), start=1):
-        x = i + rng.uniform(-0.12, 0.12, len(values))
-        axes.scatter(x, values, s=9, color=BLUE, alpha=0.5, lw=0, zorder=3)
+    draw_boxes(axes, table, "group", "value", "group", dict.fromkeys(kept, BLUE))
     axes.set_ylabel(label)
     tidy(axes)
     return figure

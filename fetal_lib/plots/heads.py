@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.plots.style import BLUE, GREEN, ORANGE, VERMILION, hide_ticks, new_figure, tidy
+from fetal_lib.plots.style import BLUE, GREEN, ORANGE, hide_ticks, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,16 +93,25 @@ def pixel_histograms(images: np.ndarray, masks: np.ndarray) -> Figure:
     ----------
     images, masks : ndarray, shape (N, H, W), uint8
     """
+    import pandas as pd
+    import seaborn as sns
+
     figure, (left, right) = new_figure(1, 2, height=2.8)
-    head = masks >= 128
-    bins = np.linspace(0, 1, 65)
-    for part, name, colour in ((head, "inside head", BLUE), (~head, "outside", ORANGE)):
-        left.hist(
-            images[part] / 255, bins=bins, density=True, histtype="step", label=name, color=colour
-        )
+    head, edges = masks >= 128, np.linspace(0, 1, 65)
+    parts = {"inside head": images[head], "outside": images[~head]}
+    at = (edges[1:] + edges[:-1]) / 2
+    table = pd.concat(
+        pd.DataFrame({"part": name, "n": np.histogram(values / 255, edges)[0], "at": at})
+        for name, values in parts.items()
+    )  # counts: a table of millions of pixels would take gigabytes
+    look = {"binwidth": 1 / 64, "binrange": (0, 1), "stat": "density", "common_norm": False}
+    look["palette"] = dict(zip(parts, (BLUE, ORANGE), strict=True))
+    sns.histplot(
+        table, x="at", weights="n", hue="part", **look, element="step", fill=False, ax=left
+    )
     left.set(xlabel="grey value", ylabel="density (log scale)", yscale="log")
-    left.legend(frameon=False)
-    right.hist(head.mean((1, 2)), bins=25, color=BLUE, edgecolor="white")
+    left.get_legend().set(frame_on=False, title=None)
+    sns.histplot(x=head.mean((1, 2)), bins=25, color=BLUE, edgecolor="white", alpha=1, ax=right)
     right.set(xlabel="share of the image that is head", ylabel="images")
     tidy(left), tidy(right)
     return figure
@@ -130,38 +139,4 @@ def learning_curves(history: Sequence[dict], quantity: str, label: str) -> Figur
         axes.set_yscale("log")
     axes.legend(frameon=False)
     tidy(axes)
-    return figure
-
-
-def heat_maps(
-    images: np.ndarray,
-    masks: np.ndarray,
-    maps: Sequence[np.ndarray],
-    titles: Sequence[str],
-    sizes_hw: np.ndarray | None = None,
-) -> Figure:
-    """Show scans above their heat-maps, each map with its own colour bar.
-
-    Parameters
-    ----------
-    images, masks : ndarray, shape (N, H, W), uint8
-    maps : sequence of ndarray, shape (H, W), not negative
-    titles : sequence of str
-    sizes_hw : ndarray, int (N, 2), optional
-        Sizes of the scans, which are shown in their own aspect.
-    """
-    aspects = aspects_of(sizes_hw, len(images))
-    figure, axes = new_figure(2, len(images), height=3.9, squeeze=False)
-    for i, saliency in enumerate(maps):
-        show_scan(axes[0, i], images[i], masks[i], aspect=aspects[i])
-        axes[0, i].set_title(titles[i], fontsize=8)
-        show_scan(axes[1, i], images[i], aspect=aspects[i])
-        if np.ptp(saliency) == 0:
-            axes[1, i].set_title("the map is constant", fontsize=8, color=VERMILION)
-            continue
-        box = (0, aspects[i] * len(saliency), len(saliency), 0)
-        shown = axes[1, i].imshow(saliency, cmap="inferno", alpha=0.6, extent=box)
-        bar = figure.colorbar(shown, ax=axes[:, i], shrink=0.4, location="bottom", pad=0.02)
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label("mm", fontsize=8)
     return figure

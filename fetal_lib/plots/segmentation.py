@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.growth import intergrowth_weight
 from fetal_lib.plots.agreement import agreement_figure
+from fetal_lib.plots.boxes import draw_boxes
 from fetal_lib.plots.heads import aspects_of, show_scan
 from fetal_lib.plots.style import (
     BLUE,
@@ -21,6 +21,7 @@ from fetal_lib.plots.style import (
     VERMILION,
     new_figure,
     tidy,
+    words_only,
 )
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 MARKERS = "osD^vPX"
+CURVES = ("val_loss", "val_score", "val_score")
 DICE_TICKS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 1)
-WEIGHT_Z = {"10th": -1.2816, "50th": 0.0, "90th": 1.2816}
-WEIGHT_WEEKS = (22, 40)
-MACROSOMIA_G = 4000.0
 
 
 def model_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -48,34 +47,45 @@ def training_curves(histories: Mapping[str, Sequence[dict]]) -> Figure:
     ----------
     histories : mapping of model to rows with ``epoch, val_loss, val_score, seconds``
     """
+    import pandas as pd
     from matplotlib.ticker import LogLocator
 
+    rows = [{"model": name, **row} for name, history in histories.items() for row in history]
+    table = pd.DataFrame(rows)
+    table["time"] = table.groupby("model", sort=False)["seconds"].cumsum()
     figure, axes = new_figure(1, 3, height=2.9)
-    styles = model_styles(histories)
-    for name, rows in histories.items():
-        colour, marker = styles[name]
-        style = {"color": colour, "marker": marker, "ms": 2.5, "lw": 1.1}
-        epoch = [row["epoch"] for row in rows]
-        score = [row["val_score"] for row in rows]
-        axes[0].plot(epoch, [row["val_loss"] for row in rows], label=name, **style)
-        axes[1].plot(epoch, score, **style)
-        axes[2].plot(np.cumsum([row["seconds"] for row in rows]), score, **style)
+    for ax, x, y in zip(axes, ("epoch", "epoch", "time"), CURVES, strict=True):
+        draw_lines(ax, table, x, y, legend=ax is axes[0])
     axes[0].set(xlabel="epoch", ylabel="validation loss", yscale="log")
     axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_formatter("")
     axes[1].set(xlabel="epoch", ylabel="validation Dice")
     axes[2].set(xlabel="training time (s)", ylabel="validation Dice", xscale="log")
-    figure.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=7,
-    )
-    for ax in axes:
-        tidy(ax)
+    legend_below(figure, axes[0])
     return figure
+
+
+def draw_lines(axes: Axes, table: pd.DataFrame, x: str, y: str, legend: bool = False) -> Axes:
+    """Draw a line with markers for each ``model`` of a table, in the models' own styles."""
+    import seaborn as sns
+
+    styles = model_styles(table["model"].unique())
+    look = {"hue": "model", "style": "model", "dashes": False, "lw": 1.1, "ms": 3, "mew": 0}
+    look["palette"] = {name: colour for name, (colour, _) in styles.items()}
+    look["markers"] = {name: marker for name, (_, marker) in styles.items()}
+    sns.lineplot(table, x=x, y=y, **look, estimator=None, legend=legend, ax=axes)
+    axes.set(xlabel="", ylabel="")
+    return tidy(axes)
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Put the legend of one of the axes below the whole figure."""
+    if axes.get_legend():
+        axes.get_legend().remove()
+    handles, labels = axes.get_legend_handles_labels()
+    where = {"loc": "outside lower center", "ncols": 3, "frameon": False, "fontsize": 7}
+    figure.legend(handles, labels, **where)
 
 
 def model_grid(
@@ -115,32 +125,21 @@ def dice_boxes(scores: Mapping[str, pd.DataFrame]) -> Figure:
     scores : mapping of model to DataFrame
         ``subject, structure, dice``, a row an image.
     """
-    structures = list(next(iter(scores.values()))["structure"].unique())
-    height = 0.42 * len(scores) + 1.1
-    figure, axes = new_figure(1, len(structures), height=height, sharey=True, squeeze=False)
-    styles, rng = model_styles(scores), np.random.default_rng(0)
+    import pandas as pd
+
+    table = pd.concat([frame.assign(model=name) for name, frame in scores.items()])
+    colours = {name: colour for name, (colour, _) in model_styles(scores).items()}
+    structures = list(table["structure"].unique())
+    size = {"height": 0.42 * len(scores) + 1.1, "sharey": True, "squeeze": False}
+    figure, axes = new_figure(1, len(structures), **size)
     for ax, structure in zip(axes[0], structures, strict=True):
-        parts = {n: frame[frame["structure"] == structure] for n, frame in scores.items()}
-        for row, (name, part) in enumerate(parts.items()):
-            colour, dices = styles[name][0], part["dice"].to_numpy(float)
-            ax.boxplot(
-                dices,
-                positions=[row],
-                orientation="horizontal",
-                widths=0.62,
-                showfliers=False,
-                patch_artist=True,
-                boxprops={"facecolor": colour, "alpha": 0.35},
-                medianprops={"color": "black", "lw": 1.4},
-            )
-            y = row + rng.uniform(-0.2, 0.2, len(dices))
-            ax.scatter(dices, y, s=7, color=colour, alpha=0.7, lw=0, zorder=3)
-        subjects = part["subject"].nunique()
-        ax.set_title(f"{structure}: {len(part)} images of {subjects} subjects", fontsize=9)
-        _stretch_towards_one(ax, min(frame["dice"].min() for frame in scores.values()))
+        part = table[table["structure"] == structure]
+        draw_boxes(ax, part, "dice", "model", "model", colours)
+        n_images, n_subjects = len(part) // len(scores), part["subject"].nunique()
+        ax.set_title(f"{structure}: {n_images} images of {n_subjects} subjects", fontsize=9)
+        ax.tick_params(axis="y", labelsize=8)
+        _stretch_towards_one(ax, table["dice"].min())
         tidy(ax)
-    axes[0, 0].set_yticks(range(len(scores)), list(scores), fontsize=8)
-    axes[0, 0].invert_yaxis()
     figure.supxlabel("Dice (axis stretched towards 1)", fontsize=9)
     return figure
 
@@ -190,13 +189,7 @@ def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> 
         axes[0].plot(line["GMAC"], line["Dice"], "o:", ms=3, label=f"DDIM, {few}", **style)
         axes[0].plot(long["GMAC"], long["Dice"], "*", ms=8, label=f"ancestral, {few}", **style)
     axes[0].set(ylabel="Dice")
-    figure.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=7,
-    )
+    legend_below(figure, axes[0])
     return figure
 
 
@@ -215,52 +208,4 @@ def circumference_agreement(scores: pd.DataFrame) -> Figure:
         )
     figure = agreement_figure(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
     figure.axes[0].set(xlabel="reference (mm)", ylabel="measured (mm)")
-    return figure
-
-
-def weight_chart(biometry: pd.DataFrame) -> Figure:
-    """Show estimated weights over known age on centiles, by annotation and by measurement.
-
-    Parameters
-    ----------
-    biometry : DataFrame
-        ``ga_days, efw_true_g, efw_measured_g``; rows without an age or a weight are left out.
-        Without any row the figure says so.
-    """
-    needed = ["ga_days", "efw_true_g", "efw_measured_g"]
-    kept = biometry.reindex(columns=needed).dropna()
-    kept = kept[kept["ga_days"].between(*(7 * week for week in WEIGHT_WEEKS))]
-    if kept.empty:
-        return words_only("no subject of 22 to 40 weeks has head, abdomen and a known age")
-    weeks = np.linspace(*WEIGHT_WEEKS, 91)
-    figure, axes = new_figure(height=3.4)
-    for name, z in WEIGHT_Z.items():
-        line = intergrowth_weight.efw_at_z(weeks, z)
-        axes.plot(weeks, line, color=BLUE, lw=1.6 if z == 0 else 0.9)
-        axes.annotate(name, (40.1, line[-1]), fontsize=7, va="center", color=BLUE)
-    axes.plot([], [], color=BLUE, label="INTERGROWTH-21st centiles")
-    ages = kept["ga_days"] / 7
-    axes.vlines(ages, kept["efw_true_g"], kept["efw_measured_g"], color=GREY, lw=0.8)
-    axes.scatter(ages, kept["efw_true_g"], s=14, color=GREEN, label="by annotation", zorder=3)
-    axes.scatter(
-        ages,
-        kept["efw_measured_g"],
-        s=16,
-        marker="x",
-        color=ORANGE,
-        label="by measurement",
-        zorder=3,
-    )
-    axes.axhline(MACROSOMIA_G, color=VERMILION, ls="--", lw=0.9, label="4,000 g")
-    axes.set(xlabel="gestational age (weeks)", ylabel="estimated weight (g)", xlim=(21.5, 41.5))
-    axes.legend(frameon=False, fontsize=8)
-    tidy(axes)
-    return figure
-
-
-def words_only(text: str) -> Figure:
-    """Return a figure that says why there is nothing to see."""
-    figure, axes = new_figure(height=1.2)
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=VERMILION)
-    axes.set_axis_off()
     return figure

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.plots.heads import aspects_of, show_scan
-from fetal_lib.plots.segmentation import model_styles, words_only
-from fetal_lib.plots.style import BLUE, VERMILION, new_figure, tidy
+from fetal_lib.plots.segmentation import draw_lines
+from fetal_lib.plots.style import BLUE, VERMILION, new_figure, tidy, words_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,21 +33,17 @@ def robustness_curves(table: pd.DataFrame, value: str, label: str) -> Figure:
     changes = list(table["change"].unique())
     n_rows = -(-(len(changes) + 1) // N_PANELS)
     figure, axes = new_figure(n_rows, N_PANELS, height=2.1 * n_rows, sharey=True)
-    styles = model_styles(table["model"].unique())
     for ax, change in zip(axes.flat, changes, strict=False):
-        for name, line in table[table["change"] == change].groupby("model", sort=False):
-            colour, marker = styles[name]
-            ax.plot(line["level"], line[value], color=colour, marker=marker, ms=3, lw=1.1)
+        draw_lines(ax, table[table["change"] == change], "level", value, legend=ax is axes.flat[0])
         ax.set_xlabel(change, fontsize=8)
         ax.tick_params(labelsize=7)
-        tidy(ax)
+    where = {"frameon": False, "fontsize": 7, "loc": "center"}
+    axes.flat[-1].legend(*axes.flat[0].get_legend_handles_labels(), **where)
+    axes.flat[0].get_legend().remove()
     for ax in axes[:, 0]:
         ax.set_ylabel(label, fontsize=8)
     for ax in axes.flat[len(changes) :]:
         ax.set_axis_off()
-    for name, (colour, marker) in styles.items():
-        axes.flat[-1].plot([], [], color=colour, marker=marker, ms=4, label=name)
-    axes.flat[-1].legend(frameon=False, fontsize=7, loc="center")
     return figure
 
 
@@ -59,22 +55,26 @@ def replacement_curves(table: pd.DataFrame) -> Figure:
     table : DataFrame
         ``model, way`` (deletion or insertion), ``order`` (map or random), ``share, change``.
     """
+    import seaborn as sns
+
     models = list(table["model"].unique())
     if not models:
         return words_only("no structure was found in these images: nothing to hide or to show")
     size = {"height": 2.3 * len(models), "sharey": "row", "squeeze": False}
     figure, axes = new_figure(len(models), 2, **size)
+    table = table.assign(order=table["order"] + " order")
+    look = {"color": BLUE, "lw": 1.5, "errorbar": None}
+    look["dashes"] = {"map order": "", "random order": (1, 1.5)}
     for line, name in zip(axes, models, strict=True):
         for ax, way in zip(line, ("deletion", "insertion"), strict=True):
             part = table[(table["model"] == name) & (table["way"] == way)]
-            for order, dashes in (("map", "-"), ("random", ":")):
-                mean = part[part["order"] == order].groupby("share")["change"].mean()
-                ax.plot(mean.index, mean, dashes, color=BLUE, lw=1.5, label=f"{order} order")
+            sns.lineplot(part, x="share", y="change", style="order", **look, ax=ax)
             ax.set_title(f"{name}, {way}", fontsize=9)
-            ax.set_xlabel(f"share of pixels {'hidden' if way == 'deletion' else 'shown'}")
+            shown = "hidden" if way == "deletion" else "shown"
+            ax.set(xlabel=f"share of pixels {shown}", ylabel="")
+            ax.legend(frameon=False, fontsize=8).set_visible(ax is axes[0, 0])
             tidy(ax)
         line[0].set_ylabel("change of the scalar")
-    axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
 

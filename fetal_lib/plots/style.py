@@ -53,3 +53,11 @@ def hide_ticks(axes: Axes) -> Axes:
     axes.set_xticks([])
     axes.set_yticks([])
     return axes
+
+
+def words_only(text: str) -> Figure:
+    """Return a figure that says why there is nothing to see."""
+    figure, axes = new_figure(height=1.2)
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=VERMILION)
+    axes.set_axis_off()
+    return figure

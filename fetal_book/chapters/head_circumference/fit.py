@@ -119,22 +119,7 @@ def calibrated_model(
     table: pd.DataFrame,
     arrays: HeadArrays,
 ) -> HeadModel:
-    """Load a fit and set its interval on the validation part.
-
-    Parameters
-    ----------
-    fit_folder : Path
-        Holds ``weights.npz``.
-    parameters : HeadCircumferenceParameters
-    table, arrays
-        The validation part.
-
-    Returns
-    -------
-    HeadModel
-        Its half-width is the conformal quantile of the relative error, infinite when
-        the validation part is too small for the coverage that is asked for.
-    """
+    """Load a fit and set its interval on the validation part."""
     p = parameters
     network = new_unet(p)
     load_weights(network, fit_folder / WEIGHTS)
@@ -150,10 +135,20 @@ def calibrated_model(
     model = HeadModel(network, spec)
     _, measured = measure_heads(model, table, arrays)
     scores = score_ellipses(table, arrays, [m.ellipse for m in measured])
-    relative = (scores["df_mm"].abs() / scores["hc_pred_mm"]).fillna(NOT_FOUND)
-    half = conformal_quantile(relative.to_numpy(), p.coverage)
-    half = float("inf") if half >= NOT_FOUND else float(half)
+    half = relative_half_width(scores, p.coverage, p.seed)
     return HeadModel(network, replace(spec, relative_half_width=half))
+
+
+def relative_half_width(scores: pd.DataFrame, coverage: float, seed: int) -> float:
+    """Return the conformal quantile of the relative errors, of one drawn image an examination.
+
+    The frames of one examination are not independent, as the quantile takes its cases to be. It is
+    infinite where the examinations are too few for the coverage, or too many without a head.
+    """
+    drawn = scores.sample(frac=1, random_state=seed).drop_duplicates("examination")
+    relative = (drawn["df_mm"].abs() / drawn["hc_pred_mm"]).fillna(NOT_FOUND)
+    half = conformal_quantile(relative.to_numpy(), coverage)
+    return float("inf") if half >= NOT_FOUND else half
 
 
 def card_of(run: Run, model: HeadModel, declined: list[str]) -> str:

@@ -110,26 +110,15 @@ def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def coverage_text(promised: float, half: float, n_val: int, covered: float, n_test: int) -> str:
-    """Say how wide the prediction interval is and why, and how often it held; Markdown.
+    """Say how wide the prediction interval is and why, and how often it held.
 
-    The coverage of new cases by the k-th smallest of n independent errors is itself random: it
-    follows the beta distribution with parameters k and n + 1 - k.
-
-    Parameters
-    ----------
-    promised : float
-        Coverage that was asked for.
-    half : float
-        Half-width as a share of the circumference; infinite where ``n_val`` is too small.
-    n_val : int
-        Validation images.
-    covered : float
-        Share of the ``n_test`` measured test images whose reference lies inside.
-    n_test : int
+    It was calibrated on one image of each of ``n_val`` examinations. The coverage of new cases by
+    the k-th smallest of n independent errors is itself random: it follows the beta distribution
+    with parameters k and n + 1 - k.
     """
     told = (
         f"Promised: {promised:.0%}. Measured on {n_test} test images: **{covered:.1%}**. The "
-        f"interval was calibrated on {n_val} images"
+        f"interval was calibrated on one image of each of {n_val} examinations"
     )
     if not np.isfinite(half):
         return f"{told}: too few for that promise, or too many without a head. It is infinite."
@@ -139,8 +128,8 @@ def coverage_text(promised: float, half: float, n_val: int, covered: float, n_te
     low, high = beta.ppf([0.025, 0.975], rank, n_val + 1 - rank)
     which = "the largest" if rank == n_val else f"number {rank}, from the smallest up,"
     return (
-        f"{told}: it is as wide as {which} of their errors. Drawn anew, {n_val} independent images "
-        f"would give intervals that cover {low:.0%} to {high:.0%} of new ones, in 95 % of draws."
+        f"{told}: it is as wide as {which} of their errors. Drawn anew, {n_val} examinations would "
+        f"give intervals that cover {low:.0%} to {high:.0%} of new ones, in 95 % of draws."
     )
 
 
