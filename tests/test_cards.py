@@ -10,7 +10,6 @@ from fetal_book.app.shelf import SHIPPED
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.published import published_runs
 from fetal_book.site.cards import (
-    CardsError,
     ModelText,
     failures,
     read_cards,
@@ -21,6 +20,7 @@ from fetal_book.site.claims import read_sources
 from fetal_book.site.data_sheets import sheet, write_data_sheets
 from fetal_book.site.shown_runs import ShownRun
 from fetal_lib.data.catalogue import manifest_names, read_manifest
+from fetal_lib.errors import UserError
 
 MODEL = {
     "name": "head_circumference",
@@ -128,7 +128,7 @@ def test_a_shipped_model_that_no_run_made_shows_the_card_of_its_training(tmp_pat
 def test_a_card_with_a_misspelt_entry_is_refused(tmp_path):
     wrong = MODEL | {"limit": ["One."]}
     (tmp_path / "cards.yml").write_text(yaml.safe_dump({"models": [wrong], "phantoms": []}))
-    with pytest.raises(CardsError, match="limit"):
+    with pytest.raises(UserError, match="limit"):
         read_cards(tmp_path)
 
 

@@ -8,7 +8,6 @@ from test_book import BOOK, PROJECT
 
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.site.checklists import (
-    ChecklistError,
     anchors,
     chapter_anchors,
     checklist,
@@ -16,6 +15,7 @@ from fetal_book.site.checklists import (
     read_checklist,
     write_checklists,
 )
+from fetal_lib.errors import UserError
 
 TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
 TRIPOD_PARTS |= {20: "abc", 23: "ab", 27: "abc"}
@@ -99,5 +99,5 @@ def test_an_item_with_another_state_is_refused(tmp_path):
     (tmp_path / "checklists").mkdir()
     entry = "- {item: '1', section: a, text: b, state: perhaps, where: [intro.md], says: c.}\n"
     (tmp_path / "checklists" / "claim.yml").write_text(entry)
-    with pytest.raises(ChecklistError, match="perhaps"):
+    with pytest.raises(UserError, match="perhaps"):
         read_checklist(tmp_path, "claim")

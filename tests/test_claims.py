@@ -9,10 +9,11 @@ from test_book import BOOK, PROJECT, ROW, write_run
 
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.published import published_runs
-from fetal_book.site.claims import NUMBER, ClaimsError, Source, read_sources
+from fetal_book.site.claims import NUMBER, Source, read_sources
 from fetal_book.site.claims_page import figures, write_claims
 from fetal_book.site.claims_text import filled
 from fetal_book.site.shown_runs import shown_runs
+from fetal_lib.errors import UserError
 
 SOURCE = {
     "chapter": "04_head_circumference",
@@ -273,7 +274,7 @@ def test_a_source_without_a_run_says_so(tmp_path):
 def test_an_unknown_metric_is_refused(tmp_path, broken):
     bad = json.loads(json.dumps(SOURCE).replace(broken, broken.replace("adf_mm", "adf_cm")))
     (tmp_path / "sources.yml").write_text(yaml.safe_dump([bad]), encoding="utf-8")
-    with pytest.raises(ClaimsError, match="received 'adf_cm'"):
+    with pytest.raises(UserError, match="received 'adf_cm'"):
         read_sources(tmp_path)
 
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from fetal_book.site.release_metadata import CitationError, read_citation, zenodo_metadata
+from fetal_book.site.release_metadata import read_citation, zenodo_metadata
+from fetal_lib.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 TEXT = {"type": "string", "minLength": 1}
@@ -121,12 +122,12 @@ def test_text_is_escaped_and_a_version_that_yaml_reads_as_a_number_stays_text():
 )
 def test_a_citation_file_that_says_too_little_is_refused(tmp_path, changes, words):
     (tmp_path / "CITATION.cff").write_text(yaml.safe_dump(SMALL | changes), encoding="utf-8")
-    with pytest.raises(CitationError, match=words):
+    with pytest.raises(UserError, match=words):
         read_citation(tmp_path)
 
 
 def test_a_missing_citation_file_is_named(tmp_path):
-    with pytest.raises(CitationError, match="CITATION.cff: it cannot be read"):
+    with pytest.raises(UserError, match="CITATION.cff: it cannot be read"):
         read_citation(tmp_path)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fetal_book.site import pdf, reading_checks
 from fetal_book.site.slim import keep_icons, slim_site, smaller_png
+from fetal_lib.errors import UserError
 
 pytest.importorskip("bs4")
 from fetal_book.site.print_page import write_print_page
@@ -188,9 +189,9 @@ def test_whole_book_has_every_page_and_its_links_stay_inside(tmp_path: Path) -> 
 
 
 def test_pdf_without_site_or_browser_says_what_is_missing(tmp_path, monkeypatch) -> None:
-    with pytest.raises(pdf.PdfError, match="there is no print.html in it. Build the book first"):
+    with pytest.raises(UserError, match="there is no print.html in it. Build the book first"):
         pdf.print_book(tmp_path, tmp_path / "a.pdf")
     write_page(tmp_path / "print.html", "text")
     monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
-    with pytest.raises(pdf.PdfError, match="no Chromium was found"):
+    with pytest.raises(UserError, match="no Chromium was found"):
         pdf.print_book(tmp_path, tmp_path / "a.pdf")

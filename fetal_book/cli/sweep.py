@@ -53,10 +53,11 @@ def sweep(
 
 def free_lock(root: Path, folder: Path, command: list[str]) -> None:
     """Remove the lock that a killed sweep left in its folder."""
-    from fetal_book.site.launch import WorkflowBusyError, has_lock, live_workflows
+    from fetal_book.site.launch import has_lock, live_workflows
+    from fetal_lib.errors import UserError
 
     if alive := live_workflows(folder):
-        raise WorkflowBusyError(
+        raise UserError(
             f"sweep: process {alive[0]} already works in {folder.name}; wait for it, or stop it "
             f"with `kill {alive[0]}`."
         )

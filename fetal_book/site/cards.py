@@ -6,13 +6,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from fetal_book.runs.results import results_table
+from fetal_book.site.entries import Entry, read_entries
 from fetal_book.site.results_page import SPLIT_WORDS, split_table
 from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs
-from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import file_sha256
 
@@ -21,26 +18,9 @@ SCORED = ("test", "external")
 SHIPPED_FILE = "weights.npz"
 PAGES = ("model_cards", "data_sheets", "phantom_sheets", "own_layouts", "claim", "tripod_ai")
 """Files below ``book/generated`` that ``fetal-lib book cards`` writes, without suffix."""
-MAKERS = (
-    "book/cards",
-    "fetal_book/site/checklists",
-    "fetal_book/site/data_sheets",
-    "fetal_book/site/results_page",
-    "fetal_book/site/shown_data",
-    "fetal_book/site/shown_runs",
-    "fetal_lib/data/kinds",
-)
 
 
-class CardsError(UserError, ValueError):
-    """`book/cards.yml` cannot be used; the text says where and why."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelText(_Strict):
+class ModelText(Entry):
     """Hold what a person says of a model.
 
     Attributes
@@ -70,7 +50,7 @@ class ModelText(_Strict):
     fails: list[str]
 
 
-class PhantomText(_Strict):
+class PhantomText(Entry):
     """Hold what a person says of a kind of phantoms.
 
     Attributes
@@ -89,11 +69,11 @@ class PhantomText(_Strict):
     known_problems: list[str]
 
 
-class Cards(_Strict):
+class Cards(Entry):
     """Hold all of ``book/cards.yml``."""
 
-    models: list[ModelText]
-    phantoms: list[PhantomText]
+    models: list[ModelText] = []
+    phantoms: list[PhantomText] = []
 
 
 def sources(root: Path) -> list[str]:
@@ -103,19 +83,12 @@ def sources(root: Path) -> list[str]:
     found += (root / "fetal_lib" / "pretrained").rglob("*.json")
     found += (root / "fetal_lib" / "pretrained").rglob("card.md")
     found += (root / "fetal_book" / "parameters").rglob("*.yml")
-    found += [root / f"{name}.py" for name in MAKERS]
     return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
 
 
 def read_cards(book: Path) -> Cards:
     """Read ``cards.yml``; without that file there are no cards."""
-    path = book / CARDS_FILE
-    if not path.is_file():
-        return Cards(models=[], phantoms=[])
-    try:
-        return Cards.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise CardsError(f"{path.name}: {error}") from error
+    return read_entries(book / CARDS_FILE, Cards)
 
 
 def write_model_cards(root: Path, chapters: list[str]) -> None:

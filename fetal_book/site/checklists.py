@@ -7,11 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from fetal_book.parameters.chapters import CHAPTERS
-from fetal_lib.errors import UserError
+from fetal_book.site.entries import Entry, read_entries
 from fetal_lib.files.atomic import read_json, write_text
 
 NAMES = ("claim", "tripod_ai")
@@ -20,11 +19,7 @@ PAGE_FOLDER = "methods"
 """Folder below the book's root of the pages that include the checklists."""
 
 
-class ChecklistError(UserError, ValueError):
-    """A checklist cannot be used; the text says where and why."""
-
-
-class Item(BaseModel):
+class Item(Entry):
     """Hold one item of a checklist.
 
     Attributes
@@ -34,8 +29,6 @@ class Item(BaseModel):
     where : pages below the book's folder, or a chapter's number; ``#`` and a heading may follow.
     says : what the reader finds there, or why there is nothing.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     item: str
     section: str
@@ -47,14 +40,7 @@ class Item(BaseModel):
 
 def read_checklist(book: Path, name: str) -> list[Item]:
     """Read a checklist; without its file there are no items."""
-    path = book / "checklists" / f"{name}.yml"
-    if not path.is_file():
-        return []
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TypeAdapter(list[Item]).validate_python(entries)
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ChecklistError(f"{path.name}: {error}") from error
+    return read_entries(book / "checklists" / f"{name}.yml", list[Item])
 
 
 def write_checklists(root: Path, chapters: list[str]) -> None:

@@ -6,26 +6,14 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, field_validator
 
 from fetal_book.runs.results import METRICS
-from fetal_lib.errors import UserError
+from fetal_book.site.entries import Entry, read_entries
 
 CLAIMS_FILE = "sources.yml"
 NUMBER = re.compile(r"\[\[([^\[\]]+)\]\]")
 """A place for a number of a run in the text on a source."""
-
-
-class ClaimsError(UserError, ValueError):
-    """`book/sources.yml` cannot be used; the text says where and why."""
 
 
 def known_metric(metric: str) -> str:
@@ -38,11 +26,7 @@ def known_metric(metric: str) -> str:
 MetricName = Annotated[str, AfterValidator(known_metric)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Answer(_Strict):
+class Answer(Entry):
     """Name the rows of a run's results that answer a claim."""
 
     model: str
@@ -50,7 +34,7 @@ class Answer(_Strict):
     split: str = ""
 
 
-class Claim(_Strict):
+class Claim(Entry):
     """Hold one number of a source, and what answers it.
 
     Attributes
@@ -71,7 +55,7 @@ class Claim(_Strict):
     protocol: list[Answer] = []
 
 
-class Flaw(_Strict):
+class Flaw(Entry):
     """Name a flaw of a source, and the two models whose difference it makes.
 
     Attributes
@@ -92,7 +76,7 @@ class Flaw(_Strict):
     floor: str = ""
 
 
-class Picture(_Strict):
+class Picture(Entry):
     """Name a figure of a chapter for who only looks.
 
     Attributes
@@ -109,7 +93,7 @@ class Picture(_Strict):
     instead_of: str = ""
 
 
-class Source(_Strict):
+class Source(Entry):
     """Hold one source project: its chapter, claims and flaws, and what to make of them.
 
     Attributes
@@ -150,11 +134,4 @@ def answer_fields(place: str) -> dict[str, str]:
 
 def read_sources(book: Path) -> list[Source]:
     """Read the claims of all sources; without `sources.yml` there are none."""
-    path = book / CLAIMS_FILE
-    if not path.is_file():
-        return []
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-        return [Source.model_validate(entry) for entry in entries]
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ClaimsError(f"{path.name}: {error}") from error
+    return read_entries(book / CLAIMS_FILE, list[Source])

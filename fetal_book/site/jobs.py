@@ -101,6 +101,13 @@ def published_results(root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in found]
 
 
+def page_makers(root: Path) -> list[str]:
+    """List the modules that write pages from runs and from what people wrote."""
+    found = [*(root / "fetal_book" / "site").glob("*.py"), root / "fetal_lib" / "data" / "kinds.py"]
+    found.append(root / "fetal_book" / "runs" / "results.py")
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
 def phantom_kinds() -> list[str]:
     """List the kinds of phantoms that the book shows."""
     from fetal_book.site.phantom_gallery import GALLERIES

@@ -11,10 +11,6 @@ from pathlib import Path
 from fetal_lib.errors import UserError
 
 
-class WorkflowBusyError(UserError, RuntimeError):
-    """Another Snakemake works in the same project."""
-
-
 def snakemake_command(
     root: Path, *, profile: str, data: str, cores: int, workflow_profile: str, gpu: int
 ) -> list[str]:
@@ -60,7 +56,7 @@ def run_workflow(root: Path, command: list[str]) -> None:
     """Replace this process by Snakemake, after freeing a lock left by a killed one."""
     alive = live_workflows(root)
     if alive:
-        raise WorkflowBusyError(
+        raise UserError(
             f"workflow: process {alive[0]} already works in this project. One workflow at a time "
             f"may run in a project; wait for it, or stop it with `kill {alive[0]}`."
         )

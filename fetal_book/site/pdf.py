@@ -20,18 +20,14 @@ SWITCHES = (
 )
 
 
-class PdfError(UserError, RuntimeError):
-    """The book cannot be printed here; the text says what is missing."""
-
-
 def print_book(site: Path, target: Path) -> Path:
     """Print ``print.html`` of a built site to a PDF."""
     page = site / NAME
     if not page.is_file():
-        raise PdfError(f"{site.name}: there is no {NAME} in it. Build the book first: make book.")
+        raise UserError(f"{site.name}: there is no {NAME} in it. Build the book first: make book.")
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
-        raise PdfError(
+        raise UserError(
             "no Chromium was found. Install Chromium or Chrome, or open print.html and print it."
         )
     target.unlink(missing_ok=True)
@@ -42,7 +38,7 @@ def print_book(site: Path, target: Path) -> Path:
                 [browser, *SWITCHES, *own], capture_output=True, timeout=TIME_LIMIT_S, check=False
             )
         except subprocess.TimeoutExpired:
-            raise PdfError(f"Chromium did not print the book in {TIME_LIMIT_S} s.") from None
+            raise UserError(f"Chromium did not print the book in {TIME_LIMIT_S} s.") from None
     if not target.is_file():
-        raise PdfError("Chromium printed nothing. Open print.html and print it from there.")
+        raise UserError("Chromium printed nothing. Open print.html and print it from there.")
     return target

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,30 +12,28 @@ if TYPE_CHECKING:
 PLANES = ("axial", "coronal", "sagittal")
 
 
-def heads() -> Figure:
-    """Draw head phantoms at four ages, two fetuses each."""
+def ultrasound(draw: Callable[..., Any], weeks: Sequence[int]) -> Figure:
+    """Draw two fetuses at several ages."""
     from fetal_lib.plots.pictures import picture_sheet
-    from fetal_phantoms.head import make_head
 
-    weeks = (14, 20, 27, 35)
     rows = {
-        f"fetus {seed}": [make_head(seed, ga_days=7 * week).image for week in weeks]
-        for seed in (1, 2)
+        f"fetus {seed}": [draw(seed, ga_days=7 * week).image for week in weeks] for seed in (1, 2)
     }
     return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.35)
+
+
+def heads() -> Figure:
+    """Draw head phantoms at four ages."""
+    from fetal_phantoms.head import make_head
+
+    return ultrasound(make_head, (14, 20, 27, 35))
 
 
 def abdomens() -> Figure:
-    """Draw abdomen phantoms at four ages, two fetuses each."""
-    from fetal_lib.plots.pictures import picture_sheet
+    """Draw abdomen phantoms at four ages."""
     from fetal_phantoms.abdomen import make_abdomen
 
-    weeks = (16, 21, 28, 35)
-    rows = {
-        f"fetus {seed}": [make_abdomen(seed, ga_days=7 * week).image for week in weeks]
-        for seed in (1, 2)
-    }
-    return picture_sheet(rows, [f"{week} weeks" for week in weeks], row_inches=1.35)
+    return ultrasound(make_abdomen, (16, 21, 28, 35))
 
 
 def anomalies() -> Figure:

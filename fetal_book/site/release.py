@@ -24,10 +24,6 @@ ZENODO = ".zenodo.json"
 ZENODO_BESIDE = "zenodo.json"  # code hosts rename hidden files that are attached to a release
 
 
-class ReleaseError(UserError, RuntimeError):
-    """The site may not be released; the text gives every reason with its remedy."""
-
-
 def make_release(root: Path, out: Path, allow_dirty: bool = False) -> list[Path]:
     """Pack the site with what says where it comes from.
 
@@ -40,7 +36,7 @@ def make_release(root: Path, out: Path, allow_dirty: bool = False) -> list[Path]
     problems = release_problems(root, code, allow_dirty)
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise ReleaseError(f"nothing was released, for {len(problems)} reason(s):\n{listed}")
+        raise UserError(f"nothing was released, for {len(problems)} reason(s):\n{listed}")
     time = commit_time(root) if code["commit"] else 0
     day = datetime.fromtimestamp(time, UTC).date().isoformat() if time else None
     site = folder_files(root / "book" / "_build" / "html")
@@ -87,7 +83,7 @@ def run_entry(folder: Path, where: str) -> dict[str, Any]:
     """Describe a run that the site shows, by its record."""
     record = read_record(folder)
     if record is None:
-        raise ReleaseError(f"{folder.name}: {RECORD_FILE} is missing; publish the run again")
+        raise UserError(f"{folder.name}: {RECORD_FILE} is missing; publish the run again")
     return {
         "chapter": record.chapter,
         "shown_as": where,

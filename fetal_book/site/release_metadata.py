@@ -31,23 +31,19 @@ RESOURCE_TYPES = {
 }
 
 
-class CitationError(UserError, ValueError):
-    """CITATION.cff is missing, broken or does not say enough for a release."""
-
-
 def read_citation(root: Path) -> dict[str, Any]:
     """Read CITATION.cff."""
     try:
         citation = yaml.safe_load((root / CITATION).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise CitationError(f"{CITATION}: it cannot be read: {error}") from error
+        raise UserError(f"{CITATION}: it cannot be read: {error}") from error
     if not isinstance(citation, dict):
-        raise CitationError(f"{CITATION}: it must be a mapping, as CFF 1.2.0 says")
+        raise UserError(f"{CITATION}: it must be a mapping, as CFF 1.2.0 says")
     missing = [name for name in NEEDED if not citation.get(name)]
     if missing:
-        raise CitationError(f"{CITATION}: {', '.join(missing)} is missing; a release needs it")
+        raise UserError(f"{CITATION}: {', '.join(missing)} is missing; a release needs it")
     if not isinstance(citation["license"], str):
-        raise CitationError(
+        raise UserError(
             f"{CITATION}: license: received {citation['license']!r}; Zenodo takes one, "
             "write its SPDX identifier"
         )

@@ -20,10 +20,6 @@ from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
 
 
-class SiteError(UserError, RuntimeError):
-    """The site could not be built, or what was built is not sound."""
-
-
 def build_site(root: Path) -> int:
     """Build ``book/_build/html`` and return how many pages it has; a refused one leaves the old."""
     book = root / "book"
@@ -53,7 +49,7 @@ def built_problems(root: Path) -> list[str]:
     built = root / "book" / "_build"
     note = read_json(built / "site.json")
     if note is None:
-        raise SiteError("no site was built yet. Build it first: make book.")
+        raise UserError("no site was built yet. Build it first: make book.")
     pages = [page.removesuffix(".html") for page in note["pages"]]
     return [*site_problems(built / "html", pages), *reading_problems(built / "html")]
 
@@ -78,7 +74,7 @@ def _run_jupyter_book(book: Path, contents: Path, work: Path) -> None:
         command, cwd=book, env=environment, check=False, capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise SiteError(
+        raise UserError(
             f"Jupyter Book refused the pages:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         )
 
@@ -90,7 +86,7 @@ def _title(book: Path) -> str:
 def _refuse(what: str, problems: list[str]) -> None:
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise SiteError(f"{what} ({len(problems)}):\n{listed}")
+        raise UserError(f"{what} ({len(problems)}):\n{listed}")
 
 
 def _put_in_place(built: Path, site: Path) -> None:
