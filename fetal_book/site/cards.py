@@ -8,6 +8,7 @@ from typing import Any
 
 from fetal_book.runs.results import results_table
 from fetal_book.site.entries import Entry, read_entries
+from fetal_book.site.markdown import table
 from fetal_book.site.results_page import SPLIT_WORDS, split_table
 from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs
 from fetal_lib.files.atomic import read_json, write_text
@@ -154,8 +155,7 @@ def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | Non
         weights = shipped / SHIPPED_FILE
         size = weights.stat().st_size
         rows["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
-    lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
+    return table(["", ""], list(rows.items()))
 
 
 class _Named(dict):
@@ -184,10 +184,10 @@ def setting_text(value: Any) -> str:
 
 def scores(model: str, run: ShownRun) -> list[str]:
     """Write the model's results, a table for each split and data set."""
-    table = results_table([run.folder])
+    found = results_table([run.folder])
     parts = []
     for split in SCORED:
-        rows = table[(table["model"] == model) & (table["split"] == split)]
+        rows = found[(found["model"] == model) & (found["split"] == split)]
         for _, group in rows.groupby("data", sort=True):
             name = data_text(group.iloc[0], run, mark="")
             parts.append(f"{SPLIT_WORDS[split]}: {name}\n\n{split_table(group)}")
@@ -200,11 +200,9 @@ def subgroup_table(name: str, run: ShownRun) -> str:
     if not name or not path.is_file():
         return ""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = [[_short(cell) for cell in row] for row in csv.reader(file)]
+        titles, *rows = [[_short(cell) for cell in row] for row in csv.reader(file)]
     caption = (read_json(path.parent / "index.json") or {}).get(name, {}).get("caption", name)
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines.insert(1, "|---" * len(rows[0]) + "|")
-    return f"{caption}\n\n" + "\n".join(lines) + "\n"
+    return f"{caption}\n\n{table(titles, rows)}"
 
 
 def _short(cell: str) -> str:

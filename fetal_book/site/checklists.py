@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.site.entries import Entry, read_entries
+from fetal_book.site.markdown import table
 from fetal_lib.files.atomic import read_json, write_text
 
 NAMES = ("claim", "tripod_ai")
@@ -65,10 +66,9 @@ def checklist(items: list[Item], headings: dict[str, set[str]]) -> str:
     listed = ", ".join(f"{counts[state]} {state}" for state in STATES)
     parts = [f"Of {len(items)} items: {listed}.\n"]
     for section in dict.fromkeys(one.section for one in items):
-        rows = [one for one in items if one.section == section]
-        lines = ["| | Item | State | Where, and what is said |", "|---|---|---|---|"]
-        lines += [f"| {' | '.join(_cells(one, headings))} |" for one in rows]
-        parts.append(f"## {section}\n\n" + "\n".join(lines) + "\n")
+        rows = [_cells(one, headings) for one in items if one.section == section]
+        titles = ["", "Item", "State", "Where, and what is said"]
+        parts.append(f"## {section}\n\n{table(titles, rows)}")
     return "\n".join(parts)
 
 

@@ -11,10 +11,10 @@ from fetal_book.runs.results import METRICS
 from fetal_book.site.claims import Answer, Claim, Flaw, Source, read_sources
 from fetal_book.site.claims_text import MISSING, filled
 from fetal_book.site.ladder_picture import first_run, scores, write_ladder_picture
+from fetal_book.site.markdown import table
 from fetal_book.site.shown_data import GROUPS
 from fetal_book.site.shown_runs import (
     ShownRun,
-    captioned,
     data_text,
     decimal_places,
     details_text,
@@ -89,9 +89,9 @@ def claim_table(claim: Claim, runs: list[ShownRun]) -> str:
     rows += carried_rows(claim.ours, runs)
     if claim.protocol:
         rows += protocol_rows("Ours, the source's protocol", claim.protocol, runs, "protocol")
-    lines = [f"| **{name}** | {cell} |" for name, cell in rows]
-    table = captioned(f"{claim.measure}: reported and measured.", ["| | |", "|---|---|", *lines])
-    return f"### {claim.measure}\n\n{table}"
+    caption = f"{claim.measure}: reported and measured."
+    written = table(["", ""], [(f"**{name}**", cell) for name, cell in rows], caption)
+    return f"### {claim.measure}\n\n{written}"
 
 
 def protocol_rows(
@@ -150,12 +150,9 @@ def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
             if lines:
                 words = METRICS[flaw.metric].description
                 head = f"## {flaw.flaw} (source {source.source})\n\nMeasured: {words}.\n"
-                titles = [
-                    "| Data | n | With | Without | The flaw makes it |",
-                    "|---|---|---|---|---|",
-                ]
-                table = captioned(f"{flaw.flaw}: scores with it and without.", [*titles, *lines])
-                parts.append(f"{head}\n{table}")
+                titles = ["Data", "n", "With", "Without", "The flaw makes it"]
+                caption = f"{flaw.flaw}: scores with it and without."
+                parts.append(f"{head}\n{table(titles, lines, caption)}")
     if not parts:
         return "No run in this book re-enacts a flaw yet.\n"
     return "\n".join([*side_by_side(sources, by_chapter), *parts])
@@ -172,25 +169,23 @@ def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -
                 if run is not None:
                     data, n, *both, words = rung(flaw, run)
                     name = f"{source.source}: {flaw.flaw}"
-                    cells = [name, words, *both, f"{data}, {run.link}, n {n}"]
-                    lines.append(f"| {' | '.join(cells)} |")
+                    lines.append([name, words, *both, f"{data}, {run.link}, n {n}"])
         if lines:
-            titles = ["| Flaw | The flaw makes it | With | Without | Data |", "|---" * 5 + "|"]
-            table = captioned(f"Every flaw by one run, {kind}.", [*titles, *lines])
-            parts.append(f"## All flaws, {kind}\n\n{table}")
+            titles = ["Flaw", "The flaw makes it", "With", "Without", "Data"]
+            written = table(titles, lines, f"Every flaw by one run, {kind}.")
+            parts.append(f"## All flaws, {kind}\n\n{written}")
     return parts
 
 
-def rungs(flaw: Flaw, runs: list[ShownRun]) -> list[str]:
-    """Write a line for each run that has a flaw; runs with the same numbers share one."""
+def rungs(flaw: Flaw, runs: list[ShownRun]) -> list[list[str]]:
+    """Write a row for each run that has a flaw; runs with the same numbers share one."""
     links: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
         cells = rung(flaw, run)
         if cells is not None:
             links.setdefault(tuple(cells), []).append(run.link)
     return [
-        f"| {data}, {' and '.join(names)} | {' | '.join(numbers)} |"
-        for (data, *numbers), names in links.items()
+        [f"{data}, {' and '.join(names)}", *numbers] for (data, *numbers), names in links.items()
     ]
 
 

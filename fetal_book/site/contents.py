@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from fetal_book.site.markdown import table
 from fetal_book.site.shown_data import data_kind
 from fetal_lib.data.kinds import data_words
 from fetal_lib.files.atomic import read_json, write_text
@@ -47,14 +48,13 @@ def page_files(contents: dict[str, Any]) -> list[str]:
 
 def chapters_table(plan: list[dict[str, str]], states: dict[str, str]) -> str:
     """Write the table of the chapters; one without a state is not yet built."""
-    rows = ["| | Task | State | Models | Framework |", "|---|---|---|---|---|"]
+    rows = []
     for chapter in plan:
         name, number = chapter["name"], chapter["name"][:2]
         linked = f"[{number}]({NOTEBOOKS}{name})" if name in states else number
         state = states.get(name, "not yet built")
-        cells = [linked, chapter["task"], state, chapter["models"], chapter["framework"]]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+        rows.append([linked, chapter["task"], state, chapter["models"], chapter["framework"]])
+    return table(["", "Task", "State", "Models", "Framework"], rows)
 
 
 def chapter_state(folder: Path) -> str:

@@ -9,6 +9,7 @@ from fetal_book.parameters.base import PROFILES
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.parameters.resolve import resolve_parameters
 from fetal_book.site.cards import PhantomText, read_cards
+from fetal_book.site.markdown import bullets, facts, table
 from fetal_lib.data.catalogue import read_manifest
 from fetal_lib.data.manifest import UNKNOWN, DataFile, Manifest
 from fetal_lib.files.atomic import write_text
@@ -36,7 +37,7 @@ def write_data_sheets(root: Path, chapters: list[str]) -> None:
 
 def sheet(manifest: Manifest, chapters: list[str]) -> str:
     """Write a data set's sheet, all of it from its manifest; ``unknown`` stays unknown."""
-    facts = {
+    known = {
         "Name here": f"`{manifest.name}`",
         "Kind": manifest.kind.replace("mri", "MRI"),
         "Chapters": chapter_links(manifest.chapters, chapters),
@@ -50,22 +51,21 @@ def sheet(manifest: Manifest, chapters: list[str]) -> str:
     }
     if manifest.access == "own":
         for name in ("Version", "DOI", "Page", "Licence"):
-            del facts[name]
-    lines = ["| | |", "|---|---|", *(f"| **{k}** | {_cell(v)} |" for k, v in facts.items())]
-    parts = [f"### {manifest.title}\n", "\n".join(lines) + "\n"]
+            del known[name]
+    parts = [f"### {manifest.title}\n", facts(known)]
     if manifest.files:
         parts.append(files_table(manifest.files))
     parts.append(f"What the folder holds:\n\n```text\n{manifest.layout.rstrip()}\n```\n")
     if manifest.columns:
-        columns = [f"- `{name}`: {words}" for name, words in manifest.columns.items()]
-        parts.append("Columns:\n\n" + "\n".join(columns) + "\n")
+        columns = [f"`{name}`: {words}" for name, words in manifest.columns.items()]
+        parts.append(f"Columns:\n\n{bullets(columns)}")
     if manifest.how_to:
-        steps = [f"{i}. {_cell(step)}" for i, step in enumerate(manifest.how_to, 1)]
+        steps = [f"{i}. {' '.join(step.split())}" for i, step in enumerate(manifest.how_to, 1)]
         parts.append("How to get it ready:\n\n" + "\n".join(steps) + "\n")
-    problems = [f"- {_cell(one)}" for one in manifest.known_problems] or ["- none known"]
-    parts.append("Known problems:\n\n" + "\n".join(problems) + "\n")
+    problems = manifest.known_problems or ["none known"]
+    parts.append(f"Known problems:\n\n{bullets(problems)}")
     if manifest.access != "own":
-        parts.append(f"Cite as: {_cell(manifest.citation)}\n")
+        parts.append(f"Cite as: {' '.join(manifest.citation.split())}\n")
     return "\n".join(parts)
 
 
@@ -77,11 +77,11 @@ def access_text(manifest: Manifest) -> str:
 
 def files_table(files: tuple[DataFile, ...]) -> str:
     """Write what is fetched: names, sizes, and the checksum that is compared."""
-    lines = ["| File | Bytes | Checksum |", "|---|---|---|"]
+    rows = []
     for one in files:
         size = one.bytes if one.bytes == UNKNOWN else f"{one.bytes:,}"
-        lines.append(f"| `{one.name}` | {size} | {checksum_text(one)} |")
-    return "\n".join(lines) + "\n"
+        rows.append([f"`{one.name}`", size, checksum_text(one)])
+    return table(["File", "Bytes", "Checksum"], rows)
 
 
 def checksum_text(file: DataFile) -> str:
@@ -113,7 +113,7 @@ def chapter_links(names: tuple[str, ...] | list[str], chapters: list[str]) -> st
 
 def phantom_sheet(text: PhantomText, chapters: list[str]) -> str:
     """Write the sheet of a kind of phantoms; how many are drawn comes from the parameters."""
-    facts = {
+    known = {
         "Made by": f"`fetal-lib phantoms {text.name} FOLDER`, from a seed",
         "Chapters": chapter_links(text.chapters, chapters),
         "How many": "; ".join(_counts(chapter, text.count) for chapter in text.chapters),
@@ -122,10 +122,8 @@ def phantom_sheet(text: PhantomText, chapters: list[str]) -> str:
         "Varies without knowing the label": text.free_of_label,
         "Licence, persons": "Apache-2.0, as the library; nobody's image",
     }
-    lines = ["| | |", "|---|---|", *(f"| **{k}** | {_cell(v)} |" for k, v in facts.items())]
-    problems = [f"- {one}" for one in text.known_problems]
-    parts = [f"### {text.title}\n", "\n".join(lines) + "\n"]
-    return "\n".join([*parts, "Known problems:\n\n" + "\n".join(problems) + "\n"])
+    problems = f"Known problems:\n\n{bullets(text.known_problems)}"
+    return "\n".join([f"### {text.title}\n", facts(known), problems])
 
 
 @functools.cache
@@ -135,7 +133,3 @@ def _counts(chapter: str, name: str) -> str:
     listed = ", ".join(f"{count:,} (`{profile}`)" for profile, count in found.items())
     unit = type(resolve_parameters(entry, "quick", {}).parameters).model_fields[name].title
     return f"{listed} {unit}"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

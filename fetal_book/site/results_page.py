@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetal_book.runs.results import METRICS, results_table
+from fetal_book.site.markdown import table
 from fetal_book.site.shown_runs import (
     ShownRun,
-    captioned,
     count_text,
     data_text,
     interval_text,
@@ -38,8 +38,8 @@ def write_results(root: Path, chapters: list[str]) -> None:
     runs = shown_runs(root, chapters)
     generated = root / "book" / "generated"
     generated.mkdir(parents=True, exist_ok=True)
-    table = results_table([run.folder for run in runs])
-    table.to_csv(generated / "results.csv", index=False, lineterminator="\n")
+    results = results_table([run.folder for run in runs])
+    results.to_csv(generated / "results.csv", index=False, lineterminator="\n")
     sections = [run_section(run, chapters) for run in runs] or ["No chapter has been run yet.\n"]
     write_text(generated / "results.md", "\n".join(sections))
 
@@ -50,17 +50,16 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
     Each split and each data set has a table of its own, so that real data and phantoms are never
     mixed.
     """
-    table = results_table([run.folder])
+    found = results_table([run.folder])
     parts = [f"({run.label})=", f"## {heading(run)}\n", provenance(run, chapters)]
     for split, words in SPLIT_WORDS.items():
         if split in HIDDEN_SPLITS:
             continue
-        rows = table[table["split"] == split]
+        rows = found[found["split"] == split]
         for _, group in rows.groupby("data", sort=True):
             data = data_text(group.iloc[0], run, mark="")
-            lines = split_table(group, run.label).splitlines()
             caption = f"{words}, {data}: run {run.name} of chapter {run.number}."
-            parts.append(f"### {words}: {data}\n\n{captioned(caption, lines)}")
+            parts.append(f"### {words}: {data}\n\n{split_table(group, run.label, caption)}")
     return "\n".join(parts)
 
 
@@ -92,8 +91,7 @@ def provenance(run: ShownRun, chapters: list[str]) -> str:
         "Files": f"{{download}}`record.json <{run.place}/record.json>`, "
         f"{{download}}`results.json <{run.place}/results.json>`",
     }
-    lines = [f"| **{name}** | {value} |" for name, value in facts.items()]
-    return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
+    return table(["", ""], [(f"**{name}**", value) for name, value in facts.items()])
 
 
 def about_data(run: ShownRun) -> str:
@@ -118,9 +116,9 @@ def changed_text(record: dict[str, Any]) -> str:
     return ", ".join(own) or "none"
 
 
-def split_table(rows: pd.DataFrame, label: str = "") -> str:
+def split_table(rows: pd.DataFrame, label: str = "", caption: str = "") -> str:
     """Write a split as a table, metric by metric, best model first; values lead to the label."""
-    lines = ["| Metric | Model | Value | 95 % interval | n |", "|---|---|---|---|---|"]
+    lines = []
     for metric in [name for name in METRICS if name in set(rows["metric"])]:
         better = METRICS[metric].higher_is_better
         group = rows[rows["metric"] == metric]
@@ -130,7 +128,7 @@ def split_table(rows: pd.DataFrame, label: str = "") -> str:
         for _, row in group.iterrows():
             value = value_text(row)
             value = f"{{ref}}`{value} <{label}>`" if label else value
-            cells = [name, row["model"].replace("_", " "), value, interval_text(row)]
-            lines.append(f"| {' | '.join([*cells, count_text(row['n'])])} |")
+            model = row["model"].replace("_", " ")
+            lines.append([name, model, value, interval_text(row), count_text(row["n"])])
             name = ""
-    return "\n".join(lines) + "\n"
+    return table(["Metric", "Model", "Value", "95 % interval", "n"], lines, caption)

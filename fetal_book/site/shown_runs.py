@@ -145,22 +145,6 @@ def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "", more:
     )
 
 
-def captioned(caption: str, lines: list[str]) -> str:
-    """Write the lines of a Markdown table as a table with a caption and a number.
-
-    Examples
-    --------
-    >>> print(captioned("Errors.", ["| a |", "|---|", "| 1 |"]))
-    ```{table} Errors.
-    | a |
-    |---|
-    | 1 |
-    ```
-    <BLANKLINE>
-    """
-    return "\n".join([f"```{{table}} {caption}", *lines, "```\n"])
-
-
 def data_text(row: dict[str, Any], run: ShownRun, mark: str = "**") -> str:
     """Name the data of a result, so that no reader takes phantoms for people."""
     return data_words(row["data"], data_kind(run.folder, row["data"], row["split"]), mark)
