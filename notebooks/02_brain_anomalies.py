@@ -66,22 +66,28 @@ save_model = True
 
 # %% tags=["hide-input"]
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import warnings
-
-warnings.filterwarnings("ignore", message=".*np.object.*")
 
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_book.chapters import brain_anomalies as chapter
-from fetal_book.chapters.tables import pretty, ranking, results_table
+from fetal_book.chapters.brain_anomalies import (
+    checks, cutoffs, decide, explain, fit, rankings, report, source,
+)
+from fetal_book.chapters.brain_anomalies import data as images
 from fetal_book.chapters.brain_anomalies import scores as score
+from fetal_book.chapters.brain_anomalies import starts, strange
+from fetal_book.chapters.tables import pretty, ranking, results_table
+from fetal_book.runs.session import open_run
+from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 from fetal_lib.plots import anomaly_images, classification, confidence
 from fetal_lib.plots.audit import audit_figure
-from fetal_book.runs.session import open_run
+from fetal_lib.training.history import read_history
+from fetal_phantoms.anomalies.labels import LABELS
 
+# %% tags=["hide-input"]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.filterwarnings("ignore", message=".*np.object.*")
 run = open_run("02_brain_anomalies", globals())
 p = run.parameters
 
@@ -114,15 +120,15 @@ Markdown(run.banner())
 # or augmented from, as far as file names tell.
 
 # %% mystnb={"table": {"name": "tab-02-first-rows", "caption": "First rows of the table of cases: image, class, patient, source image and part."}}
-folder = chapter.find_data(p)
-cases = chapter.read_views(run, folder)
-cases = chapter.split_cases(cases, p)
-run.data_fingerprint = chapter.fingerprint(cases)
+folder = images.find_data(p)
+cases = images.read_views(run, folder)
+cases = images.split_cases(cases, p)
+run.data_fingerprint = images.fingerprint(cases)
 first = cases.table[["image", "label", "subject", "source_stem", "part"]]
 pretty(first.head())
 
 # %% tags=["remove-input"]
-Markdown(chapter.data_words(cases, p.view))
+Markdown(report.data_words(cases, p.view))
 
 # %% [markdown]
 # Sonographers zoom and turn as the moment asks. With `view=head` a small network,
@@ -141,10 +147,10 @@ Markdown(chapter.data_words(cases, p.view))
 # part would be.
 
 # %% mystnb={"figure": {"name": "fig-02-data", "caption": "One image of each class; the anomaly is outlined where it is known."}, "image": {"alt": "Sixteen ultrasound images of fetal brains, one a class, with the anomaly outlined."}}
-pick = chapter.one_of_each(cases, p.seed)
+pick = images.one_of_each(cases, p.seed)
 figure = anomaly_images.brain_gallery(
     cases.images[pick],
-    [chapter.pretty_label(chapter.LABELS[k]) for k in cases.labels[pick]],
+    [images.pretty_label(LABELS[k]) for k in cases.labels[pick]],
     None if cases.lesions is None else cases.lesions[pick],
     cases.aspect,
 )
@@ -168,9 +174,9 @@ run.save_figure(
 # another {cite:p}`roboflow2023brain`.
 
 # %% mystnb={"figure": {"name": "fig-02-counts", "caption": "Images of each class in the three parts."}, "image": {"alt": "Stacked bars of the images of each class by part, the commonest class at the top."}}
-counts = chapter.class_counts(cases)
+counts = images.class_counts(cases)
 run.save_table(counts, "class_counts", "Images and patients of each class.")
-counts["class"] = counts["class"].map(chapter.pretty_label)
+counts["class"] = counts["class"].map(images.pretty_label)
 figure = classification.class_counts_figure(counts)
 run.save_figure(
     figure,
@@ -182,12 +188,12 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-02-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
 columns = ["image", "label", "subject", "part"]
 run.save_table(cases.table[columns], "split", "The split.")
-report = chapter.audit(cases)
-run.save_table(report.findings, "leak_audit", "What could leak.")
-pretty(report.findings[["check", "finding", "verdict"]])
+leaks = report.audit(cases)
+run.save_table(leaks.findings, "leak_audit", "What could leak.")
+pretty(leaks.findings[["check", "finding", "verdict"]])
 
 # %% mystnb={"figure": {"name": "fig-02-audit", "caption": "The leak audit: how strong each clue is, and, where there are any, the images on two sides that look most alike."}, "image": {"alt": "Strength of each leak check between 0 and 1, with verdicts."}}
-figure = audit_figure(report)
+figure = audit_figure(leaks)
 run.save_figure(
     figure,
     "audit",
@@ -212,12 +218,12 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-02-baselines", "caption": "Test part, without a network, with 95 % intervals over patients."}}
 train, val, test = (cases.part(part) for part in ("train", "val", "test"))
-for name, probs in chapter.baseline_probs(train, test, p.seed).items():
+for name, probs in checks.baseline_probs(train, test, p.seed).items():
     for row in score.summarise(
         test.labels, probs, test.groups, name, "test", p.seed
     ):
         run.add_result(**row)
-pretty(results_table(run.rows, chapter.SHOWN))
+pretty(results_table(run.rows, report.SHOWN))
 
 # %% [markdown]
 # ## Noise reduction and filtering
@@ -233,14 +239,14 @@ pretty(results_table(run.rows, chapter.SHOWN))
 # differences of some hundredths may be chance.
 
 # %% mystnb={"table": {"name": "tab-02-filters", "caption": "Filters compared on the validation part; the time is that of this machine."}}
-filters = chapter.filter_table(train, val, p.seed)
+filters = checks.filter_table(train, val, p.seed)
 timed = "ms an image"
 run.save_table(filters.drop(columns=timed), "filters", "Filters compared.")
 pretty(filters)
 
 # %% mystnb={"figure": {"name": "fig-02-filters", "caption": "One validation image through each filter."}, "image": {"alt": "The same ultrasound image unfiltered and through four filters."}}
 figure = anomaly_images.filter_gallery(
-    chapter.filtered_examples(val.images[0]), cases.aspect
+    checks.filtered_examples(val.images[0]), cases.aspect
 )
 run.save_figure(
     figure,
@@ -266,7 +272,7 @@ run.save_figure(
 # {numref}`tab-02-networks` is one multiplication with its addition, counted for one image.
 
 # %% mystnb={"table": {"name": "tab-02-networks", "caption": "The three networks at their published setting and in this run."}}
-layers = chapter.layer_table(p)
+layers = fit.layer_table(p)
 run.save_table(layers, "networks", "The three networks.")
 for row in layers[layers["setting"] == "this run"].itertuples():
     run.add_result(
@@ -288,8 +294,8 @@ pretty(layers)
 # CNN is trained with.
 
 # %%
-trials, choice = chapter.search_separable(run, train, val)
-tried = chapter.trials_table(trials)
+trials, choice = fit.search_separable(run, train, val)
+tried = fit.trials_table(trials)
 run.save_table(tried, "search", "Trials of the hyper-parameter search.")
 pretty(tried, 4)
 
@@ -317,16 +323,16 @@ if trials:
 
 # %%
 scored, histories = {}, {}
-for name, arguments in chapter.network_arguments(p, choice).items():
-    settings = chapter.fit_settings(p, name, cases.aspect, choice)
-    fit = chapter.fit_network(run, name, train, val, arguments, settings)
-    network = chapter.fitted_network(name, arguments, fit.folder)
-    scored[name] = chapter.score_network(name, arguments, network, cases, p)
-    histories[chapter.NETWORK_NAMES[name]] = chapter.read_history(fit.folder)
+for name, arguments in fit.network_arguments(p, choice).items():
+    settings = fit.fit_settings(p, name, cases.aspect, choice)
+    done = fit.fit_network(run, name, train, val, arguments, settings)
+    network = fit.fitted_network(name, arguments, done.folder)
+    scored[name] = decide.score_network(name, arguments, network, cases, p)
+    histories[NETWORK_NAMES[name]] = read_history(done.folder)
     run.add_result(
-        model=name, split="train", metric="train_s", value=fit.train_s
+        model=name, split="train", metric="train_s", value=done.train_s
     )
-best = chapter.best_on_validation(scored, val)
+best = decide.best_on_validation(scored, val)
 
 # %% [markdown]
 # ### What the start is worth
@@ -349,8 +355,8 @@ best = chapter.best_on_validation(scored, val)
 # `xception_epochs`: {numref}`tab-02-starts` has both.
 
 # %%
-random_start = chapter.train_random_start(run, cases)
-histories["Xception, random start"] = random_start.history
+random_start, rows = starts.train_random_start(run, cases)
+histories["Xception, random start"] = rows
 
 # %% mystnb={"figure": {"name": "fig-02-curves", "caption": "Cross-entropy of training (dashed; its images are augmented, its classes weighted, its targets smoothed, so that it may lie above) and validation, and macro-F1 on validation."}, "image": {"alt": "Curves of loss and macro-F1 over epochs for each network that was trained."}}
 figure = classification.training_curves(histories)
@@ -379,17 +385,17 @@ for name, s in scored.items():
         test.labels, s.test_probs, test.groups, name, "test", p.seed
     ):
         run.add_result(**row)
-results = results_table(run.rows, chapter.SHOWN)
+results = results_table(run.rows, report.SHOWN)
 run.save_table(results, "results", "Test part, all models.")
 pretty(results)
 
 # %% mystnb={"table": {"name": "tab-02-starts", "caption": "Xception from the weights of this run and trained from random ones (none): macro-F1 on the test part, with 95 % intervals over patients."}}
-starts = chapter.starts_table(run)
-run.save_table(starts, "starts", "What the start is worth, test part.")
-pretty(starts)
+start_scores = starts.starts_table(run)
+run.save_table(start_scores, "starts", "What the start is worth, test part.")
+pretty(start_scores)
 
 # %% mystnb={"figure": {"name": "fig-02-comparison", "caption": "Macro-F1 of each predictor on the same test images, with 95 % intervals."}, "image": {"alt": "Macro-F1 of baselines and networks with intervals."}}
-ranked = ranking(run.rows, "macro_f1").replace(chapter.PREDICTORS)
+ranked = ranking(run.rows, "macro_f1").replace(report.PREDICTORS)
 figure = classification.share_figure(ranked, "macro-F1, test part")
 run.save_figure(
     figure,
@@ -410,13 +416,13 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-02-paired-differences", "caption": "Differences of macro-F1 on the same test images, a minus b, with 95 % intervals."}}
 predicted = {name: s.test_probs for name, s in scored.items()}
-predicted |= random_start.probs
+predicted |= random_start
 pairs = score.compare_models(test.labels, predicted, test.groups, p.seed)
 run.save_table(pairs, "paired_differences", "Differences of macro-F1.")
 pretty(pairs)
 
 # %% mystnb={"figure": {"name": "fig-02-classes", "caption": "F1 of each class with 95 % intervals over patients; the number of test images in brackets."}, "image": {"alt": "F1 of each class for three networks with intervals."}}
-tables = chapter.class_tables(scored, test, p.seed)
+tables = report.class_tables(scored, test, p.seed)
 for name, table in tables.items():
     label = name.lower().replace(" ", "_")
     run.save_table(table, f"classes_{label}", f"Classes: {name}.")
@@ -431,11 +437,11 @@ run.save_figure(
 # %%
 Markdown(
     f"Best on validation, and looked at from here on: "
-    f"**{chapter.NETWORK_NAMES[best]}**."
+    f"**{NETWORK_NAMES[best]}**."
 )
 
 # %% mystnb={"figure": {"name": "fig-02-confusion", "caption": "Confusion matrix of the network that is best on validation; numbers are test images, shades the share of the true class."}, "image": {"alt": "Confusion matrix of the classes with counts: true classes in rows, predicted ones in columns."}}
-confusion, names = chapter.confusion_of(scored[best], test)
+confusion, names = report.confusion_of(scored[best], test)
 run.save_table(
     pd.DataFrame(confusion, index=names, columns=names),
     "confusion",
@@ -450,7 +456,7 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-02-most-confused", "caption": "The classes that are most often taken for another, test part."}}
-pretty(chapter.most_confused(scored[best], test))
+pretty(report.most_confused(scored[best], test))
 
 # %% [markdown]
 # ### Classes that are millimetres
@@ -464,7 +470,7 @@ pretty(chapter.most_confused(scored[best], test))
 # to: millimetres are among what it measures.
 
 # %% mystnb={"table": {"name": "tab-02-ruler", "caption": "Macro-F1 with and without the scale bar, test part; ventriculomegaly is the mean F1 of its three classes."}}
-ruler = chapter.ruler_table(scored, test, p.seed)
+ruler = checks.ruler_table(scored, test, p.seed)
 run.save_table(ruler, "ruler", "With and without the scale bar, test part.")
 pretty(ruler)
 
@@ -477,7 +483,7 @@ pretty(ruler)
 # as they are in this test part.
 
 # %% mystnb={"figure": {"name": "fig-02-roc", "caption": "ROC curve of each class against the rest, with the 95 % band over patients, the area with its interval, and the number of test images of the class."}, "image": {"alt": "Small ROC curves of all classes with bands and areas."}}
-figure = classification.roc_grid(chapter.roc_bands(scored[best], test, p.seed))
+figure = classification.roc_grid(report.roc_bands(scored[best], test, p.seed))
 run.save_figure(
     figure,
     "roc",
@@ -487,7 +493,7 @@ run.save_figure(
 
 # %% mystnb={"figure": {"name": "fig-02-mean-roc", "caption": "Micro-averaged ROC and precision-recall curves of the three networks, all pairs of an image and a class pooled; the legend has both areas under the ROC curve."}, "image": {"alt": "ROC and precision-recall curves of three networks."}}
 figure = classification.mean_roc_figure(
-    *chapter.micro_curves(scored, test, run.rows)
+    *report.micro_curves(scored, test, run.rows)
 )
 run.save_figure(
     figure,
@@ -511,12 +517,12 @@ run.save_figure(
 # (Wilson's): several images of one patient are no new evidence.
 
 # %% mystnb={"table": {"name": "tab-02-cutoffs", "caption": "Each class against the rest at one half and at the cut-off chosen on validation, test part."}}
-cutoffs = chapter.cutoff_table(scored[best], val, test)
-run.save_table(cutoffs, "cutoffs", "Cut-offs chosen on validation.")
-pretty(cutoffs, 2)
+cuts = cutoffs.cutoff_table(scored[best], val, test)
+run.save_table(cuts, "cutoffs", "Cut-offs chosen on validation.")
+pretty(cuts, 2)
 
 # %%
-screening = chapter.screening_table(scored[best], val, test, p.seed)
+screening = cutoffs.screening_table(scored[best], val, test, p.seed)
 run.save_table(screening, "screening", "Any anomaly against normal, test.")
 pretty(screening)
 
@@ -530,16 +536,16 @@ pretty(screening)
 
 # %% mystnb={"table": {"name": "tab-02-folds", "caption": "Cross-validation of the separable CNN over the patients of training and validation."}}
 rest = cases.select((cases.table["part"] != "test").to_numpy())
-folds = chapter.cross_validate(run, rest, choice)
+folds = fit.cross_validate(run, rest, choice)
 run.save_table(folds, "folds", "Cross-validation of the separable CNN.")
 pretty(folds)
 
 # %% tags=["remove-input"]
 if len(folds):
-    spread = chapter.folds_summary(folds)
+    f1 = folds["macro_f1"]
     text = (
-        f"Macro-F1 over {len(folds)} folds: **{spread['mean']:.3f} ± "
-        f"{spread['sd']:.3f}** (standard deviation of the folds"
+        f"Macro-F1 over {len(folds)} folds: **{f1.mean():.3f} ± "
+        f"{f1.std():.3f}** (standard deviation of the folds"
         f"{'; of so few it is a guess itself' if len(folds) < 5 else ''})."
     )
 Markdown(text if len(folds) else "No folds were asked for (`cv_folds=0`).")
@@ -556,10 +562,10 @@ Markdown(text if len(folds) else "No folds were asked for (`cv_folds=0`).")
 # by image; for all four, less is better.
 
 # %% mystnb={"figure": {"name": "fig-02-reliability", "caption": "Reliability of the confidence on the test part, before and after temperature scaling; the area of a point is its number of images."}, "image": {"alt": "Accuracy over confidence before and after temperature scaling."}}
-calibration = chapter.calibration_table(scored, test)
+calibration = decide.calibration_table(scored, test)
 run.save_table(calibration, "calibration", "Calibration, test part.")
 figure = confidence.reliability_figure(
-    chapter.reliabilities(scored[best], test)
+    report.reliabilities(scored[best], test)
 )
 run.save_figure(
     figure,
@@ -583,18 +589,17 @@ pretty(calibration)
 # {cite:p}`geifman2017`; on the test part they may miss it ({numref}`tab-02-abstention`).
 
 # %% mystnb={"figure": {"name": "fig-02-sets", "caption": "Sizes of the conformal sets on the test part, and accuracy of the answers over the share that is answered."}, "image": {"alt": "Bars of set sizes with and without the true class; accuracy over share answered."}}
-share, inside = chapter.covered(scored[best], test)
+size, inside = decide.sets_of(scored[best], test)
 run.add_result(
     model=best,
     split="test",
     metric="coverage",
-    value=share,
+    value=float(inside.mean()),
     n=len(test),
-    ci95=chapter.coverage_interval(inside, test, p.seed),
+    ci95=report.coverage_interval(inside, test, p.seed),
 )
 figure = confidence.sets_figure(
-    chapter.set_sizes(scored[best]), inside, p.coverage,
-    chapter.risk_curves(scored, test),
+    size, inside, p.coverage, report.risk_curves(scored, test)
 )
 run.save_figure(
     figure,
@@ -604,12 +609,12 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-02-sets", "caption": "Conformal sets of the test part: coverage of all, and by size of the set."}}
-sets = chapter.set_table(scored[best], test)
+sets = decide.set_table(size, inside)
 run.save_table(sets, "sets", "Conformal sets, test part.")
 pretty(sets)
 
 # %% mystnb={"table": {"name": "tab-02-abstention", "caption": "Answers that are kept and handed back: chosen on validation, measured on test."}}
-abstained = chapter.abstention_table(
+abstained = decide.abstention_table(
     scored[best], val, test, p.target_accuracy
 )
 run.save_table(abstained, "abstention", "Abstention.")
@@ -626,10 +631,10 @@ pretty(abstained)
 # share that the model refuses for any of its reasons: no head found, too far, or not sure.
 
 # %% mystnb={"figure": {"name": "fig-02-strange", "caption": "Feature distance of the test part and of images that show no fetal brain; the line is the limit from validation."}, "image": {"alt": "Feature distances by kind of image with the limit."}}
-distances, strange = chapter.strangeness(
-    scored[best], chapter.strange_scans(test, p.seed), test
+distances, refusals = strange.strangeness(
+    scored[best], strange.strange_scans(test, p.seed), test
 )
-run.save_table(strange, "strange", "Images that are no fetal brain.")
+run.save_table(refusals, "strange", "Images that are no fetal brain.")
 figure = confidence.strangeness_figure(
     distances, scored[best].model.spec.strange_above
 )
@@ -641,7 +646,7 @@ run.save_figure(
 )
 
 # %% mystnb={"table": {"name": "tab-02-strange", "caption": "The test part, which should be answered, and images that are no fetal brain: share without an answer, share beyond the limit of the distance, share in which a head is found, and the area under the ROC curve against the test part by distance and by low confidence."}}
-pretty(strange)
+pretty(refusals)
 
 # %% [markdown]
 # In the first line a refusal is an answer lost; in the others, what is *not* refused
@@ -660,12 +665,12 @@ pretty(strange)
 # the answer on the way.
 
 # %% mystnb={"figure": {"name": "fig-02-cam", "caption": "Test images, the first of their class, above their Grad-CAM maps. Titles give the true class, maps explain the predicted one; the anomaly is outlined where it is known."}, "image": {"alt": "Six ultrasound images above the same images under heat maps, anomaly outlined."}}
-explained = chapter.explain(scored[best], test, p.seed)
+explained = explain.explain(scored[best], test, p.seed)
 rows = explained.rows
 figure = anomaly_images.cam_gallery(
     test.images[rows],
     explained.maps,
-    [chapter.pretty_label(chapter.LABELS[k]) for k in test.labels[rows]],
+    [images.pretty_label(LABELS[k]) for k in test.labels[rows]],
     None if test.lesions is None else test.lesions[rows],
     cases.aspect,
 )
@@ -682,7 +687,7 @@ run.save_table(explained.summary, "cam_summary", "Checks of the maps, means.")
 pretty(explained.summary)
 
 # %% tags=["remove-input"]
-Markdown(chapter.explained_words(explained.summary))
+Markdown(explain.explained_words(explained.summary))
 
 # %% [markdown]
 # ### Text and border
@@ -694,10 +699,10 @@ Markdown(chapter.explained_words(explained.summary))
 # black, and since an encephalocele lies outside the skull.
 
 # %% mystnb={"figure": {"name": "fig-02-border", "caption": "Macro-F1 on test images as they are, with the surroundings of the head black, and with nothing but them."}, "image": {"alt": "Bars of macro-F1 for three views of the image and three networks."}}
-border = chapter.border_table(scored, test, p.seed)
+border = checks.border_table(scored, test, p.seed)
 run.save_table(border, "border", "Border black, and border alone.")
 figure = classification.border_figure(
-    border, [chapter.NETWORK_NAMES[name] for name in scored]
+    border, [NETWORK_NAMES[name] for name in scored]
 )
 run.save_figure(
     figure,
@@ -718,12 +723,12 @@ run.save_figure(
 # weights, its place there is that of its start too.
 
 # %% mystnb={"table": {"name": "tab-02-convolutions", "caption": "One ordinary against one separable 3 × 3 convolution, 16 images, on this machine."}}
-convolutions = chapter.convolution_table()
+convolutions = checks.convolution_table()
 pretty(convolutions, 2)
 
 # %% mystnb={"table": {"name": "tab-02-costs", "caption": "Parameters, operations, memory and speed of whole networks on this machine."}}
 networks = {name: s.model.network for name, s in scored.items()}
-costs = chapter.efficiency_table(networks, p.image_size)
+costs = checks.efficiency_table(networks, p.image_size)
 for row in costs[costs["setting"] == "this run"].to_dict("records"):
     run.add_result(
         model=row["network"],
@@ -734,10 +739,10 @@ for row in costs[costs["setting"] == "this run"].to_dict("records"):
 pretty(costs, 2)
 
 # %% mystnb={"figure": {"name": "fig-02-cost", "caption": "Macro-F1 of the networks of this run over parameters, multiply-accumulates and latency."}, "image": {"alt": "Macro-F1 over three measures of cost for three networks."}}
-here = costs[costs["setting"] == "this run"].replace(chapter.NETWORK_NAMES)
+here = costs[costs["setting"] == "this run"].replace(NETWORK_NAMES)
 f1 = {
-    label: chapter.value_of(run.rows, name, "macro_f1")
-    for name, label in chapter.NETWORK_NAMES.items()
+    label: report.value_of(run.rows, name, "macro_f1")
+    for name, label in NETWORK_NAMES.items()
 }
 figure = classification.cost_figure(here, f1)
 run.save_figure(
@@ -766,7 +771,7 @@ run.save_figure(
 # rarest classes are in {numref}`tab-02-source-rare`.
 
 # %% mystnb={"table": {"name": "tab-02-source-protocol", "caption": "Copies before the split beside a split by patient, with 95 % intervals over patients."}}
-protocol = chapter.reenact_source(run, cases)
+protocol = source.reenact_source(run, cases)
 run.save_table(protocol.table, "source_protocol", "Copies before the split.")
 pretty(protocol.table)
 
@@ -793,12 +798,12 @@ Markdown(
 # model missed, the log does not say ({numref}`tab-02-source-log`).
 
 # %% mystnb={"table": {"name": "tab-02-source-log", "caption": "Accuracies of the source's log, with 95 % intervals from their numbers of images."}}
-log = chapter.log_table()
+log = rankings.log_table()
 run.save_table(log, "source_log", "Accuracies of the source's log.")
 pretty(log)
 
 # %% tags=["remove-input"]
-apart, n, chance = chapter.log_difference()
+apart, n, chance = rankings.log_difference()
 Markdown(
     f"The first two differ by {apart} of {n} images. Even on the same "
     f"images, and even if one model had missed these beside all that the "
@@ -816,7 +821,7 @@ Markdown(
 # coin decides. Images are drawn one by one; whole patients would scatter more.
 
 # %%
-flips = chapter.ranking_table(
+flips = rankings.ranking_table(
     test.labels, {name: s.test_probs.argmax(1) for name, s in scored.items()}
 )
 run.save_table(flips, "ranking_flips", "How often the worse network wins.")
@@ -829,9 +834,9 @@ pretty(flips)
 
 # %% mystnb={"table": [{"name": "tab-02-external", "caption": "External images, all networks, with 95 % intervals over patients."}, {"name": "tab-02-external-classes", "caption": "External images, class by class, for the network that is best on validation."}]} tags=["hide-input"]
 if p.external_data:
-    external = chapter.score_external(run, scored, best)
+    external = report.score_external(run, scored, best)
     run.save_table(external, "external", "External images by class.")
-    display(pretty(results_table(run.rows, chapter.SHOWN, "external")))
+    display(pretty(results_table(run.rows, report.SHOWN, "external")))
     display(pretty(external))
 else:
     display(Markdown("No external images were named in this run."))
@@ -844,7 +849,7 @@ else:
 
 # %%
 if p.save_model:
-    card = chapter.card_of(run, scored[best], cases)
+    card = report.card_of(run, scored[best], cases)
     scored[best].model.save(run.folder / "model", card)
 run.finish()
 

@@ -111,15 +111,15 @@ def test_the_start_is_compared_with_random_weights_unless_they_were_the_start(
         add_result=lambda **row: added.append(row),
         rows=added,
     )
-    found = starts.train_random_start(run, _Cases(labels))
+    probs, history = starts.train_random_start(run, _Cases(labels))
     added.append({"model": "xception"} | known)
     table = starts.starts_table(run)
-    assert found.history == ([] if start == "none" else [{"epoch": 1}])
+    assert history == ([] if start == "none" else [{"epoch": 1}])
     assert table["macro_f1"][0] == 1.0 and table["start"][0] == start
     if start == "none":
-        assert len(table) == 1 and len(added) == 1 and not found.probs
+        assert len(table) == 1 and len(added) == 1 and not probs
         return
-    np.testing.assert_array_equal(found.probs["xception_random"], wrong)
+    np.testing.assert_array_equal(probs["xception_random"], wrong)
     assert table["start"].tolist() == ["measures", "none"]
     assert table["macro_f1"][1] == pytest.approx(0.5, abs=0.05)
     assert {row["model"] for row in added[:-1]} == {"xception_random"}

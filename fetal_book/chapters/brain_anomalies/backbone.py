@@ -59,13 +59,9 @@ OUTPUTS = (*ALWAYS_ASKED, *WHERE_SHOWN, *PLANES, *IN_MM)
 
 
 def measures_of(found: dict[str, float]) -> np.ndarray:
-    """Return what the network learns of a phantom: (16,), NaN where it is not asked.
+    """Return what the network learns of a phantom, (16,): lengths as shares of the head's length, 0
+    or 1 for what the plane shows, two logarithms of mm; NaN where it is not asked.
 
-    Lengths are shares of the head's length; whether a plane shows a structure is 0 or 1; the last
-    two are logarithms of mm.
-
-    Examples
-    --------
     >>> measures_of({"ofd_mm": 80.0, "tcd_mm": 20.0, "cm_mm": 4.0, "cyst_mm": 16.0})[[0, 7, 10, 13]]
     array([0.2 ,  nan, 0.25, 1.  ])
     """
@@ -78,13 +74,7 @@ def measures_of(found: dict[str, float]) -> np.ndarray:
 
 
 def measured_views(n_patients: int, seed: int = XCEPTION_MEASURES) -> tuple[np.ndarray, np.ndarray]:
-    """Draw brain phantoms of all sixteen classes, one a patient, as the classifier sees them.
-
-    Returns
-    -------
-    views : ndarray, shape (n_patients, 64, 64), uint8
-    measures : ndarray, shape (n_patients, 16)
-    """
+    """Draw brain phantoms, one a patient, as the classifier sees them, and measure them."""
 
     def draw(number: int) -> tuple[np.ndarray, float, np.ndarray]:
         label = label_of_patient(seed, number)
@@ -138,12 +128,8 @@ def train_backbone(
     epochs: int = EPOCHS,
     progress: Callable[..., None] = lambda event, **fields: None,
 ) -> dict[str, float]:
-    """Train the network that measures; write its weights and a card into a new folder.
-
-    Returns
-    -------
-    dict
-        Share of the variance of each output that is explained on phantoms held out.
+    """Train the network that measures; write its weights and a card into a new folder. Returns the
+    share of the variance of each output that is explained on phantoms held out.
     """
     import keras
 

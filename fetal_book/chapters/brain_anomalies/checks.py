@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+import timeit
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
+from fetal_book.chapters.brain_anomalies.scores import confusions, f1_with_interval
 from fetal_lib.baselines import anomaly_features as baselines
-from fetal_lib.metrics.classification import (
-    accuracy,
-    bootstrap_confusions,
-    class_scores,
-    confusion_matrix,
-    macro_f1,
-)
-from fetal_lib.metrics.intervals import percentile_interval
+from fetal_lib.metrics.classification import accuracy, class_scores, confusion_matrix, macro_f1
 from fetal_lib.models.anomaly_cnns import NAMES, build_network
 from fetal_lib.models.cost import activation_bytes, layer_macs, network_macs, weight_bytes
 from fetal_lib.predict.brain_view import ruler_rows, surroundings
@@ -46,25 +41,14 @@ def baseline_probs(train: Cases, test: Cases, seed: int) -> dict[str, np.ndarray
 
 
 def filter_table(train: Cases, val: Cases, seed: int) -> pd.DataFrame:
-    """Compare the filters: speckle, contrast of the lesion, edges, time, and classification.
-
-    The classifier is the logistic regression on edges, trained on 400 images at most, the
-    judge the validation part.
-
-    Returns
-    -------
-    DataFrame
-        ``filter, speckle`` (SD over mean in small windows, median), ``contrast`` (of the
-        lesion with its surroundings, over the noise of both; NaN without lesions),
-        ``edges kept`` (gradient at the lesion's rim, as a share of the unfiltered one),
-        ``ms an image`` and ``macro-F1, validation``.
+    """Compare the filters: speckle, contrast of the lesion with its surroundings over the noise of
+    both, edges kept at its rim, time, and macro-F1 on validation of a logistic regression on edges.
     """
     import pandas as pd
 
     chosen = np.random.default_rng(seed).permutation(len(train))[:N_FILTERED]
     train = train.select(np.sort(chosen))
-    rows = []
-    edges = None
+    rows, edges = [], None
     for name in FILTERS:
         start = time.perf_counter()
         clean = denoise_all(val.images, name)
@@ -122,16 +106,8 @@ def filtered_examples(image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def border_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.DataFrame:
-    """Score the networks when the surroundings, or all but them, are black.
-
-    The surroundings are what lies outside the skull, or the border of a whole scan.
-    Nothing is trained again: a network that rests on text and callipers out there loses by
-    the first, and keeps something after the second.
-
-    Returns
-    -------
-    DataFrame
-        ``network, image, macro_f1, low, high, accuracy``.
+    """Score the networks when the surroundings of the skull (or the border of a whole scan), or all
+    but them, are black. Nothing is trained again.
     """
     import pandas as pd
 
@@ -147,23 +123,15 @@ def border_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Dat
     for name, s in scored.items():
         for view, images in views.items():
             probs = s.test_probs if images is test.images else s.model.probs(images)
-            pred = probs.argmax(1)
-            table = confusion_matrix(test.labels, pred, len(LABELS))
-            draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
-            low, high = percentile_interval(macro_f1(draws))
-            row = {"network": name, "image": view, "macro_f1": macro_f1(table)}
-            rows.append(row | {"low": low, "high": high, "accuracy": accuracy(table)})
+            found = confusions(test.labels, probs.argmax(1), test.groups, len(LABELS), seed)
+            row = {"network": name, "image": view} | f1_with_interval(*found)
+            rows.append(row | {"accuracy": accuracy(found[0])})
     return pd.DataFrame(rows)
 
 
 def ruler_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.DataFrame:
-    """Score the networks with and without the scale bar; nothing is trained again.
-
-    Returns
-    -------
-    DataFrame
-        ``network, scale bar, macro_f1, low, high`` and ``ventriculomegaly``, the mean F1 of
-        the three classes that are widths in mm; empty where views have no scale bar.
+    """Score the networks with and without the scale bar; empty where views have none. The last
+    column is the mean F1 of the three classes that are widths in mm.
     """
     import pandas as pd
 
@@ -175,28 +143,16 @@ def ruler_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Data
     wide = [k for k, name in enumerate(LABELS) if name.endswith("ventriculomegaly")]
     rows = []
     for name, s in scored.items():
-        for word, pred in (
-            ("shown", s.test_probs.argmax(1)),
-            ("hidden", s.model.probs(hidden).argmax(1)),
-        ):
-            table = confusion_matrix(test.labels, pred, len(LABELS))
-            draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
-            low, high = percentile_interval(macro_f1(draws))
-            row = {"network": name, "scale bar": word, "macro_f1": macro_f1(table)}
-            row |= {"low": low, "high": high}
-            rows.append(row | {"ventriculomegaly": float(np.nanmean(class_scores(table).f1[wide]))})
+        for word, probs in (("shown", s.test_probs), ("hidden", s.model.probs(hidden))):
+            found = confusions(test.labels, probs.argmax(1), test.groups, len(LABELS), seed)
+            row = {"network": name, "scale bar": word} | f1_with_interval(*found)
+            f1 = class_scores(found[0]).f1[wide]
+            rows.append(row | {"ventriculomegaly": float(np.nanmean(f1))})
     return pd.DataFrame(rows)
 
 
 def efficiency_table(networks: Mapping[str, keras.Model], side: int) -> pd.DataFrame:
-    """Measure the networks of this run, and those of the published width, on this machine.
-
-    Returns
-    -------
-    DataFrame
-        ``network, setting, parameters, million MAC, weights (MB), activations (MB),
-        latency (ms)`` of one image and ``images a second`` in batches of 32.
-    """
+    """Measure the networks of this run, and those of the published width, on this machine."""
     import pandas as pd
 
     rows = []
@@ -212,40 +168,25 @@ def efficiency_table(networks: Mapping[str, keras.Model], side: int) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def _seconds(model: keras.Model, batch_size: int, repeats: int = 5) -> float:
-    """Return the median time of a forward pass, the first one left out."""
+def _seconds(model: keras.Model, batch_size: int) -> float:
+    """Return the median time of five forward passes, after one that is left out."""
     batch = np.zeros((batch_size, *model.input_shape[1:]), np.float32)
-    return _median_time(lambda: model.predict_on_batch(batch), repeats)
-
-
-def _median_time(call: Callable[[], object], repeats: int) -> float:
-    call()
-    spent = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        spent.append(time.perf_counter() - start)
-    return float(np.median(spent))
+    spent = timeit.repeat(lambda: model.predict_on_batch(batch), number=1, repeat=6)
+    return float(np.median(spent[1:]))
 
 
 def convolution_table(side: int = 32, channels: tuple[int, ...] = (32, 128)) -> pd.DataFrame:
-    """Measure one ordinary against one separable 3x3 convolution of the same size.
-
-    Returns
-    -------
-    DataFrame
-        ``channels, convolution, parameters, million MAC, ms`` for 16 images, and ``MAC
-        saved`` and ``time saved``: the ordinary one's over the separable one's.
-    """
+    """Measure one ordinary against one separable 3x3 convolution of the same size, on 16 images."""
     import keras
     import pandas as pd
 
+    kinds = {"ordinary": keras.layers.Conv2D, "separable": keras.layers.SeparableConv2D}
     rows = []
     for n in channels:
         pair = {}
-        for word, kind in (("ordinary", "Conv2D"), ("separable", "SeparableConv2D")):
+        for word, kind in kinds.items():
             image = keras.Input((side, side, n))
-            layer = getattr(keras.layers, kind)(n, 3, padding="same")
+            layer = kind(n, 3, padding="same")
             model = keras.Model(image, layer(image))
             row = {"channels": n, "convolution": word, "parameters": model.count_params()}
             row |= {"million MAC": layer_macs(layer) / 1e6, "ms": 1000 * _seconds(model, 16)}

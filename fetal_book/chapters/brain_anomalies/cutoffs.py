@@ -21,10 +21,8 @@ ILL_SHARE = 0.01
 
 
 def cutoff_table(scored: Scored, val: Cases, test: Cases) -> pd.DataFrame:
-    """Return sensitivity and specificity of each class at one half and at Youden's cut-off.
-
-    The cut-off is chosen on validation and used on test. A class is left out when
-    either part has no case of it.
+    """Return sensitivity and specificity of each class at one half and at Youden's cut-off, which
+    is chosen on validation and used on test; classes that a part lacks are left out.
     """
     import pandas as pd
 
@@ -46,13 +44,8 @@ def cutoff_table(scored: Scored, val: Cases, test: Cases) -> pd.DataFrame:
 def screening_table(scored: Scored, val: Cases, test: Cases, seed: int = 0) -> pd.DataFrame:
     """Return what "anything but normal" finds at the cut-off for 95 % recall on validation.
 
-    Intervals of shares are Wilson's, as if each patient were one case: images of one patient are
-    no new evidence. That of the area is a bootstrap over patients.
-
-    Returns
-    -------
-    DataFrame
-        ``measure, value, low, high, n, patients``; one row when normal images are absent.
+    Intervals of shares are Wilson's, as if each patient were one case: images of one patient are no
+    new evidence. That of the area is a bootstrap over patients.
     """
     import pandas as pd
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,15 +88,9 @@ class Cases:
 
 
 def find_data(parameters: BrainAnomaliesParameters) -> Path:
-    """Return the folder that the ``data`` parameter names; phantoms are made on first use.
-
-    The folder of ``external_data`` is looked at here: not after the training.
-
-    Raises
-    ------
-    ValueError
-        If phantoms are asked for by a seed that a shipped network was trained on, or a folder is
-        not as it must be.
+    """Return the folder that ``data`` names; phantoms are made on first use, but not of a seed that
+    a shipped network has seen. The folder of ``external_data`` is looked at here, not after
+    training.
     """
     p = parameters
     if p.external_data:
@@ -106,16 +100,15 @@ def find_data(parameters: BrainAnomaliesParameters) -> Path:
     size = phantom_size(p.image_size)
     spec = {"kind": "anomalies", "version": GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "marks": p.marks, "size": size}
-    write = write_anomaly_set
-    make = partial(write, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks, image_size=size)
+    make = partial(
+        write_anomaly_set, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks, image_size=size
+    )
     return data_folder(p.data, make, spec, cache_root())
 
 
 def phantom_size(side: int) -> tuple[int, int]:
     """Return (height, width) of a phantom scan that is twice as fine as its view, or finer.
 
-    Examples
-    --------
     >>> phantom_size(64), phantom_size(96), phantom_size(320)
     ((240, 324), (240, 324), (400, 540))
     """
@@ -125,38 +118,14 @@ def phantom_size(side: int) -> tuple[int, int]:
 
 
 def load_cases(folder: Path, side: int, view: str = "head") -> Cases:
-    """Read a folder in any of the known formats.
-
-    Parameters
-    ----------
-    folder : Path
-    side : int
-        Of the square view in pixels.
-    view : str
-        ``head``: turned and cut around the head; ``whole``: the scan squashed as it is.
-
-    Returns
-    -------
-    Cases
-
-    Raises
-    ------
-    ValueError
-        If fewer than two of the sixteen classes are there.
-    """
+    """Read a folder in any of the known formats."""
     table, left_out = read_table(folder)
     return _as_cases(table, left_out, make_views(table, side, view))
 
 
 def read_table(folder: Path) -> tuple[pd.DataFrame, int]:
-    """Return the path table of the sixteen classes, and how many images are of none of them.
-
-    A set that says only normal or abnormal is read by the class in its file names.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two of the sixteen classes are there.
+    """Return the path table of the sixteen classes, and how many images are of none of them. A set
+    that says only normal or abnormal is read by the class in its file names.
     """
     table = read_cases(folder)
     known = table["fine_label"].isin(LABELS).to_numpy()
@@ -170,19 +139,19 @@ def read_table(folder: Path) -> tuple[pd.DataFrame, int]:
 
 
 def make_views(table: pd.DataFrame, side: int, view: str) -> dict[str, np.ndarray]:
-    """Read all scans and turn them into views.
-
-    Returns
-    -------
-    dict
-        ``images`` (N, S, S) uint8, ``found`` (N,) bool, ``aspect`` (1,), and ``lesions``
-        (N, S, S) bool where they are known.
+    """Read all scans and turn them into views: the arrays ``images, found, aspect``, and
+    ``lesions`` where they are known.
     """
     shapes: list[tuple[int, int]] = []
-    scans = _noting(iter_images(table), shapes)
+
+    def scans() -> Iterator[np.ndarray]:
+        for scan in iter_images(table):
+            shapes.append(scan.shape)
+            yield scan
+
     finder = load_head_finder() if view == "head" else None
     sizes = table["pixel_size_mm"] if "pixel_size_mm" in table else None
-    made = views_of(scans, side, view, finder, pixel_sizes=sizes)
+    made = views_of(scans(), side, view, finder, pixel_sizes=sizes)
     images, ellipses = zip(*made, strict=True)
     height, width = np.median(shapes, axis=0)
     arrays = {
@@ -209,14 +178,7 @@ def _as_cases(table: pd.DataFrame, left_out: int, views: Mapping[str, np.ndarray
 
 
 def read_views(run: Run, folder: Path) -> Cases:
-    """Read the cases of a run; views that were made before are taken from the cache.
-
-    Parameters
-    ----------
-    run : Run
-        Its ``data_fingerprint`` is set to the folder's.
-    folder : Path
-    """
+    """Read the cases of a run; views that were made before are taken from the cache."""
     p = run.parameters
     run.fingerprint_folder(folder)
     table, left_out = read_table(folder)
@@ -231,13 +193,6 @@ def read_views(run: Run, folder: Path) -> Cases:
     outcome = run.fit_or_reuse(spec, {}, code, make)
     with np.load(outcome.folder / "views.npz", allow_pickle=False) as file:
         return _as_cases(table, left_out, dict(file))
-
-
-def _noting(scans: Iterable[np.ndarray], shapes: list[tuple[int, int]]) -> Iterator[np.ndarray]:
-    """Hand scans on and write their shapes down."""
-    for scan in scans:
-        shapes.append(scan.shape)
-        yield scan
 
 
 def _lesions(
@@ -269,8 +224,7 @@ def split_cases(cases: Cases, parameters: BrainAnomaliesParameters) -> Cases:
     shares = {"test": p.test_fraction, "val": p.val_fraction}
     part = split_by_class(cases.groups, cases.table["label"], shares, p.seed)
     assert_disjoint(cases.groups, part)
-    table = cases.table.assign(part=part)
-    return Cases(**{**cases.__dict__, "table": table})
+    return replace(cases, table=cases.table.assign(part=part))
 
 
 def class_counts(cases: Cases) -> pd.DataFrame:
@@ -295,8 +249,6 @@ def one_of_each(cases: Cases, seed: int = 0) -> np.ndarray:
 def pretty_label(name: str) -> str:
     """Return a class name for people.
 
-    Examples
-    --------
     >>> pretty_label("mild_ventriculomegaly"), pretty_label("vein_of_galen")
     ('mild ventriculomegaly', 'vein of Galen')
     """

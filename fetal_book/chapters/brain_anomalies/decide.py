@@ -16,7 +16,6 @@ from fetal_lib.metrics.selective import (
     FeatureDistance,
     abstention_threshold,
     prediction_sets,
-    set_coverage,
     set_threshold,
 )
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec
@@ -35,18 +34,16 @@ class Scored:
     Attributes
     ----------
     model : AnomalyModel
-    val_logits, test_logits : ndarray, shape (N, K)
+    test_logits : ndarray, shape (N, K)
     val_probs, test_probs : ndarray, shape (N, K)
         Calibrated.
-    val_distance, test_distance : ndarray, shape (N,)
+    test_distance : ndarray, shape (N,)
     """
 
     model: AnomalyModel
-    val_logits: np.ndarray
     test_logits: np.ndarray
     val_probs: np.ndarray
     test_probs: np.ndarray
-    val_distance: np.ndarray
     test_distance: np.ndarray
 
 
@@ -57,19 +54,7 @@ def score_network(
     cases: Cases,
     parameters: BrainAnomaliesParameters,
 ) -> Scored:
-    """Set a network's temperature and limits on the validation part; apply it to the test part.
-
-    Parameters
-    ----------
-    name : str
-    arguments : dict
-        Of the network's builder.
-    network : keras.Model
-        Trained.
-    cases : Cases
-        Split.
-    parameters : BrainAnomaliesParameters
-    """
+    """Set a network's temperature and limits on the validation part; apply it to the test part."""
     p = parameters
     spec = AnomalyModelSpec(
         name, arguments, LABELS, view=p.view, denoise=p.denoise, mirrors=p.augment,
@@ -78,9 +63,8 @@ def score_network(
     model = AnomalyModel(network, spec)
     train, val, test = (cases.part(part) for part in ("train", "val", "test"))
     distance = FeatureDistance.fit(model.logits_and_features(train.images)[1], train.labels)
-    (val_logits, val_far), (test_logits, test_far) = (
-        _apply(model, distance, part) for part in (val, test)
-    )
+    val_logits, val_features = model.logits_and_features(val.images)
+    test_logits, test_features = model.logits_and_features(test.images)
     temperature = fit_temperature(val_logits, val.labels)
     probs = softmax(val_logits, temperature)
     right = probs.argmax(1) == val.labels
@@ -89,24 +73,15 @@ def score_network(
         temperature=temperature,
         set_threshold=set_threshold(probs, val.labels, p.coverage),
         abstain_below=abstention_threshold(probs.max(1), right, p.target_accuracy),
-        strange_above=float(np.quantile(val_far, p.accepted)),
+        strange_above=float(np.quantile(distance(val_features), p.accepted)),
     )
     return Scored(
-        AnomalyModel(network, spec, distance),
-        val_logits,
-        test_logits,
-        probs,
-        softmax(test_logits, temperature),
-        val_far,
-        test_far,
+        model=AnomalyModel(network, spec, distance),
+        test_logits=test_logits,
+        val_probs=probs,
+        test_probs=softmax(test_logits, temperature),
+        test_distance=distance(test_features),
     )
-
-
-def _apply(
-    model: AnomalyModel, distance: FeatureDistance, cases: Cases
-) -> tuple[np.ndarray, np.ndarray]:
-    logits, features = model.logits_and_features(cases.images)
-    return logits, distance(features)
 
 
 def best_on_validation(scored: Mapping[str, Scored], val: Cases) -> str:
@@ -136,33 +111,23 @@ def calibration_table(scored: Mapping[str, Scored], test: Cases) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def set_table(scored: Scored, test: Cases) -> pd.DataFrame:
+def sets_of(scored: Scored, test: Cases) -> tuple[np.ndarray, np.ndarray]:
+    """Return the size of each test image's conformal set, and whether it holds the truth."""
+    sets = prediction_sets(scored.test_probs, scored.model.spec.set_threshold)
+    return sets.sum(1), sets[np.arange(len(sets)), test.labels]
+
+
+def set_table(size: np.ndarray, inside: np.ndarray) -> pd.DataFrame:
     """Return coverage and size of the conformal sets of the test part, for all and by size."""
     import pandas as pd
 
-    sets = prediction_sets(scored.test_probs, scored.model.spec.set_threshold)
-    size = sets.sum(1)
-    inside = sets[np.arange(len(sets)), test.labels]
-    rows = [{"sets": "all", "n": len(sets), "coverage": float(inside.mean())}]
-    rows[0]["mean size"] = float(size.mean())
-    for k in np.unique(size):
-        of = size == k
-        rows.append(
-            {"sets": f"of {k}", "n": int(of.sum()), "coverage": float(inside[of].mean())}
-            | {"mean size": float(k)}
-        )
+    chosen = {"all": np.ones(len(size), bool)} | {f"of {k}": size == k for k in np.unique(size)}
+    rows = [
+        {"sets": name, "n": int(of.sum()), "coverage": float(inside[of].mean())}
+        | {"mean size": float(size[of].mean())}
+        for name, of in chosen.items()
+    ]
     return pd.DataFrame(rows)
-
-
-def set_sizes(scored: Scored) -> np.ndarray:
-    """Return the number of classes in the set of each test image."""
-    return prediction_sets(scored.test_probs, scored.model.spec.set_threshold).sum(1)
-
-
-def covered(scored: Scored, test: Cases) -> tuple[float, np.ndarray]:
-    """Return the coverage of the sets, and for each case whether its set holds the truth."""
-    sets = prediction_sets(scored.test_probs, scored.model.spec.set_threshold)
-    return set_coverage(sets, test.labels), sets[np.arange(len(sets)), test.labels]
 
 
 def abstention_table(scored: Scored, val: Cases, test: Cases, target: float) -> pd.DataFrame:

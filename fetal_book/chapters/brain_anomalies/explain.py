@@ -82,21 +82,8 @@ def _first(chosen: np.ndarray) -> int | None:
 
 
 def explain(scored: Scored, test: Cases, seed: int, n_checked: int = N_CHECKED) -> Explained:
-    """Make maps of a few test images and check them on more.
-
-    Parameters
-    ----------
-    scored : Scored
-        The network to explain.
-    test : Cases
-    seed : int
-        Of the random weights that the maps are compared with.
-    n_checked : int
-        Test images, spread evenly over those with lesions, whose checks are averaged.
-
-    Returns
-    -------
-    Explained
+    """Make Grad-CAM maps of a few test images and check them on more, spread evenly over those with
+    lesions. The seed draws the random weights that the maps are compared with.
     """
     import keras
     import pandas as pd

@@ -56,14 +56,7 @@ SPACE = {
 
 
 def network_arguments(parameters: BrainAnomaliesParameters, choice: dict | None = None) -> dict:
-    """Return what each network of this run is built from.
-
-    Parameters
-    ----------
-    parameters : BrainAnomaliesParameters
-    choice : dict, optional
-        What the search chose, for the separable CNN.
-    """
+    """Return what each network of this run is built from; a search may choose for one."""
     p = parameters
     separable = {"side": p.image_size, "width": p.separable_width}
     if choice and "dropout" in choice:
@@ -147,21 +140,9 @@ def fit_network(
     tag: str = "",
     weights: str = "",
 ) -> FitOutcome:
-    """Train a network, go on with a fit that was killed, or reuse a finished one.
-
-    Parameters
-    ----------
-    run : Run
-    name : str
-    train, val : Cases
-        The validation part is only watched.
-    arguments : dict
-        Of the network's builder.
-    settings : ClassifierSettings
-    tag : str
-        What else tells this fit from others, such as the number of a fold.
-    weights : str
-        That Xception starts from; empty takes ``xception_weights`` of the run.
+    """Train a network, go on with a fit that was killed, or reuse a finished one. The validation
+    part is only watched; a tag tells fits of one network apart; Xception starts from weights, those
+    of the run unless others are named.
     """
     p = run.parameters
     weights = weights or p.xception_weights
@@ -196,13 +177,8 @@ def fitted_network(name: str, arguments: dict, folder: Path) -> keras.Model:
 
 
 def search_separable(run: Run, train: Cases, val: Cases) -> tuple[list[dict], dict]:
-    """Search hyper-parameters of the separable CNN; the validation part judges.
-
-    Returns
-    -------
-    trials : list of dict
-    choice : dict
-        Of the best trial; empty when there was no search.
+    """Search hyper-parameters of the separable CNN, judged on validation; return the trials and the
+    choice of the best, which is empty when there was no search.
     """
     p = run.parameters
     if not p.search_trials:
@@ -212,7 +188,7 @@ def search_separable(run: Run, train: Cases, val: Cases) -> tuple[list[dict], di
         arguments = network_arguments(p, given)["separable_cnn"]
         settings = fit_settings(p, "separable_cnn", train.aspect, given)
         settings = replace(settings, epochs=p.search_epochs)
-        return _score_once("separable_cnn", arguments, settings, train, val, p.denoise)
+        return _score_once(arguments, settings, train, val, p.denoise)
 
     def fit(folder: Path) -> None:
         first = {"learning_rate": p.learning_rate, "dropout": 0.2}
@@ -238,17 +214,12 @@ def trials_table(trials: list[dict]) -> pd.DataFrame:
 
 
 def _score_once(
-    name: str,
-    arguments: dict,
-    settings: ClassifierSettings,
-    train: Cases,
-    val: Cases,
-    filter_name: str,
+    arguments: dict, settings: ClassifierSettings, train: Cases, val: Cases, filter_name: str
 ) -> float:
     """Train in a folder that is thrown away; return macro-F1 of the validation part."""
     import tempfile
 
-    model = new_network(name, arguments, settings.seed)
+    model = new_network("separable_cnn", arguments, settings.seed)
     images = denoise_all(train.images, filter_name)
     task = Classification(images, train.labels, len(LABELS), settings)
     with tempfile.TemporaryDirectory() as folder:
@@ -258,16 +229,10 @@ def _score_once(
 
 
 def cross_validate(run: Run, cases: Cases, choice: dict) -> pd.DataFrame:
-    """Cross-validate the separable CNN over the patients of training and validation.
+    """Cross-validate the separable CNN over the patients of training and validation; a row a fold.
 
-    The test part stays out. The hyper-parameters are those of the search, whose
-    validation patients are among the folds; the folds say how much the score scatters
-    with the patients, and the test part says how good the network is.
-
-    Returns
-    -------
-    DataFrame
-        ``fold, patients, images, macro_f1, accuracy``; empty without folds.
+    The hyper-parameters are those of the search, whose validation patients are among the folds; the
+    folds say how much the score scatters with the patients, the test part how good it is.
     """
     import pandas as pd
 
@@ -290,9 +255,3 @@ def cross_validate(run: Run, cases: Cases, choice: dict) -> pd.DataFrame:
         row = {"fold": k + 1, "patients": len(set(held.groups)), "images": len(held)}
         rows.append(row | {name: values[name] for name in ("macro_f1", "accuracy", "auc_macro")})
     return pd.DataFrame(rows)
-
-
-def folds_summary(folds: pd.DataFrame) -> dict[str, float]:
-    """Return mean and standard deviation of macro-F1 over the folds."""
-    values = folds["macro_f1"].to_numpy(float)
-    return {"mean": float(values.mean()), "sd": float(np.std(values, ddof=1))}

@@ -45,16 +45,8 @@ HELD_OUT = 7
 
 
 def phantom_heads(n_patients: int, seed: int = HEAD_FINDER) -> tuple[np.ndarray, np.ndarray]:
-    """Draw brain phantoms of all sixteen classes, one a patient, with the masks of their heads.
-
-    Parameters
-    ----------
-    n_patients, seed : int
-
-    Returns
-    -------
-    images, masks : ndarray, shape (n_patients, 96, 96), uint8
-        The mask is the share of each pixel that the head covers, 0 to 255.
+    """Draw brain phantoms, one a patient, with their heads: images and masks (n, 96, 96), uint8. A
+    mask is the share of each pixel that the head covers, 0 to 255.
     """
 
     def draw(number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,20 +91,7 @@ def train_head_finder(
     epochs: int = EPOCHS,
     progress: Callable[..., None] = lambda event, **fields: None,
 ) -> HeadModel:
-    """Train the finder on HC18 and phantoms; write weights, spec and card into a folder.
-
-    Parameters
-    ----------
-    hc18 : path
-        Folder in HC18's layout.
-    folder : path
-        New; as ``fetal_lib/pretrained/head_finder`` it is what the package ships.
-    n_patients, n_abdomens : int
-        Phantoms of heads and of abdomens, beside HC18's images.
-    epochs : int
-    progress : callable
-        Called with the word ``epoch`` and the row of the history.
-    """
+    """Train the finder on HC18 and phantoms; write weights, spec and card into a folder."""
     import keras
 
     real, real_masks, held = real_heads(hc18)

@@ -30,10 +30,8 @@ def log_table() -> pd.DataFrame:
 
 
 def log_difference() -> tuple[int, int, float]:
-    """Return by how many of how many images the log's first two models differ, and the least p.
-
-    Which images each model missed, the log does not say. An exact sign test finds the most in it
-    where one model missed all that the other missed, and these few beside.
+    """Return by how many of how many images the log's first two models differ, and the least p. An
+    exact sign test finds the most in it where one model missed all that the other missed.
     """
     (_, first, n), (_, second, _) = LOG[:2]
     images = abs(round(first * n) - round(second * n))
@@ -41,18 +39,7 @@ def log_difference() -> tuple[int, int, float]:
 
 
 def ranking_table(labels: np.ndarray, predicted: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return how often the less accurate of two models wins, for each pair.
-
-    Parameters
-    ----------
-    labels : ndarray, shape (N,), int
-    predicted : mapping of str to ndarray, shape (N,), int
-
-    Returns
-    -------
-    DataFrame
-        ``better, worse, difference`` of their accuracies, and what :func:`ranking_flips` returns.
-    """
+    """Return how often the less accurate of two models wins, for each pair of predictions (N,)."""
     import pandas as pd
 
     rows = []
@@ -68,23 +55,8 @@ def ranking_flips(
     labels: np.ndarray, better: np.ndarray, worse: np.ndarray, sizes: tuple[int, int] = (193, 180),
     n_draws: int = 4000, seed: int = 0,
 ) -> dict[str, float]:  # fmt: skip
-    """Return how often the worse of two models wins, on one test set and on two different ones.
-
-    Parameters
-    ----------
-    labels : ndarray, shape (N,), int
-        Of the test part, from which test sets are drawn with replacement.
-    better, worse : ndarray, shape (N,), int
-        Predicted classes.
-    sizes : (int, int)
-        Images in the two test sets; those of the source.
-    n_draws, seed : int
-
-    Returns
-    -------
-    dict
-        ``same test set`` and ``different test sets``: share of draws in which the worse
-        model has the higher accuracy; draws with equal accuracy count half.
+    """Return how often the worse of two models wins, on one test set and on two different ones. The
+    sets are drawn with replacement; draws with equal accuracy count half.
     """
     rng = np.random.default_rng(seed)
     hit = [(np.asarray(pred) == labels).astype(float) for pred in (better, worse)]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SHOWN = ("accuracy", "macro_f1", "precision", "recall", "auc_macro", "auc_micro", "ece")
 BAND_DRAWS = 200
+PRETTY = [pretty_label(name) for name in LABELS]
 PREDICTORS = NETWORK_NAMES | {
     "xception_random": "Xception, random start",
     "commonest_class": "commonest class",
@@ -42,7 +43,7 @@ PREDICTORS = NETWORK_NAMES | {
 def data_words(cases: Cases, view: str) -> str:
     """Say how many images, patients and classes there are, and what was left out; one sentence."""
     names = f"{len(cases)} images, {len(set(cases.groups))} patients, "
-    kinds = f"{len(present(cases))} of {len(LABELS)} classes"
+    kinds = f"{len(np.unique(cases.labels))} of {len(LABELS)} classes"
     left = f"; {cases.n_left_out} more are of no known class and were left out"
     found = f"; the head was found in {cases.found.mean():.0%}" if view == "head" else ""
     return f"{names}{kinds}{left if cases.n_left_out else ''}{found}."
@@ -60,13 +61,7 @@ def audit(cases: Cases) -> AuditReport:
 
 
 def value_of(rows: Sequence[dict], model: str, metric: str, split: str = "test") -> float:
-    """Return one number of the results.
-
-    Raises
-    ------
-    KeyError
-        If the run has no such row.
-    """
+    """Return one number of the results; KeyError if the run has no such row."""
     for row in rows:
         if (row["model"], row["metric"], row["split"]) == (model, metric, split):
             return row["value"]
@@ -75,24 +70,18 @@ def value_of(rows: Sequence[dict], model: str, metric: str, split: str = "test")
 
 def class_tables(scored: Mapping[str, Scored], test: Cases, seed: int) -> dict[str, pd.DataFrame]:
     """Return the scores of each class for each network, with names for people."""
-    names = [pretty_label(name) for name in LABELS]
     return {
-        NETWORK_NAMES[name]: class_table(test.labels, s.test_probs, test.groups, names, seed)
+        NETWORK_NAMES[name]: class_table(test.labels, s.test_probs, test.groups, PRETTY, seed)
         for name, s in scored.items()
     }
-
-
-def present(test: Cases) -> np.ndarray:
-    """Return the classes that have test images."""
-    return np.unique(test.labels)
 
 
 def confusion_of(scored: Scored, test: Cases) -> tuple[np.ndarray, list[str]]:
     """Return the confusion matrix of the classes that occur, and their names."""
     pred = scored.test_probs.argmax(1)
-    kept = np.union1d(present(test), pred)
+    kept = np.union1d(np.unique(test.labels), pred)
     table = confusion_matrix(test.labels, pred, len(LABELS))[np.ix_(kept, kept)]
-    return table, [pretty_label(LABELS[k]) for k in kept]
+    return table, [PRETTY[k] for k in kept]
 
 
 def most_confused(scored: Scored, test: Cases, n: int = 5) -> pd.DataFrame:
@@ -103,11 +92,7 @@ def most_confused(scored: Scored, test: Cases, n: int = 5) -> pd.DataFrame:
     np.fill_diagonal(table, 0)
     order = np.argsort(-table, axis=None, kind="stable")[:n]
     rows = [
-        {
-            "true": pretty_label(LABELS[i]),
-            "predicted": pretty_label(LABELS[k]),
-            "images": table[i, k],
-        }
+        {"true": PRETTY[i], "predicted": PRETTY[k], "images": table[i, k]}
         for i, k in zip(*np.unravel_index(order, table.shape), strict=True)
         if table[i, k]
     ]
@@ -117,10 +102,10 @@ def most_confused(scored: Scored, test: Cases, n: int = 5) -> pd.DataFrame:
 def roc_bands(scored: Scored, test: Cases, seed: int) -> dict[str, Band]:
     """Return the ROC curve of each class against the rest, with its band."""
     return {
-        pretty_label(LABELS[k]): roc_band(
+        PRETTY[k]: roc_band(
             test.labels == k, scored.test_probs[:, k], test.groups, BAND_DRAWS, seed
         )
-        for k in present(test)
+        for k in np.unique(test.labels)
         if 0 < (test.labels == k).sum() < len(test)
     }
 
@@ -169,18 +154,7 @@ def coverage_interval(inside: np.ndarray, test: Cases, seed: int) -> tuple[float
 
 def score_external(run: Run, scored: Mapping[str, Scored], best: str) -> pd.DataFrame:
     """Score the networks on a set that had no part in their training; add the rows to the run.
-
-    Parameters
-    ----------
-    run : Run
-    scored : mapping of str to Scored
-    best : str
-        The network whose classes are scored one by one.
-
-    Returns
-    -------
-    DataFrame
-        The scores of each class.
+    Returns the scores of each class by the best network.
     """
     p = run.parameters
     cases = load_cases(Path(p.external_data), p.image_size, p.view)
@@ -190,8 +164,7 @@ def score_external(run: Run, scored: Mapping[str, Scored], best: str) -> pd.Data
         for row in summarise(cases.labels, probs, cases.groups, network, "external", p.seed):
             run.add_result(data=name, **row)
     probs = scored[best].model.probs(cases.images)
-    names = [pretty_label(label) for label in LABELS]
-    return class_table(cases.labels, probs, cases.groups, names, p.seed)
+    return class_table(cases.labels, probs, cases.groups, PRETTY, p.seed)
 
 
 def card_of(run: Run, scored: Scored, cases: Cases) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,22 +28,8 @@ def summarise(
     split: str = "test",
     seed: int = 0,
 ) -> list[dict[str, object]]:
-    """Return result rows: accuracy, macro-F1 and so on, with intervals over groups.
-
-    Parameters
-    ----------
-    labels : ndarray, shape (N,), int
-    probs : ndarray, shape (N, K)
-    groups : ndarray, shape (N,)
-        The patient of each case.
-    model, split : str
-    seed : int
-
-    Returns
-    -------
-    list of dict
-        ``model, split, metric, value, n, ci95``; precision and recall are means over
-        classes; what has no value is left out.
+    """Return result rows: accuracy, macro-F1 and so on, with intervals over groups. Precision and
+    recall are means over classes; what has no value is left out.
     """
     found = _from_confusions(labels, probs, groups, seed) | _areas(labels, probs, groups, seed)
     rows = []
@@ -54,13 +41,24 @@ def summarise(
     return rows
 
 
+def confusions(
+    labels: np.ndarray, pred: np.ndarray, groups: np.ndarray, n_classes: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the confusion matrix of predicted classes, and those of a bootstrap over groups."""
+    table = cls.confusion_matrix(labels, pred, n_classes)
+    return table, cls.bootstrap_confusions(labels, pred, n_classes, groups, seed=seed)
+
+
+def f1_with_interval(table: np.ndarray, draws: np.ndarray) -> dict[str, float]:
+    """Return macro-F1 of :func:`confusions` with its 95 % interval, as columns of a table."""
+    low, high = intervals.percentile_interval(cls.macro_f1(draws))
+    return {"macro_f1": cls.macro_f1(table), "low": low, "high": high}
+
+
 def _from_confusions(
     labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, tuple[float, cls.Interval]]:
-    n_classes = probs.shape[1]
-    pred = probs.argmax(1)
-    table = cls.confusion_matrix(labels, pred, n_classes)
-    draws = cls.bootstrap_confusions(labels, pred, n_classes, groups, seed=seed)
+    table, draws = confusions(labels, probs.argmax(1), groups, probs.shape[1], seed)
     scores = {
         "accuracy": cls.accuracy,
         "macro_f1": cls.macro_f1,
@@ -90,21 +88,11 @@ def _areas(
 def class_table(
     labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, names: Sequence[str], seed: int = 0
 ) -> pd.DataFrame:
-    """Return a row a class: n, patients, precision, recall, F1 with interval, AUC with interval.
-
-    Returns
-    -------
-    DataFrame
-        ``class, n, patients, precision, recall, f1, f1_low, f1_high, auc, auc_low, auc_high,
-        average_precision``; classes without cases are left out.
-    """
+    """Return a row a class: n, patients, precision, recall, F1 with interval, AUC with interval."""
     import pandas as pd
 
-    n_classes = probs.shape[1]
-    pred = probs.argmax(1)
-    scores = cls.class_scores(cls.confusion_matrix(labels, pred, n_classes))
-    draws = cls.bootstrap_confusions(labels, pred, n_classes, groups, seed=seed)
-    drawn = cls.class_scores(draws).f1
+    table, draws = confusions(labels, probs.argmax(1), groups, probs.shape[1], seed)
+    scores, drawn = cls.class_scores(table), cls.class_scores(draws).f1
     rows = []
     for k in np.flatnonzero(scores.n):
         low, high = intervals.percentile_interval(drawn[:, k])
@@ -126,27 +114,20 @@ def compare_models(
     groups: np.ndarray,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the differences of macro-F1 between models on the same cases, by paired draws.
-
-    Returns
-    -------
-    DataFrame
-        ``a, b, difference, low, high`` (a minus b) and ``a is better``, the share of
-        draws in which a has the higher macro-F1.
+    """Return differences of macro-F1 between models on the same cases, a minus b, by paired draws.
+    *a is better* is the share of draws in which it is; equal ones count half.
     """
     import pandas as pd
 
     drawn, whole = {}, {}
     for name, p in probs.items():
-        pred, k = p.argmax(1), p.shape[1]
-        whole[name] = cls.macro_f1(cls.confusion_matrix(labels, pred, k))
-        drawn[name] = cls.macro_f1(cls.bootstrap_confusions(labels, pred, k, groups, seed=seed))
-    rows, names = [], list(probs)
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            difference = drawn[a] - drawn[b]
-            low, high = intervals.percentile_interval(difference)
-            row = {"a": a, "b": b, "difference": whole[a] - whole[b], "low": low, "high": high}
-            better = (difference > 0).mean() + (difference == 0).mean() / 2
-            rows.append(row | {"a is better": float(better)})
+        pair = confusions(labels, p.argmax(1), groups, p.shape[1], seed)
+        whole[name], drawn[name] = (cls.macro_f1(one) for one in pair)
+    rows = []
+    for a, b in combinations(probs, 2):
+        difference = drawn[a] - drawn[b]
+        low, high = intervals.percentile_interval(difference)
+        row = {"a": a, "b": b, "difference": whole[a] - whole[b], "low": low, "high": high}
+        better = (difference > 0).mean() + (difference == 0).mean() / 2
+        rows.append(row | {"a is better": float(better)})
     return pd.DataFrame(rows)

@@ -13,11 +13,11 @@ from fetal_book.chapters.brain_anomalies.fit import (
     fitted_network,
     network_arguments,
 )
+from fetal_book.chapters.brain_anomalies.scores import confusions
 from fetal_book.chapters.flaws import add_difference
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import (
     accuracy,
-    bootstrap_confusions,
     class_scores,
     confusion_matrix,
     macro_f1,
@@ -56,23 +56,18 @@ class SourceSplit:
     Attributes
     ----------
     train, test : Cases
-    copied : set of int
-        Classes that were filled up by copies.
     leaked_share : float
         Share of test images of whose original a version is in the training part.
     """
 
     train: Cases
     test: Cases
-    copied: set[int]
     leaked_share: float
 
 
 def thinned(cases: Cases, seed: int = SOURCE_SEED) -> Cases:
-    """Return cases with classes as rare as in the source, two images each at least.
-
-    Phantoms have equally many cases of each class; the source's set has 314 of one and
-    5 of another, and copies its rare ones.
+    """Return cases with classes as rare as in the source, two images each at least: it has 314 of
+    one class and 5 of another, phantoms equally many of each.
     """
     rng = np.random.default_rng([seed, 5])
     share = np.array([SOURCE_COUNTS[name] for name in LABELS], float)
@@ -85,41 +80,24 @@ def thinned(cases: Cases, seed: int = SOURCE_SEED) -> Cases:
 
 
 def source_split(cases: Cases, seed: int = SOURCE_SEED, strip: int = 0) -> SourceSplit:
-    """Augment, copy rare classes, and only then split at random over images.
-
-    Parameters
-    ----------
-    cases : Cases
-        All images: the source has no patients.
-    seed : int
-        42 in the source.
-    strip : int
-        Rows at the lower edge that the copies keep in place.
+    """Augment, copy rare classes, and only then split at random over images; the copies keep a
+    strip of rows at the lower edge.
     """
     from sklearn.model_selection import train_test_split
 
-    pool, origin, copied = with_copies(cases, seed, strip)
+    pool, origin = with_copies(cases, seed, strip)
     counts = np.bincount(pool.labels, minlength=len(LABELS))
     kinds = pool.labels if counts[counts > 0].min() >= 2 else None
     train, test = train_test_split(
         np.arange(len(pool)), test_size=0.1, random_state=seed, stratify=kinds
     )
     leaked = float(np.isin(origin[test], origin[train]).mean())
-    return SourceSplit(pool.select(train), pool.select(test), copied, leaked)
+    return SourceSplit(pool.select(train), pool.select(test), leaked)
 
 
-def with_copies(
-    cases: Cases, seed: int = SOURCE_SEED, strip: int = 0
-) -> tuple[Cases, np.ndarray, set[int]]:
-    """Return cases with an augmented copy of each, and rare classes filled up by copies.
-
-    Returns
-    -------
-    pool : Cases
-    origin : ndarray, shape (M,), int
-        Place in ``cases`` of the image that each one is a version of.
-    copied : set of int
-        Classes that were filled up.
+def with_copies(cases: Cases, seed: int = SOURCE_SEED, strip: int = 0) -> tuple[Cases, np.ndarray]:
+    """Return cases with an augmented copy of each, and rare classes filled up by copies. The second
+    array is the place in ``cases`` of the image that each one is a version of.
     """
     rng = np.random.default_rng(seed)
     origin = np.tile(np.arange(len(cases)), 1 + COPIES)
@@ -128,39 +106,34 @@ def with_copies(
         given = (rng, GENTLE, cases.aspect, strip)
         changed = [augment_image(image, *given) for image in cases.images]
         images.append(np.rint(np.stack(changed) * 255).astype(np.uint8))
-    at, copied = _filled_up(cases.labels[origin], rng)
+    at = _filled_up(cases.labels[origin], rng)
     pool = replace(cases.select(origin[at]), images=np.concatenate(images)[at])
-    return pool, origin[at], copied
+    return pool, origin[at]
 
 
-def _filled_up(labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, set[int]]:
+def _filled_up(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return rows with those of rare classes repeated up to the source's share."""
     wanted = max(10, round(RARE_SHARE * len(labels)))
-    rows, copied = [np.arange(len(labels))], set()
+    rows = [np.arange(len(labels))]
     for kind in np.unique(labels):
         members = np.flatnonzero(labels == kind)
         if len(members) < wanted:
-            copied.add(int(kind))
             rows.append(rng.choice(members, wanted - len(members)))
-    return np.concatenate(rows), copied
+    return np.concatenate(rows)
 
 
 @dataclass(frozen=True)
 class SourceProtocol:
     """What the source's protocol reports, beside the same network on unseen patients.
 
-    The rows differ in one thing at a time: whether the copies are made before or after the split,
-    and whether there are any.
-
     Attributes
     ----------
     split : SourceSplit
     table : DataFrame
-        ``protocol, training images, test images, accuracy, macro_f1``, and ``accuracy, same mix``
-        and ``macro_f1, same mix``: with classes as frequent as among the first protocol's test
-        images. Scores as text with 95 % intervals over patients.
+        A row a protocol: numbers of images, and scores with 95 % intervals over patients. *Same
+        mix*: with classes as frequent as among the first protocol's test images.
     rare : DataFrame
-        Recall of the rarest classes under either protocol.
+        Recall of the rarest classes under each protocol.
     """
 
     split: SourceSplit
@@ -171,14 +144,8 @@ class SourceProtocol:
 def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     """Train the separable CNN on leaking and on honest parts with the same settings.
 
-    Parameters
-    ----------
-    run : Run
-    cases : Cases
-        Split; the honest parts train on train and val and are tested on test. Phantoms are
-        thinned to the source's frequencies first, for training in any protocol.
-    n_rare : int
-        Rarest classes whose recall is shown.
+    The protocols differ in one thing at a time: whether the copies are made before or after the
+    split, and whether there are any. Phantoms are thinned to the source's frequencies first.
     """
     import pandas as pd
 
@@ -197,33 +164,24 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
         "split by patient, then copies": (with_copies(honest, strip=strip)[0], test, "copies"),
     }
     mix = np.bincount(split.test.labels, minlength=len(LABELS)) / len(split.test)
-    found, answers, lines = {}, {}, {}
+    answers, lines = {}, {}
     for protocol, (train, tested, tag) in parts.items():
         pred = _train_and_predict(run, train, tested, settings, tag)
         answers[protocol] = tested, pred
-        scored = score_protocol(protocol, tested, pred, p.seed)
-        for row in scored:
+        line = {"protocol": protocol, "training images": len(train), "test images": len(tested)}
+        for row in score_protocol(protocol, tested, pred, p.seed):
             run.add_result(**row)
-        found[protocol] = confusion_matrix(tested.labels, pred, len(LABELS))
-        lines[protocol] = {
-            "protocol": protocol, "training images": len(train), "test images": len(tested)
-        }  # fmt: skip
-        for row in (*scored, *score_at_mix(tested, pred, mix, p.seed)):
-            lines[protocol][row["metric"]] = with_interval(row["value"], row["ci95"])
+            line[row["metric"]] = with_interval(row["value"], row["ci95"])
+        for row in score_protocol(protocol, tested, pred, p.seed, mix):
+            line[f"{row['metric']}, same mix"] = with_interval(row["value"], row["ci95"])
+        lines[protocol] = line
     add_differences(run, answers)
-    rare = _rare({name: found[name] for name in PROTOCOLS}, pool.labels, n_rare)
+    rare = _rare(answers, pool.labels, n_rare)
     return SourceProtocol(split, pd.DataFrame([lines[name] for name in PROTOCOLS]), rare)
 
 
 def add_differences(run: Run, answers: dict[str, tuple[Cases, np.ndarray]]) -> None:
-    """Add what copies before the split do to macro-F1, with intervals over patients.
-
-    Parameters
-    ----------
-    run : Run
-    answers : dict of str to (Cases, ndarray of int)
-        Test cases and predicted classes of each protocol of ``PROTOCOLS``.
-    """
+    """Add what copies before the split do to macro-F1, with intervals over patients."""
 
     def score(pairs: np.ndarray) -> float:
         true, pred = pairs.T.astype(int)
@@ -252,61 +210,20 @@ def _train_and_predict(
     return softmax(forward(model, test.images)).argmax(1)
 
 
-def score_protocol(protocol: str, test: Cases, pred: np.ndarray, seed: int = 0) -> list[dict]:
+def score_protocol(
+    protocol: str, test: Cases, pred: np.ndarray, seed: int = 0, mix: np.ndarray | None = None
+) -> list[dict]:
     """Return result rows of a protocol: accuracy and macro-F1 with intervals over patients.
 
-    Parameters
-    ----------
-    protocol : str
-        A name from ``PROTOCOLS``.
-    test : Cases
-        Length N. Copies belong to the patient of their original.
-    pred : ndarray, shape (N,), int
-        Predicted classes.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    list of dict
-        ``model, split, metric, value, n, ci95``.
+    Copies belong to the patient of their original. With a mix, the shares of the classes, the
+    scores are those of a test part in which they are so frequent.
     """
     model, split = PROTOCOLS[protocol]
-    table = confusion_matrix(test.labels, pred, len(LABELS))
-    draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
+    pair = confusions(test.labels, pred, test.groups, len(LABELS), seed)
+    table, draws = pair if mix is None else (_at_mix(one, mix) for one in pair)
     label = {"model": model, "split": split, "n": len(test)}
     return [
         label | {"metric": name, "value": score(table), "ci95": percentile_interval(score(draws))}
-        for name, score in SCORES.items()
-    ]
-
-
-def score_at_mix(test: Cases, pred: np.ndarray, mix: np.ndarray, seed: int = 0) -> list[dict]:
-    """Return accuracy and macro-F1 as if classes were as frequent as ``mix`` says, with intervals.
-
-    Parameters
-    ----------
-    test : Cases
-        Length N.
-    pred : ndarray, shape (N,), int
-    mix : ndarray, shape (K,)
-        Share of each class; classes that the test part lacks are left out.
-    seed : int
-
-    Returns
-    -------
-    list of dict
-        ``metric, value, ci95``.
-    """
-    table = confusion_matrix(test.labels, pred, len(LABELS))
-    draws = bootstrap_confusions(test.labels, pred, len(LABELS), test.groups, seed=seed)
-    table, draws = (_at_mix(one, mix) for one in (table, draws))
-    return [
-        {
-            "metric": f"{name}, same mix",
-            "value": score(table),
-            "ci95": percentile_interval(score(draws)),
-        }
         for name, score in SCORES.items()
     ]
 
@@ -317,7 +234,10 @@ def _at_mix(confusion: np.ndarray, mix: np.ndarray) -> np.ndarray:
     return confusion / np.maximum(n, 1) * mix[:, None]
 
 
-def _rare(found: dict[str, np.ndarray], labels: np.ndarray, n_rare: int) -> pd.DataFrame:
+def _rare(
+    answers: dict[str, tuple[Cases, np.ndarray]], labels: np.ndarray, n_rare: int
+) -> pd.DataFrame:
+    """Return the recall of the rarest classes under each protocol."""
     import pandas as pd
 
     n = np.bincount(labels, minlength=len(LABELS)).astype(float)
@@ -325,8 +245,9 @@ def _rare(found: dict[str, np.ndarray], labels: np.ndarray, n_rare: int) -> pd.D
     rows = []
     for k in rarest:
         row = {"class": LABELS[k], "images": int(n[k])}
-        for protocol, table in found.items():
-            scores = class_scores(table)
+        for protocol in PROTOCOLS:
+            test, pred = answers[protocol]
+            scores = class_scores(confusion_matrix(test.labels, pred, len(LABELS)))
             row[f"n, {protocol}"] = int(scores.n[k])
             row[f"recall, {protocol}"] = scores.recall[k]
         rows.append(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,42 +25,20 @@ if TYPE_CHECKING:
 RANDOM_START = "xception_random"
 
 
-@dataclass(frozen=True)
-class RandomStart:
-    """What Xception reaches from random weights; empty where the run's own started there.
-
-    Attributes
-    ----------
-    probs : dict of str to ndarray, shape (N, K)
-        Calibrated, of the test part, under the name ``xception_random``.
-    history : list of dict
-        Epochs of the fit.
-    """
-
-    probs: dict[str, np.ndarray] = field(default_factory=dict)
-    history: list[dict] = field(default_factory=list)
-
-
-def train_random_start(run: Run, cases: Cases) -> RandomStart:
+def train_random_start(run: Run, cases: Cases) -> tuple[dict[str, np.ndarray], list[dict]]:
     """Train Xception from random weights too, and add its test rows to the run.
 
-    It is never the network that the chapter looks at.
-
-    Parameters
-    ----------
-    run : Run
-    cases : Cases
-        Split.
+    Returns its calibrated probabilities of the test part, under its name, and the epochs of the
+    fit; both are empty where the run's own started there. It is never the network that the chapter
+    looks at.
     """
     if run.parameters.xception_weights == "none":
-        return RandomStart()
+        return {}, []
     probs, history = _from_random(run, cases)
-    test = cases.part("test")
-    for row in summarise(
-        test.labels, probs, test.groups, RANDOM_START, "test", run.parameters.seed
-    ):
+    test, seed = cases.part("test"), run.parameters.seed
+    for row in summarise(test.labels, probs, test.groups, RANDOM_START, "test", seed):
         run.add_result(**row)
-    return RandomStart({RANDOM_START: probs}, history)
+    return {RANDOM_START: probs}, history
 
 
 def _from_random(run: Run, cases: Cases) -> tuple[np.ndarray, list[dict]]:
@@ -76,9 +53,8 @@ def _from_random(run: Run, cases: Cases) -> tuple[np.ndarray, list[dict]]:
 
 
 def starts_table(run: Run) -> pd.DataFrame:
-    """Return ``start, macro_f1, low, high, n`` on the test part, of each start of Xception.
-
-    One row where Xception started from random weights anyway.
+    """Return macro-F1 on the test part of each start of Xception; one row where it was random
+    anyway.
     """
     import pandas as pd
 

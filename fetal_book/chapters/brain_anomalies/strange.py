@@ -26,13 +26,8 @@ N_STRANGE = 24
 
 
 def strange_scans(test: Cases, seed: int) -> dict[str, list[tuple[np.ndarray, float]]]:
-    """Return scans that show no fetal brain, or not as a scanner does, by kind.
-
-    Returns
-    -------
-    dict of str to list of (ndarray (H, W) uint8, float)
-        Scan and pixel size in mm (NaN where it is not known): fetal abdomens (phantoms), test
-        scans inverted, cut into tiles and shuffled, and noise.
+    """Return scans and pixel sizes in mm, by kind: abdomens of phantoms, and test scans inverted or
+    cut into shuffled tiles, and noise.
     """
     rng = np.random.default_rng([seed, 77])
     rows = rng.permutation(len(test))[:N_STRANGE]
@@ -72,16 +67,8 @@ def _shuffled(image: np.ndarray, rng: np.random.Generator, n: int = 4) -> np.nda
 def strangeness(
     scored: Scored, kinds: Mapping[str, Sequence[tuple[np.ndarray, float]]], test: Cases
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Return feature distances of strange images, and how well they are told from the test part.
-
-    Returns
-    -------
-    distances : dict of str to ndarray
-        With the test part first.
-    table : DataFrame
-        ``images, n, no answer`` (share refused for any reason), ``too far, head found``, and the
-        area under the ROC curve against the test part, of the feature distance and of one minus
-        the confidence.
+    """Return feature distances of strange images, the test part first, and how well they are told
+    from it by distance and by low confidence; *no answer* counts every reason.
     """
     import pandas as pd
 
