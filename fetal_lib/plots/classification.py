@@ -23,7 +23,6 @@ from fetal_lib.plots.style import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
@@ -38,18 +37,19 @@ def class_counts_figure(counts: pd.DataFrame) -> Figure:
     counts : DataFrame
         ``class`` and the parts ``train, val, test``; the commonest class first.
     """
+    import seaborn as sns
+
     figure, axes = new_figure(height=0.24 * len(counts) + 0.9)
-    y, left = np.arange(len(counts))[::-1], np.zeros(len(counts))
-    for part, colour in PART_COLOURS.items():
-        values = counts[part].to_numpy(float)
-        axes.barh(y, values, left=left, color=colour, label=part, height=0.75)
-        left += values
-    for at, value in zip(y, left, strict=True):
+    long = counts.melt("class", list(PART_COLOURS), "part", "images")
+    sns.histplot(long, y="class", weights="images", hue="part", hue_order=[*PART_COLOURS][::-1],
+                 palette=PART_COLOURS, multiple="stack", shrink=0.75, alpha=1, lw=0,
+                 ax=axes)  # fmt: skip
+    for at, value in enumerate(counts[list(PART_COLOURS)].sum(axis=1)):
         axes.annotate(f"{value:.0f}", (value, at), (3, 0), textcoords="offset points",
                       va="center", fontsize=7)  # fmt: skip
-    axes.set_yticks(y, counts["class"], fontsize=8)
-    axes.set(xlabel="images", ylim=(-0.6, len(counts) - 0.4))
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.set(xlabel="images", ylabel="", ylim=(len(counts) - 0.4, -0.6))
+    axes.tick_params(axis="y", labelsize=8)
+    sns.move_legend(axes, "lower right", reverse=True, title=None, frameon=False, fontsize=8)
     tidy(axes).grid(axis="y", visible=False)
     return figure
 
@@ -62,13 +62,17 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
     histories : mapping of str to rows with ``epoch, loss, val_loss, val_macro_f1``; a model
         without rows is left out.
     """
+    import pandas as pd
+    import seaborn as sns
+
     figure, (left, right) = new_figure(1, 2, height=2.9)
-    trained = {name: rows for name, rows in histories.items() if rows}
-    for (name, rows), colour in zip(trained.items(), COLOURS, strict=False):
-        epoch = [row["epoch"] for row in rows]
-        left.plot(epoch, [row["loss"] for row in rows], "--", color=colour, lw=1.1)
-        left.plot(epoch, [row["val_loss"] for row in rows], color=colour, lw=1.4)
-        right.plot(epoch, [row["val_macro_f1"] for row in rows], color=colour, lw=1.4, label=name)
+    rows = pd.DataFrame([{"model": k} | dict(row) for k, v in histories.items() for row in v])
+    if len(rows):
+        names = rows["model"].unique()
+        given = {"x": "epoch", "hue": "model", "palette": COLOURS[: len(names)]}
+        sns.lineplot(rows, y="loss", ls="--", lw=1.1, legend=False, ax=left, **given)
+        sns.lineplot(rows, y="val_loss", lw=1.4, legend=False, ax=left, **given)
+        sns.lineplot(rows, y="val_macro_f1", lw=1.4, ax=right, **given)
     right.plot([], [], "--", color=GREY, lw=1.1, label="training (augmented)")
     left.set(xlabel="epoch", ylabel="cross-entropy")
     right.set(xlabel="epoch", ylabel="macro-F1, validation", ylim=(0, 1))
@@ -81,30 +85,31 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
 
 def search_figure(trials: Sequence[Mapping]) -> Figure:
     """Show the score of each trial, the best so far, and scores over the learning rate."""
+    import pandas as pd
+    import seaborn as sns
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, (left, right) = new_figure(1, 2, height=2.6)
-    values = np.array([row["value"] for row in trials])
-    number = np.arange(1, len(values) + 1)
+    table = pd.DataFrame([row["parameters"] for row in trials])
+    table = table.assign(value=[row["value"] for row in trials], trial=np.arange(len(trials)) + 1)
     left.step(
-        number, np.maximum.accumulate(values), where="post", color=ORANGE, label="best so far"
+        table["trial"], table["value"].cummax(), where="post", color=ORANGE, label="best so far"
     )
-    left.scatter(number, values, s=18, color=BLUE, label="trial", zorder=3)
-    left.set(xlabel="trial", ylabel="macro-F1, validation")
-    left.set_xlim(0.5, len(values) + 0.5)
+    sns.scatterplot(table, x="trial", y="value", s=28, color=BLUE, label="trial", ax=left)
+    left.set(xlabel="trial", ylabel="macro-F1, validation", xlim=(0.5, len(table) + 0.5))
     left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(frameon=False, fontsize=8)
-    rates = [row["parameters"]["learning_rate"] for row in trials]
-    kinds = [row["parameters"]["balance"] for row in trials]
-    for kind, colour, marker in zip(sorted(set(kinds)), COLOURS, MARKERS, strict=False):
-        chosen = [k == kind for k in kinds]
-        right.scatter(np.array(rates)[chosen], values[chosen], s=22, color=colour, marker=marker,
-                      label=f"balance: {kind}")  # fmt: skip
-    right.set(xlabel="learning rate", xscale="log", xlim=(min(rates) / 2, max(rates) * 2))
+    kinds = sorted(set(table["balance"]))
+    sns.scatterplot(table, x="learning_rate", y="value", hue="balance", style="balance", s=34,
+                    hue_order=kinds, style_order=kinds, palette=COLOURS[: len(kinds)],
+                    markers=MARKERS[: len(kinds)], ax=right)  # fmt: skip
+    rates = table["learning_rate"]
+    right.set(xlabel="learning rate", ylabel="", xscale="log")
+    right.set_xlim(rates.min() / 2, rates.max() * 2)
     right.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
     right.xaxis.set_minor_formatter(NullFormatter())
-    right.legend(frameon=False, fontsize=7)
+    right.legend(title="balance", frameon=False, fontsize=7, title_fontsize=7)
     tidy(left), tidy(right)
     return figure
 
@@ -118,19 +123,21 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> Figure:
         Rows are true classes.
     names : sequence of str, length K
     """
+    import seaborn as sns
+
     n = confusion.sum(1, keepdims=True)
-    share = confusion / np.maximum(n, 1)
     figure, axes = new_figure(height=5.6)
-    shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for i, k in zip(*np.nonzero(confusion), strict=True):
-        colour = "white" if share[i, k] > 0.55 else "black"
-        axes.text(k, i, str(confusion[i, k]), ha="center", va="center", fontsize=7, color=colour)
-    ticks = range(len(names))
-    axes.set_xticks(ticks, names, rotation=50, ha="right", rotation_mode="anchor", fontsize=7)
     labels = [f"{name} ({count})" for name, count in zip(names, n[:, 0], strict=True)]
-    axes.set_yticks(ticks, labels, fontsize=7)
+    sns.heatmap(confusion / np.maximum(n, 1), vmin=0, vmax=1, cmap="Blues", fmt="",
+                annot=np.where(confusion, confusion.astype(str), ""), annot_kws={"fontsize": 7},
+                xticklabels=names, yticklabels=labels, ax=axes,
+                cbar_kws={"label": "share of the true class", "shrink": 0.6})  # fmt: skip
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=0.6)
+    axes.tick_params(labelsize=7)
+    axes.set_xticklabels(names, rotation=50, ha="right", rotation_mode="anchor")
+    axes.set_yticklabels(labels, rotation=0)
     axes.set(xlabel="predicted", ylabel="true (images)")
-    figure.colorbar(shown, ax=axes, label="share of the true class", shrink=0.6)
     return figure
 
 
@@ -173,17 +180,15 @@ def mean_roc_figure(curves: Mapping[str, Curve], precision: Mapping[str, Curve])
         Label to curve.
     """
     figure, (left, right) = new_figure(1, 2, height=3.1)
-    for axes, drawn in ((left, curves), (right, precision)):
+    panels = (
+        (left, curves, "default", "lower right"),
+        (right, precision, "steps-post", "lower left"),
+    )
+    for axes, drawn, style, place in panels:
         for (label, curve), colour in zip(drawn.items(), COLOURS, strict=False):
-            where = {"drawstyle": "steps-post"} if axes is right else {}
-            axes.plot(curve.x, curve.y, color=colour, lw=1.3, label=label, **where)
+            axes.plot(curve.x, curve.y, color=colour, lw=1.3, label=label, drawstyle=style)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
-        axes.legend(
-            fontsize=7,
-            frameon=True,
-            framealpha=0.9,
-            loc="lower left" if axes is right else "lower right",
-        )
+        axes.legend(fontsize=7, frameon=True, framealpha=0.9, loc=place)
         tidy(axes)
     left.plot([0, 1], [0, 1], ":", color=GREY, lw=0.8)
     left.set(xlabel="1 - specificity", ylabel="sensitivity")
@@ -206,9 +211,8 @@ def class_scores_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for (name, table), shift, colour, marker in zip(
         tables.items(), shifts, COLOURS, MARKERS, strict=False
     ):
-        low = np.maximum(table["f1"] - table["f1_low"], 0)
-        high = np.maximum(table["f1_high"] - table["f1"], 0)
-        axes.errorbar(table["f1"], y + shift, xerr=[low, high], fmt=marker, ms=4, color=colour,
+        spread = _spread(table["f1"], table["f1_low"], table["f1_high"])
+        axes.errorbar(table["f1"], y + shift, xerr=spread, fmt=marker, ms=4, color=colour,
                       lw=1, label=name)  # fmt: skip
     labels = [f"{c} ({n})" for c, n in zip(first["class"], first["n"], strict=True)]
     axes.set_yticks(y, labels, fontsize=8)
@@ -217,6 +221,11 @@ def class_scores_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     tidy(axes)
     return figure
+
+
+def _spread(value: pd.Series, low: pd.Series, high: pd.Series) -> list[pd.Series]:
+    """Return how far an interval reaches to both sides of a value, 0 where it lies beyond."""
+    return [(value - low).clip(lower=0), (high - value).clip(lower=0)]
 
 
 def share_figure(table: pd.DataFrame, label: str) -> Figure:
@@ -230,8 +239,7 @@ def share_figure(table: pd.DataFrame, label: str) -> Figure:
     """
     figure, axes = new_figure(height=0.36 * len(table) + 0.8)
     y = np.arange(len(table))[::-1]
-    spread = [np.maximum(table["value"] - table["low"], 0),
-              np.maximum(table["high"] - table["value"], 0)]  # fmt: skip
+    spread = _spread(table["value"], table["low"], table["high"])
     axes.errorbar(table["value"], y, xerr=spread, fmt="o", color=BLUE, capsize=3)
     for at, number in zip(y, table["value"], strict=True):
         axes.annotate(f"{number:.2f}", (number, at), (0, 5), textcoords="offset points", fontsize=8)
@@ -251,15 +259,17 @@ def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
     score : mapping of str to float
         Network to macro-F1.
     """
+    import seaborn as sns
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, panels = new_figure(1, 3, height=2.7, sharey=True)
     table = table.assign(**{"million parameters": table["parameters"] / 1e6})
+    table = table.assign(score=table["network"].map(score))
     columns = ("million parameters", "million MAC", "latency (ms)")
     for axes, column in zip(panels, columns, strict=True):
-        for (_, row), colour, marker in zip(table.iterrows(), COLOURS, MARKERS, strict=False):
-            name, x = row["network"], row[column]
-            axes.scatter(x, score[name], s=36, color=colour, marker=marker, label=name)
+        sns.scatterplot(table, x=column, y="score", hue="network", style="network", s=60,
+                        palette=COLOURS[: len(table)], markers=MARKERS[: len(table)],
+                        legend=axes is panels[0], ax=axes)  # fmt: skip
         axes.set(xscale="log", xlabel=column, ylim=(-0.03, 1.03))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
@@ -272,35 +282,29 @@ def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
     return figure
 
 
-def bars_by_view(axes: Axes, table: pd.DataFrame, names: Sequence[str]) -> Axes:
-    """Draw macro-F1 with interval of each network (group) and view of the image (colour).
+def border_figure(table: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """Show macro-F1 with interval of each network (group) and view of the image (colour).
 
     Parameters
     ----------
-    axes : Axes
     table : DataFrame
-        ``network, image, macro_f1, low, high``.
+        ``network, image, macro_f1, low, high``, the networks in order.
     names : sequence of str
         Networks, for the ticks.
     """
-    views = list(dict.fromkeys(table["image"]))
-    width = 0.8 / len(views)
-    for i, (view, colour) in enumerate(zip(views, COLOURS, strict=False)):
+    import seaborn as sns
+
+    figure, axes = new_figure(height=2.9)
+    views = table["image"].unique()
+    sns.barplot(table, x="network", y="macro_f1", hue="image", palette=COLOURS[: len(views)],
+                saturation=1, gap=0.08, errorbar=None, ax=axes)  # fmt: skip
+    for view, bars in zip(views, list(axes.containers), strict=True):
         rows = table[table["image"] == view]
-        x = np.arange(len(rows)) + (i - (len(views) - 1) / 2) * width
-        spread = [np.maximum(rows["macro_f1"] - rows["low"], 0),
-                  np.maximum(rows["high"] - rows["macro_f1"], 0)]  # fmt: skip
-        axes.bar(x, rows["macro_f1"], width * 0.92, color=colour, label=view)
+        x = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+        spread = _spread(rows["macro_f1"], rows["low"], rows["high"])
         axes.errorbar(x, rows["macro_f1"], yerr=spread, fmt="none", color="black", lw=1)
     axes.set_xticks(range(len(names)), names)
-    axes.set(ylabel="macro-F1, test", ylim=(0, 1.02))
+    axes.set(xlabel="", ylabel="macro-F1, test", ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     tidy(axes).grid(axis="x", visible=False)
-    return axes
-
-
-def border_figure(table: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """Show :func:`bars_by_view` as a figure of its own."""
-    figure, axes = new_figure(height=2.9)
-    bars_by_view(axes, table, names)
     return figure

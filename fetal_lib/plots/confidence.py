@@ -13,41 +13,31 @@ from fetal_lib.plots.classification import COLOURS
 from fetal_lib.plots.style import BLUE, GREY, ORANGE, VERMILION, new_figure, tidy
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def draw_reliability(axes: Axes, bins: Reliability, title: str, colour: str = BLUE) -> Axes:
-    """Draw accuracy over confidence; the area of a point is the number of its cases.
-
-    Parameters
-    ----------
-    axes : Axes
-    bins : Reliability
-    title, colour : str
-    """
-    axes.plot([0, 1], [0, 1], color=GREY, lw=0.9, label="calibrated")
-    for x, y in zip(bins.confidence, bins.accuracy, strict=True):
-        axes.plot([x, x], [x, y], color=VERMILION, lw=1.6, alpha=0.7, zorder=1)
-    axes.plot([], [], color=VERMILION, lw=1.6, alpha=0.7, label="gap")
-    area = 14 + 170 * bins.n / bins.n.sum()
-    axes.scatter(bins.confidence, bins.accuracy, s=area, color=colour, alpha=0.8, lw=0, zorder=2)
-    axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.05), xlabel="confidence")
-    axes.set_title(title, fontsize=8)
-    return tidy(axes)
-
-
 def reliability_figure(bins: Mapping[str, Reliability]) -> Figure:
-    """Show reliability diagrams beside each other.
+    """Show accuracy over confidence, panels beside each other; points are as large as their bins.
 
     Parameters
     ----------
     bins : mapping of str to Reliability
         Title to bins.
     """
+    import seaborn as sns
+
     figure, panels = new_figure(1, len(bins), height=2.9, sharey=True, squeeze=False)
     for axes, (title, one) in zip(panels[0], bins.items(), strict=True):
-        draw_reliability(axes, one, title)
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.9, label="calibrated")
+        axes.vlines(one.confidence, one.confidence, one.accuracy, color=VERMILION, lw=1.6,
+                    alpha=0.7, label="gap")  # fmt: skip
+        sns.scatterplot(
+            x=one.confidence, y=one.accuracy, size=one.n, size_norm=(0, one.n.sum()),
+            sizes=(14, 184), color=BLUE, alpha=0.8, lw=0, legend=False, ax=axes,
+        )  # fmt: skip
+        axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.05), xlabel="confidence")
+        axes.set_title(title, fontsize=8)
+        tidy(axes)
     panels[0][0].set_ylabel("share that is right")
     panels[0][0].legend(frameon=False, fontsize=7, loc="upper left")
     return figure
@@ -68,16 +58,22 @@ def sets_figure(
     curves : mapping of str to RiskCoverage
         Network to curve.
     """
+    import seaborn as sns
+    from matplotlib.colors import same_color
+    from matplotlib.patches import Patch
+
     figure, (left, right) = new_figure(1, 2, height=2.9)
-    sizes = np.arange(1, size.max() + 1)
-    held = np.array([(inside & (size == k)).sum() for k in sizes])
-    missed = np.array([(~inside & (size == k)).sum() for k in sizes])
-    left.bar(sizes, held, color=BLUE, label="holds the true class")
-    left.bar(sizes, missed, bottom=held, color=ORANGE, hatch="//", label="does not")
+    words = np.where(inside, "holds the true class", "does not")
+    order = ["does not", "holds the true class"]
+    sns.histplot(x=size, hue=words, hue_order=order, palette=[ORANGE, BLUE], multiple="stack",
+                 discrete=True, shrink=0.8, alpha=1, lw=0, ax=left)  # fmt: skip
+    for bar in left.patches:
+        bar.set_hatch("//" if same_color(bar.get_facecolor(), ORANGE) else None)
+    keys = Patch(color=BLUE), Patch(facecolor=ORANGE, hatch="//")
+    left.legend(keys, order[::-1], frameon=False, fontsize=7)
     left.set(xlabel="classes in the set", ylabel="test images")
     left.set_title(f"promised {coverage:.0%}, measured {inside.mean():.0%}", fontsize=8)
     left.xaxis.get_major_locator().set_params(integer=True)
-    left.legend(frameon=False, fontsize=7)
     for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
         right.plot(curve.answered, curve.accuracy, color=colour, lw=1.3, label=name)
     right.set(xlabel="share answered, the surest first", ylabel="accuracy of the answers")
@@ -94,17 +90,15 @@ def strangeness_figure(distances: Mapping[str, np.ndarray], limit: float) -> Fig
     distances : mapping of str to ndarray
     limit : float
     """
+    import seaborn as sns
+
     figure, axes = new_figure(height=0.42 * len(distances) + 0.9)
-    rng = np.random.default_rng(0)
-    names = list(distances)
-    for i, name in enumerate(names):
-        y = len(names) - 1 - i + rng.uniform(-0.25, 0.25, len(distances[name]))
-        colour = BLUE if i == 0 else ORANGE
-        axes.scatter(np.maximum(distances[name], 1e-2), y, s=9, color=colour, alpha=0.6, lw=0)
+    shown = {name: np.maximum(values, 1e-2) for name, values in distances.items()}
+    colours = [BLUE, *[ORANGE] * (len(shown) - 1)]
+    sns.stripplot(shown, orient="h", palette=colours, jitter=0.25, size=3, alpha=0.6,
+                  log_scale=True, ax=axes)  # fmt: skip
     axes.axvline(limit, color=VERMILION, lw=1.2, label="limit, set on validation")
-    axes.set_yticks(range(len(names) - 1, -1, -1), names)
-    axes.set(xscale="log", xlabel="squared feature distance to the nearest class")
-    axes.set_ylim(-0.5, len(names) - 0.5)
+    axes.set(xlabel="squared feature distance to the nearest class", ylabel="")
     axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     tidy(axes)
     return figure
