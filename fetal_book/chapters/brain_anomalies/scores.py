@@ -57,7 +57,7 @@ def f1_with_interval(table: np.ndarray, draws: np.ndarray) -> dict[str, float]:
 
 def _from_confusions(
     labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, seed: int
-) -> dict[str, tuple[float, cls.Interval]]:
+) -> dict[str, tuple[float, tuple[float, float]]]:
     table, draws = confusions(labels, probs.argmax(1), groups, probs.shape[1], seed)
     scores = {
         "accuracy": cls.accuracy,
@@ -70,7 +70,7 @@ def _from_confusions(
 
 def _areas(
     labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, seed: int
-) -> dict[str, tuple[float, cls.Interval]]:
+) -> dict[str, tuple[float, tuple[float, float]]]:
     right = probs.argmax(1) == labels
     measures = {
         "auc_macro": lambda i: macro_auc(labels[i], probs[i]),
