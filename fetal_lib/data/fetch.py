@@ -34,13 +34,7 @@ def _retrieve(file: DataFile, folder: Path, downloader: ResumingDownloader) -> N
     import pooch
 
     pooch.utils.get_logger().setLevel("WARNING")
-    store = pooch.create(
-        path=folder,
-        base_url="",
-        registry={file.name: known_hash(file)},
-        urls={file.name: file.url},
-    )
-    store.fetch(file.name, downloader=downloader)
+    pooch.retrieve(file.url, known_hash(file), file.name, folder, downloader=downloader)
 
 
 def fetch_file(

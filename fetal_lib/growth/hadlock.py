@@ -120,22 +120,6 @@ def hc_mm(ga_weeks: Number) -> Number:
     return returned(10 * (-11.48 + 1.56 * g - 0.0002548 * g**3))
 
 
-def ac_mm(ga_weeks: Number) -> Number:
-    """Compute the mean abdominal circumference at an age (Hadlock 1984; SD 13.4 mm).
-
-    Parameters
-    ----------
-    ga_weeks : float or array, within ``GA_WEEKS_RANGE``.
-
-    Examples
-    --------
-    >>> round(ac_mm(20), 1)
-    149.1
-    """
-    g = checked("ga_weeks", ga_weeks, "weeks", GA_WEEKS_RANGE)
-    return returned(10 * (-13.3 + 1.61 * g - 0.00998 * g**2))
-
-
 def efw_g(
     ac_mm: Number,
     fl_mm: Number,

@@ -84,13 +84,16 @@ def read_dicom_image(path: str | Path, frame: int | None = None) -> DicomImage:
     fetal_lib.readers.checks.ImageReadError: nowhere.dcm: no such file; an image file is needed.
     Check the path.
     """
+    from pydicom.pixels import pixel_array
+
     path = Path(path)
     header = read_header(path)
     with damage_as(ImageReadError, path):
         n_frames = int(header.get("NumberOfFrames") or 1)
         _check_header(path, header)
         check_frame(path, n_frames, frame)
-        return DicomImage(_gray(_decode(path, frame or 0), header), pixel_size_mm(header))
+        values = pixel_array(path, index=frame or 0)  # (H, W) or (H, W, 3), YBR turned to RGB
+        return DicomImage(_gray(values, header), pixel_size_mm(header))
 
 
 def pixel_size_mm(header: Dataset) -> float | None:
@@ -202,13 +205,6 @@ def _check_compression(path: Path, header: Dataset) -> None:
             "uncompressed, RLE, JPEG and JPEG 2000 are read",
             "Export the scan again, uncompressed or as PNG.",
         )
-
-
-def _decode(path: Path, frame: int) -> np.ndarray:
-    """Return one frame, (H, W) or (H, W, 3), YBR turned to RGB."""
-    from pydicom.pixels import pixel_array
-
-    return pixel_array(path, index=frame)
 
 
 def _gray(values: np.ndarray, header: Dataset) -> np.ndarray:

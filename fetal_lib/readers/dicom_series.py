@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.readers.checks import (
-    MAX_VOXELS,
     VolumeReadError,
+    check_shape,
     damage_as,
     first_bytes,
     is_dicom,
@@ -63,7 +63,7 @@ def read_dicom_series(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
         order, affine = _stacked(folder, [_place(path, headers[path]) for path in paths])
         first = headers[paths[0]]
         shape = int(first.Columns), int(first.Rows), len(paths)
-        _check_size(folder, shape)
+        check_shape(folder, shape)
         data = np.empty(shape, np.float32)
         for k, number in enumerate(order):
             data[:, :, k] = _pixels(paths[number], headers[paths[number]], shape)
@@ -97,7 +97,7 @@ def read_dicom_frames(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         places = [_frame_place(path, frame, shared) for frame in frames]
         order, affine = _stacked(path, places)
         shape = int(header.Columns), int(header.Rows), len(frames)
-        _check_size(path, shape)
+        check_shape(path, shape)
         values = _decoded(path, header).reshape(len(frames), shape[1], shape[0])
         data = np.empty(shape, np.float32)
         for k, number in enumerate(order):
@@ -222,13 +222,6 @@ def _stacked(path: Path, places: list[_Place]) -> tuple[list[int], np.ndarray]:
     affine[:3, 2] = TO_RAS @ ((end - start) / (len(places) - 1))
     affine[:3, 3] = TO_RAS @ start
     return order, affine
-
-
-def _check_size(path: Path, shape: tuple[int, int, int]) -> None:
-    n = int(np.prod(np.array(shape, np.float64)))
-    if not 0 < n <= MAX_VOXELS:
-        rule = f"at most {MAX_VOXELS / 1e6:.0f} million voxels are read"
-        raise VolumeReadError(path, f"{shape} voxels", rule, "Give one series of one head.")
 
 
 def _pixels(path: Path, header: Dataset, shape: tuple[int, int, int]) -> np.ndarray:

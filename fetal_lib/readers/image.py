@@ -70,26 +70,17 @@ def read_gray(path: str | Path, frame: int | None = None) -> np.ndarray:
     with damage_as(ImageReadError, path):
         try:
             with Image.open(path, formats=FORMATS) as image:
-                _check_header(path, image)
-                _choose_frame(path, image, frame)
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise too_many_pixels(path, f"{width} x {height} pixels")
+                check_frame(path, getattr(image, "n_frames", 1), frame)
+                image.seek(frame or 0)
                 return _gray(path, image)
         except UnidentifiedImageError as error:
             rule = f"an undamaged {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file is needed"
             raise ImageReadError.of_another_kind(path, start, rule) from error
         except Image.DecompressionBombError as error:
             raise too_many_pixels(path, "far too many pixels") from error
-
-
-def _check_header(path: Path, image: Image) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise too_many_pixels(path, f"{width} x {height} pixels")
-
-
-def _choose_frame(path: Path, image: Image, frame: int | None) -> None:
-    check_frame(path, getattr(image, "n_frames", 1), frame)
-    if frame:
-        image.seek(frame)
 
 
 def _gray(path: Path, image: Image) -> np.ndarray:

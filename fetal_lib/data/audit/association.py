@@ -61,14 +61,10 @@ def cramers_v(a: Sequence, b: Sequence) -> float:
     >>> round(cramers_v(list("aabb"), list("xxyy")), 3), cramers_v(list("abab"), list("xxyy"))
     (1.0, 0.0)
     """
-    i, j = (np.unique(np.asarray(v), return_inverse=True)[1] for v in (a, b))
-    table = np.zeros((i.max() + 1, j.max() + 1))
-    np.add.at(table, (i, j), 1)
-    if min(table.shape) < 2:
-        return 0.0
-    expected = np.outer(table.sum(1), table.sum(0)) / table.sum()
-    chi2 = ((table - expected) ** 2 / expected).sum()
-    return float(np.sqrt(chi2 / (table.sum() * (min(table.shape) - 1))).clip(0, 1))
+    from scipy.stats.contingency import association, crosstab
+
+    table = crosstab(np.asarray(a), np.asarray(b)).count
+    return min(1.0, float(association(table))) if min(table.shape) > 1 else 0.0
 
 
 def correlation_ratio(kind: Sequence, value: Sequence) -> float:

@@ -149,19 +149,9 @@ def clue_finding(check: str, clue: str, label: str, score: ClueScore) -> Finding
 
 def finding_of_score(check: str, text: str, score: ClueScore) -> Finding:
     """Return the row of a score, judged by its strength."""
-    return Finding(
-        check=check,
-        finding=text,
-        measure=score.measure,
-        value=score.value,
-        verdict=verdict_of_strength(score.strength, score.p),
-        strength=score.strength,
-        n=score.n,
-        chance=score.chance,
-        p=score.p,
-        chance_strength=score.chance_strength,
-        rank_corr=score.rank_corr,
-    )
+    known = {name: value for name, value in vars(score).items() if name != "varies"}
+    verdict = verdict_of_strength(score.strength, score.p)
+    return Finding(check=check, finding=text, verdict=verdict, **known)
 
 
 def findings_table(findings: list[Finding]) -> pd.DataFrame:

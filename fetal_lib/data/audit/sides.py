@@ -12,7 +12,7 @@ from fetal_lib.data.audit.hashes import VIEWS
 from fetal_lib.data.audit.looks import Looks
 from fetal_lib.data.audit.report import Finding
 from fetal_lib.data.audit.table import Cases
-from fetal_lib.data.audit.twins import MAX_BITS, Twins, find_twins
+from fetal_lib.data.audit.twins import Twins, find_twins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ class Alike:
     has_exact: np.ndarray  # bool (N,)
 
 
-def find_alike(looks: Looks, across: np.ndarray, max_bits: int = MAX_BITS) -> Alike:
+def find_alike(looks: Looks, across: np.ndarray) -> Alike:
     """Find the identical and the similar images that differ in ``across``.
 
     Parameters
@@ -73,10 +73,9 @@ def find_alike(looks: Looks, across: np.ndarray, max_bits: int = MAX_BITS) -> Al
     looks : Looks
     across : ndarray of str, shape (N,)
         Part, or group.
-    max_bits : int
     """
     digests = np.unique(np.array([d.hex() for d in looks.digests]), return_inverse=True)[1]
-    twins = find_twins(looks.words, [across], max_bits)
+    twins = find_twins(looks.words, [across])
     cells = Counter(zip(digests.tolist(), across.tolist(), strict=True))
     wholes, same = Counter(digests.tolist()), Counter()
     for (digest, _), count in cells.items():
