@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from fetal_lib.baselines.tissue_mixture import (
-    brain_mask,
-    even_out,
-    priors_on,
-    segment_tissues,
-    tissue_shares,
-)
+from fetal_lib.baselines.mni_space import brain_mask, template_on
+from fetal_lib.baselines.tissue_mixture import even_out, segment_tissues, tissue_shares
 from fetal_lib.metrics.segmentation import dice
 from fetal_phantoms.adult_brain.brain import make_adult_brain
 
@@ -75,7 +70,7 @@ def test_shares_sum_to_one_inside_and_are_nothing_outside(found):
 def test_priors_are_probabilities_in_the_right_places():
     affine = np.diag([4.0, 4, 4, 1])
     affine[:3, 3] = (-90, -126, -72)
-    priors, brain = priors_on((46, 55, 46), affine)
+    priors, brain, _ = template_on((46, 55, 46), affine)
     np.testing.assert_allclose(priors[:, brain].sum(axis=0), 1, atol=1e-3)
 
     def at(*mm):

@@ -17,22 +17,20 @@ Zhang Y, Brady M, Smith S. Segmentation of brain MR images through a hidden Mark
 model and the expectation-maximization algorithm. IEEE TMI 2001;20:45-57. doi:10.1109/42.906424
 Van Leemput K et al. Automated model-based tissue classification of MR images of the brain. IEEE
 TMI 1999;18:897-908. doi:10.1109/42.811270
-Fonov V et al. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage
-2011;54:313-327. doi:10.1016/j.neuroimage.2010.07.033
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-SOFTENING_MM = 2.5  # SD of the blur of the priors
-FLOOR = (0.10, 0.05, 0.03)  # smallest prior of each tissue inside the brain
+from fetal_lib.baselines.mni_space import brain_mask, template_on
+
 START = (0.25, 0.55, 0.85)  # quantiles of the intensities that the means start from
 MIN_VOXELS = 2000
-NEAR_MM = 8.0  # what lies farther from the template's brain is left out
+BETA = 0.1  # weight of the Markov field
+N_STEPS = 25  # of expectation-maximisation
 NOISE = np.array([1.3, 1.0, 1.0])
 """SD of each tissue as a multiple of the SD that gray and white share: fluid is uneven."""
 PURE = [0, 2, 4]
@@ -62,78 +60,11 @@ class TissueMixture:
     brightness: np.ndarray
 
 
-@lru_cache(maxsize=1)
-def load_priors() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the softened tissue priors of the template, its brain, and its affine.
-
-    Returns
-    -------
-    priors : float32 (3, X, Y, Z), CSF, gray, white, each at least its floor.
-    brain : bool (X, Y, Z), the intracranial space.
-    affine : float64 (4, 4), voxel to mm, RAS, 2 mm.
-    """
-    from nilearn import datasets
-    from scipy import ndimage
-
-    gray_image = datasets.load_mni152_gm_template(resolution=2)
-    images = (
-        gray_image,
-        datasets.load_mni152_wm_template(resolution=2),
-        datasets.load_mni152_brain_mask(resolution=2),
-    )
-    gray, white, brain = (np.asarray(image.dataobj, np.float32) for image in images)
-    fluid = np.clip(brain - gray - white, 0, 1)
-    soft = [ndimage.gaussian_filter(part, SOFTENING_MM / 2) for part in (fluid, gray, white)]
-    priors = np.stack([np.maximum(p, floor) for p, floor in zip(soft, FLOOR, strict=True)])
-    return priors / priors.sum(axis=0), brain > 0.5, np.asarray(gray_image.affine, float)
-
-
-def priors_on(shape: tuple[int, int, int], affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return priors and brain of the template on another grid.
-
-    Parameters
-    ----------
-    shape : of the grid.
-    affine : (4, 4), its voxels to mm of MNI space.
-
-    Returns
-    -------
-    priors : float32 (3, X, Y, Z)
-    brain : bool (X, Y, Z)
-    """
-    priors, brain, _ = _template_on(*_grid_key(shape, affine))
-    return priors, brain
-
-
-def _grid_key(shape: tuple[int, ...], affine: np.ndarray) -> tuple[tuple, tuple]:
-    return tuple(int(n) for n in shape), tuple(np.asarray(affine, float).ravel().tolist())
-
-
-@lru_cache(maxsize=2)
-def _template_on(shape: tuple, numbers: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return priors, brain, and what is within `NEAR_MM` of it on a grid; one grid serves all."""
-    from scipy import ndimage
-
-    affine = np.reshape(numbers, (4, 4))
-    priors, brain, own = load_priors()
-    matrix = np.linalg.inv(own) @ affine
-    how = {"offset": matrix[:3, 3], "output_shape": shape, "order": 1, "mode": "nearest"}
-    moved = np.stack([ndimage.affine_transform(p, matrix[:3, :3], **how) for p in priors])
-    inside = ndimage.affine_transform(brain.astype(np.float32), matrix[:3, :3], **how) > 0.5
-    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    near = ndimage.distance_transform_edt(~inside, sampling=spacing) <= NEAR_MM
-    for array in (moved, inside, near):
-        array.setflags(write=False)
-    return moved, inside, near
-
-
 def segment_tissues(
     t1: np.ndarray,
     affine: np.ndarray,
     mask: np.ndarray | None = None,
-    beta: float = 0.1,
     bias_degree: int = 3,
-    n_iterations: int = 25,
 ) -> TissueMixture:
     """Segment a stripped T1 scan that is aligned with MNI space.
 
@@ -141,11 +72,8 @@ def segment_tissues(
     ----------
     t1 : float (X, Y, Z), RAS; 0 outside the head.
     affine : (4, 4), voxel to mm.
-    mask : bool (X, Y, Z), the brain and its fluid. Without it, where the scan is positive and
-        at most `NEAR_MM` outside the template's brain.
-    beta : weight of the Markov field; 0 leaves it out.
+    mask : bool (X, Y, Z), the brain and its fluid; without it, what `brain_mask` finds.
     bias_degree : degree of the brightness polynomial, 0 for none.
-    n_iterations : steps of expectation-maximisation.
 
     Raises
     ------
@@ -163,7 +91,7 @@ def segment_tissues(
     if np.ndim(t1) != 3:
         raise ValueError(f"t1 has shape {np.shape(t1)}; it must be (X, Y, Z), one 3D scan")
     t1 = np.nan_to_num(np.asarray(t1, np.float32))
-    priors, _ = priors_on(t1.shape, affine)
+    priors = template_on(t1.shape, affine).priors
     if mask is None:
         mask = brain_mask(t1, affine)
     if np.count_nonzero(mask) < MIN_VOXELS:
@@ -177,13 +105,13 @@ def segment_tissues(
     chosen = np.zeros_like(mask)
     chosen[sub] = mask[sub]
     basis = _polynomials(mask, bias_degree)
-    mixture, weights = _fit(scaled[chosen], priors[:, chosen], basis(chosen), n_iterations)
+    mixture, weights = _fit(scaled[chosen], priors[:, chosen], basis(chosen))
     brightness = level * mixture.means[2] * weights
     corrected = even_out(t1, mask, brightness)
     mixture = Mixture(
         mixture.means / mixture.means[2], mixture.sds / mixture.means[2], mixture.abundance
     )
-    labels, shares = _apply(corrected, mask, priors, mixture, beta)
+    labels, shares = _apply(corrected, mask, priors, mixture)
     return TissueMixture(labels, shares, corrected, mixture.means, mixture.sds, brightness)
 
 
@@ -207,15 +135,6 @@ def even_out(t1: np.ndarray, mask: np.ndarray, brightness: np.ndarray) -> np.nda
     return corrected
 
 
-def brain_mask(t1: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return where a stripped scan holds brain: positive, and within `NEAR_MM` of the template's.
-
-    What a stripper left at the neck lies beyond.
-    """
-    _, _, near = _template_on(*_grid_key(np.shape(t1), affine))
-    return (np.asarray(t1) > 0) & near
-
-
 def _polynomials(mask: np.ndarray, degree: int):
     """Return a function from voxels to the polynomial basis at them, float32 (N, B)."""
     powers = [
@@ -233,15 +152,13 @@ def _polynomials(mask: np.ndarray, degree: int):
     return basis
 
 
-def _fit(
-    values: np.ndarray, priors: np.ndarray, basis: np.ndarray, n_iterations: int
-) -> tuple[Mixture, np.ndarray]:
+def _fit(values: np.ndarray, priors: np.ndarray, basis: np.ndarray) -> tuple[Mixture, np.ndarray]:
     """Return the mixture and the weights of the brightness (B,) by EM."""
     start = np.quantile(values, START)
     mixture = Mixture(start, np.full(3, 0.1 * start[2]), np.array([0.3, 0.5, 0.4, 0.6, 0.5]))
     weights = np.zeros(basis.shape[1])
     weights[0] = 1.0
-    for step in range(n_iterations):
+    for step in range(N_STEPS):
         corrected = values / np.maximum(basis @ weights, 0.2)
         member = mixture.members(corrected, priors)
         total = member.sum(axis=1) + 1e-6
@@ -331,16 +248,16 @@ class Mixture:
 
 
 def _apply(
-    corrected: np.ndarray, mask: np.ndarray, priors: np.ndarray, mixture: Mixture, beta: float
+    corrected: np.ndarray, mask: np.ndarray, priors: np.ndarray, mixture: Mixture
 ) -> tuple[np.ndarray, np.ndarray]:
     """Classify all voxels, with the Markov field; return labels and shares."""
     single = mixture.tissues(corrected[mask], priors[:, mask]).astype(np.float32) + 1e-6
     field = np.zeros((3, *mask.shape), np.float32)
     member = single
-    for _ in range(3 if beta > 0 else 0):
+    for _ in range(3):
         field[:, mask] = member
         near = np.stack([_neighbours(part)[mask] for part in field])
-        member = single * np.exp(np.float32(beta) * near)
+        member = single * np.exp(np.float32(BETA) * near)
         member /= member.sum(axis=0)
     labels = np.zeros(mask.shape, np.uint8)
     labels[mask] = 1 + member.argmax(axis=0)
@@ -351,14 +268,14 @@ def _apply(
 
 def _neighbours(part: np.ndarray) -> np.ndarray:
     """Return the sum over the six face neighbours."""
-    total = np.zeros_like(part)
-    for axis in range(3):
-        ahead = [slice(None)] * 3
-        behind = [slice(None)] * 3
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        total[tuple(behind)] += part[tuple(ahead)]
-        total[tuple(ahead)] += part[tuple(behind)]
-    return total
+    x, y, z = (slice(1, -1),) * 3
+    wide = np.pad(part, 1)
+    before, after = slice(None, -2), slice(2, None)
+    total = wide[after, y, z] + wide[before, y, z]
+    total += wide[x, after, z]
+    total += wide[x, before, z]
+    total += wide[x, y, after]
+    return total + wide[x, y, before]
 
 
 def tissue_shares(corrected: np.ndarray, means: np.ndarray) -> np.ndarray:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.baselines.mni_space import GRID_MM, grid_affine, on_grid
 from fetal_lib.baselines.tissue_maps import block_means
-from fetal_lib.baselines.tissue_mixture import brain_mask, segment_tissues
+from fetal_lib.baselines.tissue_mixture import segment_tissues
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
 from fetal_lib.predict.batch import list_files, number_text, write_rows
 from fetal_lib.sets.adult_mri import read_scan
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from fetal_lib.baselines.tissue_mixture import TissueMixture
 
 SUFFIXES = (".nii", ".nii.gz")
-GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
 MIN_WHITE_TO_GRAY = 1.15
 BEYOND_YEARS = 15.0
 ADVICE = (
@@ -73,8 +73,6 @@ def _t1_scans(folder: Path) -> list[Path]:
 
 def read_age(path: Path, model: AgeModel) -> AgeReading:
     """Tell the age from one scan, or say why not."""
-    from scipy import ndimage
-
     try:
         scan = read_scan(path.name, path)
     except (ValueError, OSError) as error:
@@ -82,12 +80,9 @@ def read_age(path: Path, model: AgeModel) -> AgeReading:
     reasons = quality_check(scan.volume)
     if reasons:
         return AgeReading(reason=f"{'; '.join(reasons)}; {ADVICE}")
-    affine = np.diag([GRID_MM] * 3 + [1.0])
-    affine[:3, 3] = FIRST_MM
-    matrix = np.linalg.inv(scan.volume.affine) @ affine
-    t1 = ndimage.affine_transform(scan.volume.data, matrix[:3, :3], matrix[:3, 3], SHAPE, order=1)
+    t1 = on_grid(scan.volume.data, scan.volume.affine)
     try:
-        found = segment_tissues(t1, affine, brain_mask(t1, affine))
+        found = segment_tissues(t1, grid_affine())
     except ValueError as error:
         return AgeReading(reason=str(error))
     volumes = _volumes_ml(found)

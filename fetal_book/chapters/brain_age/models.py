@@ -234,7 +234,7 @@ def explain_age_network(
 
 def _mean_fluid(tissues: Tissues, rows: np.ndarray, p: BrainAgeParameters) -> np.ndarray:
     """Return the mean share of CSF on the age networks' grid."""
-    from fetal_book.chapters.brain_age.tissues import FIRST_MM, GRID_MM
+    from fetal_lib.baselines.mni_space import FIRST_MM, GRID_MM
     from fetal_lib.training.mri_input import resample
 
     mean = tissues.maps[rows, 0].astype(np.float32).mean(axis=0)

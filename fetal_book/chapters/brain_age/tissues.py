@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.baselines.mni_space import GRID_MM, SHAPE, brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_maps import block_means
-from fetal_lib.baselines.tissue_mixture import brain_mask, segment_tissues
+from fetal_lib.baselines.tissue_mixture import segment_tissues
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.sets.adult_mri import read_scan
 from fetal_lib.sets.adult_mri_quality import quality_check
@@ -30,15 +31,6 @@ CODE = (
     "fetal_book.chapters.brain_age.tissues",
 )
 TISSUES = {"csf": 1, "gray": 2, "white": 3}
-GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
-"""The 2 mm grid of MNI space that tissues are compared on."""
-
-
-def grid_affine() -> np.ndarray:
-    """Return the affine of the 2 mm grid of MNI space, (4, 4)."""
-    affine = np.diag([GRID_MM] * 3 + [1.0])
-    affine[:3, 3] = FIRST_MM
-    return affine
 
 
 @dataclass(frozen=True)
@@ -118,17 +110,6 @@ def read_labels(tissues: Tissues, rows: np.ndarray) -> np.ndarray:
     """Return reference labels of some rows, uint8 (n, 91, 109, 91)."""
     with np.load(tissues.labels) as file:
         return np.stack([file[str(int(row))] for row in rows])
-
-
-def on_grid(data: np.ndarray, affine: np.ndarray, order: int = 1) -> np.ndarray:
-    """Return a volume on the 2 mm grid of MNI space; as it is where it is on it already."""
-    from scipy import ndimage
-
-    target = grid_affine()
-    if data.shape == SHAPE and np.allclose(affine, target, atol=1e-3):
-        return data
-    matrix = np.linalg.inv(affine) @ target
-    return ndimage.affine_transform(data, matrix[:3, :3], matrix[:3, 3], SHAPE, order=order)
 
 
 def _compute(

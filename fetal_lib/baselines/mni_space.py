@@ -1,0 +1,125 @@
+"""MNI space: the 2 mm grid that tissues are compared on, and the template's tissues on any grid.
+
+References
+----------
+Fonov V et al. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage
+2011;54:313-327. doi:10.1016/j.neuroimage.2010.07.033
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
+"""Spacing of the 2 mm grid, where its first voxel lies, and its size."""
+SOFTENING_MM = 2.5  # SD of the blur of the priors
+FLOOR = (0.10, 0.05, 0.03)  # smallest prior of each tissue inside the brain
+NEAR_MM = 8.0  # what lies farther from the template's brain is left out
+
+
+class Template(NamedTuple):
+    """The ICBM152 template on a grid.
+
+    Attributes
+    ----------
+    priors : float32 (3, X, Y, Z), softened probability of CSF, gray and white, above a floor.
+    brain : bool (X, Y, Z), the intracranial space.
+    near : bool (X, Y, Z), within `NEAR_MM` of it.
+    """
+
+    priors: np.ndarray
+    brain: np.ndarray
+    near: np.ndarray
+
+
+def grid_affine() -> np.ndarray:
+    """Return the affine of the 2 mm grid, (4, 4), voxel to mm."""
+    affine = np.diag([GRID_MM] * 3 + [1.0])
+    affine[:3, 3] = FIRST_MM
+    return affine
+
+
+def on_grid(data: np.ndarray, affine: np.ndarray, order: int = 1) -> np.ndarray:
+    """Return a volume on the 2 mm grid; as it is where it is on it already.
+
+    Parameters
+    ----------
+    data : (X, Y, Z)
+    affine : (4, 4), its voxels to mm of MNI space.
+    order : 1 for intensities, 0 for labels.
+
+    Returns
+    -------
+    (91, 109, 91)
+    """
+    from scipy import ndimage
+
+    target = grid_affine()
+    if data.shape == SHAPE and np.allclose(affine, target, atol=1e-3):
+        return data
+    matrix = np.linalg.inv(affine) @ target
+    return ndimage.affine_transform(data, matrix[:3, :3], matrix[:3, 3], SHAPE, order=order)
+
+
+def template_on(shape: tuple[int, ...], affine: np.ndarray) -> Template:
+    """Return the template on a grid.
+
+    Parameters
+    ----------
+    shape : (X, Y, Z)
+    affine : (4, 4), voxel to mm of MNI space.
+    """
+    numbers = np.asarray(affine, float).ravel().tolist()
+    return _template_on(tuple(int(n) for n in shape), tuple(numbers))
+
+
+def brain_mask(t1: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return where a stripped scan holds brain: positive, and within `NEAR_MM` of the template's.
+
+    What a stripper left at the neck lies beyond.
+    """
+    return (np.asarray(t1) > 0) & template_on(np.shape(t1), affine).near
+
+
+@lru_cache(maxsize=2)
+def _template_on(shape: tuple, numbers: tuple) -> Template:
+    """Return the template; the same grid serves all scans of a set."""
+    from scipy import ndimage
+
+    affine = np.reshape(numbers, (4, 4))
+    priors, brain, own = _load_template()
+    matrix = np.linalg.inv(own) @ affine
+    how = {"offset": matrix[:3, 3], "output_shape": shape, "order": 1, "mode": "nearest"}
+    moved = np.stack([ndimage.affine_transform(p, matrix[:3, :3], **how) for p in priors])
+    inside = ndimage.affine_transform(brain, matrix[:3, :3], **how) > 0.5
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    near = ndimage.distance_transform_edt(~inside, sampling=spacing) <= NEAR_MM
+    for array in (moved, inside, near):
+        array.setflags(write=False)
+    return Template(moved, inside, near)
+
+
+@lru_cache(maxsize=1)
+def _load_template() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return priors (3, X, Y, Z), brain (X, Y, Z) as 0 or 1, and the affine of the 2 mm template.
+
+    The priors are softened: the template is a young adult, and sulci and ventricles grow.
+    """
+    from nilearn import datasets
+    from scipy import ndimage
+
+    gray_image = datasets.load_mni152_gm_template(resolution=2)
+    images = (
+        gray_image,
+        datasets.load_mni152_wm_template(resolution=2),
+        datasets.load_mni152_brain_mask(resolution=2),
+    )
+    gray, white, brain = (np.asarray(image.dataobj, np.float32) for image in images)
+    fluid = np.clip(brain - gray - white, 0, 1)
+    soft = [ndimage.gaussian_filter(part, SOFTENING_MM / 2) for part in (fluid, gray, white)]
+    priors = np.stack([np.maximum(p, floor) for p, floor in zip(soft, FLOOR, strict=True)])
+    inside = (brain > 0.5).astype(np.float32)
+    return priors / priors.sum(axis=0), inside, np.asarray(gray_image.affine, float)
