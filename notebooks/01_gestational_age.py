@@ -64,6 +64,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age import baselines, external, fit
 from fetal_book.chapters.gestational_age import data as fetus_data
 from fetal_book.chapters.gestational_age import leak, maps, report, save
@@ -221,8 +222,8 @@ sides.style.hide().format(precision=3)
 # %% mystnb={"table": {"name": "tab-01-baselines", "caption": "Held-out fetuses, without a network, with 95 % intervals over fetuses."}}
 rivals = baselines.baseline_answers(brains, folds, p)
 for name in (one for one in baselines.BASELINES if one in rivals):
-    answers = rivals["ga_days"], rivals[name], name, "test"
-    for row in score.age_rows(*answers, rivals["group"].to_numpy(), p.seed):
+    answers = rivals["ga_days"], rivals[name], "days", name, "test"
+    for row in age_rows(*answers, rivals["group"].to_numpy(), p.seed):
         run.add_result(**row)
 report.results_table(run.rows, p).style.hide()
 
@@ -306,7 +307,7 @@ for column in ("group", "fold"):
     result[column] = result["subject"].map(first[column])
 days, pred = (result[name].to_numpy() for name in ("ga_days", "pred_days"))
 group, name = result["group"].to_numpy(), fetus_data.network_name(p)
-for row in score.age_rows(days, pred, name, "test", group, p.seed):
+for row in age_rows(days, pred, "days", name, "test", group, p.seed):
     run.add_result(**row)
 results = report.results_table(run.rows, p)
 run.save_table(results, "results", "Held-out fetuses, all models.")

@@ -350,7 +350,7 @@ show = by_age[evenly_spaced(3, len(by_age))]
 segmented = segmenter.apply_segmenters(
     run, fits, table, tissues, parts, show
 )
-dice = report.add_dice(run, segmented.dice, parts.fold)
+dice = report.add_dice(run, segmented.dice, parts)
 run.save_table(dice, "dice", "Dice on scans that taught nothing.")
 pretty(dice)
 
@@ -560,12 +560,17 @@ run.save_figure(
 # that one interval may miss 0 by chance.
 
 # %% tags=["remove-input"]
-Markdown(report.paired_text(run, age[kept], answers, "volumes_linear"))
+people = parts.person[kept]
+Markdown(
+    report.paired_text(run, age[kept], answers, "volumes_linear", people)
+)
 
 # %% mystnb={"figure": {"name": "fig-05-decades", "caption": "Mean absolute error by decade of age, with 95 % intervals."}, "image": {"alt": "Mean absolute error of three models in each decade."}}
 shown = ("volumes_linear", "maps_gaussian", "ensemble")
 decades = {
-    name: by_decade(age[kept], predictions[name].outer[kept], p.seed)
+    name: by_decade(
+        age[kept], predictions[name].outer[kept], people, p.seed
+    )
     for name in shown
 }
 figure = brain_age.decades_figure(decades)

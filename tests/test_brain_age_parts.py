@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.brain_age.data import leak_audit, split_subjects
 from fetal_book.chapters.brain_age.explain import SHARES, _deletion
 from fetal_book.chapters.brain_age.report import gap_table, paired_text
@@ -171,6 +172,20 @@ def test_models_are_compared_with_the_line_on_the_same_subjects():
     assert "`worse` errs by **3.00 years more**" in lines[2] and "holds 0" not in lines[2]
     assert lines[3].endswith(", which holds 0)") and len(lines) == 5
     assert lines[4].startswith("- `better` errs by **1.00 years less**")
+
+
+def test_intervals_draw_persons_where_a_person_has_several_scans():
+    twice = pd.concat([people(30)] * 2, ignore_index=True)
+    parts = split_subjects(twice, BrainAgeParameters(n_segmentation=4, n_folds=3))
+    age = twice["age_years"].to_numpy()
+    pred = age + np.tile(np.random.default_rng(1).normal(0, 5, 30), 2)
+    some = age_rows(age[:30], pred[:30], "years", "once")[0]
+    both = age_rows(age, pred, "years", "twice", groups=parts.person)[0]
+    naive = age_rows(age, pred, "years", "twice")[0]
+    assert both["ci95"] == pytest.approx(some["ci95"])  # a copy of a scan is no new evidence
+    assert np.ptp(naive["ci95"]) < 0.85 * np.ptp(both["ci95"])
+    alone = age_rows(age[:30], pred[:30], "years", "once", groups=parts.person[:30])[0]
+    assert alone == some
 
 
 def test_the_gap_of_the_mean_predictor_has_no_correlation_with_age():

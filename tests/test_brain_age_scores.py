@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.brain_age.scores import (
-    age_rows,
     by_decade,
     correct_with_age,
     correct_without_age,
@@ -19,7 +19,7 @@ SHRUNK = 0.6 * AGE + 22 + RNG.normal(0, 5, 400)
 
 
 def test_rows_have_intervals_around_their_values():
-    rows = {row["metric"]: row for row in age_rows(AGE, SHRUNK, "some")}
+    rows = {row["metric"]: row for row in age_rows(AGE, SHRUNK, "years", "some")}
     assert set(rows) == {"mae_years", "rmse_years", "r2", "ccc"}
     for row in rows.values():
         assert row["ci95"][0] < row["value"] < row["ci95"][1] and row["n"] == 400

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age.scores import (
-    age_rows,
     by_trimester,
     calibration_line,
     cross_conformal,
@@ -38,12 +38,12 @@ def test_a_fold_never_calibrates_itself():
 
 def test_a_perfect_answer_scores_as_one():
     days = np.linspace(140, 270, 30)
-    rows = {row["metric"]: row["value"] for row in age_rows(days, days, "truth")}
+    rows = {row["metric"]: row["value"] for row in age_rows(days, days, "days", "truth")}
     assert rows == {"mae_days": 0, "rmse_days": 0, "r2": 1, "ccc": pytest.approx(1)}
 
 
 def test_one_fetus_has_errors_without_an_interval_and_no_share_of_variance():
-    rows = age_rows(np.array([200.0]), np.array([203.0]), "network", "external")
+    rows = age_rows(np.array([200.0]), np.array([203.0]), "days", "network", "external")
     assert {row["metric"]: row["value"] for row in rows} == {
         "mae_days": 3,
         "rmse_days": 3,

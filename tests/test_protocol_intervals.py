@@ -120,12 +120,12 @@ def test_accuracy_and_that_of_finding_nothing_are_rows_with_intervals_over_exami
 
 def test_an_age_is_scored_like_the_honest_rows():
     pytest.importorskip("torch")
-    from fetal_book.chapters.brain_age.scores import age_rows
+    from fetal_book.chapters.age_scores import age_rows
     from fetal_book.chapters.brain_age.source import METRICS, score_ages
 
     age = RNG.uniform(18, 90, 40)
     pred = age + RNG.normal(0, 8, 40)
-    honest = {row["metric"]: row for row in age_rows(age, pred, "some", seed=3)}
+    honest = {row["metric"]: row for row in age_rows(age, pred, "years", "some", seed=3)}
     for name, metric in METRICS.items():
         score = score_ages(age, pred, metric, seed=3)
         assert score.value == honest[name]["value"]
@@ -141,7 +141,9 @@ def test_the_luckiest_split_keeps_the_interval_of_its_own_errors():
     features = np.column_stack([age + RNG.normal(0, 10, 31), RNG.normal(size=31)])
     run, rows = made_up_run()
     tested = np.arange(31) > 0
-    found = best_of_many(run, age, features, SimpleNamespace(tested=tested))
+    found = best_of_many(
+        run, age, features, SimpleNamespace(tested=tested, person=np.arange(len(age)))
+    )
     assert found["n"] == 50
     assert found["best"].value < found["mean"].value < found["worst"].value
     for row in rows:

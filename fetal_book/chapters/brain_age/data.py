@@ -57,11 +57,14 @@ class Parts:
         Rows of the table.
     fold : int (N,)
         Fold in which a subject is tested; -1 for those that teach.
+    person : int (N,)
+        Whose scan a row is, numbered as they first come: intervals draw persons, not scans.
     """
 
     teaches: np.ndarray
     folds: list[Fold]
     fold: np.ndarray
+    person: np.ndarray
 
     @property
     def tested(self) -> np.ndarray:
@@ -83,6 +86,8 @@ def split_subjects(table: pd.DataFrame, parameters: BrainAgeParameters) -> Parts
     ValueError
         If fewer than four subjects a fold are left to be tested.
     """
+    import pandas as pd
+
     p = parameters
     subject, age = table["subject"].to_numpy(str), table["age_years"].to_numpy(float)
     n_people = len(np.unique(subject))
@@ -103,7 +108,7 @@ def split_subjects(table: pd.DataFrame, parameters: BrainAgeParameters) -> Parts
         inner = tuple((np.append(rest[a], always), rest[b]) for a, b in part.inner)
         train = np.append(rest[part.train], always)
         folds.append(Fold(part.number, train, rest[part.test], inner))
-    return Parts(teaches, folds, fold)
+    return Parts(teaches, folds, fold, pd.factorize(subject)[0])
 
 
 def describe_subjects(table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:

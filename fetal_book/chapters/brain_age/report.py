@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.brain_age.scores import (
-    age_rows,
     correct_with_age,
     correct_without_age,
     fit_age_bias,
     gap_rows,
 )
+from fetal_book.chapters.case_scores import interval_of
 from fetal_lib.baselines.age_regression import NestedPrediction, conformal_half_widths
 from fetal_lib.metrics.intervals import (
     bootstrap_ci,
@@ -49,20 +50,13 @@ REFERENCE_MODELS = (
 
 
 def _add_dice(
-    run: Run, model: str, split: str, values: np.ndarray, data: str | None = None
+    run: Run, model: str, split: str, values: np.ndarray, groups: np.ndarray, data: str | None
 ) -> tuple[float, float]:
     """Add the mean of Dice values (N,) to the run; return its 95 % interval, NaN where none is."""
-    low, high = bootstrap_ci(values, seed=run.parameters.seed)
-    run.add_result(
-        model=model,
-        split=split,
-        metric="dice",
-        value=values.mean(),
-        n=len(values),
-        data=data,
-        ci95=(low, high) if np.isfinite([low, high]).all() else None,
-    )
-    return low, high
+    ci95 = interval_of(values, groups, run.parameters.seed)
+    known = {"model": model, "split": split, "metric": "dice", "data": data}
+    run.add_result(**known, value=values.mean(), n=len(values), ci95=ci95)
+    return ci95 or (np.nan, np.nan)
 
 
 def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
@@ -72,7 +66,9 @@ def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
     rows = []
     for tissue in TISSUES:
         values = truth.tissues.table[f"dice_{tissue}"].to_numpy(float)
-        low, high = _add_dice(run, f"mixture_{tissue}", "external", values, "phantom")
+        low, high = _add_dice(
+            run, f"mixture_{tissue}", "external", values, np.arange(len(values)), "phantom"
+        )
         row = {"tissue": tissue, "phantoms": len(values), "Dice": values.mean()}
         rows.append(row | {"95 % low": low, "95 % high": high, "lowest": values.min()})
     return pd.DataFrame(rows)
@@ -81,32 +77,29 @@ def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
 def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np.ndarray) -> float:
     """Add a model's result rows on the tested subjects to the run; return its MAE."""
     kept = parts.tested
-    rows = age_rows(age_years[kept], pred[kept], model, "test", run.parameters.seed)
+    answers = age_years[kept], pred[kept], "years", model, "test"
+    rows = age_rows(*answers, parts.person[kept], run.parameters.seed)
     for row in rows:
         run.add_result(**row)
     return float(rows[0]["value"])
 
 
-def add_dice(run: Run, table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:
+def add_dice(run: Run, table: pd.DataFrame, parts: Parts) -> pd.DataFrame:
     """Add the Dice of each network and tissue on scans it did not learn from; return a table.
 
-    Parameters
-    ----------
-    run : Run
-    table : DataFrame
-        From `apply_segmenters`.
-    fold : int (N,), -1 for the subjects that taught.
+    The Dice values are those of `apply_segmenters`.
     """
     import pandas as pd
 
-    held_out = table[fold[table["row"].to_numpy()] >= 0]
+    held_out = table[parts.tested[table["row"].to_numpy()]]
     rows = []
     for (network, against), group in held_out.groupby(["network", "against"], sort=False):
         row = {"network": network, "against": against, "n": len(group)}
         for tissue in TISSUES:
             values = group[tissue].to_numpy()
             label = f"{network}_{tissue}" + ("" if against == "truth" else "_reference")
-            low, high = _add_dice(run, label, "test", values)
+            persons = parts.person[group["row"].to_numpy()]
+            low, high = _add_dice(run, label, "test", values, persons, None)
             row[tissue] = f"{values.mean():.3f} ± {values.std():.3f} ({low:.3f} to {high:.3f})"
         rows.append(row)
     return pd.DataFrame(rows)
@@ -176,7 +169,11 @@ def gap_table(age_years: np.ndarray, gaps: pd.DataFrame, parts: Parts) -> pd.Dat
 
 
 def paired_text(
-    run: Run, age_years: np.ndarray, predictions: Mapping[str, np.ndarray], against: str
+    run: Run,
+    age_years: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    against: str,
+    groups: np.ndarray | None = None,
 ) -> str:
     """Return, in Markdown, by how much models err more or less than another on the same subjects.
 
@@ -186,12 +183,13 @@ def paired_text(
     age_years : float (N,), of the tested subjects.
     predictions : model to float (N,).
     against : the model that all others are compared with.
+    groups : (N,), whose scan each is.
     """
     own = np.abs(predictions[against] - age_years)
     lines = []
     for name, pred in predictions.items():
         more = np.abs(pred - age_years) - own
-        low, high = bootstrap_ci(more, seed=run.parameters.seed)
+        low, high = bootstrap_ci(more, groups=groups, seed=run.parameters.seed)
         if name != against:
             lines.append(
                 f"- `{name}` errs by **{abs(more.mean()):.2f} years "
@@ -251,7 +249,7 @@ def intervals(
         metric="coverage",
         value=empirical_coverage(true, low, high),
         n=int(kept.sum()),
-        ci95=bootstrap_ci(inside, seed=p.seed),
+        ci95=bootstrap_ci(inside, groups=parts.person[kept], seed=p.seed),
     )
     return half
 

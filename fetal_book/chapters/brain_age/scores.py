@@ -17,48 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.metrics.intervals import bootstrap_ci
-from fetal_lib.metrics.regression import ccc, mae, r2, rmse
+from fetal_lib.metrics.regression import mae, r2
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS = {"mae_years": mae, "rmse_years": rmse, "r2": r2, "ccc": ccc}
-N_RESAMPLES = 1000
 
-
-def age_rows(
-    age_years: np.ndarray, pred_years: np.ndarray, model: str, split: str = "test", seed: int = 0
-) -> list[dict[str, object]]:
-    """Return result rows of a model: MAE, RMSE, R², CCC with bootstrap intervals over subjects.
-
-    Parameters
-    ----------
-    age_years, pred_years : float (N,), one row a subject.
-    model, split : labels of the rows.
-    seed : of the bootstrap.
-
-    Examples
-    --------
-    >>> rows = age_rows(np.array([20.0, 40, 60]), np.array([22.0, 40, 58]), "some")
-    >>> rows[0]["metric"], round(rows[0]["value"], 3), rows[0]["n"]
-    ('mae_years', 1.333, 3)
-    """
-    pairs = np.column_stack([age_years, pred_years])
-    rows = []
-    for name, metric in METRICS.items():
-        value = metric(pairs[:, 0], pairs[:, 1])
-        if not np.isfinite(value):  # the R² of one age, the CCC of two constants
-            continue
-        low, high = bootstrap_ci(
-            pairs, lambda p, m=metric: m(p[:, 0], p[:, 1]), n_resamples=N_RESAMPLES, seed=seed
-        )
-        interval = (low, high) if np.isfinite([low, high]).all() else None
-        row = {"model": model, "split": split, "metric": name, "value": value, "n": len(pairs)}
-        rows.append(row | {"ci95": interval})
-    return rows
-
-
-def by_decade(age_years: np.ndarray, pred_years: np.ndarray, seed: int = 0) -> pd.DataFrame:
+def by_decade(
+    age_years: np.ndarray, pred_years: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
+) -> pd.DataFrame:
     """Return n, MAE with interval and mean gap of each decade of age.
 
     A gap that falls from the young to the old is regression to the mean, not biology.
@@ -68,8 +35,10 @@ def by_decade(age_years: np.ndarray, pred_years: np.ndarray, seed: int = 0) -> p
     rows = []
     decade = (np.asarray(age_years) // 10 * 10).astype(int)
     for start in np.unique(decade):
-        error = (pred_years - age_years)[decade == start]
-        low, high = bootstrap_ci(np.abs(error), seed=seed)
+        some = decade == start
+        error = (pred_years - age_years)[some]
+        persons = None if groups is None else groups[some]
+        low, high = bootstrap_ci(np.abs(error), groups=persons, seed=seed)
         row = {"decade": f"{start}-{start + 9}", "n": len(error), "MAE (y)": np.abs(error).mean()}
         rows.append(row | {"95 % low": low, "95 % high": high, "mean gap (y)": error.mean()})
     return pd.DataFrame(rows)

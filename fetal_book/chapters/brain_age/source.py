@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.age_scores import N_RESAMPLES, age_interval
 from fetal_book.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
-from fetal_book.chapters.brain_age.scores import N_RESAMPLES
 from fetal_book.chapters.flaws import add_difference
 from fetal_lib.baselines.age_regression import (
     NestedPrediction,
     choose_on_inner,
     volume_regressors,
 )
-from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
 from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
@@ -55,19 +55,22 @@ class Score:
 
 
 def score_ages(
-    true: np.ndarray, pred: np.ndarray, metric: Callable[..., float], seed: int = 0
+    true: np.ndarray,
+    pred: np.ndarray,
+    metric: Callable[..., float],
+    groups: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Score:
-    """Score ages (N,) as the chapter's honest rows are scored: same unit, draws and seed."""
-    pairs = np.column_stack([true, pred])
-    low, high = bootstrap_ci(
-        pairs, lambda p: metric(p[:, 0], p[:, 1]), n_resamples=N_RESAMPLES, seed=seed
-    )
-    return Score(metric(pairs[:, 0], pairs[:, 1]), low, high)
+    """Score ages (N,) as the chapter's honest rows are scored: same groups, draws and seed."""
+    low, high = age_interval(true, pred, metric, groups, seed) or (np.nan, np.nan)
+    return Score(metric(true, pred), low, high)
 
 
-def _add(run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray) -> Score:
+def _add(
+    run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray, groups: np.ndarray
+) -> Score:
     """Add a number of the source's protocol to the run; return it with its interval."""
-    score = score_ages(true, pred, METRICS[metric], run.parameters.seed)
+    score = score_ages(true, pred, METRICS[metric], groups, run.parameters.seed)
     run.add_result(
         model=model,
         split="protocol",
@@ -80,24 +83,20 @@ def _add(run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray) 
 
 
 def _add_difference(
-    run: Run, names: tuple[str, str], metric: str, errors: Sequence[np.ndarray]
+    run: Run,
+    names: tuple[str, str],
+    metric: str,
+    errors: Sequence[np.ndarray],
+    groups: np.ndarray,
 ) -> None:
-    """Add what a flaw does to a score of the same subjects, with its interval.
-
-    Parameters
-    ----------
-    run : Run
-    names : tuple of str
-        Models with the flaw and without it.
-    metric : str
-    errors : two arrays (N,)
-        In years, in the same order.
-    """
+    """Add what a flaw does to a score of the same subjects: errors (N,) with it and without it."""
 
     def score(error: np.ndarray) -> float:
         return METRICS[metric](error, np.zeros(len(error)))
 
-    add_difference(run, names, metric, errors, (score, score), n_resamples=N_RESAMPLES)
+    add_difference(
+        run, names, metric, errors, (score, score), (groups, groups), n_resamples=N_RESAMPLES
+    )
 
 
 def training_set_error(
@@ -128,13 +127,13 @@ def training_set_error(
         for fold in parts.folds:
             model.fit(features[fold.train], age_years[fold.train])
             honest[fold.test] = model.predict(features[fold.test])
-        true = age_years[kept]
+        true, persons = age_years[kept], parts.person[kept]
         answers = {f"{name}_training_set": seen, f"{name}_outer_folds": honest[kept]}
-        own, new = (_add(run, k, "mae_years", true, guess) for k, guess in answers.items())
+        own, new = (_add(run, k, "mae_years", true, guess, persons) for k, guess in answers.items())
         errors = [np.abs(guess - true) for guess in answers.values()]
-        _add_difference(run, tuple(answers), "mae_years", errors)
+        _add_difference(run, tuple(answers), "mae_years", errors, persons)
         texts = {"MAE on its own training set (y)": own}
-        texts |= {"R2 there": score_ages(true, seen, r2, run.parameters.seed)}
+        texts |= {"R2 there": score_ages(true, seen, r2, persons, run.parameters.seed)}
         texts |= {"MAE on the outer folds (y)": new}
         rows.append({"regressor": name} | {title: str(score) for title, score in texts.items()})
     return pd.DataFrame(rows)
@@ -159,6 +158,7 @@ def picked_on_test(
 
     p = run.parameters
     fold = parts.folds[0]
+    persons, zero = parts.person[fold.test], np.zeros(len(fold.test))
     found = {}
     base = replace(fit_settings("sfcn", p), epochs=p.source_epochs, schedule="constant", ema=0.0)
     rows = []
@@ -169,7 +169,7 @@ def picked_on_test(
         label = "sfcn_no_eval" if wrong else "sfcn_eval"
         epochs = {"last_epoch": -1, "best_epoch_on_test": best}
         last, lowest = (
-            _add(run, f"{label}_{kind}", "rmse_years", np.zeros(len(fold.test)), errors[epoch])
+            _add(run, f"{label}_{kind}", "rmse_years", zero, errors[epoch], persons)
             for kind, epoch in epochs.items()
         )
         found |= {f"{label}_{kind}": errors[epoch] for kind, epoch in epochs.items()}
@@ -178,7 +178,8 @@ def picked_on_test(
         rows.append(row | {"that epoch": best + 1, "epochs trained": len(errors)})
     honest = "sfcn_eval_last_epoch"
     for flawed in ("sfcn_eval_best_epoch_on_test", "sfcn_no_eval_last_epoch"):
-        _add_difference(run, (flawed, honest), "rmse_years", [found[flawed], found[honest]])
+        pair = [found[flawed], found[honest]]
+        _add_difference(run, (flawed, honest), "rmse_years", pair, persons)
     return pd.DataFrame(rows)
 
 
@@ -227,11 +228,14 @@ def best_on_test(
         chosen[fold.test] = whole[name].outer[fold.test]
     answers = {"best": whole[best].outer, "chosen": chosen}
     found = {
-        kind: _add(run, f"model_{kind}", "mae_years", age_years[kept], pred[kept])
+        kind: _add(
+            run, f"model_{kind}", "mae_years", age_years[kept], pred[kept], parts.person[kept]
+        )
         for kind, pred in answers.items()
     }
     errors = [np.abs(pred[kept] - age_years[kept]) for pred in answers.values()]
-    _add_difference(run, ("model_best", "model_chosen"), "mae_years", errors)
+    names = ("model_best", "model_chosen")
+    _add_difference(run, names, "mae_years", errors, parts.person[kept])
     return found | {"n": len(whole), "model": best}
 
 
@@ -262,6 +266,7 @@ def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: P
 
     model, _ = volume_regressors()["linear"]
     rows = np.flatnonzero(parts.tested)
+    persons, zero = parts.person[rows], np.zeros(len(rows))
     errors = []
     for seed in range(50):
         order = np.random.default_rng([run.parameters.seed, seed]).permutation(len(rows))
@@ -274,9 +279,9 @@ def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: P
     ranked = sorted(errors, key=np.mean)
     kinds = {"mean": np.mean(errors, axis=0), "best": ranked[0], "worst": ranked[-1]}
     found = {
-        kind: _add(run, f"linear_two_fold_{kind}", "mae_years", np.zeros(len(rows)), error)
+        kind: _add(run, f"linear_two_fold_{kind}", "mae_years", zero, error, persons)
         for kind, error in kinds.items()
     }
     names = ("linear_two_fold_best", "linear_two_fold_mean")
-    _add_difference(run, names, "mae_years", [kinds["best"], kinds["mean"]])
+    _add_difference(run, names, "mae_years", [kinds["best"], kinds["mean"]], persons)
     return found | {"n": len(errors)}

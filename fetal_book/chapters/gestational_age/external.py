@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age.data import (
     PlaneSet,
     channels,
@@ -15,7 +16,7 @@ from fetal_book.chapters.gestational_age.data import (
     scan_names,
 )
 from fetal_book.chapters.gestational_age.fit import FoldFit
-from fetal_book.chapters.gestational_age.scores import age_rows, per_fetus
+from fetal_book.chapters.gestational_age.scores import per_fetus
 from fetal_book.runs.folder import data_name
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.predict.gestational_age import read_age
@@ -42,15 +43,19 @@ def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.Da
     DataFrame
         ``subject, ga_days, pred_days, spread_days, n``, a row a fetus or template.
     """
+    import pandas as pd
+
     p = run.parameters
     planes = cut_planes(read_cases(p.external_data), p)
     images = planes.images[..., channels(p)]
     found = [predict_values(f.network, images, f.settings.centre, f.settings.scale) for f in fits]
     rows = planes.table
     table = per_fetus(rows["subject"].to_numpy(), rows["ga_days"].to_numpy(), np.mean(found, 0))
+    fetus = rows.drop_duplicates("subject").set_index("subject")["group"]
+    groups = pd.factorize(table["subject"].map(fetus))[0]
     mean = np.full(len(table), brains.fetuses()["ga_days"].mean())
     for name, pred in (("mean", mean), (network_name(p), table["pred_days"].to_numpy())):
-        for row in age_rows(table["ga_days"].to_numpy(), pred, name, "external", seed=p.seed):
+        for row in age_rows(table["ga_days"], pred, "days", name, "external", groups, p.seed):
             run.add_result(data=data_name(p.external_data), **row)
     return table
 

@@ -13,7 +13,6 @@ from fetal_book.chapters.gestational_age.baselines import what_is_known
 from fetal_book.chapters.gestational_age.data import PlaneSet
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_fold
 from fetal_book.chapters.gestational_age.scores import (
-    METRICS,
     by_trimester,
     calibration_line,
     per_fetus,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from fetal_book.runs.session import Run
 
 ALL_LAYERS = 1000  # more than any backbone has: random layers are never frozen
+METRICS = ("mae_days", "rmse_days", "r2", "ccc")
 KINDS = {"volume": "scan", "slices": "picture"}
 
 
@@ -108,7 +108,7 @@ def results_table(
     rows: Sequence[dict], parameters: GestationalAgeParameters, split: str = "test"
 ) -> pd.DataFrame:
     """Return the results of one split, beside what each predictor gets to know."""
-    table = plain(tables.results_table(rows, tuple(METRICS), split)).drop(columns="n")
+    table = plain(tables.results_table(rows, METRICS, split)).drop(columns="n")
     known = table["model"].map(what_is_known(parameters)).fillna("")
     table.insert(1, "knows", known)
     return table

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.growth.gestation import trimester
-from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile
-from fetal_lib.metrics.regression import ccc, mae, r2, rmse
+from fetal_lib.metrics.intervals import conformal_quantile
+from fetal_lib.metrics.regression import mae, r2
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRICS = {"mae_days": mae, "rmse_days": rmse, "r2": r2, "ccc": ccc}
 
 
 def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
@@ -48,33 +46,6 @@ def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -
         .rename(columns={"pred_days_": "pred_days"})
         .reset_index()
     )
-
-
-def age_rows(
-    ga_days: np.ndarray,
-    pred_days: np.ndarray,
-    model: str,
-    split: str = "test",
-    groups: np.ndarray | None = None,
-    seed: int = 0,
-) -> list[dict]:
-    """Return result rows of MAE, RMSE, R² and CCC with 95 % bootstrap intervals over groups.
-
-    What has no value, as the R² of one age, is left out; the interval is None for one group.
-    """
-    pair = np.column_stack([ga_days, pred_days]).astype(float)
-    rows = []
-    for name, metric in METRICS.items():
-        value = metric(pair[:, 0], pair[:, 1])
-        if not np.isfinite(value):
-            continue
-        interval = bootstrap_ci(
-            pair, lambda v, m=metric: m(v[:, 0], v[:, 1]), groups, n_resamples=1000, seed=seed
-        )
-        ci95 = interval if np.isfinite(interval).all() else None
-        row = {"model": model, "split": split, "metric": name, "n": len(pair), "ci95": ci95}
-        rows.append(row | {"value": value})
-    return rows
 
 
 def by_trimester(ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
