@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from fetal_book.parameters import fields
 from fetal_book.parameters.base import ChapterParameters
 
 ALL = "unet,attention_unet,duck_net_17,unext,trans_unet,med_seg_diff"
@@ -14,12 +15,10 @@ ALL = "unet,attention_unet,duck_net_17,unext,trans_unet,med_seg_diff"
 class BiometrySegmentationParameters(ChapterParameters):
     """Hold the parameters of the segmentation chapter; the defaults are profile quick."""
 
-    also: str = Field(
-        "",
-        title="second data set",
-        description="a folder or manifest whose images join those of data; results are given per "
+    also: str = fields.further_data(
+        "second data set",
+        "a folder or manifest whose images join those of data; results are given per "
         "source and pooled; empty: none",
-        json_schema_extra={"path": True, "data": True},
     )
     networks: str = Field(
         ALL,
@@ -32,29 +31,12 @@ class BiometrySegmentationParameters(ChapterParameters):
         title="size of the networks",
         description="narrow: a small fraction of the published operations; published: all of them",
     )
-    image_size: int = Field(
-        64,
-        ge=32,
-        le=512,
-        multiple_of=32,
-        title="image size",
-        description="side of the square that an image is resized to",
-        json_schema_extra={"unit": "px"},
+    image_size: int = fields.image_size(
+        64, "side of the square that an image is resized to", le=512, multiple_of=32
     )
-    epochs: int = Field(
-        33, ge=1, le=1000, title="epochs", description="passes over the training images, for all"
-    )
-    batch_size: int = Field(
-        8,
-        ge=1,
-        le=256,
-        title="batch size",
-        description="images in one step on one device",
-        json_schema_extra={"unit": "images"},
-    )
-    learning_rate: float = Field(
-        3e-3, gt=0, le=1, title="learning rate", description="peak learning rate of AdamW"
-    )
+    epochs: int = fields.epochs(33, "passes over the training images, for all")
+    batch_size: int = fields.batch_size(8, "images in one step on one device")
+    learning_rate: float = fields.learning_rate(3e-3, "peak learning rate of AdamW")
     patience: int = Field(
         0,
         ge=0,
@@ -63,12 +45,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         description="epochs without a lower validation loss before training stops; 0: never, and "
         "the last weights are kept",
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "float32",
-        title="precision",
-        description="of training; auto: 16-bit brain floats where the processor or the graphics "
-        "card computes in them, 32-bit elsewhere",
-    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = fields.precision()
     devices: int = Field(
         1, ge=1, le=64, title="devices", description="graphics cards, or processes, on each node"
     )
@@ -79,30 +56,15 @@ class BiometrySegmentationParameters(ChapterParameters):
         title="strategy",
         description="of Lightning, for several devices: auto, ddp, fsdp",
     )
-    augment: bool = Field(
-        True, title="augmentation", description="random flips, rotation, zoom, shift and gain"
+    augment: bool = fields.augment(True, "random flips, rotation, zoom, shift and gain")
+    n_phantoms: int = fields.n_phantoms(
+        80, "fetuses", ge=8, made_up="fetuses with a head and an abdomen each"
     )
-    n_phantoms: int = Field(
-        80,
-        ge=8,
-        le=5000,
-        title="phantom fetuses",
-        description="fetuses with a head and an abdomen each that are made up when data is phantom",
-        json_schema_extra={"unit": "fetuses"},
-    )
-    marks: bool = Field(
-        True, title="marks", description="draw text and caliper marks into the phantoms"
-    )
-    test_fraction: float = Field(
-        0.25, ge=0.05, le=0.6, title="test part", description="fraction of subjects held out"
-    )
-    val_fraction: float = Field(
+    marks: bool = fields.marks()
+    test_fraction: float = fields.test_fraction(0.25, "subjects")
+    val_fraction: float = fields.val_fraction(
         0.15,
-        ge=0.05,
-        le=0.5,
-        title="validation part",
-        description="fraction of subjects that chooses the best network, and stops training if "
-        "patience is set",
+        "fraction of subjects that chooses the best network, and stops training if patience is set",
     )
     predicts: Literal["noise", "mask"] = Field(
         "mask",
@@ -149,13 +111,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         description="test images of the robustness checks, evenly spaced",
         json_schema_extra={"unit": "images"},
     )
-    source_epochs: int = Field(
-        12,
-        ge=1,
-        le=1000,
-        title="epochs of the source's protocol",
-        description="for the U-Net of the re-enactment",
+    source_epochs: int = fields.epochs(
+        12, "for the U-Net of the re-enactment", title="epochs of the source's protocol"
     )
-    save_model: bool = Field(
-        True, title="save the model", description="write the best network to model/"
-    )
+    save_model: bool = fields.save_model("write the best network to model/")

@@ -6,20 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from fetal_book.parameters import fields
 from fetal_book.parameters.base import ChapterParameters
 
 
 class BrainAgeParameters(ChapterParameters):
     """Hold the parameters of the brain age chapter; the defaults are profile quick."""
 
-    n_phantoms: int = Field(
-        45,
-        ge=12,
-        le=5000,
-        title="phantom subjects",
-        description="brains that are made up when data is phantom",
-        json_schema_extra={"unit": "subjects"},
-    )
+    n_phantoms: int = fields.n_phantoms(45, "subjects", ge=12, made_up="brains")
     n_teachers: int = Field(
         12,
         ge=4,
@@ -91,18 +85,14 @@ class BrainAgeParameters(ChapterParameters):
         description="side of the random cubes that train the segmenter; 0: whole volumes",
         json_schema_extra={"unit": "voxels"},
     )
-    segmentation_epochs: int = Field(
-        80, ge=1, le=1000, title="epochs of the segmenter", description="20 in the source"
+    segmentation_epochs: int = fields.epochs(
+        80, "20 in the source", title="epochs of the segmenter"
     )
     segmentation_batch: int = Field(
         2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
     )
-    segmentation_rate: float = Field(
-        6e-3,
-        gt=0,
-        le=1,
-        title="learning rate of the segmenter",
-        description="peak rate of Adam; 1e-3 in the source",
+    segmentation_rate: float = fields.learning_rate(
+        6e-3, "peak rate of Adam; 1e-3 in the source", title="learning rate of the segmenter"
     )
     age_spacing_mm: float = Field(
         6.0,
@@ -133,35 +123,23 @@ class BrainAgeParameters(ChapterParameters):
     resnext_blocks: Literal["1111", "3463"] = Field(
         "1111", title="blocks of the ResNeXt", description="of its four stages; 3463 in the source"
     )
-    resnext_epochs: int = Field(
-        12, ge=1, le=1000, title="epochs of the ResNeXt", description="12 in the source"
-    )
-    resnext_rate: float = Field(
+    resnext_epochs: int = fields.epochs(12, "12 in the source", title="epochs of the ResNeXt")
+    resnext_rate: float = fields.learning_rate(
         1e-3,
-        gt=0,
-        le=1,
+        "1e-4 in the source, for a network eight times as wide",
         title="learning rate of the ResNeXt",
-        description="1e-4 in the source, for a network eight times as wide",
     )
     sfcn_width: int = Field(8, ge=2, le=64, title="channels of SFCN", description="32 as published")
-    sfcn_epochs: int = Field(18, ge=1, le=1000, title="epochs of SFCN", description="passes")
-    sfcn_rate: float = Field(
-        3e-3, gt=0, le=1, title="learning rate of SFCN", description="peak rate of Adam"
+    sfcn_epochs: int = fields.epochs(18, "passes", title="epochs of SFCN")
+    sfcn_rate: float = fields.learning_rate(
+        3e-3, "peak rate of Adam", title="learning rate of SFCN"
     )
     age_batch: int = Field(
         8, ge=2, le=64, title="batch of the age networks", description="4 in the source"
     )
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine",
-        title="learning-rate schedule",
-        description="cosine: a warm-up and a cosine; constant: it stays, as in the source",
-    )
-    coverage: float = Field(
-        0.9,
-        ge=0.5,
-        lt=1,
-        title="coverage",
-        description="fraction of subjects that the prediction interval is to hold",
+    schedule: Literal["cosine", "constant"] = fields.schedule()
+    coverage: float = fields.coverage(
+        "fraction of subjects that the prediction interval is to hold"
     )
     occluded: int = Field(
         4,
@@ -170,13 +148,9 @@ class BrainAgeParameters(ChapterParameters):
         title="explained subjects",
         description="tested subjects whose occlusion and Grad-CAM maps are averaged",
     )
-    source_epochs: int = Field(
+    source_epochs: int = fields.epochs(
         8,
-        ge=1,
-        le=1000,
+        "of the re-enactment, where the best one is picked on the test part",
         title="epochs of the source's protocol",
-        description="of the re-enactment, where the best one is picked on the test part",
     )
-    save_model: bool = Field(
-        True, title="save the model", description="write the model and its card to model/"
-    )
+    save_model: bool = fields.save_model("write the model and its card to model/")

@@ -6,20 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from fetal_book.parameters import fields
 from fetal_book.parameters.base import ChapterParameters
 
 
 class GestationalAgeParameters(ChapterParameters):
     """Hold the parameters of the gestational age chapter; the defaults are profile quick."""
 
-    n_phantoms: int = Field(
-        120,
-        ge=20,
-        le=5000,
-        title="phantom fetuses",
-        description="fetuses that are made up when data is phantom",
-        json_schema_extra={"unit": "fetuses"},
-    )
+    n_phantoms: int = fields.n_phantoms(120, "fetuses", ge=20)
     spacing_mm: float = Field(
         1.5,
         ge=0.6,
@@ -28,13 +22,8 @@ class GestationalAgeParameters(ChapterParameters):
         description="edge of a voxel",
         json_schema_extra={"unit": "mm"},
     )
-    image_size: int = Field(
-        48,
-        ge=32,
-        le=512,
-        title="image size",
-        description="side of the square that a slice is cut to; 224 in the source",
-        json_schema_extra={"unit": "px"},
+    image_size: int = fields.image_size(
+        48, "side of the square that a slice is cut to; 224 in the source", le=512
     )
     n_slices: int = Field(
         6,
@@ -70,12 +59,8 @@ class GestationalAgeParameters(ChapterParameters):
         title="poolings",
         description="blocks of VGG16 that halve the size; 5 in the source; fewer keep a finer grid",
     )
-    weights: str = Field(
-        "none",
-        min_length=1,
-        title="weights",
-        description="none (random), imagenet, or the path of a weight file without top",
-        json_schema_extra={"path": True},
+    weights: str = fields.weights(
+        "none", "weights", "none (random), imagenet, or the path of a weight file without top"
     )
     fine_tune_last: int = Field(
         100,
@@ -90,39 +75,24 @@ class GestationalAgeParameters(ChapterParameters):
     dropout: float = Field(
         0.1, ge=0, le=0.9, title="dropout", description="of the dense layer; 0.5 in the source"
     )
-    epochs: int = Field(
-        12, ge=1, le=1000, title="epochs", description="at most so many passes over the slices"
-    )
+    epochs: int = fields.epochs(12, "at most so many passes over the slices")
     batch_size: int = Field(
         8, ge=1, le=256, title="batch size", description="samples in one step; 8 as in the source"
     )
-    learning_rate: float = Field(
-        2e-3, gt=0, le=1, title="learning rate", description="of Adam; 1e-4 in the source"
-    )
-    schedule: Literal["cosine", "plateau"] = Field(
-        "cosine",
-        title="learning-rate schedule",
-        description="cosine: along a cosine; plateau: halved when the validation error stalls, "
-        "as in the source",
+    learning_rate: float = fields.learning_rate(2e-3, "of Adam; 1e-4 in the source")
+    schedule: Literal["cosine", "plateau"] = fields.schedule(
+        "cosine: along a cosine; plateau: halved when the validation error stalls, as in the source"
     )
     scale_target: bool = Field(
         True,
         title="scale the target",
         description="learn standard deviations instead of days, which the source learns",
     )
-    augment: bool = Field(
-        False,
-        title="augmentation",
-        description="random shift, turn, size, gain and mirroring; not in the source",
+    augment: bool = fields.augment(
+        False, "random shift, turn, size, gain and mirroring; not in the source"
     )
     n_folds: int = Field(4, ge=2, le=20, title="folds", description="each tested once")
-    coverage: float = Field(
-        0.9,
-        ge=0.5,
-        lt=1,
-        title="coverage",
-        description="fraction of fetuses that the prediction interval is to hold",
-    )
+    coverage: float = fields.coverage("fraction of fetuses that the prediction interval is to hold")
     leak_folds: int = Field(
         1,
         ge=1,
@@ -139,13 +109,9 @@ class GestationalAgeParameters(ChapterParameters):
     explained: int = Field(
         6, ge=2, le=100, title="explained fetuses", description="whose maps are made and checked"
     )
-    external_data: str = Field(
-        "",
-        title="external data",
-        description="folder or manifest's name of fetal MRI that is scored after training, such as "
+    external_data: str = fields.further_data(
+        "external data",
+        "folder or manifest's name of fetal MRI that is scored after training, such as "
         "atlas templates; empty: none",
-        json_schema_extra={"path": True, "data": True},
     )
-    save_model: bool = Field(
-        True, title="save the model", description="write weights and model card to model/"
-    )
+    save_model: bool = fields.save_model()

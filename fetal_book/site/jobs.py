@@ -59,6 +59,7 @@ def chapter_inputs(root: Path, chapter: str) -> list[str]:
         root / "notebooks" / f"{chapter}.py",
         root / "requirements.lock",
         parameters / f"{chapter.partition('_')[2]}.py",
+        parameters / "fields.py",
         parameters / "profiles" / f"{chapter}.yml",
     ]
     used = _modules_of_last_run(run_folder(root, chapter))
