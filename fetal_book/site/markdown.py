@@ -1,0 +1,38 @@
+"""Write tables and lists of the pages in MyST Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
+    """Write a table; with a caption it has a number too.
+
+    Examples
+    --------
+    >>> print(table(["a", "b"], [["1", "2"]], "Errors."))
+    ```{table} Errors.
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    ```
+    <BLANKLINE>
+    """
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"```{{table}} {caption}", *lines, "```\n"] if caption else [*lines, ""])
+
+
+def facts(found: Mapping[str, str]) -> str:
+    """Write names and what they stand for as a table without titles."""
+    return table(["", ""], [(f"**{name}**", cell(value)) for name, value in found.items()])
+
+
+def cell(text: str) -> str:
+    """Return a text as it may stand in a cell: on one line, bars escaped."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def bullets(texts: Iterable[str]) -> str:
+    """Write a list, each text on a line of its own."""
+    return "".join(f"- {' '.join(text.split())}\n" for text in texts)
