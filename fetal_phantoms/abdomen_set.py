@@ -1,6 +1,6 @@
 """Write sets of abdomens, and of head and abdomen of the same fetus, as a clinic keeps them.
 
-The layout is that of ``fetal_lib.sets.clinical_ultrasound``: a table, images, filled masks.
+The layout is that of ``fetal_lib.data.layouts.clinical_ultrasound``: a table, images, filled masks.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.metrics import intervals
 from fetal_lib.plots import agreement
 from fetal_lib.plots import gestational_age as plots
-from fetal_lib.sets.fetal_mri import read_cases
+from fetal_lib.data.layouts.fetal_mri import read_cases
 
 run = open_run("01_gestational_age", globals())
 p = run.parameters

@@ -75,7 +75,7 @@ from fetal_lib.models.unet import get_unet
 from fetal_lib.plots import agreement, growth, heads, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.readers.image import read_gray
-from fetal_lib.sets.head_images import load_arrays, read_table
+from fetal_lib.data.layouts.heads import load_arrays, read_table
 from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]

@@ -82,7 +82,8 @@ from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.plots import brain_age
 from fetal_lib.plots import volumes as views
-from fetal_lib.sets.adult_mri import read_cases, read_scan
+from fetal_lib.data.layouts.adult_mri import read_cases
+from fetal_lib.data.layouts.adult_scan import read_scan
 
 run = open_run("05_brain_age", globals())
 p = run.parameters
@@ -116,7 +117,7 @@ Markdown(run.banner())
 folder = brain_data.find_data(p)
 run.fingerprint_folder(folder)
 cases = read_cases(folder)
-everyone = cases.table
+everyone = cases.rows
 columns = ["subject", "age_years", "sex", "etiv_ml", "nwbv"]
 everyone[columns].describe().round(2)
 
@@ -229,7 +230,7 @@ if bad.any():
 # %% tags=["remove-input"]
 Markdown(
     f"{int(bad.sum())} of {len(bad)} scans failed, "
-    f"{len(cases.left_out)} more had no age or no scan. {len(table)} are used."
+    f"{len(cases.notes)} more had no age or no scan. {len(table)} are used."
 )
 
 # %% [markdown]

@@ -20,11 +20,11 @@ def make_fetus():
 
 def fetal_age_model(fetus):
     """Make a network that answers 205 days to all that looks like one fetus."""
+    from fetal_lib.data.layouts.fetal_scan import FetalScan
     from fetal_lib.models.vgg16_attention import PLANES
     from fetal_lib.predict.gestational_age_model import GaModel, GaModelSpec, reference_pictures
     from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
     from fetal_lib.readers.volume_grid import Volume
-    from fetal_lib.sets.fetal_mri import FetalScan
 
     volume = Volume(fetus.t2, fetus.affine, (3.0,) * 3)
     scan = FetalScan("s", 200.0, "volume", volume, fetus.labels, fetus.labels > 0, {})

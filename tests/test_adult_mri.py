@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from made_up_scans import real_data
 
-from fetal_lib.sets.adult_mri import iter_scans, read_cases
-from fetal_lib.sets.bad_files import BadFilesError
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts.adult_mri import iter_scans, read_cases
 from fetal_phantoms.adult_brain.write import write_adult_brain_set
 
 OASIS_HEADER = "ID,M/F,Hand,Age,Educ,SES,MMSE,CDR,eTIV,nWBV,ASF,Delay"
@@ -39,12 +39,12 @@ def write_bids(folder, people=("01", "02", "03"), rows=None):
 def test_a_phantom_set_reads_back(tmp_path):
     folder = write_adult_brain_set(tmp_path / "set", 2, 3, spacing_mm=5.0)
     cases = read_cases(folder)
-    assert cases.layout == "bids" and cases.left_out == ()
-    assert list(cases.table["subject"]) == ["sub-0001", "sub-0002"]
-    assert cases.table["age_years"].between(18, 90).all()
-    assert cases.table["etiv_ml"].between(1000, 2000).all()
-    assert cases.table["nwbv"].between(0.6, 0.95).all()
-    for row, scan in zip(cases.table.itertuples(), iter_scans(cases.table), strict=True):
+    assert cases.notes == []
+    assert list(cases.rows["subject"]) == ["sub-0001", "sub-0002"]
+    assert cases.rows["age_years"].between(18, 90).all()
+    assert cases.rows["etiv_ml"].between(1000, 2000).all()
+    assert cases.rows["nwbv"].between(0.6, 0.95).all()
+    for row, scan in zip(cases.rows.itertuples(), iter_scans(cases.rows), strict=True):
         assert scan.subject == row.subject
         assert scan.labels.dtype == np.uint8 and set(np.unique(scan.labels)) == {0, 1, 2, 3}
         assert scan.volume.data.shape == scan.labels.shape
@@ -55,7 +55,7 @@ def test_a_phantom_set_reads_back(tmp_path):
 def test_the_table_is_cheap_and_reading_is_lazy(tmp_path):
     folder = write_bids(tmp_path)
     (folder / "sub-02/anat/sub-02_T1w.nii.gz").write_bytes(b"")
-    scans = iter_scans(read_cases(folder).table)
+    scans = iter_scans(read_cases(folder).rows)
     assert next(scans).subject == "sub-01"
     with pytest.raises(BadFilesError, match="sub-02_T1w"):
         list(scans)
@@ -65,7 +65,7 @@ def test_sessions_of_a_person_keep_one_subject(tmp_path):
     folder = write_bids(tmp_path, ["01"], ["01\t40\tmale"])
     for session in ("ses-a", "ses-b"):
         brick(folder / f"sub-01/{session}/anat/sub-01_{session}_T1w.nii.gz")
-    table = read_cases(folder).table
+    table = read_cases(folder).rows
     assert list(table["subject"]) == ["sub-01"] * 3
     assert list(table["session"]) == ["", "ses-a", "ses-b"]
     assert set(table["sex"]) == {"M"}
@@ -75,7 +75,7 @@ def test_other_columns_are_kept_and_names_may_differ(tmp_path):
     header = "participant_id\tage\tsex\thandedness\tetiv_ml\tnwbv\tsite"
     folder = write_bids(tmp_path, ["01"])
     (folder / "participants.tsv").write_text(f"{header}\n01\t40,5\to\tR\t1500\tn/a\tGuys\n")
-    row = read_cases(folder).table.iloc[0]
+    row = read_cases(folder).rows.iloc[0]
     assert row["age_years"] == 40.5 and row["sex"] == "" and row["site"] == "Guys"
     assert row["etiv_ml"] == 1500 and np.isnan(row["nwbv"])
     assert row["extra"] == {"handedness": "R"}
@@ -84,8 +84,8 @@ def test_other_columns_are_kept_and_names_may_differ(tmp_path):
 def test_a_person_without_an_age_is_left_out_by_name(tmp_path):
     rows = ["sub-01\t31\tF", "sub-02\tn/a\tM", "sub-03\t33\tF"]
     cases = read_cases(write_bids(tmp_path, rows=rows))
-    assert list(cases.table["subject"]) == ["sub-01", "sub-03"]
-    assert cases.left_out == ("sub-02: no age in participants.tsv",)
+    assert list(cases.rows["subject"]) == ["sub-01", "sub-03"]
+    assert [str(note) for note in cases.notes] == ["sub-02: no age in participants.tsv"]
 
 
 def test_all_missing_files_and_bad_rows_are_named_together(tmp_path):
@@ -125,18 +125,18 @@ def test_all_bad_scans_are_named_together(tmp_path):
     folder = write_bids(tmp_path, people)
     for name, kind in zip(people[1:], kinds, strict=True):
         damage(folder / f"sub-{name}/anat/sub-{name}_T1w.nii.gz", kind)
-    table = read_cases(folder).table
+    table = read_cases(folder).rows
     with pytest.raises(BadFilesError) as error:
         list(iter_scans(table))
     assert len(error.value.problems) == len(kinds)
     for name, problem in zip(people[1:], error.value.problems, strict=True):
-        assert f"sub-{name}_T1w.nii.gz" in problem
+        assert f"sub-{name}_T1w.nii.gz" in str(problem)
 
 
 @pytest.mark.parametrize(
     ("labels", "text"),
     [
-        (np.zeros((5, 7, 8), np.uint8), "labels must be drawn on the scan's own grid"),
+        (np.zeros((5, 7, 8), np.uint8), "must be drawn on the scan's own grid"),
         (np.full((6, 7, 8), 9, np.uint8), "0 background, 1 CSF, 2 gray and 3 white"),
     ],
 )
@@ -144,13 +144,13 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, labels, text):
     folder = write_bids(tmp_path, ["01"])
     brick(folder / "derivatives/labels/sub-01/anat/sub-01_dseg.nii.gz", labels)
     with pytest.raises(BadFilesError, match=text):
-        list(iter_scans(read_cases(folder).table))
+        list(iter_scans(read_cases(folder).rows))
 
 
 def test_volumes_come_in_ras_order_however_they_lie(tmp_path):
     folder = write_bids(tmp_path, ["01", "02"])
     brick(folder / "sub-02/anat/sub-02_T1w.nii.gz", axes="LPS")
-    first, second = (scan.volume for scan in iter_scans(read_cases(folder).table))
+    first, second = (scan.volume for scan in iter_scans(read_cases(folder).rows))
     assert np.array_equal(first.data, second.data)
     assert np.allclose(first.affine, second.affine)
 
@@ -167,13 +167,12 @@ def write_ixi(folder):
 
 def test_ixi_takes_who_is_certain_and_says_who_is_not(tmp_path):
     cases = read_cases(write_ixi(tmp_path))
-    assert cases.layout == "ixi"
-    rows = cases.table[["subject", "sex", "site", "age_years"]].values.tolist()
+    rows = cases.rows[["subject", "sex", "site", "age_years"]].values.tolist()
     assert rows == [
         ["IXI002", "F", "Guys", 35.8], ["IXI012", "M", "HH", 38.78], ["IXI014", "F", "HH", 34.2]
     ]  # fmt: skip
-    assert cases.table.iloc[0]["extra"] == {"HEIGHT": "164"}
-    reasons = dict(line.split(": ", 1) for line in cases.left_out)
+    assert cases.rows.iloc[0]["extra"] == {"HEIGHT": "164"}
+    reasons = {note.file.rpartition("/")[2]: note.message for note in cases.notes}
     assert reasons == {
         "IXI002-Guys-0999-T1.nii.gz": "a second scan of this person",
         "IXI013-HH-1212-T1.nii.gz": "no age in the table",
@@ -206,24 +205,23 @@ def write_oasis1(folder):
 
 def test_both_sessions_of_oasis_are_one_subject(tmp_path):
     cases = read_cases(write_oasis1(tmp_path))
-    assert cases.layout == "oasis1"
-    assert cases.table[["subject", "session", "age_years"]].values.tolist() == [
+    assert cases.rows[["subject", "session", "age_years"]].values.tolist() == [
         ["OAS1_0001", "MR1", 74.0], ["OAS1_0061", "MR1", 20.0], ["OAS1_0061", "MR2", 20.0]
     ]  # fmt: skip
-    assert cases.table.iloc[0]["extra"]["CDR"] == "0" and "CDR" not in cases.table.iloc[1]["extra"]
-    assert set(cases.left_out) == {
+    assert cases.rows.iloc[0]["extra"]["CDR"] == "0" and "CDR" not in cases.rows.iloc[1]["extra"]
+    assert {str(note) for note in cases.notes} == {
         "OAS1_0009_MR1: no age in the table",
         "OAS1_0070_MR1: in the table, but no scan",
         "OAS1_0077_MR1: not in the table",
     }
-    assert all(scan.labels.max() == 1 for scan in iter_scans(cases.table))
+    assert all(scan.labels.max() == 1 for scan in iter_scans(cases.rows))
 
 
 def test_a_folder_of_no_layout_says_what_is_needed(tmp_path):
     with pytest.raises(ValueError, match="no participants.tsv") as error:
         read_cases(tmp_path)
     assert "Write participants.tsv with participant_id, age and sex" in str(error.value)
-    with pytest.raises(ValueError, match="no scan with an age"):
+    with pytest.raises(ValueError, match="no case that can be used .*no age"):
         read_cases(write_bids(tmp_path / "x", ["01"], ["sub-01\tn/a\tF"]))
 
 
@@ -232,10 +230,10 @@ def test_the_real_table_reads():
     if folder is None:
         pytest.skip("no real OASIS-1 volumes; set FETAL_TEST_DATA")
     cases = read_cases(folder)
-    assert cases.left_out == () and cases.table["subject"].is_unique
-    assert cases.table["age_years"].between(18, 96).all()
-    assert set(cases.table["sex"]) == {"F", "M"}
-    assert np.corrcoef(cases.table["age_years"], cases.table["nwbv"])[0, 1] < -0.8
-    scan = next(iter_scans(cases.table.iloc[:1]))
+    assert cases.notes == [] and cases.rows["subject"].is_unique
+    assert cases.rows["age_years"].between(18, 96).all()
+    assert set(cases.rows["sex"]) == {"F", "M"}
+    assert np.corrcoef(cases.rows["age_years"], cases.rows["nwbv"])[0, 1] < -0.8
+    scan = next(iter_scans(cases.rows.iloc[:1]))
     assert scan.volume.data.shape == (91, 109, 91) and scan.labels is None
     assert nibabel.aff2axcodes(scan.volume.affine) == ("R", "A", "S")

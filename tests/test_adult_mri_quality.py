@@ -5,9 +5,9 @@ import pytest
 from made_up_scans import real_data
 from scipy import ndimage
 
+from fetal_lib.data.adult_mri_quality import quality_check, quality_measures
+from fetal_lib.data.layouts.adult_mri import iter_scans, read_cases
 from fetal_lib.readers.volume import Volume
-from fetal_lib.sets.adult_mri import iter_scans, read_cases
-from fetal_lib.sets.adult_mri_quality import quality_check, quality_measures
 from fetal_phantoms.adult_brain.brain import make_adult_brain
 
 SPACING = (2.0, 2.0, 2.0)
@@ -86,7 +86,7 @@ def test_real_scans_that_are_bad_are_found_and_few_others():
     folder = real_data("oasis1")
     if folder is None:
         pytest.skip("no real OASIS-1 volumes; set FETAL_TEST_DATA")
-    table = read_cases(folder).table
+    table = read_cases(folder).rows
     bad = {f"sub-OAS{number}": word for number, word in (
         (10250, "empty"), (10076, "empty"), (10212, "empty"), (10326, "outside")
     )}  # fmt: skip

@@ -19,13 +19,13 @@ from made_up_app import OneModel, made_up_choice, png  # noqa: E402
 from fetal_book.app import anomaly, brain_age, head, uploads  # noqa: E402
 from fetal_book.app.shelf import Loaded  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
+from fetal_lib.data.images import squash  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec  # noqa: E402
 from fetal_lib.predict.brain_view import head_view  # noqa: E402
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSize  # noqa: E402
-from fetal_lib.sets.head_images import squash  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 CLASSES = ("normal", "arachnoid_cyst", "porencephaly", "vein_of_galen")

@@ -110,7 +110,7 @@ def test_no_templates_or_empty_ones_are_refused(templates):
 
 
 def test_a_cohort_is_read_as_fetuses_with_ages_and_masks(templates, tmp_path):
-    from fetal_lib.sets.fetal_mri import iter_scans, read_cases
+    from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
 
     folder = write_atlas_cohort(tmp_path / "cohort", templates, 3, seed=1, spacing_mm=3.0)
     cases = read_cases(folder)
@@ -129,7 +129,7 @@ def test_a_folder_of_templates_is_turned_into_a_cohort_by_the_chapter(
 ):
     from fetal_book.chapters.gestational_age.data import cut_planes, find_data
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
-    from fetal_lib.sets.fetal_mri import read_cases
+    from fetal_lib.data.layouts.fetal_mri import read_cases
 
     monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
     atlas = write_atlas(tmp_path / "atlas", templates)

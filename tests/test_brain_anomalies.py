@@ -6,17 +6,16 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_scans import save, scan
 
-from fetal_lib.sets import brain_anomaly_names as names
-from fetal_lib.sets.bad_files import BadFilesError
-from fetal_lib.sets.brain_anomalies import iter_images, load_images, read_cases
-from fetal_lib.sets.brain_anomaly_names import LABELS
+from fetal_lib.data import anomaly_names as names
+from fetal_lib.data.anomaly_names import LABELS
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts.brain_anomalies import iter_images, read_cases
 
 # As Roboflow's page and the source's label map spell them.
 ROBOFLOW_CLASSES = (
@@ -171,9 +170,7 @@ def test_images_come_in_the_order_of_the_table(tmp_path):
     cases = read_cases(tmp_path)
     images = list(iter_images(cases))
     assert [image.shape for image in images] == [(48, 64)] * 4
-    stack = load_images(cases, (32, 32))
-    assert stack.shape == (4, 32, 32) and stack.dtype == np.uint8
-    assert stack.std(axis=(1, 2)).min() > 5
+    assert min(image.std() for image in images) > 5
 
 
 def test_phantoms_keep_their_patients_lesions_and_ages(tmp_path):
@@ -199,15 +196,15 @@ def test_all_that_is_wrong_is_named_together(tmp_path):
     boxes = [tmp_path / SET[n][0] / "labels" / n.replace(".jpg", ".txt") for n in SET]
     boxes[0].unlink()
     boxes[1].write_text("")
-    boxes[2].write_text("99 0 0 1 1\n")
+    boxes[2].write_text("99 .5 .5 1 1\n")
     boxes[3].write_text("0 .5 .5 1 1\n1 .5 .5 1 1\n")
-    with pytest.raises(BadFilesError, match=r"read as yolo: 4 file\(s\)") as caught:
+    with pytest.raises(BadFilesError, match=r"4 file\(s\)") as caught:
         read_cases(tmp_path)
     text = str(caught.value)
     for name, what in (
         ("Copy-of-colphocephaly", "in labels/"),
         ("colphocephaly-29b", "no class"),
-        ("m-magna", "does not start with 0-15"),
+        ("m-magna", "the classes are 0 to 15"),
         ("Patient00709", "2 classes"),
     ):
         assert any(name in line and what in line for line in text.splitlines()), (name, what)
@@ -289,8 +286,6 @@ def test_folders_without_a_set_say_what_is_expected(tmp_path):
         read_cases(tmp_path)
     with pytest.raises(ValueError, match="no such folder"):
         read_cases(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="it is one of"):
-        read_cases(tmp_path, "voc")
 
 
 def test_images_that_cannot_be_read_are_named_at_the_end(tmp_path):

@@ -177,7 +177,7 @@ def test_audit_reads_ages_of_mri_layouts(tmp_path, name):
     result = run("audit", tmp_path, "--no-images", "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    assert report["not_checked"]["file order"].split()[0] in ("ga_days", "age")
+    assert report["not_checked"]["file order"].split()[0] in ("ga_days", "age_years")
 
 
 def test_audit_looks_at_the_middle_of_volumes(tmp_path):
@@ -193,7 +193,7 @@ def test_audit_of_a_table_without_ages_says_so(tmp_path):
     FOLDERS["adult_bids"][1](tmp_path)
     save_text(tmp_path / "participants.tsv", "participant_id\tsex", "sub-01\tF")
     result = run("audit", tmp_path, "--layout", "bids_adult")
-    assert result.exit_code == 1 and "no ages" in result.output
+    assert result.exit_code == 1 and "['age'] missing" in result.output
 
 
 def test_audit_of_a_layout_without_a_label_says_so(tmp_path):

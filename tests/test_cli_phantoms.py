@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fetal_book.cli.phantoms import KINDS, app
-from fetal_lib.sets.head_images import read_table
+from fetal_lib.data.layouts.heads import read_table
 
 
 def test_heads_are_written_in_a_layout_that_the_loader_reads(tmp_path):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from made_up_scans import CLINICAL_HEADER, SIZE, head, save, scan, us_region, write_clinical
 
-from fetal_lib.readers.delimited import TableReadError
-from fetal_lib.sets.bad_files import BadFilesError
-from fetal_lib.sets.clinical_ultrasound import iter_cases, read_table
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts.clinical_ultrasound import read_table
+from fetal_lib.data.masks import iter_cases
 
 
 def rewrite(folder, change):
@@ -55,7 +55,7 @@ def test_every_bad_row_is_named_at_once(tmp_path):
     ]
     folder = write_clinical(tmp_path)
     rewrite(folder, lambda _: "\n".join([CLINICAL_HEADER, *rows]))
-    with pytest.raises(TableReadError) as raised:
+    with pytest.raises(BadFilesError) as raised:
         read_table(folder)
     message = str(raised.value)
     for found in (
@@ -77,7 +77,7 @@ def test_a_column_in_other_units_is_not_passed_over(tmp_path, column):
     folder = write_clinical(tmp_path)
     known = {"hc": "hc_mm", "ga": "ga_days", "pi": "pixel_size_mm"}[column[:2].lower()]
     rewrite(folder, lambda text: text.replace(known, column, 1))
-    with pytest.raises(TableReadError, match=f"column '{column}' is not known: give '{known}'"):
+    with pytest.raises(BadFilesError, match=f"column '{column}' is not known: give '{known}'"):
         read_table(folder)
 
 

@@ -12,7 +12,7 @@ from made_up_scans import real_data
 
 from fetal_lib.data.catalogue import load_manifest
 from fetal_lib.data.layouts.registry import LAYOUTS, LayoutError, detect_layout, layout_named
-from fetal_lib.data.verify import verify_dataset, verify_folder
+from fetal_lib.data.verify import verify_folder
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def copy(sound, tmp_path):
 
 def found(folder: Path, **options) -> set[tuple[str, str]]:
     report = verify_folder(folder, **options)
-    return {(problem.file, problem.kind) for problem in report.problems}
+    return {(one.file, one.kind) for one in (*report.problems, *report.notes)}
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
@@ -45,7 +45,7 @@ def test_a_sound_folder_is_recognised_and_passes(sound, name):
     report = verify_folder(sound / name, progress=lambda *step: steps.append(step))
     assert report.layout == FOLDERS[name][0]
     assert report.ok, report.problems
-    assert report.n_images > 0 and steps[-1][0] == len(steps)
+    assert report.n_cases > 0 and steps[-1][0] == len(steps)
 
 
 def test_every_layout_has_a_made_up_folder():
@@ -108,7 +108,6 @@ def test_all_faults_of_a_folder_are_reported_at_once(copy):
         ("planes", "FETAL_PLANES_DB_data.csv", "E6;0", "E6;1", "split"),
         ("planes", "FETAL_PLANES_DB_data.csv", "Fetal brain", "Brain", "value"),
         ("one_hot", "train/_classes.csv", "rf.0123456789abcdef0.jpg, 0", "x.jpg, 2", "value"),
-        ("one_hot", "valid/_classes.csv", ", 0, 1", ", 1, 1", "class"),
         ("one_hot", "test/_classes.csv", "filename", "file", "columns"),
         ("cases", "cases.csv", "0.2", "20", "out of range"),
         ("cases", "cases.csv", ",porencephaly,", ",,", "no value"),
@@ -117,16 +116,15 @@ def test_all_faults_of_a_folder_are_reported_at_once(copy):
         ("slices", "table.csv", "150", "21 weeks", "not a number"),
         ("slices", "table.csv", "150", "", "no value"),
         ("slices", "table.csv", "ga_days", "age", "columns"),
-        ("slices", "table.csv", "201.5", '"201,5"', "decimal comma"),
+        ("slices", "table.csv", "201.5", '"2,015"', "decimal comma"),
         ("slices", "table.csv", "p2", "p1", "duplicate"),
         ("fetal_bids", "participants.tsv", "150", "21.4", "out of range"),
         ("fetal_bids", "participants.tsv", "230", "n/a", "no value"),
         ("fetal_bids", "participants.tsv", "sub-02", "sub 02", "file name"),
-        ("adult_bids", "participants.tsv", "44.5", "44,5", "decimal comma"),
+        ("adult_bids", "participants.tsv", "71", "71,5", "decimal comma"),
         ("adult_bids", "participants.tsv", "71", "seventy", "not a number"),
         ("adult_bids", "participants.tsv", "71", "710", "out of range"),
         ("adult_bids", "participants.tsv", "sub-02", "sub-01", "duplicate"),
-        ("ixi", "IXI.csv", "12,1", "2,1", "duplicate"),
         ("ixi", "IXI.csv", "38.78", '"38,78"', "decimal comma"),
         ("oasis", "oasis_cross-sectional.csv", "0.743", "74.3", "out of range"),
         ("oasis", "oasis_cross-sectional.csv", "OAS1_0061_MR2", "OAS1_0061_MR1", "duplicate"),
@@ -218,16 +216,22 @@ def test_a_faulty_box_is_named(copy, line, kind):
     assert found(folder) == {("train/labels/train_0.txt", kind)}
 
 
+def test_an_image_of_two_classes_is_named(copy):
+    folder = copy("one_hot")
+    replace_in(folder / "valid" / "_classes.csv", ", 0, 1", ", 1, 1")
+    assert ("valid/valid-0_png.rf.0123456789abcdef0.jpg", "class") in found(folder)
+
+
 def test_a_class_that_the_manifest_does_not_map_is_named(copy):
     folder = copy("one_hot")
     manifest = load_manifest("fetal_brain_anomalies_16")
-    assert verify_dataset(manifest, folder).ok
+    assert verify_folder(folder, manifest).ok
     replace_in(folder / "train" / "_classes.csv", "polencephaly", "porencephali")
-    report = verify_dataset(manifest, folder)
+    report = verify_folder(folder, manifest)
     assert [problem.kind for problem in report.problems] == ["class"]
     folders = copy("class_folders")
     (folders / "train" / "normal").rename(folders / "train" / "nromal")
-    assert "class" in {problem.kind for problem in verify_dataset(manifest, folders).problems}
+    assert "class" in {problem.kind for problem in verify_folder(folders, manifest).problems}
 
 
 def test_an_image_in_place_of_a_mask_is_named(copy):
@@ -279,7 +283,7 @@ def test_hidden_files_and_those_of_other_programs_are_passed_over(copy):
 
 
 def test_a_named_set_in_another_layout_is_checked_as_what_it_is(sound):
-    report = verify_dataset(load_manifest("oasis1"), sound / "adult_bids")
+    report = verify_folder(sound / "adult_bids", load_manifest("oasis1"))
     assert report.layout == "bids_adult" and report.ok
 
 
@@ -293,31 +297,10 @@ def test_an_unknown_layout_and_an_unknown_folder_list_what_there_is(tmp_path):
         verify_folder(tmp_path / "none")
 
 
-LOADERS = {
-    "planes": "fetal_planes.read_table",
-    "one_hot": "brain_anomalies.read_cases",
-    "class_folders": "brain_anomalies.read_cases",
-    "boxes": "brain_anomalies.read_cases",
-    "cases": "brain_anomalies.read_cases",
-    "clinical": "clinical_ultrasound.read_table",
-    "adult_bids": "adult_mri.read_cases",
-    "ixi": "adult_mri.read_cases",
-    "oasis": "adult_mri.read_cases",
-}
-
-
-@pytest.mark.parametrize("name", LOADERS)
-def test_what_passes_the_check_is_read_by_its_loader(sound, name):
-    room, function = LOADERS[name].split(".")
-    module = pytest.importorskip(f"fetal_lib.sets.{room}")
-    cases = getattr(module, function)(sound / name)
-    assert len(getattr(cases, "table", cases)) == verify_folder(sound / name).n_images
-
-
 REAL = {
     "fetal_us_abnormalities": ("yolo_boxes", 420),
     "oasis1": ("bids_adult", 220),
-    "spina_bifida_atlas": ("fetal_atlas", 45),
+    "spina_bifida_atlas": ("fetal_atlas", 15),
 }
 
 
@@ -328,7 +311,7 @@ def test_real_data_pass_and_are_recognised(name):
     if folder is None:
         pytest.skip(f"set FETAL_TEST_DATA to the folder that holds {name}/")
     report = verify_folder(folder)
-    assert (report.layout, report.n_images) == REAL[name]
+    assert (report.layout, report.n_cases) == REAL[name]
     assert report.ok, report.problems[:5]
 
 
@@ -338,5 +321,5 @@ def test_real_heads_pass():
     if folder is None:
         pytest.skip("set FETAL_TEST_DATA to the folder that holds hc18/")
     report = verify_folder(folder)
-    assert report.layout == "hc18" and report.n_images >= 746
+    assert report.layout == "hc18" and report.n_cases >= 746
     assert report.ok, report.problems[:5]

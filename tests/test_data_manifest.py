@@ -70,7 +70,7 @@ def test_a_set_is_cited_and_its_own_layout_is_not_fetched(name):
 
 @pytest.mark.parametrize("name", ["fetal_brain_anomalies_16", "fetal_us_abnormalities"])
 def test_misspelt_classes_are_mapped_as_the_loader_reads_them(name):
-    from fetal_lib.sets.brain_anomaly_names import OUTSIDE, label_of
+    from fetal_lib.data.anomaly_names import OUTSIDE, label_of
 
     for written, meant in load_manifest(name).class_names.items():
         assert meant == (OUTSIDE.get(written) or label_of(written)), written

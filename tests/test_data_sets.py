@@ -7,7 +7,13 @@ from fetal_book.parameters.base import ParameterError
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
-from fetal_book.runs.data_sets import chapter_data, check_data, find_data, with_folders
+from fetal_book.runs.data_sets import (
+    chapter_data,
+    check_data,
+    data_folder,
+    find_data,
+    with_folders,
+)
 from fetal_book.runs.execute import worker_environment
 
 
@@ -29,6 +35,20 @@ def test_a_set_is_found_by_its_path_in_the_project_and_under_fetal_data(sets, tm
     assert find_data("mine") == tmp_path / "project" / "mine"
     assert find_data(str(sets / "heads")) == sets / "heads"
     assert find_data("nowhere") is None and find_data("") is None
+
+
+def test_one_order_holds_in_any_working_folder(sets, tmp_path, monkeypatch):
+    """The command line, JupyterLab in notebooks/ and papermill elsewhere find the same folder."""
+    project = tmp_path / "project"
+    (tmp_path / "near" / "mine_too").mkdir(parents=True)
+    (tmp_path / "near" / "ixi").mkdir()
+    (sets / "ixi").mkdir()
+    for place in (project, project / "notebooks", tmp_path / "near", sets):
+        monkeypatch.chdir(place)
+        assert find_data("mine") == data_folder("mine", lambda _: None, {}) == project / "mine"
+        assert find_data("ixi") == sets / "ixi"  # it has a manifest
+    monkeypatch.chdir(tmp_path / "near")
+    assert find_data("mine_too") == tmp_path / "near" / "mine_too"
 
 
 def test_phantoms_and_sets_that_are_there_are_taken(sets):

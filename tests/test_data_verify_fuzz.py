@@ -68,7 +68,7 @@ def check_mutated(folder: Path, path: Path, content: bytes, layout: str) -> Fold
     before = path.read_bytes()
     path.write_bytes(content)
     try:
-        return verify_folder(folder, layout)
+        return verify_folder(folder, layout=layout)
     finally:
         path.write_bytes(before)
 
@@ -173,7 +173,9 @@ def test_a_folder_in_place_of_a_scan_is_named(folders, tmp_path, name):
     path = files_of(copy, SCANS)[0]
     path.unlink()
     path.mkdir()
-    named = {(item.file, item.kind) for item in verify_folder(copy, FOLDERS[name][0]).problems}
+    named = {
+        (item.file, item.kind) for item in verify_folder(copy, layout=FOLDERS[name][0]).problems
+    }
     assert (path.relative_to(copy).as_posix(), "wrong type") in named
 
 
@@ -184,4 +186,4 @@ def test_a_file_in_place_of_a_folder_never_stops_the_check(folders, tmp_path, na
         swapped = copy / place.relative_to(folders / name)
         shutil.rmtree(swapped)
         swapped.write_bytes(b"x")
-        assert isinstance(verify_folder(copy, FOLDERS[name][0]), FolderReport)
+        assert isinstance(verify_folder(copy, layout=FOLDERS[name][0]), FolderReport)

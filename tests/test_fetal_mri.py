@@ -9,8 +9,8 @@ import pytest
 from made_up_scans import real_data
 from made_up_volumes import DATA, save_nifti, save_picture, write_bids, write_slices
 
-from fetal_lib.sets.bad_files import BadFilesError
-from fetal_lib.sets.fetal_mri import iter_scans, read_cases
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
 from fetal_phantoms.fetal_brain.write import write_fetal_brain_set
 
 pytest.importorskip("nibabel")

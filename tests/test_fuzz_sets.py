@@ -7,6 +7,7 @@ all ways at once. No file of the user is ever changed.
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,9 +26,9 @@ from made_up_scans import (
     write_planes,
 )
 
-from fetal_lib.readers.delimited import TableReadError
-from fetal_lib.sets import clinical_ultrasound, fetal_planes, head_images, mask_folders
-from fetal_lib.sets.bad_files import BadFilesError
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts import clinical_ultrasound, fetal_planes, heads, mask_folders
+from fetal_lib.data.masks import iter_cases
 
 FUZZ = settings(
     max_examples=150,
@@ -36,17 +37,20 @@ FUZZ = settings(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+SIZES = "pixel_sizes.csv"
+
+
+def write_sizes(folder: Path) -> Path:
+    write_heads(folder)
+    shutil.copy(folder / heads.TABLE_NAME, folder / "training_set" / SIZES)
+    return folder / "training_set"
+
+
 SETS: dict[str, tuple[Callable, str, Callable]] = {
-    "heads": (write_heads, head_images.CSV_NAME, head_images.read_table),
-    "clinical": (write_clinical, clinical_ultrasound.CSV_NAME, clinical_ultrasound.read_table),
-    "planes": (write_planes, fetal_planes.CSV_NAME, fetal_planes.read_table),
-    "sizes": (
-        write_heads,
-        head_images.CSV_NAME,
-        lambda folder: mask_folders.read_table(
-            folder / "training_set", pixel_sizes=folder / head_images.CSV_NAME
-        ),
-    ),
+    "heads": (write_heads, heads.TABLE_NAME, heads.find),
+    "clinical": (write_clinical, clinical_ultrasound.TABLE_NAME, clinical_ultrasound.find),
+    "planes": (write_planes, fetal_planes.TABLE_NAME, fetal_planes.find),
+    "sizes": (write_sizes, SIZES, mask_folders.find),
 }
 CELLS = st.one_of(
     st.sampled_from(
@@ -71,8 +75,8 @@ def check(folder: Path, name: str, content: bytes) -> bool:
         (folder / csv).write_bytes(content)
         before = fingerprint(folder)
         try:
-            table = read(folder)
-        except (TableReadError, BadFilesError) as error:
+            table = read(folder).usable()
+        except BadFilesError as error:
             assert csv in str(error) and error.problems
             return False
         finally:
@@ -165,14 +169,10 @@ def spoil(path: Path, how: str) -> None:
 
 SPOILT = ("empty", "cut", "text", "size", "frames", "floats", "gone", "folder")
 READERS = {
-    "heads": (write_heads, head_images.read_table, head_images.iter_cases),
-    "heads in memory": (write_heads, head_images.read_table, head_images.load_arrays),
-    "clinical": (write_clinical, clinical_ultrasound.read_table, clinical_ultrasound.iter_cases),
-    "folders": (
-        write_clinical,
-        lambda folder: mask_folders.read_table(folder / "images", folder / "masks"),
-        mask_folders.iter_cases,
-    ),
+    "heads": (write_heads, heads.read_table, heads.iter_cases),
+    "heads in memory": (write_heads, heads.read_table, heads.load_arrays),
+    "clinical": (write_clinical, clinical_ultrasound.read_table, iter_cases),
+    "folders": (write_clinical, lambda folder: mask_folders.find(folder).usable(), iter_cases),
 }
 
 
@@ -191,7 +191,7 @@ def test_every_spoilt_file_of_a_set_is_named(tmp_path, name):
             seen += 1
     assert len(raised.value.problems) == len(spoilt)
     assert all(path.name in str(raised.value) for path in spoilt)
-    assert seen == (0 if load is head_images.load_arrays else 1)
+    assert seen == (0 if load is heads.load_arrays else 1)
     assert fingerprint(tmp_path) == files
 
 
@@ -218,5 +218,5 @@ def test_unicode_names_are_read(tmp_path):
     path = folder / "table.csv"
     path.write_text(path.read_text().replace("images/0.png", "images/Fötus №1 α.png"), "utf-8")
     table = clinical_ultrasound.read_table(folder)
-    image, mask, _ = next(clinical_ultrasound.iter_cases(table, SIZE))
+    image, mask, _ = next(iter_cases(table, SIZE))
     assert np.array_equal(image, scan(0)) and np.array_equal(mask > 0, head(0).mask(SIZE))

@@ -31,10 +31,11 @@ from fetal_book.chapters.gestational_age.leak import (
 from fetal_book.chapters.gestational_age.maps import explain
 from fetal_book.chapters.gestational_age.report import results_table
 from fetal_book.parameters.gestational_age import GestationalAgeParameters
+from fetal_lib.data.layouts.fetal_mri import read_cases
+from fetal_lib.data.layouts.fetal_scan import FetalScan
+from fetal_lib.data.plane_slices import plane_slices
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.readers.volume_grid import Volume
-from fetal_lib.sets.fetal_mri import FetalScan, read_cases
-from fetal_lib.sets.plane_slices import plane_slices
 from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 
 

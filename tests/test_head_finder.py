@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("keras")
 
 from fetal_book.chapters.brain_anomalies import head_finder
+from fetal_lib.data.images import squash
 from fetal_lib.predict.brain_view import FINDER, find_head, load_head_finder
 from fetal_lib.predict.head_model import load_head_model
-from fetal_lib.sets.masked_images import squash
 from fetal_phantoms.abdomen import make_abdomen
 from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.phantom import make_anomaly
@@ -72,7 +72,7 @@ def test_held_out_examinations_share_nothing_with_the_rest(tmp_path: Path) -> No
     hc18 = write_head_set(tmp_path / "heads", 16, 0)
     images, masks, held = head_finder.real_heads(hc18)
     assert images.shape == masks.shape and 0 < held.sum() < len(held) / 2
-    from fetal_lib.sets.head_images import read_table
+    from fetal_lib.data.layouts.heads import read_table
 
     names = read_table(hc18)["examination"].to_numpy(str)
     assert not set(names[held]) & set(names[~held])

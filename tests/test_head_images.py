@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from made_up_scans import SIZE, fingerprint, head, real_data, save, scan, write_heads
 
-from fetal_lib.readers.delimited import TableReadError
-from fetal_lib.sets.bad_files import BadFilesError
-from fetal_lib.sets.head_images import CSV_NAME, iter_cases, load_arrays, read_table
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts.heads import TABLE_NAME, iter_cases, load_arrays, read_table
 
 
 def rewrite(folder, old, new):
-    path = folder / CSV_NAME
+    path = folder / TABLE_NAME
     path.write_text(path.read_text().replace(old, new))
 
 
@@ -38,14 +37,14 @@ def test_arrays_hold_what_the_files_hold(tmp_path):
 def test_a_table_with_semicolons_and_decimal_commas_reads_the_same(tmp_path):
     folder = write_heads(tmp_path)
     expected = read_table(folder)
-    text = (folder / CSV_NAME).read_text()
+    text = (folder / TABLE_NAME).read_text()
     header, rows = text.split("\n", 1)
     changed = header.replace(",", ";") + "\n" + rows.replace(",", ";").replace("0.5;", "0,5;")
-    (folder / CSV_NAME).write_text(changed)
-    with pytest.raises(TableReadError, match="other numbers have decimal points"):
+    (folder / TABLE_NAME).write_text(changed)
+    with pytest.raises(BadFilesError, match="other numbers have decimal points"):
         read_table(folder)
     rows = rows.replace(",", ";").replace(".png", "#").replace(".", ",").replace("#", ".png")
-    (folder / CSV_NAME).write_text(header.replace(",", ";") + "\n" + rows)
+    (folder / TABLE_NAME).write_text(header.replace(",", ";") + "\n" + rows)
     assert read_table(folder).equals(expected)
 
 
@@ -79,7 +78,7 @@ def test_every_bad_row_is_named_at_once(tmp_path):
     rewrite(folder, "000_2HC.png,0.5", "000_2HC.png,")
     rewrite(folder, "002_HC.png", "../002_HC.png")
     rewrite(folder, "003_HC.png,0.5,", "003_HC.png,500,")
-    with pytest.raises(TableReadError) as raised:
+    with pytest.raises(BadFilesError) as raised:
         read_table(folder)
     message = str(raised.value)
     for found in (
@@ -94,11 +93,11 @@ def test_every_bad_row_is_named_at_once(tmp_path):
 def test_repeated_and_missing_names_are_listed(tmp_path):
     folder = write_heads(tmp_path)
     rewrite(folder, "002_HC", "003_HC")
-    with pytest.raises(TableReadError, match="003_HC.png stands more than once"):
+    with pytest.raises(BadFilesError, match="003_HC.png stands more than once"):
         read_table(folder)
     rewrite(folder, "003_HC", "007_HC")
     (folder / "training_set" / "000_HC_Annotation.png").unlink()
-    path = folder / CSV_NAME
+    path = folder / TABLE_NAME
     path.write_text("\n".join(path.read_text().split("\n")[:4]))
     with pytest.raises(BadFilesError) as raised:
         read_table(folder)
@@ -107,7 +106,7 @@ def test_repeated_and_missing_names_are_listed(tmp_path):
 
 
 def test_a_folder_without_the_table_says_what_is_needed(tmp_path):
-    with pytest.raises(ValueError, match=f"no {CSV_NAME} in it; .* training_set"):
+    with pytest.raises(ValueError, match=f"{TABLE_NAME}: no such file; .* training_set"):
         read_table(tmp_path)
 
 

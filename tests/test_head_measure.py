@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from fetal_lib.data.layouts.heads import coverage_mask
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.predict.head_measure import cut_share, measure_head
 from fetal_lib.predict.pixel_sizes import check_pixel_size
-from fetal_lib.sets.head_images import coverage_mask
 
 SCAN = (540, 800)
 HEAD = Ellipse(400.0, 270.0, 240.0, 190.0, 0.3)

@@ -12,8 +12,8 @@ from fetal_book.chapters.head_circumference.scores import (
     score_ellipses,
     size_scores,
 )
+from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_lib.geometry.ellipse import Ellipse
-from fetal_lib.sets.head_images import HeadArrays
 
 HEAD = Ellipse(60, 50, 40, 30, 0.0)
 TABLE = pd.DataFrame({"image": ["a", "b"], "examination": ["1", "2"], "pixel_size_mm": [0.1, 0.2]})

@@ -23,7 +23,7 @@ LEVELS = (
     {"metrics", "geometry", "growth", "readers", "files", "models"},
     {"data", "training", "explain", "fetal_phantoms"},
     {"baselines"},
-    {"sets", "plots"},
+    {"plots"},
     {"predict"},
     {"parameters"},
     {"runs"},

@@ -7,9 +7,9 @@ import pytest
 from made_up_scans import real_data
 
 from fetal_lib.data.audit.cases import audit_cases
+from fetal_lib.data.layouts.brain_anomalies import read_cases
+from fetal_lib.data.layouts.heads import read_table
 from fetal_lib.data.splits.shares import split_by_group
-from fetal_lib.sets.brain_anomalies import read_cases
-from fetal_lib.sets.head_images import read_table
 
 pytestmark = pytest.mark.slow
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from made_up_scans import SIZE, head, real_data, ring_of, save, scan, write_heads
 
-from fetal_lib.readers.delimited import TableReadError
-from fetal_lib.sets.bad_files import BadFilesError
-from fetal_lib.sets.head_images import iter_cases as iter_heads
-from fetal_lib.sets.head_images import read_table as read_heads
-from fetal_lib.sets.mask_folders import iter_cases, read_table
+from fetal_lib.data.bad_files import BadFilesError
+from fetal_lib.data.layouts.heads import iter_cases as iter_heads
+from fetal_lib.data.layouts.heads import read_table as read_heads
+from fetal_lib.data.layouts.mask_folders import find
+from fetal_lib.data.masks import iter_cases
 
 
 def write(folder, masks="masks", names=("1.png", "2_mask.PNG", "3_Annotation.bmp", "4_SEG.tif")):
@@ -22,7 +24,8 @@ def write(folder, masks="masks", names=("1.png", "2_mask.PNG", "3_Annotation.bmp
 
 
 def test_masks_are_found_by_stem_and_suffix_and_outlines_filled(tmp_path):
-    table = read_table(*write(tmp_path))
+    write(tmp_path)
+    table = find(tmp_path).usable()
     assert list(table["image"]) == ["1.png", "2.png", "3.png", "4.png"]
     assert list(table["subject"]) == ["1", "2", "3", "4"]
     assert table["pixel_size_mm"].isna().all()
@@ -34,8 +37,7 @@ def test_masks_are_found_by_stem_and_suffix_and_outlines_filled(tmp_path):
 def test_one_folder_may_hold_both(tmp_path):
     names = ("1_mask.png", "2_seg.png")
     images, _ = write(tmp_path, "scans", names)
-    assert list(read_table(images)["image"]) == ["1.png", "2.png"]
-    assert read_table(images, images).equals(read_table(images))
+    assert list(find(images).usable()["image"]) == ["1.png", "2.png"]
 
 
 def test_other_and_hidden_files_are_passed_over(tmp_path):
@@ -43,7 +45,7 @@ def test_other_and_hidden_files_are_passed_over(tmp_path):
     (images / ".hidden.png").write_bytes(b"")
     (images / "Thumbs.db").write_bytes(b"")
     (masks / "notes.txt").write_text("mine")
-    assert len(read_table(images, masks)) == 4
+    assert len(find(tmp_path).usable()) == 4
 
 
 def test_everything_without_one_partner_is_named(tmp_path):
@@ -53,7 +55,7 @@ def test_everything_without_one_partner_is_named(tmp_path):
     save(masks / "2.png", ring_of(head()))
     save(images / "3.jpg", scan())
     with pytest.raises(BadFilesError) as raised:
-        read_table(images, masks)
+        find(tmp_path).usable()
     message = str(raised.value)
     assert "1.png: an image without a mask; 1.png or 1_mask.png" in message
     assert "7_mask.png: a mask without an image; 7.png is needed" in message
@@ -61,32 +63,24 @@ def test_everything_without_one_partner_is_named(tmp_path):
     assert "3: two images of this name" in message
 
 
-def test_a_subject_is_what_the_pattern_finds(tmp_path):
-    folder = write_heads(tmp_path)
-    table = read_table(folder / "training_set", subject_pattern=r"^(\d+)_")
-    assert list(table["subject"]) == ["000", "000", "002", "003"]
-    with pytest.raises(BadFilesError, match=r"002_HC.png: .*finds no subject"):
-        read_table(folder / "training_set", subject_pattern="^(000)")
-    with pytest.raises(ValueError, match=r"subject_pattern='\(': no regular expression"):
-        read_table(folder / "training_set", subject_pattern="(")
-
-
 def test_pixel_sizes_come_from_a_table(tmp_path):
-    folder = write_heads(tmp_path)
-    csv = folder / "training_set_pixel_size_and_HC.csv"
-    table = read_table(folder / "training_set", pixel_sizes=csv)
+    folder = write_heads(tmp_path) / "training_set"
+    csv = folder / "pixel_sizes.csv"
+    shutil.copy(tmp_path / "training_set_pixel_size_and_HC.csv", csv)
+    table = find(folder).usable()
     assert (table["pixel_size_mm"] == 0.5).all()
     csv.write_text("image;pixel_size_mm\n000_HC.png;0,5\n002_HC.png;0,5\n")
-    with pytest.raises(TableReadError, match="000_2HC.png has no pixel size.*003_HC.png has no"):
-        read_table(folder / "training_set", pixel_sizes=csv)
+    both = "(?s)000_2HC.png has no pixel size.*003_HC.png has no"
+    with pytest.raises(BadFilesError, match=both):
+        find(folder).usable()
     csv.write_text("image,mm\n000_HC.png,0.5\n")
-    with pytest.raises(TableReadError, match="a column of .*'pixel_size_mm'.* are needed"):
-        read_table(folder / "training_set", pixel_sizes=csv)
+    with pytest.raises(BadFilesError, match="a column of .*'pixel_size_mm'.* are needed"):
+        find(folder).usable()
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no image in it"):
-        read_table(tmp_path)
+    with pytest.raises(ValueError, match="no case that can be used"):
+        find(tmp_path).usable()
 
 
 @pytest.mark.slow
@@ -95,7 +89,8 @@ def test_real_outlines_fill_to_the_ellipses_of_their_own_loader():
     if folder is None:
         pytest.skip("no real HC18 images; set FETAL_TEST_DATA")
     heads = read_heads(folder).iloc[::25]
-    table = read_table(folder / "training_set", subject_pattern=r"^(\d+)_")
+    table = find(folder / "training_set").usable()
+    table = table.sort_values("image")
     table = table[table["image"].isin(heads["image"])]
     assert list(table["image"]) == list(heads["image"])
     for ours, theirs in zip(

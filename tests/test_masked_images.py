@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_up_scans import SIZE, head, ring_of, save, scan
 
-from fetal_lib.sets.bad_files import BadFilesError, find_file, repeated, stream
-from fetal_lib.sets.masked_images import is_outline, iter_cases, mask_from_drawing
+from fetal_lib.data.bad_files import BadFilesError, find_file, repeated, stream
+from fetal_lib.data.masks import is_outline, iter_cases, mask_from_drawing
 
 HEAD = head(1)
 FILLED = HEAD.mask(SIZE)
@@ -112,7 +112,7 @@ def test_all_bad_files_are_named_and_nothing_follows_the_first(tmp_path):
         for _ in iter_cases(table, (32, 32)):
             seen += 1
     message = str(raised.value)
-    assert seen == 1 and message.startswith("data: 2 file(s)")
+    assert seen == 1 and message.startswith("data: 3 file(s)")
     assert all(name in message for name in ("1.png: 0 bytes", "m1.png: no such", "m3.png: its"))
     assert "2.png" not in message and isinstance(raised.value, ValueError)
 

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from fetal_lib.data.layouts.clinical_ultrasound import read_table
+from fetal_lib.data.masks import iter_cases
 from fetal_lib.geometry.ellipse import head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_mask
 from fetal_lib.growth.intergrowth_size import mean_mm, sd_mm, z_score
-from fetal_lib.sets.clinical_ultrasound import iter_cases, read_table
 from fetal_phantoms.abdomen import _draw_anatomy, _draw_fetus, draw_view, make_abdomen
 from fetal_phantoms.abdomen_set import COLUMNS, write_abdomen_set, write_biometry_set
 from fetal_phantoms.anomalies.section import CODES

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from fetal_lib.data import anomaly_names
 from fetal_lib.geometry.contour import largest_region
 from fetal_lib.geometry.ellipse import ramanujan_perimeter
 from fetal_lib.growth.intergrowth_size import mean_mm, z_score
-from fetal_lib.sets import brain_anomaly_names
 from fetal_phantoms.anomalies.head_plane import draw_plane
 from fetal_phantoms.anomalies.labels import (
     CEREBELLAR_PLANE,
@@ -63,7 +63,7 @@ def halves(mask):
 
 def test_there_are_sixteen_classes_and_the_loader_knows_them():
     assert len(LABELS) == 16 == len(DEFINITIONS)
-    assert set(LABELS) == set(brain_anomaly_names.LABELS)
+    assert set(LABELS) == set(anomaly_names.LABELS)
     assert set(PLANE_SHARES) == set(LABELS) and 0 < PLANE_SHARES["normal"] < 1
 
 

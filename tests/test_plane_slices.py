@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_up_scans import real_data
 
+from fetal_lib.data.plane_slices import find_brain, picture_slices, plane_of, plane_slices
 from fetal_lib.readers.volume_grid import Volume, canonical
-from fetal_lib.sets.plane_slices import find_brain, picture_slices, plane_of, plane_slices
 from fetal_phantoms.fetal_brain.brain import make_fetal_brain
 from fetal_phantoms.fetal_brain.stacks import make_stacks
 
@@ -162,7 +162,7 @@ def test_real_templates_are_cut_upright():
     folder = real_data("spina_bifida_atlas")
     if folder is None:
         pytest.skip("no spina bifida atlas; set FETAL_TEST_DATA")
-    from fetal_lib.sets.fetal_mri import iter_scans, read_cases
+    from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
 
     table = read_cases(folder)
     scan = next(iter_scans(table[table["ga_days"] == 29 * 7]))

@@ -14,6 +14,7 @@ nibabel = pytest.importorskip("nibabel")
 
 from fetal_book.chapters.gestational_age.save import least_likeness  # noqa: E402
 from fetal_book.cli.predict import app  # noqa: E402
+from fetal_lib.data.layouts.fetal_scan import FetalScan  # noqa: E402
 from fetal_lib.models.vgg16_attention import PLANES  # noqa: E402
 from fetal_lib.predict.gestational_age import read_age, write_ages  # noqa: E402
 from fetal_lib.predict.gestational_age_cases import list_cases  # noqa: E402
@@ -26,7 +27,6 @@ from fetal_lib.predict.gestational_age_model import (  # noqa: E402
 )
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan  # noqa: E402
 from fetal_lib.readers.volume_grid import Volume  # noqa: E402
-from fetal_lib.sets.fetal_mri import FetalScan  # noqa: E402
 from fetal_phantoms.fetal_brain.brain import make_fetal_brain  # noqa: E402
 
 SIDE, N_SLICES = 32, 2

@@ -11,6 +11,7 @@ import pytest
 keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
+from fetal_lib.data.images import squash  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
     list_images,
@@ -19,7 +20,6 @@ from fetal_lib.predict.head_circumference import (  # noqa: E402
 )
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes  # noqa: E402
-from fetal_lib.sets.head_images import squash  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 

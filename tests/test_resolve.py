@@ -2,7 +2,7 @@
 
 import pytest
 
-from fetal_lib.sets.resolve import cached_phantoms
+from fetal_book.runs.data_sets import cached_phantoms
 
 SPEC = {"kind": "dots", "seed": 1}
 
@@ -46,7 +46,7 @@ def test_of_two_that_write_at_once_the_first_is_kept(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         pids = iter(range(10, 20))
-        patch.setattr("fetal_lib.sets.resolve.os.getpid", lambda: next(pids))
+        patch.setattr("fetal_book.runs.data_sets.os.getpid", lambda: next(pids))
         folder = cached_phantoms(overtaken, SPEC, tmp_path)
     assert (folder / "dot.txt").read_text() == "first"
     assert [path.name for path in (tmp_path / "phantoms").iterdir()] == [folder.name]

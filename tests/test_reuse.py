@@ -102,7 +102,7 @@ def test_comments_and_docstrings_do_not_change_a_code_hash(tmp_path):
 
 
 def test_the_code_of_a_fit_holds_what_its_modules_import():
-    names = with_imports(["fetal_lib.sets.head_images"])
+    names = with_imports(["fetal_lib.data.layouts.heads"])
     assert "fetal_lib.geometry.ellipse" in names
     assert not any(name.startswith(("fetal_book.runs", "fetal_lib.files")) for name in names)
     assert set(module_hashes(names)) == set(names)

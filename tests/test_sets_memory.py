@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from made_up_scans import head, ring_of, save, scan
 
-from fetal_lib.sets import clinical_ultrasound, fetal_planes, head_images, mask_folders
+from fetal_lib.data import masks
+from fetal_lib.data.layouts import brain_anomalies, heads
 
 BIG = (300, 400)
 
@@ -40,10 +41,10 @@ def paths(tmp_path_factory):
 @pytest.mark.parametrize(
     ("stream", "drawing"),
     [
-        (head_images.iter_cases, 1),
-        (clinical_ultrasound.iter_cases, 2),
-        (mask_folders.iter_cases, 1),
-        (fetal_planes.iter_images, 2),
+        (heads.iter_cases, 1),
+        (masks.iter_cases, 1),
+        (masks.iter_cases, 2),
+        (lambda table, _: brain_anomalies.iter_images(table), 2),
     ],
 )
 def test_300_images_take_the_memory_of_a_few(paths, stream, drawing):

@@ -167,8 +167,8 @@ def test_onnx_gives_what_keras_gives():
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
     from fetal_book.site.try_it_onnx import head_model_to_onnx
+    from fetal_lib.data.images import squash
     from fetal_lib.predict.head_model import load_head_model
-    from fetal_lib.sets.head_images import squash
     from fetal_phantoms.head import make_head
 
     model = load_head_model()

@@ -22,12 +22,12 @@ from fetal_book.app.uploads import (
     shrunk,
     stated_pixel_size,
 )
+from fetal_lib.data.images import squash
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.pixel_sizes import PixelSize, check_pixel_size
-from fetal_lib.sets.head_images import squash
 
 ASK = (
     "Millimetres need a scale: type the pixel size, or click two points of the scale on the image "

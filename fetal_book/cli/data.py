@@ -9,11 +9,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetal_lib.files.fingerprint import PACKAGES
+
+if TYPE_CHECKING:
+    from fetal_lib.data.manifest import Manifest
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -163,16 +166,28 @@ def fetch(
     _show_lines("still to do by hand:", manifest.how_to)
 
 
-def _verify(target: str, layout: str | None, progress: Callable[[int, int], None]) -> Any:
-    """Return the report on a folder, or on a named data set under FETAL_DATA."""
-    from fetal_book.cli.data_audit import named_set
-    from fetal_lib.data.catalogue import data_folder
-    from fetal_lib.data.verify import verify_dataset, verify_folder
+def _target(target: str) -> tuple[Path, Manifest | None]:
+    """Return the folder that is named, and the manifest where a data set is named.
 
-    if Path(target).is_dir() or "/" in target or "\\" in target:
-        return verify_folder(target, layout, progress)
-    manifest = named_set(target)
-    return verify_dataset(manifest, data_folder(target), layout, progress)
+    Raises
+    ------
+    ManifestError
+        If there is neither a folder nor a data set of that name; the message lists all sets.
+    """
+    from fetal_book.runs.data_sets import find_data
+    from fetal_lib.data.catalogue import data_folder, load_manifest, manifest_names
+    from fetal_lib.data.manifest import ManifestError
+
+    found = find_data(target)
+    if found is None and ("/" in target or "\\" in target):
+        return Path(target).expanduser(), None
+    if found is not None and target not in manifest_names():
+        return found, None
+    try:
+        manifest = load_manifest(target)
+    except ManifestError as error:
+        raise ManifestError(f"{target} is no folder here, and {error}") from error
+    return found or data_folder(target), manifest
 
 
 @app.command()
@@ -180,10 +195,11 @@ def verify(target: Target, layout: LayoutName = None, as_json: Json = False) -> 
     """Check a folder and list all problems; exit code 1 where there is one."""
     from fetal_lib.data.layouts.registry import LayoutError
     from fetal_lib.data.manifest import ManifestError
+    from fetal_lib.data.verify import verify_folder
 
     try:
         with _progress("verify") as progress:
-            report = _verify(target, layout, progress)
+            report = verify_folder(*_target(target), layout, progress)
     except (ManifestError, LayoutError, OSError) as error:
         raise _fail(error) from error
     except ModuleNotFoundError as error:
@@ -191,9 +207,13 @@ def verify(target: Target, layout: LayoutName = None, as_json: Json = False) -> 
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=1))
     else:
-        rows = [(item.file, item.kind, item.message) for item in report.problems]
-        if rows:
-            _print_table([("file", "kind", "what was found, the rule, the fix"), *rows])
+        for items, title in (
+            (report.problems, "what was found, the rule, the fix"),
+            (report.notes, "noted: left out, or odd; it stops nobody"),
+        ):
+            rows = [(item.file, item.kind, item.message) for item in items]
+            if rows:
+                _print_table([("file", "kind", title), *rows])
         typer.echo(report.summary())
     if not report.ok:
         raise typer.Exit(1)
@@ -212,12 +232,14 @@ def audit(
 
     Exit code 1: a leak was found.
     """
-    from fetal_book.cli.data_audit import audit_target, print_report, report_as_dict, write_report
+    from fetal_book.cli.data_audit import audit_folder, print_report, report_as_dict, write_report
     from fetal_lib.data.layouts.registry import LayoutError
     from fetal_lib.data.manifest import ManifestError
+    from fetal_lib.data.verify import choose_layout
 
     try:
-        report = audit_target(target, layout, images, seed)
+        folder, manifest = _target(target)
+        report = audit_folder(folder, choose_layout(folder, manifest, layout), images, seed)
         if out is not None:
             write_report(report, out)
     except (ManifestError, LayoutError, ValueError, OSError) as error:

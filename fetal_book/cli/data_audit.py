@@ -1,147 +1,87 @@
-"""What `fetal-lib data audit` looks at in each layout, and how it is printed and written."""
+"""What `fetal-lib data audit` looks at in a layout, and how it is printed and written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from fetal_lib.data.audit.report import AuditReport
-    from fetal_lib.data.manifest import Manifest
+    from fetal_lib.data.layouts.base import Layout
 
 SHOWN = ("check", "verdict", "finding")
 
 
-@dataclass(frozen=True)
-class AuditPlan:
-    """Hold the cases of a folder and the columns that the audit is asked about.
+def audit_folder(folder: Path, layout: Layout, images: bool = True, seed: int = 0) -> AuditReport:
+    """Audit the cases that a chapter would read from a folder.
 
-    Attributes
+    Parameters
     ----------
-    cases : DataFrame, one row an image or volume.
-    images : a column of paths, or an iterable of gray images (H, W); None looks at no picture.
-    label, group, part, source, metadata : columns, see ``audit_cases``.
+    folder, layout : what is audited, and as which layout.
+    images : whether the pictures are looked at; of a volume, its middle axial slice.
+    seed : seed of the audit's small models.
+
+    Raises
+    ------
+    LayoutError
+        If the layout has no label to audit.
+    ValueError
+        If files cannot be used; all are named.
     """
+    from fetal_lib.data.audit.cases import audit_cases
+    from fetal_lib.data.layouts.registry import LAYOUTS, LayoutError
 
-    cases: pd.DataFrame
-    images: Iterable[Any] | str | None
-    label: str
-    group: str
-    part: str | None = None
-    source: str | None = None
-    metadata: tuple[str, ...] = field(default=())
+    roles = layout.roles
+    if roles is None:
+        known = ", ".join(one.name for one in LAYOUTS.values() if one.roles)
+        raise LayoutError(
+            f"layout '{layout.name}' has no label that could leak; the audit reads {known}"
+        )
+    cases = _one_row_a_picture(layout.find(folder).usable(), folder)
+    looked_at = None
+    if images:
+        looked_at = "image_path" if "image_path" in cases else _middle_slices(cases["path"])
+    return audit_cases(
+        cases,
+        looked_at,
+        label=next(column for column in roles.labels if cases[column].notna().all()),
+        group=roles.group,
+        part=next(iter(_varied(cases, [roles.part])), None),
+        source=next(iter(_varied(cases, [roles.source])), None),
+        metadata=_varied(cases, roles.metadata),
+        seed=seed,
+    )
 
 
-def _varied(cases: pd.DataFrame, columns: Iterable[str]) -> tuple[str, ...]:
+def _varied(cases: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that are there and have more than one known value."""
     return tuple(c for c in columns if c in cases.columns and cases[c].nunique() > 1)
 
 
-def _heads(folder: Path) -> AuditPlan:
-    from fetal_lib.sets.head_images import read_table
-
-    return AuditPlan(
-        read_table(folder), "image_path", "hc_mm", "examination", metadata=("pixel_size_mm",)
-    )
-
-
-def _planes(folder: Path) -> AuditPlan:
-    from fetal_lib.sets.fetal_planes import read_table
-
-    cases = read_table(folder)
-    return AuditPlan(
-        cases, "image_path", "plane", "subject", "split", "machine", _varied(cases, ["operator"])
-    )
-
-
-def _anomalies(folder: Path) -> AuditPlan:
-    from fetal_lib.sets.brain_anomalies import read_cases
-
-    cases = read_cases(folder)
-    part, source = ("part" if _varied(cases, ["part"]) else None), _varied(cases, ["source"])
-    return AuditPlan(
-        cases,
-        "image_path",
-        "label",
-        "subject",
-        part,
-        "source" if source else None,
-        _varied(cases, ["ga_days", "pixel_size_mm"]),
-    )
-
-
-def _clinical(folder: Path) -> AuditPlan:
-    from fetal_lib.sets.clinical_ultrasound import read_table
-
-    cases = read_table(folder)
-    known = [c for c in ("hc_mm", "ac_mm", "ga_days") if cases[c].notna().all()]
-    label = known[0] if known else "structure"
-    return AuditPlan(
-        cases, "image_path", label, "subject", metadata=_varied(cases, ["pixel_size_mm"])
-    )
-
-
-def _bids(folder: Path, fetal: bool) -> AuditPlan:
-    """Plan for volumes: the age by subject; pictures are the middle axial slices."""
-    import pandas as pd
-
-    from fetal_lib.data.layouts import bids
+def _one_row_a_picture(cases: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Name the images of volumes, and give every picture of a patient's planes its own row."""
     from fetal_lib.data.layouts.base import relative
+    from fetal_lib.data.layouts.slices import slice_paths
+    from fetal_lib.data.plane_slices import PLANES
 
-    flavour = bids.FETAL_FLAVOUR if fetal else bids.ADULT_FLAVOUR
-    ages, label = _ages(folder / bids.TABLE_NAME, "participant_id", tuple(flavour.ages))
-    rows = [
-        {"image": relative(path, folder), "image_path": path, "subject": name, label: age}
-        for name, age in ages.items()
-        for path in bids.volumes_of(folder / name, flavour)
-    ]
-    if not rows:
-        raise ValueError(f"{folder}: no {flavour.contrast} volume of a subject with an age")
-    cases = pd.DataFrame(rows)
-    return AuditPlan(cases, _middle_slices(cases["image_path"]), label, "subject")
-
-
-def _slices(folder: Path) -> AuditPlan:
-    """Plan for JPEG slices: the patient is the group, whatever the plane."""
-    import pandas as pd
-
-    from fetal_lib.data.layouts import slices
-    from fetal_lib.data.layouts.base import relative
-
-    ages, label = _ages(slices.table_path(folder), "patient_id", tuple(slices.NUMBERS))
-    rows = [
-        {"image": relative(path, folder), "image_path": path, "subject": name, label: age}
-        for name, age in ages.items()
-        for plane in slices.PLANES
-        for path in slices.slices_of(folder, name, plane)
-    ]
-    if not rows:
-        raise ValueError(f"{folder}: no slice of a patient with an age")
-    return AuditPlan(pd.DataFrame(rows), "image_path", label, "subject")
+    if "path" not in cases:
+        return cases
+    name = "path"
+    if "kind" in cases and (cases["kind"] == "slices").all():
+        name = "image_path"
+        homes = cases["path"]
+        pictures = [[path for plane in PLANES for path in slice_paths(h, plane)] for h in homes]
+        cases = cases.assign(image_path=pictures).explode("image_path", ignore_index=True)
+    return cases.assign(image=[relative(path, folder) for path in cases[name]])
 
 
-def _ages(path: Path, subject: str, columns: tuple[str, ...]) -> tuple[dict[str, float], str]:
-    """Return the age of each subject, and the column that it is from."""
-    from fetal_lib.data.layouts.tables import Number, read_table
-
-    rules = {column: Number(0, 400, "days, weeks or years") for column in columns}
-    table = read_table(path, (subject,), rules)
-    label = next((column for column in columns if column in table.columns), None)
-    if label is None or subject not in table.columns:
-        message = "; ".join(item.message for item in table.problems[:3]) or "no such column"
-        raise ValueError(f"{path}: no ages ({message}); `fetal-lib data verify` lists all problems")
-    ages = {row.text[subject]: row.number[label] for row in table.rows}
-    return {name: age for name, age in ages.items() if name and age is not None}, label
-
-
-def _middle_slices(paths: Iterable[Path]) -> Iterable[Any]:
+def _middle_slices(paths: Iterable[Path]) -> Iterator[np.ndarray]:
     """Yield the middle axial slice of each volume as uint8 (H, W), one volume in memory."""
     import numpy as np
 
@@ -153,99 +93,6 @@ def _middle_slices(paths: Iterable[Path]) -> Iterable[Any]:
         low, high = np.percentile(middle, (1, 99))
         scaled = (middle - low) / max(float(high - low), 1e-6)
         yield (scaled.clip(0, 1) * 255).astype(np.uint8)
-
-
-PLANS: dict[str, Callable[[Path], AuditPlan]] = {
-    "hc18": _heads,
-    "fetal_planes": _planes,
-    "labelled_images": _anomalies,
-    "yolo_boxes": _anomalies,
-    "anomaly_cases": _anomalies,
-    "clinical_ultrasound": _clinical,
-    "slices": _slices,
-    "bids_fetal": partial(_bids, fetal=True),
-    "bids_adult": partial(_bids, fetal=False),
-}
-
-
-def audit_target(
-    target: str, layout: str | None = None, images: bool = True, seed: int = 0
-) -> AuditReport:
-    """Audit a named data set, or a folder.
-
-    Parameters
-    ----------
-    target : name of a data set under FETAL_DATA, or a folder.
-    layout : the folder's layout; None tells it from the folder.
-    images : whether the pictures are looked at.
-    seed : seed of the audit's small models.
-
-    Returns
-    -------
-    AuditReport
-
-    Raises
-    ------
-    LayoutError
-        If the layout is unknown, or has no label to audit.
-    ValueError
-        If files cannot be used; all are named.
-    """
-    from fetal_lib.data.audit.cases import audit_cases
-    from fetal_lib.data.layouts.registry import LayoutError, detect_layout, layout_named
-
-    folder, layout = _folder(target, layout)
-    chosen = layout_named(layout) if layout else detect_layout(folder)
-    if chosen.name not in PLANS:
-        raise LayoutError(
-            f"layout '{chosen.name}' has no label that could leak; the audit reads "
-            f"{', '.join(PLANS)}"
-        )
-    plan = PLANS[chosen.name](folder)
-    return audit_cases(
-        plan.cases,
-        plan.images if images else None,
-        label=plan.label,
-        group=plan.group,
-        part=plan.part,
-        source=plan.source,
-        metadata=plan.metadata,
-        seed=seed,
-    )
-
-
-def named_set(target: str) -> Manifest:
-    """Return the manifest of a target that is no folder.
-
-    Raises
-    ------
-    ManifestError
-        If there is none of that name; the message lists all.
-    """
-    from fetal_lib.data.catalogue import load_manifest
-    from fetal_lib.data.manifest import ManifestError
-
-    try:
-        return load_manifest(target)
-    except ManifestError as error:
-        raise ManifestError(f"{target} is no folder here, and {error}") from error
-
-
-def _folder(target: str, layout: str | None) -> tuple[Path, str | None]:
-    """Return the folder, and for a named set its layout where the folder shows its signs."""
-    from fetal_lib.data.catalogue import data_folder
-    from fetal_lib.data.layouts.registry import layout_named
-
-    if Path(target).is_dir() or "/" in target or "\\" in target:
-        folder = Path(target).expanduser()
-    else:
-        manifest = named_set(target)
-        folder = data_folder(target)
-        if layout is None and folder.is_dir() and layout_named(manifest.verifier).detect(folder):
-            layout = manifest.verifier
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder; name the one that holds the data set")
-    return folder, layout
 
 
 def print_report(report: AuditReport, table: Callable[[list[tuple[str, ...]]], None]) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from fetal_book.parameters.base import ChapterParameters, ParameterError
 from fetal_book.parameters.describe import did_you_mean
-from fetal_book.parameters.project import DATA_WORDS, project_root
+from fetal_book.parameters.project import DATA_WORDS, ProjectError, cache_root, project_root
+
+COMPLETE = "complete.json"
 
 
 def data_root() -> Path | None:
@@ -17,12 +23,65 @@ def data_root() -> Path | None:
 
 
 def find_data(name: str) -> Path | None:
-    """Return the data folder of that name: a path, or a folder of the project or of `FETAL_DATA`;
-    None if it is not at hand.
+    """Return the data folder of that name, wherever it is asked: the command line, a notebook.
+
+    A path is looked for by itself or from the working folder, from the project's folder, and
+    under `FETAL_DATA`; a data set that has a manifest is looked for there first. None if it is
+    not at hand.
     """
-    roots = [root for root in (project_root(), data_root()) if root is not None]
-    places = [root / name for root in roots] if name else []
-    return next((place for place in places if place.is_dir()), None)
+    try:
+        project = project_root()
+    except ProjectError:
+        project = None
+    roots = [Path.cwd(), project, data_root()]
+    if project is not None and (project / "data_manifests" / f"{name}.yml").is_file():
+        roots.reverse()
+    places = [root / Path(name).expanduser() for root in roots if root is not None and name]
+    return next((place.resolve() for place in places if place.is_dir()), None)
+
+
+def data_folder(data: str, make_phantoms: Callable[[Path], None], spec: dict) -> Path:
+    """Return the folder that a `data` parameter names; phantoms are made once for one spec.
+
+    Raises
+    ------
+    ParameterError
+        If nothing of that name is there; the message says what to do.
+    """
+    if data in DATA_WORDS:
+        return cached_phantoms(make_phantoms, spec, cache_root())
+    folder = find_data(data)
+    if folder is None:
+        raise ParameterError(explain_missing("data", data))
+    return folder
+
+
+def cached_phantoms(make_phantoms: Callable[[Path], None], spec: dict, cache: Path) -> Path:
+    """Generate a phantom set, or return the one that the same spec made before.
+
+    The set is written beside its place and renamed. One that was interrupted is written
+    anew, and of two processes that write the same set at once, the first one's is kept.
+    """
+    key = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+    folder = Path(cache) / "phantoms" / key
+    if (folder / COMPLETE).is_file():
+        return folder
+    part = folder.with_name(f"{key}.part-{os.getpid()}")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        make_phantoms(part)
+        (part / COMPLETE).write_text(json.dumps(spec, sort_keys=True, indent=1))
+        if not (folder / COMPLETE).is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # what an interrupted call left
+        try:
+            part.rename(folder)
+        except OSError:  # another process was faster
+            if not (folder / COMPLETE).is_file():
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
 
 
 def check_data(parameters: ChapterParameters) -> None:
@@ -42,13 +101,8 @@ def with_folders(parameters: ChapterParameters) -> ChapterParameters:
     """
     further = [name for name in parameters.data_fields() if name != "data"]
     values = {name: getattr(parameters, name) for name in further}
-    found = {name: _near_or_found(value) for name, value in values.items() if value}
+    found = {name: find_data(value) for name, value in values.items() if value}
     return parameters.model_copy(update={k: str(v) for k, v in found.items() if v is not None})
-
-
-def _near_or_found(value: str) -> Path | None:
-    near = Path(value).expanduser()
-    return near.resolve() if near.is_dir() else find_data(value)
 
 
 def chapter_data(chapter: str, data: str) -> str:

@@ -1,4 +1,4 @@
-"""What a check of a data folder found."""
+"""What is wrong with a data folder: one problem, and the report that holds them all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ class Problem:
     kind: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.file}: {self.message}"
+
 
 @dataclass(frozen=True)
 class FolderReport:
@@ -23,20 +26,22 @@ class FolderReport:
     Attributes
     ----------
     folder, layout : what was checked, and as which layout.
-    n_images : images, slices or volumes that the folder's table and names speak of.
-    problems : every fault.
+    n_cases : rows that could be made of the folder's table and names.
+    problems : every fault; a chapter refuses the folder for any of them.
+    notes : what is left out, and what looks odd, but stops nobody.
 
     Examples
     --------
     >>> report = FolderReport("set", 2, (Problem("1_HC.png", "missing", "not there"),))
     >>> report.ok, report.summary()
-    (False, 'set: 2 images, 1 problem (1 missing)')
+    (False, 'set: 2 cases, 1 problem (1 missing)')
     """
 
     folder: str
-    n_images: int
+    n_cases: int
     problems: tuple[Problem, ...]
     layout: str = ""
+    notes: tuple[Problem, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -44,13 +49,11 @@ class FolderReport:
         return not self.problems
 
     def summary(self) -> str:
-        """Return one line: layout, images, problems by kind."""
-        kinds = Counter(problem.kind for problem in self.problems)
-        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        n = len(self.problems)
-        found = f"{n} problem{'s' if n > 1 else ''} ({listed})" if n else "no problem"
+        """Return one line: layout, cases, problems and notes by kind."""
         layout = f" (layout {self.layout})" if self.layout else ""
-        return f"{self.folder}{layout}: {self.n_images} images, {found}"
+        found = _counted(self.problems, "problem") or "no problem"
+        notes = f", {_counted(self.notes, 'note')}" if self.notes else ""
+        return f"{self.folder}{layout}: {self.n_cases} cases, {found}{notes}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON."""
@@ -58,7 +61,15 @@ class FolderReport:
             "folder": self.folder,
             "layout": self.layout,
             "ok": self.ok,
-            "n_images": self.n_images,
+            "n_cases": self.n_cases,
             "n_problems": len(self.problems),
             "problems": [asdict(problem) for problem in self.problems],
+            "notes": [asdict(note) for note in self.notes],
         }
+
+
+def _counted(items: tuple[Problem, ...], noun: str) -> str:
+    """Return ``3 problems (2 missing, 1 size)``; nothing for none."""
+    kinds = Counter(item.kind for item in items)
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{len(items)} {noun}{'s' if len(items) > 1 else ''} ({listed})" if items else ""

@@ -16,10 +16,10 @@ import numpy as np
 from fetal_lib.baselines.mni_space import GRID_MM, grid_affine, on_grid
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import segment_tissues
+from fetal_lib.data.adult_mri_quality import quality_check
+from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
 from fetal_lib.predict.batch import list_files, number_text, write_rows
-from fetal_lib.sets.adult_mri import read_scan
-from fetal_lib.sets.adult_mri_quality import quality_check
 
 if TYPE_CHECKING:
     from fetal_lib.baselines.tissue_mixture import TissueMixture

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.data.images import squash
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.fit import ellipse_from_probs
-from fetal_lib.sets.masked_images import squash
 
 if TYPE_CHECKING:
     from fetal_lib.predict.head_model import HeadModel

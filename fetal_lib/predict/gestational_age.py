@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.data.plane_slices import find_brain
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.models.vgg16_attention import PLANES
 from fetal_lib.predict.batch import number_text, write_rows
 from fetal_lib.predict.gestational_age_cases import Case, read_case
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
-from fetal_lib.sets.plane_slices import find_brain
 
 if TYPE_CHECKING:
     from fetal_lib.predict.gestational_age_model import GaModel

@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fetal_lib.data.layouts.atlases import LABEL_WORDS
+from fetal_lib.data.images import IMAGE_ENDINGS
+from fetal_lib.data.layouts.bids import VOLUMES
+from fetal_lib.data.layouts.fetal_atlas import is_labels
+from fetal_lib.data.layouts.fetal_scan import FetalScan, read_volume_scan
+from fetal_lib.data.layouts.slices import slice_paths
+from fetal_lib.data.plane_slices import PLANES
 from fetal_lib.readers.image import read_gray
-from fetal_lib.sets.fetal_mri import FetalScan, read_scan
-from fetal_lib.sets.fetal_mri_layouts import PICTURES, PLANES, VOLUMES, slice_paths
 
 PLANE = re.compile("|".join(PLANES), re.IGNORECASE)
 
@@ -61,7 +64,7 @@ def list_cases(inputs: Sequence[str | Path]) -> list[Case]:
             wrong.append(f"{item} (no such file or folder)")
         elif item.name.lower().endswith(VOLUMES):
             cases.append(Case(item.name, item, _mask_of(item)))
-        elif item.suffix.lower() in PICTURES and PLANE.search(item.name):
+        elif item.suffix.lower() in IMAGE_ENDINGS and PLANE.search(item.name):
             pictures.append(item)
         else:
             wrong.append(f"{item} (neither NIfTI nor a picture with axial, ... in its name)")
@@ -85,7 +88,9 @@ def read_case(case: Case) -> FetalScan:
         If a file cannot be read, or a plane has no picture.
     """
     if case.path is not None:
-        return read_scan(case.name, case.path, float("nan"), "volume", None, case.mask_path)
+        return read_volume_scan(
+            case.name, case.path, float("nan"), "volume", mask_path=case.mask_path
+        )
     pictures = {
         plane: tuple(read_gray(path) for path in case.pictures.get(plane, ())) for plane in PLANES
     }
@@ -112,8 +117,7 @@ def _in_folder(folder: Path) -> list[Case]:
 
 def _is_image(path: Path) -> bool:
     name = path.name.lower()
-    labels = any(word in name for word in LABEL_WORDS)
-    return name.endswith(VOLUMES) and not labels and name[0] != "."
+    return name.endswith(VOLUMES) and not is_labels(path) and name[0] != "."
 
 
 def _mask_of(path: Path) -> Path | None:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.readers.volume_grid import Volume
-from fetal_lib.sets.plane_slices import (
+from fetal_lib.data.plane_slices import (
     FIELD_SHARE,
     PlaneSlices,
     picture_slices,
     plane_slices,
 )
+from fetal_lib.readers.volume_grid import Volume
 
 if TYPE_CHECKING:
-    from fetal_lib.sets.fetal_mri import FetalScan
+    from fetal_lib.data.layouts.fetal_scan import FetalScan
 
 COARSEST_SHARE = 0.0375  # of the brain's diameter: a voxel of 1.5 mm at 19 weeks
 VOXEL_BLUR = 0.45  # SD of the blur that a voxel stands for, in voxels

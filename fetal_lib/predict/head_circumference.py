@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fetal_lib.data.images import squash
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import list_files, number_text, write_rows
@@ -21,7 +22,6 @@ from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
-from fetal_lib.sets.head_images import squash
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm"}
 

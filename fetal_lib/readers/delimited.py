@@ -27,6 +27,18 @@ _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
+class TableFault(str):
+    """What is wrong with a table, in words; ``kind`` names it in one or two."""
+
+    kind: str
+
+    def __new__(cls, kind: str, text: str) -> TableFault:
+        """Make a text with a kind."""
+        fault = super().__new__(cls, text)
+        fault.kind = kind
+        return fault
+
+
 class TableReadError(UserError, ValueError):
     """Say which table cannot be used, and every reason; ``problems`` holds one line each."""
 
@@ -93,13 +105,17 @@ def read_text_table(
     try:
         numbered = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
-        raise TableReadError(path, [f"line {reader.line_num}: {error}"]) from error
+        raise TableReadError(
+            path, [TableFault("unreadable", f"line {reader.line_num}: {error}")]
+        ) from error
     numbered = [(line, cells) for line, cells in numbered if any(cells)]
     if len(numbered) < 2:
-        raise TableReadError(path, ["no row below the header"])
+        raise TableReadError(path, [TableFault("empty", "no row below the header")])
     columns = _columns(path, numbered[0][1], required, optional)
     problems = [
-        problem for line, cells in numbered[1:] if (problem := _width(line, cells, columns))
+        problem
+        for line, cells in numbered[1:]
+        if (problem := _width(line, cells, columns, len(numbered[0][1])))
     ]
     if problems:
         raise TableReadError(path, problems)
@@ -122,7 +138,7 @@ def numbers(
     -------
     values : dict
         One list a column, NaN where it is unknown: empty, ``NA``, ``NaN``, ``-``.
-    problems : list of str
+    problems : list of TableFault
         A line for each cell that is no number, ambiguous, or out of its limits.
     """
     cells = [row.get(name, "") for name in limits for row in table.rows]
@@ -130,66 +146,79 @@ def numbers(
     commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
     sure = any(not _THOUSAND.fullmatch(cell) for cell in commas)
     values: dict[str, list[float]] = {name: [] for name in limits}
-    problems = []
+    problems: list[TableFault] = []
     for line, row in zip(table.lines, table.rows, strict=True):
         for name, (low, high, unit) in limits.items():
-            value, problem = _number(row.get(name, ""), has_points, sure)
-            if not problem and not math.isnan(value) and not low <= value <= high:
-                problem = f"is {value:g}; it must be {low:g}-{high:g} {unit}"
-            if problem:
-                problems.append(f"line {line}: {name} {problem}")
+            value, kind, fault = _number(row.get(name, ""), has_points, sure)
+            if not fault and not math.isnan(value) and not low <= value <= high:
+                kind, fault = "out of range", f"is {value:g}; it must be {low:g}-{high:g} {unit}"
+            if fault:
+                problems.append(TableFault(kind, f"line {line}: {name} {fault}"))
             values[name].append(value)
     return values, problems
 
 
-def _number(cell: str, has_points: bool, commas_are_sure: bool) -> tuple[float, str]:
+def _number(cell: str, has_points: bool, commas_are_sure: bool) -> tuple[float, str, str]:
+    """Return the value, NaN where unknown, and the kind and words of what is wrong."""
     if cell.casefold() in UNKNOWN:
-        return math.nan, ""
+        return math.nan, "", ""
     if _POINT.fullmatch(cell):
-        return float(cell), ""
+        return float(cell), "", ""
     if not _COMMA.fullmatch(cell):
-        return math.nan, f"is {_shown(cell)}, no number"
+        return math.nan, "not a number", f"is {_shown(cell)}, no number"
     if has_points:
         rule = "other numbers have decimal points: write one kind, with points"
-        return math.nan, f"is {_shown(cell)}, and {rule}"
+        return math.nan, "decimal comma", f"is {_shown(cell)}, and {rule}"
     if not commas_are_sure:
-        return math.nan, f"is {_shown(cell)}, a thousand or a decimal comma: write a decimal point"
-    return float(cell.replace(",", ".")), ""
+        rule = "a thousand or a decimal comma: write a decimal point"
+        return math.nan, "decimal comma", f"is {_shown(cell)}, {rule}"
+    return float(cell.replace(",", ".")), "", ""
 
 
 def _text(path: Path) -> str:
     try:
         if path.is_dir():
-            raise TableReadError(path, ["a folder; a CSV file is needed"])
+            raise TableReadError(path, [TableFault("wrong type", "a folder; a CSV file is needed")])
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise TableReadError(path, [f"{size} bytes; a table of at most 64 MB is read"])
+            raise TableReadError(
+                path, [_no_table(f"{size} bytes; a table of at most 64 MB is read")]
+            )
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise TableReadError(path, ["no such file"]) from None
+        raise TableReadError(path, [TableFault("missing", "no such file")]) from None
     except OSError as error:
-        raise TableReadError(path, [f"it cannot be opened ({error.strerror})"]) from error
+        raise TableReadError(
+            path, [TableFault("unreadable", f"it cannot be opened ({error.strerror})")]
+        ) from error
     if kind := next((kind for mark, kind in OFFICE if content.startswith(mark)), None):
-        raise TableReadError(path, [f"{kind}; save the sheet as 'CSV UTF-8'"])
+        raise TableReadError(path, [_no_table(f"{kind}; save the sheet as 'CSV UTF-8'")])
     wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is no UTF-8 text; save the sheet as 'CSV UTF-8'"
-        raise TableReadError(path, [message]) from error
+        raise TableReadError(path, [_no_table(message)]) from error
     if "\0" in text:
-        raise TableReadError(path, ["NUL bytes; it is no text, or damaged: save the sheet anew"])
+        message = "NUL bytes; it is no text, or damaged: save the sheet anew"
+        raise TableReadError(path, [_no_table(message)])
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
+
+
+def _no_table(text: str) -> TableFault:
+    return TableFault("wrong type", text)
 
 
 def _separator(path: Path, text: str) -> str:
     header = text.split("\n", 1)[0]
     if not header.strip():
-        raise TableReadError(path, ["no header; the first line must name the columns"])
+        raise TableReadError(
+            path, [TableFault("empty", "no header; the first line must name the columns")]
+        )
     found = [separator for separator in SEPARATORS if separator in header]
     if len(found) > 1:
         message = f"the header has {' and '.join(map(repr, found))}; part its names by one of them"
-        raise TableReadError(path, [message])
+        raise TableReadError(path, [TableFault("separator", message)])
     return found[0] if found else ","
 
 
@@ -203,18 +232,24 @@ def _columns(
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     missing = [name for name in required if name not in columns]
     if doubled:
-        raise TableReadError(path, [f"column(s) {doubled} stand more than once; keep one"])
+        raise TableReadError(
+            path, [TableFault("columns", f"column(s) {doubled} stand more than once; keep one")]
+        )
     if missing:
-        raise TableReadError(path, [f"column(s) {missing} missing; found {header[:20]}"])
+        raise TableReadError(
+            path, [TableFault("columns", f"column(s) {missing} missing; found {header[:20]}")]
+        )
     return columns
 
 
-def _width(line: int, cells: list[str], columns: list[str]) -> str:
-    if len(cells) == len(columns) or not any(cells[len(columns) :]) and len(cells) > len(columns):
+def _width(line: int, cells: list[str], columns: list[str], width: int) -> str:
+    if len(columns) <= len(cells) <= width and not any(cells[len(columns) :]):
         return ""
     digits = sum(bool(re.fullmatch(r"[0-9]+", cell)) for cell in cells)
     hint = ": are decimals written with a comma?" if len(cells) > len(columns) and digits else ""
-    return f"line {line} has {len(cells)} fields, the header {len(columns)}{hint}"
+    return TableFault(
+        "fields", f"line {line} has {len(cells)} fields, the header {len(columns)}{hint}"
+    )
 
 
 def _plain(name: str) -> str:

@@ -1,7 +1,7 @@
 """Sixteen classes of fetal brain on ultrasound, and the finding that defines each.
 
 The names are those of the public 16-class collection, spelled right, written as in
-``fetal_lib.sets.brain_anomaly_names``.
+``fetal_lib.data.anomaly_names``.
 
 References
 ----------

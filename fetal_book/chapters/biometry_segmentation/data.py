@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_book.parameters.project import cache_root
+from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.folder import data_name
-from fetal_lib.sets import clinical_ultrasound, head_images
-from fetal_lib.sets.resolve import data_folder
+from fetal_lib.data.layouts import clinical_ultrasound, heads
+from fetal_lib.data.masks import iter_cases
 from fetal_phantoms import abdomen_set
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SUBJECTS = {
     ),
     "clinical": "A subject is what the set's own table calls so, one fetus",
 }
-LAYOUTS = {"hc18": head_images, "clinical": clinical_ultrasound}
+ITERATE = {"hc18": heads.iter_cases, "clinical": iter_cases}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def find_data(parameters: BiometrySegmentationParameters) -> list[Path]:
         abdomen_set.write_biometry_set, n_subjects=p.n_phantoms, seed=p.seed, marks=p.marks
     )
     names = [name for name in (p.data, p.also) if name]
-    return [data_folder(name, make, spec, cache_root()) for name in names]
+    return [data_folder(name, make, spec) for name in names]
 
 
 def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) -> pd.DataFrame:
@@ -102,9 +102,9 @@ def source_names(data: list[str]) -> list[str]:
 
 
 def _read_source(folder: Path) -> pd.DataFrame:
-    if (folder / clinical_ultrasound.CSV_NAME).is_file():
+    if (folder / clinical_ultrasound.TABLE_NAME).is_file():
         return clinical_ultrasound.read_table(folder).assign(layout="clinical")
-    table = head_images.read_table(folder).rename(columns={"examination": "subject"})
+    table = heads.read_table(folder).rename(columns={"examination": "subject"})
     missing = {name: np.nan for name in SIZES if name not in table}
     return table.assign(structure="head", layout="hc18", **missing)
 
@@ -113,7 +113,7 @@ def load_cases(table: pd.DataFrame, shape: tuple[int, int]) -> CaseArrays:
     """Read all images and masks of a path table, squashed to ``shape``."""
     cases = {}
     for layout, rows in table.groupby("layout").indices.items():
-        found = LAYOUTS[layout].iter_cases(table.iloc[rows], shape)
+        found = ITERATE[layout](table.iloc[rows], shape)
         cases |= dict(zip(rows, found, strict=True))
     images, masks, sizes = zip(*(cases[row] for row in range(len(table))), strict=True)
     return CaseArrays(np.stack(images), np.stack(masks), np.array(sizes))
@@ -124,7 +124,7 @@ def references(table: pd.DataFrame, arrays: CaseArrays) -> list[np.ndarray]:
     found = []
     for i, size in enumerate(arrays.sizes_hw):
         row = table.iloc[[i]]
-        read = LAYOUTS[row["layout"].iloc[0]].iter_cases
+        read = ITERATE[row["layout"].iloc[0]]
         found.append(next(iter(read(row, tuple(int(n) for n in size))))[1])
     return found
 

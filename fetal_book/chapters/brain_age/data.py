@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.parameters.project import cache_root
+from fetal_book.runs.data_sets import cached_phantoms, data_folder
 from fetal_lib.data.splits.folds import Fold, k_folds, nested_folds
-from fetal_lib.sets.resolve import cached_phantoms, data_folder
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION, write_adult_brain_set
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def find_data(parameters: BrainAgeParameters) -> Path:
     """Return the folder that the ``data`` parameter names; phantoms are made on first use."""
     p = parameters
     make = partial(write_adult_brain_set, n_subjects=p.n_phantoms, seed=p.seed, space=SPACE)
-    return data_folder(p.data, make, _spec(p.n_phantoms, p.seed), cache_root())
+    return data_folder(p.data, make, _spec(p.n_phantoms, p.seed))
 
 
 def find_teachers(parameters: BrainAgeParameters) -> Path:

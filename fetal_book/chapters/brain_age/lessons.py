@@ -12,7 +12,7 @@ import numpy as np
 from fetal_book.chapters.brain_age.tissues import Tissues, read_labels
 from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_mixture import even_out
-from fetal_lib.sets.adult_mri import read_scan
+from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.training.mri_input import network_input, resample
 
 if TYPE_CHECKING:

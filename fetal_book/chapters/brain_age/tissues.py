@@ -13,9 +13,9 @@ import numpy as np
 from fetal_lib.baselines.mni_space import GRID_MM, SHAPE, brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import segment_tissues
+from fetal_lib.data.adult_mri_quality import quality_check
+from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.metrics.segmentation import dice
-from fetal_lib.sets.adult_mri import read_scan
-from fetal_lib.sets.adult_mri_quality import quality_check
 from fetal_lib.training.mri_input import network_input
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ CODE = (
     "fetal_lib.baselines.tissue_mixture",
     "fetal_lib.baselines.tissue_maps",
     "fetal_lib.training.mri_input",
-    "fetal_lib.sets.adult_mri_quality",
+    "fetal_lib.data.adult_mri_quality",
     "fetal_book.chapters.brain_age.tissues",
 )
 TISSUES = {"csf": 1, "gray": 2, "white": 3}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fetal_book.chapters.brain_age.data import TEACHER_SEED, find_teachers
 from fetal_book.chapters.brain_age.tissues import Tissues, segment_all
-from fetal_lib.sets.adult_mri import read_cases
+from fetal_lib.data.layouts.adult_mri import read_cases
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ def find_truth(run: Run) -> Truth:
     p = run.parameters
     source = {"phantoms": p.n_teachers, "seed": p.seed + TEACHER_SEED}
     source |= {"made by": GENERATOR_VERSION}
-    table = read_cases(find_teachers(p)).table
+    table = read_cases(find_teachers(p)).rows
     return Truth(table, segment_all(run, table, source), source)

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_book.parameters.project import cache_root
+from fetal_book.runs.data_sets import data_folder
+from fetal_lib.data.layouts.brain_anomalies import iter_images, read_cases
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_class
 from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.predict.brain_view import ASPECT, FINDER, load_head_finder, mask_view, views_of
 from fetal_lib.readers.image import read_gray
-from fetal_lib.sets.brain_anomalies import iter_images, read_cases
-from fetal_lib.sets.resolve import data_folder
 from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.phantom import IMAGE_SIZE
 from fetal_phantoms.anomalies.write import GENERATOR_VERSION, write_anomaly_set
@@ -103,7 +102,7 @@ def find_data(parameters: BrainAnomaliesParameters) -> Path:
     make = partial(
         write_anomaly_set, n_patients=p.n_phantoms, seed=p.seed, marks=p.marks, image_size=size
     )
-    return data_folder(p.data, make, spec, cache_root())
+    return data_folder(p.data, make, spec)
 
 
 def phantom_size(side: int) -> tuple[int, int]:
@@ -189,7 +188,7 @@ def read_views(run: Run, folder: Path) -> Cases:
     spec = {"name": "views", "view": p.view, "side": p.image_size}
     if p.view == "head":
         spec["finder"] = file_sha256(FINDER / "weights.npz")
-    code = ("fetal_lib.predict.brain_view", "fetal_lib.sets.brain_anomalies")
+    code = ("fetal_lib.predict.brain_view", "fetal_lib.data.images")
     outcome = run.fit_or_reuse(spec, {}, code, make)
     with np.load(outcome.folder / "views.npz", allow_pickle=False) as file:
         return _as_cases(table, left_out, dict(file))

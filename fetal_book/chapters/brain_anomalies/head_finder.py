@@ -19,14 +19,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from fetal_lib.data.images import squash
+from fetal_lib.data.layouts.heads import load_arrays, read_table
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights
 from fetal_lib.predict.brain_view import find_head
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
-from fetal_lib.sets.head_images import load_arrays, read_table
-from fetal_lib.sets.masked_images import squash
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.keras_fit import fit_keras

@@ -24,7 +24,6 @@ from fetal_lib.metrics.classification import (
 )
 from fetal_lib.metrics.intervals import percentile_interval, with_interval
 from fetal_lib.predict.brain_view import ruler_rows
-from fetal_lib.sets.resolve import is_phantom
 from fetal_lib.training.augment_image import GENTLE, augment_image
 from fetal_lib.training.keras_classification import ClassifierSettings
 from fetal_lib.training.keras_forward import forward
@@ -154,7 +153,7 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
         epochs=p.source_epochs, batch_size=32, learning_rate=1e-3, schedule="constant",
         augmentation=None, aspect=cases.aspect, seed=p.seed,
     )  # fmt: skip
-    pool = thinned(cases) if is_phantom(p.data) else cases
+    pool = thinned(cases) if p.data == "phantom" else cases
     strip = ruler_rows(p.image_size) if p.view == "head" else 0
     split = source_split(pool, strip=strip)
     honest, test = pool.select((pool.table["part"] != "test").to_numpy()), cases.part("test")

@@ -9,12 +9,12 @@ import numpy as np
 
 from fetal_book.chapters.brain_anomalies.data import Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
+from fetal_lib.data.images import squash
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.roc import auc
 from fetal_lib.predict.anomaly_model import AnomalyModelSpec
 from fetal_lib.predict.brain_view import load_head_finder, views_of
 from fetal_lib.readers.image import read_gray
-from fetal_lib.sets.masked_images import squash
 from fetal_phantoms.abdomen import make_abdomen
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.parameters.project import cache_root
+from fetal_book.runs.data_sets import cached_phantoms, data_folder
+from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
+from fetal_lib.data.layouts.fetal_scan import FetalScan
+from fetal_lib.data.plane_slices import plane_slices
 from fetal_lib.files.fingerprint import folder_sha256
 from fetal_lib.models.vgg16_attention import PLANES
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.readers.volume_grid import Volume
-from fetal_lib.sets.fetal_mri import FetalScan, iter_scans, read_cases
-from fetal_lib.sets.plane_slices import plane_slices
-from fetal_lib.sets.resolve import cached_phantoms, data_folder
 from fetal_phantoms.atlas_cohort import GENERATOR_VERSION as ATLAS_VERSION
 from fetal_phantoms.atlas_cohort import Template
 from fetal_phantoms.atlas_set import write_atlas_cohort
@@ -82,7 +83,7 @@ def find_data(parameters: GestationalAgeParameters) -> Path:
     make = partial(
         write_fetal_brain_set, n_subjects=p.n_phantoms, seed=p.seed, spacing_mm=p.spacing_mm
     )
-    folder = data_folder(p.data, make, spec, cache_root())
+    folder = data_folder(p.data, make, spec)
     return atlas_individuals(folder, p) if is_atlas(folder) else folder
 
 
@@ -131,7 +132,7 @@ def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> Pla
     Parameters
     ----------
     cases : DataFrame
-        From :func:`fetal_lib.sets.fetal_mri.read_cases`.
+        From :func:`fetal_lib.data.layouts.fetal_mri.read_cases`.
     parameters : GestationalAgeParameters
 
     Raises

@@ -16,12 +16,12 @@ from fetal_book.chapters.gestational_age.data import (
     scan_names,
 )
 from fetal_book.chapters.gestational_age.fit import FoldFit, new_network
+from fetal_lib.data.layouts.fetal_mri import iter_scans
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.grad_cam import grad_cams
 from fetal_lib.explain.occlusion import map_similarity, occlusion_map
 from fetal_lib.explain.sanity import randomised, region_shares, replacement_curve
 from fetal_lib.predict.gestational_age_maps import plane_gates
-from fetal_lib.sets.fetal_mri import iter_scans
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from fetal_book.chapters.gestational_age.scores import (
     per_fetus,
 )
 from fetal_book.chapters.tables import plain
-from fetal_book.parameters.project import cache_root
+from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import PublishedRun, score_text
+from fetal_lib.data.kinds import PHANTOM
+from fetal_lib.data.layouts.fetal_mri import read_cases
 from fetal_lib.data.splits.folds import Fold
 from fetal_lib.growth.gestation import trimester
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES
-from fetal_lib.sets.fetal_mri import read_cases
-from fetal_lib.sets.resolve import PHANTOM, data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def data_sets(parameters: GestationalAgeParameters) -> pd.DataFrame:
     p = parameters
     own = PHANTOM
     if p.data != PHANTOM:
-        own = _kind(data_folder(p.data, lambda _: None, {}, cache_root()))
+        own = _kind(data_folder(p.data, lambda _: None, {}))
     rows = [(data_name(p.data), "own", "blend" if own == "template" else own)]
     if p.external_data:
         rows.append((data_name(p.external_data), "external", _kind(p.external_data)))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_book.parameters.project import cache_root
-from fetal_lib.sets.head_images import HeadArrays
-from fetal_lib.sets.resolve import data_folder
+from fetal_book.runs.data_sets import data_folder
+from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_phantoms import head
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def find_data(parameters: HeadCircumferenceParameters) -> Path:
     spec = {"kind": "head", "version": head.GENERATOR_VERSION, "n": p.n_phantoms}
     spec |= {"seed": p.seed, "marks": p.marks}
     make = partial(head.write_head_set, n_examinations=p.n_phantoms, seed=p.seed, marks=p.marks)
-    return data_folder(p.data, make, spec, cache_root())
+    return data_folder(p.data, make, spec)
 
 
 def fingerprint(table: pd.DataFrame, arrays: HeadArrays) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_runs, score_text
-from fetal_lib.sets.head_images import load_arrays, read_table
+from fetal_lib.data.layouts.heads import load_arrays, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

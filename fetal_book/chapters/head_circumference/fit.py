@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
     from fetal_book.runs.session import Run
-    from fetal_lib.sets.head_images import HeadArrays
+    from fetal_lib.data.layouts.heads import HeadArrays
     from fetal_lib.training.reuse import FitOutcome
 
 FIT_CODE = ("fetal_lib.models.unet", "fetal_lib.training.keras_segmentation")

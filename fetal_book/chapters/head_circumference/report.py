@@ -22,7 +22,7 @@ from fetal_lib.predict.head_model import HeadModel
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fetal_lib.sets.head_images import HeadArrays
+    from fetal_lib.data.layouts.heads import HeadArrays
 
 N_OCCLUDED = 3
 """Test images whose occlusion maps are made, evenly spaced over the part."""

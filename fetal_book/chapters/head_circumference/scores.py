@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fetal_book.runs.session import Run
+    from fetal_lib.data.layouts.heads import HeadArrays
     from fetal_lib.predict.head_model import HeadModel
-    from fetal_lib.sets.head_images import HeadArrays
 
 N_OUTLINE = 7200  # points a few hundredths of a pixel apart: the gaps add nothing to a distance
 METRICS = ("dice", "iou", "precision", "recall", "hd_mm", "df_mm", "adf_mm")

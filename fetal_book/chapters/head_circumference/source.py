@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
     from fetal_book.runs.session import Run
+    from fetal_lib.data.layouts.heads import HeadArrays
     from fetal_lib.predict.head_model import HeadModel
-    from fetal_lib.sets.head_images import HeadArrays
 
 SOURCE_SEED = 42
 SOURCE_CODE = (*FIT_CODE, "fetal_lib.training.source_003")

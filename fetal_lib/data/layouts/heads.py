@@ -1,138 +1,310 @@
-"""HC18: outlines of heads beside their scans, and a table of pixel sizes and circumferences."""
+"""Head images with their outlines, in the layout of HC18.
+
+``training_set/NNN_HC.png`` with ``NNN_HC_Annotation.png`` beside it (a ring one
+pixel wide on the outer skull edge), and ``training_set_pixel_size_and_HC.csv``
+with pixel size and head circumference. The leading number of a file name is the
+examination: ``010_HC.png`` and ``010_2HC.png`` must stay on one side of a split.
+
+References
+----------
+van den Heuvel TLA et al. Automated measurement of fetal head circumference
+using 2D ultrasound images. PLOS ONE 2018. doi:10.1371/journal.pone.0200412
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fetal_lib.data.bad_files import FileFault, stream
 from fetal_lib.data.checksums import file_digest
-from fetal_lib.data.head_table import TABLE_NAME, HeadRow, read_head_table
-from fetal_lib.data.layouts.base import Layout, walk
-from fetal_lib.data.report import FolderReport, Problem
+from fetal_lib.data.groups import hc18_examination
+from fetal_lib.data.images import check_shape, read_pair, squash
+from fetal_lib.data.layouts.base import Found, Layout, Roles, is_plain_name, visible
+from fetal_lib.data.layouts.sheet import Sheet
+from fetal_lib.data.report import Problem
+from fetal_lib.geometry.ellipse import Ellipse, head_circumference_mm
+from fetal_lib.geometry.outline import ellipse_from_outline
+from fetal_lib.readers.delimited import UNKNOWN
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE_NAME = "training_set_pixel_size_and_HC.csv"
+IMAGE_FOLDER = "training_set"
+COLUMNS = {"pixel size(mm)": "pixel_size_mm", "head circumference (mm)": "hc_mm"}
+# Wider than HC18 (0.049-0.393 mm, 44-346 mm); narrow enough to find cm and micrometres.
+LIMITS = {
+    "pixel size(mm)": (0.02, 1.0, "mm"),
+    "head circumference (mm)": (20, 450, "mm (cm × 10)"),
+}
 OFFICIAL_TABLE_MD5 = "c0761518fece2bd2d2ad4218f2cd9777"
 OFFICIAL_N_ROWS = 999
 HC_TOLERANCE = 0.02  # share of the table's value by which the outline may disagree
-IMAGE_FOLDER = "training_set"
+MAX_RING_SHARE = 0.5
 
 
-def _read(path: Path, role: str, problems: list[Problem]) -> np.ndarray | None:
-    """Return an image, or None after noting why it cannot be read."""
-    from fetal_lib.readers.image import ImageReadError, read_gray
+@dataclass(frozen=True)
+class Head:
+    """Hold one head as it was read.
 
-    if not path.is_file():
-        problems.append(Problem(path.name, f"missing {role}", f"the folder has no such {role}"))
-        return None
-    if path.stat().st_size == 0:
-        problems.append(Problem(path.name, "unreadable", f"the {role} has 0 bytes: copy it again"))
-        return None
+    Attributes
+    ----------
+    image, outline : uint8 (H, W); the outline as it was drawn.
+    ellipse : fitted to the outline, in pixels.
+    """
+
+    image: np.ndarray
+    outline: np.ndarray
+    ellipse: Ellipse
+
+
+@dataclass(frozen=True)
+class HeadArrays:
+    """Images and filled masks of one size, beside the scans' own sizes.
+
+    Attributes
+    ----------
+    images : ndarray, shape (N, H, W), uint8
+    masks : ndarray, shape (N, H, W), uint8
+        Share of each pixel that the head covers, 0 to 255.
+    outlines : ndarray, shape (N, H, W), uint8
+        The ring as drawn, resized without being filled: what source 003 trained on.
+    sizes_hw : ndarray, shape (N, 2), int
+        Height and width of the scan before resizing.
+    ellipses : tuple of Ellipse
+        The annotation, in pixels of the scan as it was.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    outlines: np.ndarray
+    sizes_hw: np.ndarray
+    ellipses: tuple[Ellipse, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def find(folder: Path) -> Found:
+    """Find the rows of HC18's table with their images and outlines, in the order of the names."""
+    found = Found(folder)
+    if not (folder / TABLE_NAME).is_file():
+        rule = f"no such file; the folder must hold it and {IMAGE_FOLDER}/, as HC18's release does"
+        found.problem(TABLE_NAME, "missing", f"{rule} (`fetal-lib data show hc18`)")
+        return found
+    if not (folder / IMAGE_FOLDER).is_dir():
+        found.problem(IMAGE_FOLDER, "missing", "no such folder; it holds images and outlines")
+        return found
+    sheet = Sheet(found, folder / TABLE_NAME, ["filename", *COLUMNS], (), LIMITS, ["filename"])
+    listed = set()
+    for line, row, values in sheet:
+        name = row["filename"]
+        listed.add(name)
+        for column in LIMITS:
+            if row[column].casefold() in UNKNOWN:
+                sheet.problem("no value", f"line {line}: {column} is not given for {name}")
+        _add_head(found, sheet, line, name, values)
+    found.cases.sort(key=lambda case: case["image"])
+    images = visible(folder / IMAGE_FOLDER, "*.png")
+    others = [path for path in images if "_Annotation" not in path.name and path.name not in listed]
+    found.note_unlisted(others, TABLE_NAME)
+    _note_altered(found, len(sheet.rows))
+    return found
+
+
+def _add_head(found: Found, sheet: Sheet, line: int, name: str, values: dict[str, float]) -> None:
+    if not is_plain_name(name):
+        message = f"line {line}: filename is {name!r}; it must be a plain file name"
+        sheet.problem("file name", message)
+        return
     try:
-        return read_gray(path)
-    except (ImageReadError, OSError) as error:
-        problems.append(Problem(path.name, "unreadable", str(error)))
-        return None
+        examination = hc18_examination(name)
+    except ValueError:
+        rule = "HC18 names start with the examination's number and an underscore"
+        message = f"line {line}: filename={name!r}: {rule}, as 010_HC.png: rename it"
+        sheet.problem("file name", message)
+        return
+    image = found.file(name, sheet.name, IMAGE_FOLDER)
+    mask = found.file(f"{Path(name).stem}_Annotation.png", sheet.name, IMAGE_FOLDER)
+    if image is not None and mask is not None:
+        sizes = {COLUMNS[column]: value for column, value in values.items()}
+        paths = {"image_path": image, "mask_path": mask}
+        found.cases.append({"image": name, **sizes, **paths, "examination": examination})
 
 
-def _check_size(outline: np.ndarray, row: HeadRow, name: str) -> Problem | None:
-    """Return the problem where the outline's perimeter is not the table's circumference."""
-    from fetal_lib.geometry.ellipse import head_circumference_mm
-    from fetal_lib.geometry.outline import ellipse_from_outline
+def _note_altered(found: Found, n_rows: int) -> None:
+    """Note where HC18's own table was altered (told by its 999 rows)."""
+    if n_rows != OFFICIAL_N_ROWS or (found.folder / "phantom.json").exists():
+        return
+    md5 = file_digest(found.folder / TABLE_NAME, "md5")
+    if md5 != OFFICIAL_TABLE_MD5:
+        message = f"md5 is {md5}; HC18's is {OFFICIAL_TABLE_MD5}: the copy was altered"
+        found.note(TABLE_NAME, "checksum", message)
 
+
+def read(row: Any) -> Head:
+    """Read the image and the outline of a row.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read, the sizes differ, or no ellipse fits the outline.
+    """
+    image, outline = read_pair(row.image_path, row.mask_path)
+    if (outline > 0).mean() > MAX_RING_SHARE:
+        message = (
+            f"{(outline > 0).mean():.0%} of its pixels are drawn; HC18's annotations are outlines "
+            "one pixel wide. Draw the outline, or read filled masks as mask folders"
+        )
+        raise FileFault(row.mask_path, "outline", message)
     try:
-        ellipse = ellipse_from_outline(outline)
+        return Head(image, outline, ellipse_from_outline(outline))
     except ValueError as error:
-        return Problem(name, "outline", str(error))
-    if row.pixel_size_mm is None or row.hc_mm is None:
-        return None
-    drawn = head_circumference_mm(ellipse, (row.pixel_size_mm, row.pixel_size_mm))
-    if abs(drawn - row.hc_mm) <= HC_TOLERANCE * row.hc_mm:
-        return None
+        kind = "outline" if outline.any() else "empty annotation"
+        raise FileFault(row.mask_path, kind, str(error)) from error
+
+
+def _look(row: Any, head: Head) -> list[Problem]:
+    """Return a note where the outline's perimeter is not the table's circumference."""
+    drawn = head_circumference_mm(head.ellipse, (row.pixel_size_mm, row.pixel_size_mm))
+    if not abs(drawn - row.hc_mm) > HC_TOLERANCE * row.hc_mm:
+        return []
     message = (
         f"the outline gives {drawn:.1f} mm, the table {row.hc_mm:.1f} mm; they may differ by "
         f"{HC_TOLERANCE:.0%}: check the pixel size and that the pair belongs together"
     )
-    return Problem(name, "circumference", message)
+    return [Problem(str(row.mask_path), "circumference", message)]
 
 
-def check_examination(folder: Path, row: HeadRow) -> list[Problem]:
-    """Return all problems of one row's image and outline."""
-    problems: list[Problem] = []
-    outline_name = f"{Path(row.name).stem}_Annotation.png"
-    image = _read(folder / row.name, "image", problems)
-    outline = _read(folder / outline_name, "annotation", problems)
-    if image is not None and outline is not None and image.shape != outline.shape:
-        message = f"the annotation is {outline.shape}, the image {image.shape} (H, W); equal sizes"
-        problems.append(Problem(outline_name, "size", message))
-    if outline is not None and not outline.any():
-        message = "no pixel is set; the outline of the skull is drawn with 255"
-        problems.append(Problem(outline_name, "empty annotation", message))
-    elif outline is not None and (fault := _check_size(outline, row, outline_name)):
-        problems.append(fault)
-    return problems
-
-
-def _unlisted(folder: Path, rows: list[HeadRow]) -> list[Problem]:
-    listed = {row.name for row in rows}
-    images = {path.name for path in folder.glob("*.png") if "_Annotation" not in path.name}
-    message = "not in the table; list it there or remove it"
-    return [Problem(name, "not listed", message) for name in sorted(images - listed)]
-
-
-def _check_official(table: Path, n_rows: int) -> list[Problem]:
-    """Return a problem where HC18's own table was altered (told by its 999 rows)."""
-    if n_rows != OFFICIAL_N_ROWS or (table.parent / "phantom.json").exists():
-        return []
-    found = file_digest(table, "md5")
-    if found == OFFICIAL_TABLE_MD5:
-        return []
-    message = f"md5 is {found}; HC18's is {OFFICIAL_TABLE_MD5}: the copy was altered"
-    return [Problem(table.name, "checksum", message)]
-
-
-def verify_heads(
-    folder: str | Path, progress: Callable[[int, int], None] | None = None
-) -> FolderReport:
-    """Check a folder in the layout of HC18's training set.
+def read_table(folder: str | Path) -> pd.DataFrame:
+    """Return the path table of a folder in HC18's layout.
 
     Parameters
     ----------
-    folder : holds training_set/ and the table.
-    progress : called with (rows done, rows).
+    folder : path
 
     Returns
     -------
-    FolderReport with every problem: missing or unreadable files, sizes that differ, empty or
-    odd outlines, faulty table rows, circumferences that disagree with the outline.
+    DataFrame
+        One row an image, in the order of the names: ``image``, ``pixel_size_mm``, ``hc_mm``,
+        ``image_path``, ``mask_path``, ``examination``.
 
     Raises
     ------
-    NotADirectoryError
-        If the folder does not exist.
+    BadFilesError
+        A ValueError that names all bad rows and missing files together.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder; name the one that holds {TABLE_NAME}")
-    rows, problems = read_head_table(folder / TABLE_NAME)
-    problems += _check_official(folder / TABLE_NAME, len(rows))
-    images = folder / IMAGE_FOLDER
-    if not images.is_dir():
-        problems.append(Problem(IMAGE_FOLDER, "missing", f"{folder} has no folder {IMAGE_FOLDER}"))
-        return FolderReport(str(folder), 0, tuple(problems))
-    problems += walk(rows, lambda row: check_examination(images, row), progress)
-    problems += _unlisted(images, rows)
-    return FolderReport(str(folder), len(rows), tuple(problems))
+    return find(Path(folder)).usable()
+
+
+def coverage_mask(ellipse: Ellipse, size_hw: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    """Return the share of each pixel of a resized image that an ellipse covers.
+
+    Parameters
+    ----------
+    ellipse : Ellipse
+        In pixels of the scan.
+    size_hw : (height, width)
+        Size of the scan.
+    shape : (height, width)
+        Size of the mask.
+
+    Returns
+    -------
+    ndarray, shape ``shape``, uint8, 0 to 255
+    """
+    return squash(ellipse.mask(size_hw).astype(np.uint8) * 255, shape)
+
+
+def load_arrays(
+    table: pd.DataFrame,
+    shape: tuple[int, int],
+    progress: Callable[[int, int], None] | None = None,
+) -> HeadArrays:
+    """Read all images of a path table and resize them, masks filled first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`read_table`.
+    shape : (height, width)
+        Size in pixels that every image is squashed to.
+    progress : callable, optional
+        Called with the number read and the number in all.
+
+    Returns
+    -------
+    HeadArrays
+
+    Raises
+    ------
+    ValueError
+        If ``shape`` or the table is none.
+    BadFilesError
+        A ValueError that names all images and annotations that cannot be used.
+    """
+    check_shape(shape)
+    if table.empty:
+        raise ValueError("table: received no row; at least one image is needed. Check the filter.")
+    n = len(table)
+    images, masks, rings = (np.empty((n, *shape), np.uint8) for _ in range(3))
+    sizes, ellipses = np.empty((n, 2), np.int64), []
+    for i, head in enumerate(stream(table.itertuples(index=False), read)):
+        sizes[i] = head.image.shape
+        images[i], rings[i] = squash(head.image, shape), squash(head.outline, shape)
+        masks[i] = coverage_mask(head.ellipse, head.image.shape, shape)
+        ellipses.append(head.ellipse)
+        if progress is not None:
+            progress(i + 1, n)
+    return HeadArrays(images, masks, rings, sizes, tuple(ellipses))
+
+
+def iter_cases(
+    table: pd.DataFrame, shape: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
+    """Read heads one after the other: image, coverage mask, size of the scan.
+
+    As :func:`fetal_lib.data.masks.iter_cases`, with the mask of HC18: the ellipse
+    fitted to the annotation, also where it runs out of the image.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`read_table`.
+    shape : (height, width)
+
+    Yields
+    ------
+    image, mask : uint8 arrays (H, W)
+    size_hw : (int, int)
+    """
+    check_shape(shape)
+    heads = stream(table.itertuples(index=False), read)
+    return (
+        (
+            squash(head.image, shape),
+            coverage_mask(head.ellipse, head.image.shape, shape),
+            head.image.shape,
+        )
+        for head in heads
+    )
 
 
 def _detect(folder: Path) -> bool:
     return (folder / TABLE_NAME).is_file() or any((folder / IMAGE_FOLDER).glob("*_Annotation.png"))
 
 
-def _check(
-    folder: Path, progress: Callable[[int, int], None] | None, classes: Collection[str]
-) -> FolderReport:
-    return verify_heads(folder, progress)
-
-
-LAYOUT = Layout("hc18", "head scans, outlines, a table of HC in mm", _detect, _check)
+LAYOUT = Layout(
+    "hc18",
+    "head scans, outlines, a table of HC in mm",
+    _detect,
+    find,
+    read,
+    _look,
+    Roles(("hc_mm",), "examination", metadata=("pixel_size_mm",)),
+)

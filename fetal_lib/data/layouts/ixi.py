@@ -1,70 +1,101 @@
-"""IXI: volumes named by subject and hospital, and a table of ages saved from IXI.xls."""
+"""IXI: ``IXI002-Guys-0828-T1.nii.gz`` and such, and a table of ages saved from IXI.xls.
+
+IXI's sheet lists people without a scan, scans without a row, people without an age and people
+listed twice; they are left out by name unless the two rows agree.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
-from collections.abc import Collection
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
-from fetal_lib.data.layouts.base import Layout, Progress, relative, visible, walk
-from fetal_lib.data.layouts.tables import Number, read_table
-from fetal_lib.data.layouts.volumes import check_volume
-from fetal_lib.data.report import FolderReport, Problem
+from fetal_lib.data.layouts.adult_scan import AGES, ROLES, case, in_order, read, rest_of
+from fetal_lib.data.layouts.base import Found, Layout, first_known, visible
+from fetal_lib.data.layouts.sheet import Sheet
 
-TABLE_NAME = "IXI.csv"
-NAME = re.compile(r"IXI(\d{3})-(Guys|HH|IOP)-\d{4}-(T1|T2|PD|MRA)\.nii(\.gz)?")
-NUMBERS = {
-    "IXI_ID": Number(1, 999, "", needed=True),
-    "AGE": Number(15, 110, "years"),
-    "SEX_ID (1=m, 2=f)": Number(1, 2, "(1 male, 2 female)"),
-}
+TABLES = ("IXI.csv", "IXI.tsv")
+EXCEL = "IXI.xls"
+NAME = re.compile(r"IXI(\d{3})-([A-Za-z]+)-(\d+)-T1\.nii(\.gz)?")
+SEX_COLUMNS = ("SEX_ID (1=m, 2=f)", "SEX_ID")
+SEX = {"1": "M", "2": "F"}
 
 
-def _volumes(folder: Path) -> list[Path]:
-    return [path for path in visible(folder, "**/IXI*") if path.name.endswith((".nii", ".nii.gz"))]
+class Person(NamedTuple):
+    """Age in years (NaN: unknown) and sex, as one row says them."""
+
+    age: float
+    sex: str
 
 
-def _check(folder: Path, progress: Progress | None, classes: Collection[str]) -> FolderReport:
-    paths = _volumes(folder)
-    problems = walk(paths, lambda path: _check_volume(path, folder), progress)
-    if not paths:
-        problems.append(Problem("IXI-T1", "missing", "no volume IXInnn-Site-nnnn-T1.nii.gz"))
-    return FolderReport(str(folder), len(paths), (*_check_ages(folder, paths), *problems))
+def find(folder: Path) -> Found:
+    """Find the T1 scans of people whose age is certain."""
+    found = Found(folder)
+    table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
+    if table is None and (folder / EXCEL).is_file():
+        found.problem(EXCEL, "table", "old Excel is not read; save its sheet as IXI.csv")
+        return found
+    limits = {"AGE": (0.0, AGES[1], "years")}
+    path = table or folder / TABLES[0]
+    sheet = Sheet(found, path, ("IXI_ID", "AGE"), SEX_COLUMNS, limits)
+    people: dict[str, list[Person]] = defaultdict(list)
+    extra: dict[str, dict[str, str]] = {}
+    for line, row, values in sheet:
+        if not re.fullmatch(r"\d{1,3}(\.0)?", row["IXI_ID"]):
+            sheet.problem("value", f"line {line}: IXI_ID is {row['IXI_ID']!r}, no number")
+            continue
+        subject = f"IXI{int(float(row['IXI_ID'])):03d}"
+        sex = SEX.get(first_known(row, SEX_COLUMNS).removesuffix(".0"), "")
+        age = values["AGE"] if values["AGE"] >= AGES[0] else math.nan
+        people[subject].append(Person(age, sex))
+        extra[subject] = rest_of(row, ("IXI_ID", "AGE", *SEX_COLUMNS))
+    if sheet.rows:
+        _add_scans(found, people, extra)
+    return in_order(found)
 
 
-def _check_ages(folder: Path, paths: list[Path]) -> list[Problem]:
-    """Return the problems of the table, and of volumes whose subject has no age in it."""
-    if not (folder / TABLE_NAME).is_file() and (folder / "IXI.xls").is_file():
-        message = "the table is an old Excel file: save it as 'CSV UTF-8' under the name IXI.csv"
-        return [Problem("IXI.xls", "table", message)]
-    table = read_table(folder / TABLE_NAME, ("IXI_ID", "AGE"), NUMBERS)
-    ids = [row.number.get("IXI_ID") for row in table.rows]
-    for number, count in Counter(ids).items():
-        if number is not None and count > 1:
-            rule = "its age is not certain"
-            table.note("duplicate", f"IXI_ID {number:.0f} stands {count} times; {rule}")
-    aged = {row.number.get("IXI_ID") for row in table.rows if row.number.get("AGE") is not None}
-    for path in paths if table.rows else []:
+def _add_scans(
+    found: Found, people: dict[str, list[Person]], extra: dict[str, dict[str, str]]
+) -> None:
+    seen: set[str] = set()
+    for path in visible(found.folder, "**/IXI*-T1.nii*", (".nii", ".nii.gz")):
         match = NAME.fullmatch(path.name)
-        if match and int(match.group(1)) not in aged:
-            message = f"subject {int(match.group(1))} has no age in {TABLE_NAME}"
-            table.problems.append(Problem(relative(path, folder), "no age", message))
-    return table.problems
+        if match is None:
+            found.note(path, "file name", "not named as IXI002-Guys-0828-T1.nii.gz is")
+            continue
+        subject = f"IXI{match.group(1)}"
+        reason = _why_not(people.get(subject, []), again=subject in seen)
+        seen.add(subject)
+        if reason:
+            found.note(path, *reason)
+            continue
+        known = people[subject][0]
+        more = {"site": match.group(2), "extra": extra[subject]}
+        found.cases.append(case(subject, path, known.age, known.sex, **more))
+    for subject in sorted(set(people) - seen):
+        found.note(subject, "missing", "in the table, but no T1 scan")
 
 
-def _check_volume(path: Path, folder: Path) -> list[Problem]:
-    problems = check_volume(path, folder)[1]
-    if not NAME.fullmatch(path.name):
-        rule = "names are IXI002-Guys-0828-T1.nii.gz; hospitals Guys, HH, IOP"
-        problems = [*problems, Problem(relative(path, folder), "file name", rule)]
-    return problems
+def _why_not(rows: list[Person], again: bool) -> tuple[str, str] | None:
+    """Return kind and words of why a scan cannot be used, or None."""
+    if again:
+        return "duplicate", "a second scan of this person"
+    if not rows:
+        return "not listed", "not in the table"
+    if all(math.isnan(person.age) for person in rows):
+        return "no age", "no age in the table"
+    if len(set(rows)) > 1:
+        message = f"listed {len(rows)} times in the table with different ages or sexes"
+        return "duplicate", message
+    return None
 
 
 def _detect(folder: Path) -> bool:
-    if any((folder / name).is_file() for name in (TABLE_NAME, "IXI.xls")):
+    if any((folder / name).is_file() for name in (*TABLES, EXCEL)):
         return True
-    return any(NAME.fullmatch(path.name) for path in _volumes(folder)[:20])
+    return any(NAME.fullmatch(path.name) for path in folder.glob("**/IXI*"))
 
 
-LAYOUT = Layout("ixi", "IXI.csv and IXInnn-Site-nnnn-T1.nii.gz", _detect, _check)
+LAYOUT = Layout("ixi", "IXI.csv and IXInnn-Site-nnnn-T1.nii.gz", _detect, find, read, roles=ROLES)

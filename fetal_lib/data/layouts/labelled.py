@@ -1,106 +1,121 @@
-"""Labelled images: one ``_classes.csv`` a part (one column a class), or one folder a class."""
+"""Labelled images as they are exported: one ``_classes.csv`` a part, COCO, or one folder a class.
+
+The files lie in ``train``, ``valid`` and ``test``, or in the folder itself. No image is opened to
+list them; what is wrong is collected, so that all of it can be told at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
 from pathlib import Path
+from typing import Any
 
-from fetal_lib.data.layouts.base import PARTS, Layout, Progress, not_listed, relative, visible, walk
-from fetal_lib.data.layouts.images import check_image, is_image_name
-from fetal_lib.data.layouts.tables import Row, Table, read_table
-from fetal_lib.data.report import FolderReport, Problem
+from fetal_lib.data.anomaly_names import is_class
+from fetal_lib.data.images import IMAGE_ENDINGS
+from fetal_lib.data.layouts.anomaly_rows import ROLES, add_image, finish, read
+from fetal_lib.data.layouts.base import Found, Layout, part_folders, relative, visible
+from fetal_lib.data.layouts.sheet import Sheet
 
-TABLE_NAME = "_classes.csv"
+CLASSES_CSV, COCO_JSON = "_classes.csv", "_annotations.coco.json"
 NOT_CLASSES = {"images", "labels", "masks"}
 
 
-def _parts(folder: Path) -> list[Path]:
-    """Return the folder itself and its parts: train, valid, test."""
-    subs = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-    return [folder, *(path for path in subs if path.name.lower() in PARTS)]
-
-
-def _class_folders(folder: Path) -> list[Path]:
-    """Return the folders, one a class, below the parts."""
-    parts = [part for part in _parts(folder) if part != folder]
-    subs = [path for part in parts for path in sorted(part.iterdir()) if path.is_dir()]
-    return [path for path in subs if path.name.lower() not in NOT_CLASSES]
-
-
-def _check(folder: Path, progress: Progress | None, classes: Collection[str]) -> FolderReport:
-    tables = [part / TABLE_NAME for part in _parts(folder) if (part / TABLE_NAME).is_file()]
-    if tables:
-        paths, problems = [], []
-        for path in tables:
-            listed, found = _check_table(path, folder, classes)
-            paths, problems = [*paths, *listed], [*problems, *found]
+def find(folder: Path) -> Found:
+    """Find the images of an export, each with its one class."""
+    found = Found(folder)
+    if tables := _per_part(folder, CLASSES_CSV):
+        for path, part in tables:
+            _find_one_hot(found, path, part)
+    elif exports := _per_part(folder, COCO_JSON):
+        for path, part in exports:
+            _find_coco(found, path, part)
     else:
-        paths, problems = _check_folders(folder, classes)
-    problems += walk(paths, lambda path: check_image(path, folder)[1], progress)
-    return FolderReport(str(folder), len(paths), tuple(problems))
+        for place, part in _class_folders(folder):
+            images = visible(place, "*", IMAGE_ENDINGS)
+            if not images:
+                found.note(place, "empty", "no image in this class")
+            for path in images:
+                add_image(found, path, {place.name}, part)
+    return finish(found)
 
 
-def _check_table(
-    path: Path, folder: Path, classes: Collection[str]
-) -> tuple[list[Path], list[Problem]]:
-    name = relative(path, folder)
-    table = read_table(path, ("filename",), unique=("filename",), name=name)
-    named = [column for column in table.columns if column != "filename"]
-    for column in named:
-        if fault := _class_fault(column, classes):
-            table.note("class", fault)
-    for row in table.rows:
-        _check_row(table, row, named)
-    names = [row.text.get("filename", "") for row in table.rows]
-    names = list(dict.fromkeys(name for name in names if name and Path(name).name == name))
-    images = [item for item in visible(path.parent, "*") if is_image_name(item)]
-    others = [item for item in images if item.name not in set(names)] if table.rows else []
-    return [path.parent / item for item in names], [
-        *table.problems,
-        *not_listed(others, folder, name),
+def _per_part(folder: Path, name: str) -> list[tuple[Path, str]]:
+    """Return the files of that name in the folder and its parts, with the part."""
+    places = [(folder, ""), *part_folders(folder)]
+    return [(place / name, part) for place, part in places if (place / name).is_file()]
+
+
+def _find_one_hot(found: Found, path: Path, part: str) -> None:
+    """Read ``filename`` and one column of 0 and 1 a class."""
+    sheet = Sheet(found, path, ("filename",))
+    classes = [column for column in sheet.columns if column and column != "filename"]
+    named, below = set(), _below(path.parent, found.folder)
+    for line, row, _ in sheet:
+        cells = {column: row[column] for column in classes}
+        odd = [cell for cell in cells.values() if cell not in ("0", "1", "0.0", "1.0")]
+        named.add(row["filename"])
+        if odd:
+            message = f"line {line}: {row['filename']}: {odd[0]!r}; a class cell is 0 or 1"
+            sheet.problem("value", message)
+            continue
+        image = found.file(row["filename"], sheet.name, below)
+        if image is not None:
+            marked = {column for column, cell in cells.items() if float(cell) == 1}
+            add_image(found, image, marked, part)
+    images = visible(path.parent, "*", IMAGE_ENDINGS) if sheet.rows else []
+    found.note_unlisted([image for image in images if image.name not in named], sheet.name)
+
+
+def _below(place: Path, folder: Path) -> str:
+    return "" if place == folder else relative(place, folder)
+
+
+def _find_coco(found: Found, path: Path, part: str) -> None:
+    """Read COCO boxes: an image's class is the category of its boxes."""
+    try:
+        files = _coco_files(json.loads(path.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = f"not COCO as Roboflow writes it ({type(error).__name__} {error})"
+        found.problem(relative(path, found.folder), "unreadable", what)
+        return
+    for name, labels in files:
+        image = found.file(name, relative(path, found.folder), _below(path.parent, found.folder))
+        if image is not None:
+            add_image(found, image, labels, part)
+
+
+def _coco_files(content: Any) -> list[tuple[str, set[str]]]:
+    """Return each image's name and the classes of its boxes."""
+    names = {category["id"]: str(category["name"]) for category in content["categories"]}
+    labels: dict[Any, set[str]] = {image["id"]: set() for image in content["images"]}
+    for box in content["annotations"]:
+        labels[box["image_id"]].add(names[box["category_id"]])
+    return [(str(image["file_name"]), labels[image["id"]]) for image in content["images"]]
+
+
+def _class_folders(folder: Path) -> list[tuple[Path, str]]:
+    """Return the folders, one a class, below the parts, or below the folder itself."""
+    places = part_folders(folder) or [(folder, "")]
+    subs = [(sub, part) for place, part in places for sub in sorted(place.iterdir())]
+    return [
+        (sub, part)
+        for sub, part in subs
+        if sub.is_dir() and sub.name.lower() not in NOT_CLASSES and not sub.name.startswith(".")
     ]
 
 
-def _check_row(table: Table, row: Row, named: list[str]) -> None:
-    name = row.text.get("filename", "")
-    if not name or Path(name).name != name:
-        table.note("file name", f"line {row.line}: filename is {name!r}; give a plain file name")
-    cells = [row.text[column] for column in named]
-    if odd := sorted({cell for cell in cells if cell not in ("0", "1", "0.0", "1.0")}):
-        table.note("value", f"line {row.line}: {name}: {odd[0]!r}; a class cell is 0 or 1")
-    elif (n_classes := sum(float(cell) == 1 for cell in cells)) != 1:
-        table.note("class", f"line {row.line}: {name} has {n_classes} classes; one is needed")
-
-
-def _check_folders(folder: Path, classes: Collection[str]) -> tuple[list[Path], list[Problem]]:
-    paths, problems = [], []
-    for place in _class_folders(folder):
-        if fault := _class_fault(place.name, classes):
-            problems.append(Problem(relative(place, folder), "class", fault))
-        images = [path for path in visible(place, "*") if is_image_name(path)]
-        paths += images
-        if not images:
-            problems.append(Problem(relative(place, folder), "empty", "no image in this class"))
-    if not paths:
-        problems.append(Problem(TABLE_NAME, "missing", "neither tables nor folders of classes"))
-    return paths, problems
-
-
-def _class_fault(name: str, classes: Collection[str]) -> str:
-    if not classes or name in classes:
-        return ""
-    return f"class {name!r} is not in the manifest's class_names; map it there"
-
-
 def _detect(folder: Path) -> bool:
-    if any((part / TABLE_NAME).is_file() for part in _parts(folder)):
+    if _per_part(folder, CLASSES_CSV) or _per_part(folder, COCO_JSON):
         return True
-    return any(is_image_name(path) for place in _class_folders(folder) for path in place.iterdir())
+    places = [sub for sub, part in _class_folders(folder) if part or is_class(sub.name)]
+    return any(visible(place, "*", IMAGE_ENDINGS) for place in places)
 
 
 LAYOUT = Layout(
     "labelled_images",
-    "train/, valid/, test/: _classes.csv or a folder a class",
+    "train/, valid/, test/: _classes.csv, COCO boxes, or a folder a class",
     _detect,
-    _check,
+    find,
+    read,
+    roles=ROLES,
 )

@@ -1,52 +1,77 @@
-"""Images and masks in two folders (or one), paired by their names."""
+"""A user's own images and masks in two folders, or in one, paired by their names.
+
+``images/12.png`` goes with ``masks/12.png``, ``12_mask.png``, ``12_Annotation.png`` or
+``12_seg.png``; the endings of the files may differ. Outlines are filled. ``pixel_sizes.csv`` may
+give the pixel size of each image.
+"""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection
+import math
 from pathlib import Path
 
-from fetal_lib.data.layouts.base import Layout, Progress, relative, visible, walk
-from fetal_lib.data.layouts.images import check_pair, is_image_name
-from fetal_lib.data.layouts.tables import Number, read_table
-from fetal_lib.data.report import FolderReport, Problem
+from fetal_lib.data.bad_files import plain_name, repeated
+from fetal_lib.data.images import IMAGE_ENDINGS
+from fetal_lib.data.layouts.base import Found, Layout, relative, visible
+from fetal_lib.data.layouts.sheet import Sheet, known
+from fetal_lib.data.masks import read_masked
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "scans")
 MASK_FOLDERS = ("masks", "mask", "annotations", "labels")
 SUFFIXES = ("_mask", "_annotation", "_seg")
 SIZE_TABLE = "pixel_sizes.csv"
-PIXEL_SIZE = {"pixel_size_mm": Number(0.02, 1.0, "mm a pixel")}
+NAME_COLUMNS = ("filename", "image", "file", "name")
+SIZE_COLUMNS = ("pixel_size_mm", "pixel size(mm)", "pixel_size")
+SIZE_LIMITS = (0.02, 1.0, "mm a pixel")
 
 
-def _sub(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
+def find(folder: Path) -> Found:
+    """Pair images with masks by name.
 
-
-def _stem(path: Path) -> str:
-    return unicodedata.normalize("NFC", path.stem)
-
-
-def _without_suffix(stem: str) -> str:
-    for suffix in SUFFIXES:
-        if stem.casefold().endswith(suffix):
-            return stem[: -len(suffix)]
-    return stem
+    Returns
+    -------
+    Found
+        Cases sorted by name: ``image``, ``image_path``, ``mask_path``, ``subject`` (the image's
+        name without its ending), ``pixel_size_mm`` (NaN without a table).
+    """
+    found = Found(folder)
+    images, masks = _listed(folder)
+    by_stem = _by_stem(found, images, masks)
+    sizes = _pixel_sizes(found, [path.name for path in images])
+    for path in images:
+        near = by_stem[_stem(path)]
+        names = ", ".join(mask.name for mask in near)
+        if not near:
+            rule = " or ".join(f"{path.stem}{suffix}.png" for suffix in ("", *SUFFIXES))
+            message = f"an image without a mask; {rule} is needed"
+            found.problem(relative(path, folder), "missing mask", message)
+        elif len(near) > 1:
+            message = f"{len(near)} masks ({names}); keep one"
+            found.problem(relative(path, folder), "duplicate", message)
+        else:
+            case = {"image": path.name, "image_path": path, "mask_path": near[0]}
+            size = sizes.get(plain_name(path.name), math.nan)
+            found.cases.append(case | {"subject": _stem(path), "pixel_size_mm": size})
+    return found
 
 
 def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return images and masks, from two folders or from one."""
     scans, drawn = _sub(folder, IMAGE_FOLDERS), _sub(folder, MASK_FOLDERS)
-    images = [path for path in visible(scans or folder, "*") if is_image_name(path)]
+    images = visible(scans or folder, "*", IMAGE_ENDINGS)
     if drawn is not None:
-        return images, [path for path in visible(drawn, "*") if is_image_name(path)]
+        return images, visible(drawn, "*", IMAGE_ENDINGS)
     masks = [path for path in images if _without_suffix(_stem(path)) != _stem(path)]
-    return [path for path in images if path not in set(masks)], masks
+    return [path for path in images if path not in masks], masks
 
 
-def _check(folder: Path, progress: Progress | None, classes: Collection[str]) -> FolderReport:
-    images, masks = _listed(folder)
+def _by_stem(found: Found, images: list[Path], masks: list[Path]) -> dict[str, list[Path]]:
+    """Return the masks of each image, by its name; those of no image become problems."""
     by_stem: dict[str, list[Path]] = {_stem(path): [] for path in images}
-    problems = _doubled(images, folder)
+    for stem in repeated([path.stem for path in images]):
+        path = next(path for path in images if _stem(path) == stem)
+        message = f"{stem}: two images of this name; keep one"
+        found.problem(relative(path, found.folder), "duplicate", message)
     for path in masks:
         stem = _stem(path)
         key = stem if stem in by_stem else _without_suffix(stem)
@@ -54,48 +79,45 @@ def _check(folder: Path, progress: Progress | None, classes: Collection[str]) ->
             by_stem[key].append(path)
         else:
             message = f"a mask without an image; {key}.png is needed"
-            problems.append(Problem(relative(path, folder), "missing", message))
-    pairs = [(path, by_stem[_stem(path)]) for path in images]
-    if not pairs:
-        problems.append(Problem("images", "missing", "no image in the folder"))
-    problems += walk(pairs, lambda pair: _check_case(*pair, folder), progress)
-    problems += _check_sizes(folder, images)
-    return FolderReport(str(folder), len(images), tuple(problems))
+            found.problem(relative(path, found.folder), "missing", message)
+    return by_stem
 
 
-def _doubled(images: list[Path], folder: Path) -> list[Problem]:
-    seen: set[str] = set()
-    message = "another image has the same name but for its ending; keep one"
-    return [
-        Problem(relative(path, folder), "duplicate", message)
-        for path in images
-        if _stem(path) in seen or seen.add(_stem(path))
-    ]
+def _pixel_sizes(found: Found, names: list[str]) -> dict[str, float]:
+    """Return the pixel size of each image in mm; nothing without a table."""
+    path = found.folder / SIZE_TABLE
+    if not path.is_file():
+        return {}
+    limits = dict.fromkeys(SIZE_COLUMNS, SIZE_LIMITS)
+    sheet = Sheet(found, path, (), NAME_COLUMNS, limits)
+    columns = sheet.number_column(NAME_COLUMNS), sheet.number_column(SIZE_COLUMNS)
+    if not sheet.rows or None in columns:
+        rule = f"a column of {NAME_COLUMNS} and one of {SIZE_COLUMNS} are needed"
+        if sheet.rows:
+            sheet.problem("columns", f"{rule}; found {sheet.columns}")
+        return {}
+    name, size = columns
+    listed = [plain_name(row[name]) for _, row, _ in sheet]
+    for again in repeated(listed):
+        sheet.problem("duplicate", f"{again} stands more than once; keep one row")
+    sizes = {stated: values[size] for stated, (_, _, values) in zip(listed, sheet, strict=True)}
+    for image in names:
+        if not known(sizes.get(plain_name(image), math.nan)):
+            sheet.problem("no value", f"{image} has no pixel size; add its row")
+    return sizes
 
 
-def _check_case(image: Path, masks: list[Path], folder: Path) -> list[Problem]:
-    if not masks:
-        names = ", ".join(f"{image.stem}{suffix}.png" for suffix in ("", *SUFFIXES))
-        return [Problem(relative(image, folder), "missing mask", f"one of {names} is needed")]
-    if len(masks) > 1:
-        names = ", ".join(mask.name for mask in masks)
-        message = f"{len(masks)} masks ({names}); keep one"
-        return [Problem(relative(image, folder), "duplicate", message)]
-    return check_pair(image, masks[0], folder)
+def _sub(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def _check_sizes(folder: Path, images: list[Path]) -> list[Problem]:
-    """Check the table of pixel sizes, where there is one."""
-    if not (folder / SIZE_TABLE).is_file():
-        return []
-    table = read_table(
-        folder / SIZE_TABLE, ("filename", "pixel_size_mm"), PIXEL_SIZE, ("filename",)
-    )
-    sizes = {row.text.get("filename"): row.number.get("pixel_size_mm") for row in table.rows}
-    for path in images:
-        if table.rows and path.name not in sizes:
-            table.note("no value", f"{path.name} has no pixel size; add its row")
-    return table.problems
+def _stem(path: Path) -> str:
+    return plain_name(path.stem)
+
+
+def _without_suffix(stem: str) -> str:
+    ending = next((suffix for suffix in SUFFIXES if stem.casefold().endswith(suffix)), "")
+    return stem[: len(stem) - len(ending)]
 
 
 def _detect(folder: Path) -> bool:
@@ -105,4 +127,4 @@ def _detect(folder: Path) -> bool:
     return bool(images and masks)
 
 
-LAYOUT = Layout("mask_folders", "images/ and masks/, paired by name", _detect, _check)
+LAYOUT = Layout("mask_folders", "images/ and masks/, paired by name", _detect, find, read_masked)

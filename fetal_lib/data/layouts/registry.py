@@ -6,17 +6,18 @@ import difflib
 from pathlib import Path
 
 from fetal_lib.data.layouts import (
-    atlases,
-    bids,
+    anomaly_cases,
+    bids_adult,
+    bids_fetal,
     boxes,
-    cases,
-    clinical,
+    clinical_ultrasound,
+    fetal_atlas,
+    fetal_planes,
     heads,
     ixi,
     labelled,
     mask_folders,
     oasis,
-    planes,
     slices,
 )
 from fetal_lib.data.layouts.base import Layout
@@ -24,21 +25,21 @@ from fetal_lib.errors import UserError
 
 # In the order in which a folder is compared with them: the most telling signs first.
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout
-    for layout in (
-        heads.LAYOUT,
-        planes.LAYOUT,
-        labelled.LAYOUT,
-        boxes.LAYOUT,
-        cases.LAYOUT,
-        clinical.LAYOUT,
-        oasis.LAYOUT,
-        ixi.LAYOUT,
-        bids.FETAL,
-        bids.ADULT,
-        atlases.LAYOUT,
-        slices.LAYOUT,
-        mask_folders.LAYOUT,
+    module.LAYOUT.name: module.LAYOUT
+    for module in (
+        heads,
+        fetal_planes,
+        labelled,
+        boxes,
+        anomaly_cases,
+        clinical_ultrasound,
+        oasis,
+        ixi,
+        bids_fetal,
+        bids_adult,
+        fetal_atlas,
+        slices,
+        mask_folders,
     )
 }
 

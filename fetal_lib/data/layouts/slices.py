@@ -1,100 +1,107 @@
-"""A table, and for every patient and plane one folder of JPEG slices (the layout of source 000)."""
+"""A table, and for every patient and plane one folder of pictures (the layout of source 000)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
 from pathlib import Path
+from typing import Any
 
-from fetal_lib.data.layouts.base import Layout, Progress, relative, visible, walk
-from fetal_lib.data.layouts.images import check_image, is_image_name
-from fetal_lib.data.layouts.tables import Number, Table, plain, read_table
-from fetal_lib.data.report import FolderReport, Problem
+from fetal_lib.data.bad_files import BadFilesError, problems_of
+from fetal_lib.data.images import IMAGE_ENDINGS, read_image
+from fetal_lib.data.layouts.base import Found, Layout, is_plain_name, visible
+from fetal_lib.data.layouts.fetal_scan import (
+    AGES,
+    ROLES,
+    FetalScan,
+    ages_in_days,
+    case,
+    in_order,
+    split_of,
+)
+from fetal_lib.data.layouts.sheet import Sheet
+from fetal_lib.data.plane_slices import PLANES
+from fetal_lib.data.report import Problem
 
-PLANES = ("axial", "coronal", "sagittal")
-COLUMNS = ("patient_id",)
-NUMBERS = {
-    "ga_days": Number(70, 310, "days (weeks x 7)", needed=True),
-    "ga_weeks": Number(10, 45, "weeks", needed=True),
-}
+
+def find(folder: Path) -> Found:
+    """Find ``PATIENT/axial|coronal|sagittal`` with pictures for each row of the table."""
+    found = Found(folder)
+    unique = ("patient_id",)
+    sheet = Sheet(found, _table_path(folder), unique, ("split",), AGES, unique)
+    listed = set()
+    for (line, row, _), age in zip(sheet, ages_in_days(sheet), strict=True):
+        name = row["patient_id"]
+        if not is_plain_name(name):
+            rule = "it must be the name of the patient's folder"
+            sheet.problem("file name", f"line {line}: patient_id is {name[:40]!r}; {rule}")
+            continue
+        listed.add(name)
+        if math.isnan(age):
+            sheet.problem("no value", f"line {line}: no gestational age for {name}")
+        missing = [plane for plane in PLANES if not slice_paths(folder / name, plane)]
+        for plane in missing:
+            found.problem(f"{name}/{plane}", "missing", "no slice in it; JPEG or PNG are needed")
+        split = split_of(sheet, line, row.get("split", ""))
+        if not missing:
+            found.cases.append(case(name, folder / name, age, "slices", split=split))
+    for path in sorted(folder.iterdir()) if sheet.rows else []:
+        if path.is_dir() and path.name not in listed and not path.name.startswith("."):
+            found.note(path, "not listed", f"no row in {sheet.name}; add the patient")
+    return in_order(found)
 
 
-def table_path(folder: Path) -> Path:
+def slice_paths(home: Path, plane: str) -> list[Path]:
+    """Return a patient's pictures of one plane, in the order of the numbers in their names."""
+    subs = home.iterdir() if home.is_dir() else []
+    places = [sub for sub in subs if sub.is_dir() and sub.name.casefold() == plane]
+    return [path for place in places for path in visible(place, "*", IMAGE_ENDINGS)]
+
+
+def read(row: Any) -> FetalScan:
+    """Read a patient's pictures; all that cannot be read are named together."""
+    problems: list[Problem] = []
+    pictures = {}
+    for plane in PLANES:
+        images = []
+        for path in slice_paths(Path(row.path), plane):
+            try:
+                images.append(read_image(path))
+            except ValueError as error:
+                problems += problems_of(error)
+        if not images and not problems:
+            problems.append(Problem(str(row.path / plane), "missing", "no slice in it"))
+        pictures[plane] = tuple(images)
+    if problems:
+        raise BadFilesError(row.subject, problems)
+    return FetalScan(row.subject, float(row.ga_days), row.kind, None, None, None, pictures)
+
+
+def _look(row: Any, scan: FetalScan) -> list[Problem]:
+    """Return a note for each slice that has another size than most of its plane."""
+    notes = []
+    for plane, images in scan.pictures.items():
+        shapes = [image.shape for image in images]
+        usual = max(shapes, key=shapes.count)
+        message = "the slice is {}, the others {} (H, W); one size a plane"
+        notes += [
+            Problem(str(path), "size", message.format(shape, usual))
+            for path, shape in zip(slice_paths(row.path, plane), shapes, strict=True)
+            if shape != usual
+        ]
+    return notes
+
+
+def _table_path(folder: Path) -> Path:
     """Return the table of ages: table.csv, or the only table that there is."""
-    tables = [*visible(folder, "*.csv"), *visible(folder, "*.tsv")]
+    tables = visible(folder, "*", (".csv", ".tsv"))
     named = [path for path in tables if path.name == "table.csv"]
     return (*named, *tables, folder / "table.csv")[0]
 
 
-def _check(folder: Path, progress: Progress | None, classes: Collection[str]) -> FolderReport:
-    table = read_table(table_path(folder), COLUMNS, NUMBERS, unique=COLUMNS)
-    if table.columns and not set(NUMBERS) & set(table.columns):
-        table.note("columns", "column 'ga_days' missing; gestational age in days is needed")
-    patients = _patients(table, folder)
-    places = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-    places = [path for path in places if not path.name.startswith(".")]
-    others = [path for path in places if path.name not in set(patients)] if table.rows else []
-    slices = [(patient, plane) for patient in patients for plane in PLANES]
-    problems = walk(slices, lambda case: _check_plane(folder, *case), progress)
-    message = f"no row in {table.name}; add the patient or remove the folder"
-    problems += [Problem(relative(path, folder), "not listed", message) for path in others]
-    n_slices = sum(len(slices_of(folder, *case)) for case in slices)
-    return FolderReport(str(folder), n_slices, (*table.problems, *problems))
-
-
-def _patients(table: Table, folder: Path) -> list[str]:
-    names = []
-    for row in table.rows:
-        name = row.text.get("patient_id", "")
-        if not name or Path(name).name != name or "\\" in name:
-            rule = "it must be the name of the patient's folder"
-            table.note("file name", f"line {row.line}: patient_id is {name[:40]!r}; {rule}")
-        else:
-            names.append(name)
-    return list(dict.fromkeys(names))
-
-
-def _plane_folder(folder: Path, patient: str, plane: str) -> Path:
-    """Return the folder of a plane, whatever the case of its name."""
-    place = folder / patient
-    subs = [path for path in place.iterdir() if path.is_dir()] if place.is_dir() else []
-    return next((path for path in subs if plain(path.name) == plane), place / plane)
-
-
-def slices_of(folder: Path, patient: str, plane: str) -> list[Path]:
-    """Return a patient's slices in a plane, in the order of their names."""
-    place = _plane_folder(folder, patient, plane)
-    return [path for path in visible(place, "*") if is_image_name(path)]
-
-
-def _check_plane(folder: Path, patient: str, plane: str) -> list[Problem]:
-    """Return all problems of one patient's slices in one plane."""
-    place = _plane_folder(folder, patient, plane)
-    name = relative(place, folder)
-    if not place.is_dir():
-        return [Problem(name, "missing", f"patient {patient} has no folder {plane}")]
-    paths = slices_of(folder, patient, plane)
-    if not paths:
-        return [Problem(name, "missing", "no slice in the folder; JPEG or PNG files are needed")]
-    problems, shapes = [], {}
-    for path in paths:
-        image, found = check_image(path, folder, "slice")
-        problems += found
-        if image is not None:
-            shapes.setdefault(image.shape, []).append(path)
-            del image
-    if len(shapes) > 1:
-        usual = max(shapes, key=lambda shape: len(shapes[shape]))
-        for shape, odd in shapes.items():
-            message = f"the slice is {shape}, the others {usual} (H, W); one size a plane"
-            problems += [
-                Problem(relative(path, folder), "size", message) for path in odd if shape != usual
-            ]
-    return problems
-
-
 def _detect(folder: Path) -> bool:
-    subs = (path for path in folder.glob("*/*") if path.is_dir())
-    return any(plain(path.name) in PLANES for path in subs)
+    return any(path.name.casefold() in PLANES and path.is_dir() for path in folder.glob("*/*"))
 
 
-LAYOUT = Layout("slices", "a table, and PATIENT/axial, coronal, sagittal", _detect, _check)
+LAYOUT = Layout(
+    "slices", "a table, and PATIENT/axial, coronal, sagittal", _detect, find, read, _look, ROLES
+)

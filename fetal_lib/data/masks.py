@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fetal_lib.data.bad_files import FileFault, stream
+from fetal_lib.data.images import check_shape, read_pair, squash
 from fetal_lib.geometry.outline import fill_outline
-from fetal_lib.readers.image import read_gray
-from fetal_lib.sets.bad_files import stream
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Case = tuple[np.ndarray, np.ndarray, tuple[int, int]]
-MAX_SIDE = 8192
-MAX_SOFT = 0.001
+MAX_SOFT = 0.001  # share of pixels inside areas of a middle gray that a mask may have
 OUTLINE_SOLIDITY, OUTLINE_THICKNESS = 0.4, 0.1
+
+
+def read_masked(row: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Read a row's image, uint8 (H, W), and its mask, bool (H, W), outlines filled.
+
+    Parameters
+    ----------
+    row : has ``image_path`` and ``mask_path``.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be used; names it.
+    """
+    image, drawing = read_pair(row.image_path, row.mask_path)
+    return image, mask_from_drawing(drawing, row.mask_path)
 
 
 def iter_cases(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Case]:
@@ -54,57 +69,12 @@ def iter_cases(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Case]:
         At the end, a ValueError that names all files that cannot be used.
     """
     check_shape(shape)
-    rows = table[["image_path", "mask_path"]].itertuples(index=False, name=None)
-    return stream(rows, lambda paths: _case(*paths, shape))
+    return stream(table.itertuples(index=False), lambda row: _resized(*read_masked(row), shape))
 
 
-def check_shape(shape: tuple[int, int]) -> None:
-    """Refuse a size that no image has.
-
-    Raises
-    ------
-    ValueError
-        Unless it is two whole numbers of 1 to 8192.
-    """
-    sides = tuple(shape) if isinstance(shape, tuple | list) else ()
-    whole = all(isinstance(side, int | np.integer) and 1 <= side <= MAX_SIDE for side in sides)
-    if len(sides) != 2 or not whole:
-        raise ValueError(
-            f"shape={shape!r}: it must be (height, width) in pixels, whole numbers of "
-            f"1-{MAX_SIDE}; give (256, 256)."
-        )
-
-
-def squash(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resize to ``shape`` (height, width) by area, so that thin bright skull survives."""
-    import cv2
-
-    return cv2.resize(image, shape[::-1], interpolation=cv2.INTER_AREA)
-
-
-def read_both(image_path: Path, drawing_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image and what was drawn for it, both uint8 (H, W) of one size.
-
-    Raises
-    ------
-    ValueError
-        If a file cannot be read, or the sizes differ; both are named when both are bad.
-    """
-    images, problems = [], []
-    for path in (image_path, drawing_path):
-        try:
-            images.append(read_gray(path))
-        except ValueError as error:
-            problems.append(str(error))
-    if problems:
-        raise ValueError("\n  ".join(problems))
-    image, drawing = images
-    if image.shape != drawing.shape:
-        raise ValueError(
-            f"{drawing_path}: its size {drawing.shape} is not that of {Path(image_path).name}, "
-            f"{image.shape}; a mask must have its image's size"
-        )
-    return image, drawing
+def _resized(image: np.ndarray, mask: np.ndarray, shape: tuple[int, int]) -> Case:
+    coverage = squash(mask.astype(np.uint8) * 255, shape)
+    return squash(image, shape), coverage, image.shape
 
 
 def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndarray:
@@ -122,9 +92,9 @@ def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndar
 
     Raises
     ------
-    ValueError
-        If it is empty, covers everything, has several values over areas, or is an outline of
-        no ellipse.
+    FileFault
+        A ValueError: if it is empty, covers everything, has several values over areas, or is an
+        outline of no ellipse.
 
     Examples
     --------
@@ -133,21 +103,22 @@ def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndar
     """
     largest = int(drawing.max())
     if largest == 0:
-        raise ValueError(f"{path}: nothing is drawn; a mask marks one structure")
+        raise FileFault(path, "empty mask", "nothing is drawn; a mask marks one structure")
     if _soft_share(drawing, largest) > MAX_SOFT:
-        raise ValueError(
-            f"{path}: areas of several gray values; a mask is 0 outside and one value inside. "
-            "Check that it is the mask, not the image or a map of labels"
+        message = (
+            "areas of several gray values; a mask is 0 outside and one value inside. Check that "
+            "it is the mask, not the image or a map of labels"
         )
+        raise FileFault(path, "not a mask", message)
     mask = drawing >= max(1, largest / 2)
     if mask.all():
-        raise ValueError(f"{path}: it covers the whole image; a mask marks one structure")
+        raise FileFault(path, "full mask", "it covers the whole image; a mask marks one structure")
     if not is_outline(mask):
         return mask
     try:
         return fill_outline(mask)
     except ValueError as error:
-        raise ValueError(f"{path}: an outline that cannot be filled. {error}") from error
+        raise FileFault(path, "outline", f"an outline that cannot be filled. {error}") from error
 
 
 def is_outline(mask: np.ndarray) -> bool:
@@ -187,10 +158,3 @@ def _soft_share(drawing: np.ndarray, largest: int) -> float:
 
     soft = ((drawing > 0.25 * largest) & (drawing < 0.75 * largest)).astype(np.uint8)
     return float(cv2.erode(soft, np.ones((3, 3), np.uint8)).mean())
-
-
-def _case(image_path: Path, mask_path: Path, shape: tuple[int, int]) -> Case:
-    image, drawing = read_both(image_path, mask_path)
-    mask = mask_from_drawing(drawing, mask_path)
-    coverage = squash(mask.astype(np.uint8) * 255, shape)
-    return squash(image, shape), coverage, image.shape

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fetal_lib.readers.volume_grid import Volume
-from fetal_lib.sets.fetal_mri_layouts import PLANES
 
+PLANES = ("axial", "coronal", "sagittal")
 FIELD_MM = 140.0  # side of a slice where the size is kept: the largest head of 39 weeks fits
 FIELD_SHARE = 1.5  # side of a slice by the diameter of a ball of the brain's volume
 SPREAD_SHARE = 0.2  # outermost slices, from the middle, by the same diameter

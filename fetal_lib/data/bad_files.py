@@ -8,33 +8,78 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from fetal_lib.data.report import Problem
 from fetal_lib.errors import UserError
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")
 MAX_SHOWN = 200
+IMAGE_MARKS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
+POINTER = "a git-annex pointer, not the file: get its content"
+
+
+class FileFault(UserError, ValueError):
+    """One file cannot be used: its path, the kind of the fault, and the words."""
+
+    def __init__(self, path: str | Path, kind: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.problem = Problem(str(path), kind, message)
 
 
 class BadFilesError(UserError, ValueError):
-    """Name every file that cannot be used and why; ``problems`` holds one line a file.
+    """Name every file that cannot be used and why; ``problems`` holds one entry a fault.
 
     Examples
     --------
-    >>> raise BadFilesError("data", ["a.png: 0 bytes", "b.png: no such file"])
+    >>> raise BadFilesError("data", [Problem("a.png", "zero bytes", "0 bytes")])
     Traceback (most recent call last):
-    fetal_lib.sets.bad_files.BadFilesError: data: 2 file(s) cannot be used.
+    fetal_lib.data.bad_files.BadFilesError: data: 1 file(s) cannot be used.
       a.png: 0 bytes
-      b.png: no such file
     Repair them, or take them out of the set.
     """
 
-    def __init__(self, what: str, problems: Sequence[str]) -> None:
+    def __init__(self, what: str, problems: Sequence[Problem]) -> None:
         lines = [f"{what}: {len(problems)} file(s) cannot be used."]
         lines += [f"  {problem}" for problem in problems[:MAX_SHOWN]]
         if len(problems) > MAX_SHOWN:
             lines.append(f"  and {len(problems) - MAX_SHOWN} more")
         super().__init__("\n".join([*lines, "Repair them, or take them out of the set."]))
         self.problems = tuple(problems)
+
+
+def problems_of(error: Exception) -> list[Problem]:
+    """Return what an error says that was raised while a case was read, one entry a file."""
+    if isinstance(error, BadFilesError):
+        return list(error.problems)
+    if isinstance(error, FileFault):
+        return [error.problem]
+    path = getattr(error, "path", None) or getattr(error, "filename", None)
+    if path is None:
+        return [Problem("data", "unreadable", str(error))]
+    kind = _kind_of_unreadable(Path(path))
+    message = POINTER if kind == "pointer" else str(error).replace(f"{path}: ", "", 1)
+    return [Problem(str(path), kind, message)]
+
+
+def _kind_of_unreadable(path: Path) -> str:
+    """Return what is wrong with a file that no reader takes, by its first bytes."""
+    try:
+        if path.is_dir():
+            return "wrong type"
+        if not path.is_file():
+            return "missing"
+        if path.stat().st_size == 0:
+            return "zero bytes"
+        with path.open("rb") as source:
+            first = source.read(352)
+    except (OSError, ValueError):
+        return "unreadable"
+    if b"/annex/" in first[:200]:
+        return "pointer"
+    is_image = first.startswith(IMAGE_MARKS) or first[128:132] == b"DICM"
+    is_packed = first[:2] == b"\x1f\x8b"
+    is_header = first[344:347] in (b"n+1", b"ni1") or first[4:6] == b"n+" or path.suffix == ".hdr"
+    return "unreadable" if is_image or is_packed or is_header else "wrong type"
 
 
 def stream(
@@ -67,12 +112,12 @@ def stream(
     >>> list(stream(["1", "2"], int))
     [1, 2]
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     for case in cases:
         try:
             result = read(case)
         except (ValueError, OSError) as error:
-            problems.append(str(error))
+            problems += problems_of(error)
             continue
         if not problems:
             yield result
@@ -97,36 +142,30 @@ def find_file(folder: Path, name: str) -> Path:
 
     Raises
     ------
-    ValueError
-        If the name is empty, leads out of the folder, or no such file is there.
+    FileFault
+        If the name is empty, leads out of the folder, or nothing of that name is there.
 
     Examples
     --------
     >>> find_file(Path("."), "../scan.png")
     Traceback (most recent call last):
-    ValueError: '../scan.png': it leads out of the folder; give the path inside the folder
+    fetal_lib.data.bad_files.FileFault: '../scan.png': it leads out of the folder;
+    give the path inside the folder
     """
     parts = PurePosixPath(name.replace("\\", "/"))
     if not name or not name.isprintable():
-        raise ValueError(f"{name!r}: no file name; give the path inside the folder")
+        raise FileFault(repr(name), "file name", "no file name; give the path inside the folder")
     if parts.is_absolute() or ".." in parts.parts or re.match(r"[A-Za-z]:", name):
-        raise ValueError(f"{name!r}: it leads out of the folder; give the path inside the folder")
+        rule = "it leads out of the folder; give the path inside the folder"
+        raise FileFault(repr(name), "file name", rule)
     texts = [name, *(unicodedata.normalize(form, str(parts)) for form in ("NFC", "NFD"))]
-    path = next((folder / text for text in texts if _is_file(folder / text)), None)
+    path = next((folder / text for text in texts if _is(folder / text, Path.is_file)), None)
     if path is None:
-        raise ValueError(f"{name}: no such file in {folder.name or folder}")
+        where = folder.name or folder
+        if any(_is(folder / text, Path.is_dir) for text in texts):
+            raise FileFault(name, "wrong type", f"no such file in {where}, but a folder")
+        raise FileFault(name, "missing", f"no such file in {where}")
     return path
-
-
-def find_files(folder: Path, names: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """Return the files that a table names, and a line for each that is not there."""
-    paths, problems = [], []
-    for name in names:
-        try:
-            paths.append(find_file(folder, name))
-        except ValueError as error:
-            problems.append(str(error))
-    return paths, problems
 
 
 def repeated(names: Sequence[str]) -> list[str]:
@@ -135,8 +174,8 @@ def repeated(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(n for n in map(plain_name, names) if n in seen or seen.add(n)))
 
 
-def _is_file(path: Path) -> bool:
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
     try:
-        return path.is_file()
-    except (OSError, ValueError):
+        return kind(path)
+    except (OSError, ValueError):  # a name that the system cannot hold
         return False

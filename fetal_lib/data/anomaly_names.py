@@ -69,7 +69,7 @@ def label_of(name: str) -> str:
     >>> label_of(" cerebellah-hypoplasia"), label_of("Anold chiari malformation")
     ('cerebellar_hypoplasia', 'arnold_chiari_malformation')
     """
-    key = re.sub(r"[\s_-]+", "-", str(name).strip().lower()).strip("-")
+    key = _spelling(name)
     if key in BY_SPELLING:
         return BY_SPELLING[key]
     near = difflib.get_close_matches(key, BY_SPELLING, n=1)
@@ -78,6 +78,15 @@ def label_of(name: str) -> str:
         f"class {str(name)!r}: none of the 16 classes {', '.join(LABELS)}{hint} Rename it, or add "
         "the spelling to SPELLINGS."
     )
+
+
+def is_class(name: str) -> bool:
+    """Return whether a name is one of the spellings of a class."""
+    return _spelling(name) in BY_SPELLING
+
+
+def _spelling(name: str) -> str:
+    return re.sub(r"[\s_-]+", "-", str(name).strip().lower()).strip("-")
 
 
 def label_of_file(name: str) -> str:
