@@ -307,3 +307,13 @@ def test_real_templates_agree_with_nibabel():
     assert volume.spacing_mm == pytest.approx([0.8] * 3, rel=1e-5)
     labels = read_labels(path.with_name("parcellation.nii.gz"))
     assert set(np.unique(labels.data)) == set(range(9))
+
+
+def test_a_slice_deflated_as_a_whole_is_refused_before_it_is_inflated(tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    folder = save_series(tmp_path / "series")
+    path = sorted(folder.iterdir())[1]
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    dataset.save_as(path)
+    refused(folder, path.name, "a deflated DICOM file", "without compression")

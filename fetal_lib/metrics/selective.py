@@ -74,12 +74,6 @@ def prediction_sets(probs: np.ndarray, threshold: float) -> np.ndarray:
     return sets
 
 
-def set_coverage(sets: np.ndarray, labels: np.ndarray) -> float:
-    """Compute the share of cases whose set holds the true class."""
-    labels = check_labels("labels", labels, sets.shape[1])
-    return float(sets[np.arange(len(sets)), labels].mean())
-
-
 @dataclass(frozen=True)
 class RiskCoverage:
     """What accuracy is left when only the surest cases are answered.

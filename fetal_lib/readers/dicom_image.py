@@ -13,7 +13,6 @@ DICOM PS3.3, C.8.5.5 US Region Calibration Module and C.7.6.3 Image Pixel Module
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,22 +38,7 @@ UNIT_CM, FORMAT_2D = 3, 1
 SQUARE_WITHIN = 0.01
 
 
-@dataclass(frozen=True)
-class DicomImage:
-    """One frame and the length of a pixel's side.
-
-    Attributes
-    ----------
-    image : uint8 array (H, W)
-    pixel_size_mm : float or None
-        None where the file does not state one length for both axes.
-    """
-
-    image: np.ndarray
-    pixel_size_mm: float | None
-
-
-def read_dicom_image(path: str | Path, frame: int | None = None) -> DicomImage:
+def read_dicom_image(path: str | Path, frame: int | None = None) -> np.ndarray:
     """Read a DICOM ultrasound image as gray values.
 
     Values are divided down from the stored bits, or from fewer (8, 10, 12, 14) when these hold
@@ -69,7 +53,7 @@ def read_dicom_image(path: str | Path, frame: int | None = None) -> DicomImage:
 
     Returns
     -------
-    DicomImage
+    uint8 array (H, W)
 
     Raises
     ------
@@ -93,36 +77,20 @@ def read_dicom_image(path: str | Path, frame: int | None = None) -> DicomImage:
         _check_header(path, header)
         check_frame(path, n_frames, frame)
         values = pixel_array(path, index=frame or 0)  # (H, W) or (H, W, 3), YBR turned to RGB
-        return DicomImage(_gray(values, header), pixel_size_mm(header))
+        return _gray(values, header)
 
 
-def pixel_size_mm(header: Dataset) -> float | None:
-    """Return the side of a pixel in millimetres, or None where no one length is stated.
+def read_pixel_size_mm(path: str | Path) -> float | None:
+    """Return the side of a pixel in millimetres that a file's header states.
 
-    Parameters
-    ----------
-    header : Dataset
-        From :func:`fetal_lib.readers.dicom_header.read_header`. Regions that show tissue in two
-        dimensions with centimetres on both axes (units code 3) come first, then Pixel Spacing.
+    Regions that show tissue in two dimensions with centimetres on both axes (units code 3) come
+    first, then Pixel Spacing. Pixels are not read.
 
     Returns
     -------
     float or None
         None when nothing is stated, the axes or the regions differ by more than 1 %, or a
         length is not positive.
-    """
-    lengths = [mm for region in _regions(header) for mm in _region_mm(region)]
-    if not lengths:
-        lengths = [float(mm) for mm in header.get("PixelSpacing") or ()]
-    if not lengths or not all(math.isfinite(mm) and mm > 0 for mm in lengths):
-        return None
-    if max(lengths) > min(lengths) * (1 + SQUARE_WITHIN):
-        return None
-    return sum(lengths) / len(lengths)
-
-
-def read_pixel_size_mm(path: str | Path) -> float | None:
-    """Return the side of a pixel that a file's header states; pixels are not read.
 
     Raises
     ------
@@ -132,7 +100,14 @@ def read_pixel_size_mm(path: str | Path) -> float | None:
     path = Path(path)
     header = read_header(path)
     with damage_as(ImageReadError, path):
-        return pixel_size_mm(header)
+        lengths = [mm for region in _regions(header) for mm in _region_mm(region)]
+        if not lengths:
+            lengths = [float(mm) for mm in header.get("PixelSpacing") or ()]
+    if not lengths or not all(math.isfinite(mm) and mm > 0 for mm in lengths):
+        return None
+    if max(lengths) > min(lengths) * (1 + SQUARE_WITHIN):
+        return None
+    return sum(lengths) / len(lengths)
 
 
 def _regions(header: Dataset) -> list[Dataset]:

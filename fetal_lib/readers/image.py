@@ -66,7 +66,7 @@ def read_gray(path: str | Path, frame: int | None = None) -> np.ndarray:
     path = Path(path)
     start = first_bytes(path)
     if is_dicom(start):
-        return read_dicom_image(path, frame).image
+        return read_dicom_image(path, frame)
     with damage_as(ImageReadError, path):
         try:
             with Image.open(path, formats=FORMATS) as image:
