@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import subprocess
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,16 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 REFUSED_PACKAGES = {"torchvision", "timm", "grad-cam", "segmentation-models-pytorch", "pyment"}
+# Asked for and run, not imported; of the two TensorFlows only one is installed.
+TOOLS = {
+    "jupyter-book",
+    "jupyterlab",
+    "snakemake",
+    "snakemake-executor-plugin-slurm",
+    "sphinx-autoapi",
+    "tensorflow",
+    "tensorflow-cpu",
+}
 MATHJAX_SHA256 = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"
 # Written in pieces, so that this file does not hold them itself.
 FORBIDDEN = {
@@ -56,6 +68,23 @@ def declared() -> list[Requirement]:
     ]
 
 
+def imported_distributions() -> set[str]:
+    """Name the distributions that the packages and the book's extensions import."""
+    names: set[str] = set()
+    for path in project_files():
+        place = path.relative_to(PROJECT).parts
+        if path.suffix == ".py" and (
+            place[0].startswith("fetal_") or place[:2] == ("book", "_ext")
+        ):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names.add(node.module.partition(".")[0])
+    holders = packages_distributions()
+    return {canonicalize_name(one) for name in names for one in holders.get(name, ())}
+
+
 def project_files() -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -87,6 +116,15 @@ def test_lock_satisfies_every_declared_requirement(requirement: Requirement) -> 
     assert all(version_of(pin) in requirement.specifier for pin in pins), (
         f"{pins} does not satisfy {requirement}"
     )
+
+
+def test_what_is_asked_for_beside_the_tests_is_imported() -> None:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    lines = [*PYPROJECT["project"]["dependencies"]]
+    lines += [line for name, own in extras.items() if name not in ("test", "all") for line in own]
+    asked = {canonicalize_name(Requirement(line).name) for line in lines}
+    unused = asked - imported_distributions() - TOOLS
+    assert not unused, f"no module imports {unused}; what only tests use stands in the extra test"
 
 
 def test_environment_yml_gives_the_locked_set() -> None:
