@@ -21,10 +21,11 @@ from bs4 import BeautifulSoup
 from made_up_project import environment, write_project
 from try_it_browser import CHROMIUM, Browser
 
+from fetal_book.site.checks import written_pages
 from fetal_book.site.npm_package import NpmError, get_package_files
 from fetal_book.site.pdf import print_book
 from fetal_book.site.print_page import NAME as WHOLE_BOOK
-from fetal_book.site.reading_checks import page_mb, reading_problems, written_pages
+from fetal_book.site.reading_checks import page_mb, reading_problems
 from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -48,7 +48,7 @@ def build(
     if others := [name for name in chapters if chapter_data(name, data) != data]:
         typer.echo(f"{data} is no data set of {', '.join(others)}; they run on phantoms")
     wait_for_orphans(root, [run_folder(root, chapter) for chapter in chapters])
-    run_workflow(root, command)
+    run_workflow(root, root, command)
 
 
 @app.command(hidden=True)

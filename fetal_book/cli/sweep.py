@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +26,7 @@ def sweep(
     from fetal_book.parameters.project import project_root, runs_root
     from fetal_book.runs.folder import shown
     from fetal_book.runs.sweep import check_sweep_data, read_sweep, sweep_table
-    from fetal_book.site.launch import sweep_command, wait_for_orphans
+    from fetal_book.site.launch import run_workflow, sweep_command, wait_for_orphans
     from fetal_lib.files.atomic import write_text
 
     plan, root = read_sweep(file), project_root()
@@ -46,21 +45,4 @@ def sweep(
     folder.mkdir(parents=True, exist_ok=True)
     command = sweep_command(root, file.absolute(), folder, cores)
     wait_for_orphans(folder, [folder / case.name for case in plan.cases()])
-    free_lock(root, folder, command)
-    os.chdir(root)
-    os.execv(command[0], command)
-
-
-def free_lock(root: Path, folder: Path, command: list[str]) -> None:
-    """Remove the lock that a killed sweep left in its folder."""
-    from fetal_book.site.launch import has_lock, live_workflows
-    from fetal_lib.errors import UserError
-
-    if alive := live_workflows(folder):
-        raise UserError(
-            f"sweep: process {alive[0]} already works in {folder.name}; wait for it, or stop it "
-            f"with `kill {alive[0]}`."
-        )
-    if has_lock(folder):
-        unlock = [*command, "--unlock"]
-        subprocess.run(unlock, check=True, cwd=root, stdout=subprocess.DEVNULL)
+    run_workflow(root, folder, command)

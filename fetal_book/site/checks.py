@@ -17,16 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 MIN_PAGE_BYTES = 4000
 LOADED_ATTRIBUTES = {"src", "srcset", "data", "poster"}
-LOADING_LINKS = {
-    "stylesheet",
-    "icon",
-    "shortcut",
-    "preload",
-    "prefetch",
-    "modulepreload",
-    "manifest",
-    "preconnect",
-}
+LOADING_LINKS = set(
+    "stylesheet icon shortcut preload prefetch modulepreload manifest preconnect".split()
+)
 REMOTE = re.compile(r"^(https?:)?//", re.IGNORECASE)
 CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", re.IGNORECASE)
 
@@ -35,19 +28,18 @@ CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", re.IG
 class Page:
     """What a page of HTML refers to.
 
-    Parameters
+    Attributes
     ----------
-    loads : list[str]
-        What a browser fetches to show the page: scripts, styles, images, fonts.
-    links : list[str]
-        Where a reader can go from it.
-    anchors : set[str]
-        Places in it that a link can name.
+    loads : what a browser fetches to show the page: scripts, styles, images, fonts.
+    links : where a reader can go from it.
+    anchors : places in it that a link can name.
+    wordless : images without alternative text, but for decoration.
     """
 
     loads: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
+    wordless: list[str] = field(default_factory=list)
 
 
 class _PageParser(HTMLParser):
@@ -68,6 +60,8 @@ class _PageParser(HTMLParser):
             self.page.loads.append(values.get("href", ""))
         elif tag == "a" and values.get("href"):
             self.page.links.append(values["href"])
+        elif tag == "img" and not is_decoration(values) and not values.get("alt", "").strip():
+            self.page.wordless.append(values.get("src", ""))
 
     def handle_endtag(self, tag: str) -> None:
         self._in_style = self._in_style and tag != "style"
@@ -77,25 +71,34 @@ class _PageParser(HTMLParser):
             self.page.loads += _css_urls(data)
 
 
+def is_decoration(attributes: dict[str, str]) -> bool:
+    """Tell whether an image is there for the eye only."""
+    hidden = attributes.get("aria-hidden") == "true"
+    return hidden or attributes.get("role") in ("presentation", "none")
+
+
 def read_page(html: str) -> Page:
-    """Collect what a page loads, where it links to, and its anchors.
+    """Collect what a page loads, where it links to, its anchors, and its images without words.
 
     Examples
     --------
     >>> page = read_page('<img src="a.png"><a href="b.html#c">b</a><h1 id="top">t</h1>')
-    >>> page.loads, page.links, page.anchors
-    (['a.png'], ['b.html#c'], {'top'})
+    >>> page.loads, page.links, page.anchors, page.wordless
+    (['a.png'], ['b.html#c'], {'top'}, ['a.png'])
     """
     parser = _PageParser()
     parser.feed(html)
     return parser.page
 
 
+def written_pages(site: Path) -> list[Path]:
+    """List the pages of a site without the theme's own templates."""
+    return [path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents]
+
+
 def site_problems(site: Path, pages: list[str]) -> list[str]:
     """List what is wrong with a built site, one sentence each; pages come without suffix."""
-    templates = site / "_static"  # the theme copies its own templates there
-    written = [path for path in sorted(site.rglob("*.html")) if templates not in path.parents]
-    read = {path: read_page(path.read_text(encoding="utf-8")) for path in written}
+    read = {path: read_page(path.read_text(encoding="utf-8")) for path in written_pages(site)}
     problems = [*_missing_pages(site, pages)]
     for path, page in read.items():
         name = path.relative_to(site).as_posix()
@@ -107,14 +110,9 @@ def site_problems(site: Path, pages: list[str]) -> list[str]:
             for url in _broken(site, path, page, read)
         ]
     for path in sorted(site.rglob("*.css")):
-        remote = [
-            url
-            for url in _css_urls(path.read_text(encoding="utf-8", errors="replace"))
-            if REMOTE.match(url)
-        ]
-        problems += [
-            f"{path.relative_to(site).as_posix()}: loads {url} from another host" for url in remote
-        ]
+        name, css = path.relative_to(site).as_posix(), path.read_text("utf-8", "replace")
+        remote = [url for url in _css_urls(css) if REMOTE.match(url)]
+        problems += [f"{name}: loads {url} from another host" for url in remote]
     return problems
 
 

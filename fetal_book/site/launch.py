@@ -15,54 +15,33 @@ def snakemake_command(
     root: Path, *, profile: str, data: str, cores: int, workflow_profile: str, gpu: int
 ) -> list[str]:
     """Compose the command that brings the book up to date; ``gpu`` chapters may share the card."""
-    return [
-        *_snakemake(root),
-        "--profile",
-        str(root / "workflow" / "profiles" / workflow_profile),
-        "--cores",
-        str(cores),
-        "--config",
-        f"profile={profile}",
-        f"data={data}",
-        f"gpu={gpu}",
-    ]
+    settings = ["--profile", str(root / "workflow" / "profiles" / workflow_profile)]
+    config = ["--config", f"profile={profile}", f"data={data}", f"gpu={gpu}"]
+    return [*_snakemake(root / "workflow" / "Snakefile", root, cores), *settings, *config]
 
 
 def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
     """Compose the command that brings a sweep's table up to date."""
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(root / "workflow" / "sweep.smk"),
-        "--directory",
-        str(out),
-        "--cores",
-        str(cores),
-        "--keep-going",
-        "--rerun-incomplete",
-        "--quiet",
-        "host",
-        "progress",
-        "rules",
-        "--config",
-        f"sweep={file}",
-        f"out={out}",
-    ]
+    settings = "--keep-going --rerun-incomplete --quiet host progress rules".split()
+    config = ["--config", f"sweep={file}", f"out={out}"]
+    return [*_snakemake(root / "workflow" / "sweep.smk", out, cores), *settings, *config]
 
 
-def run_workflow(root: Path, command: list[str]) -> None:
-    """Replace this process by Snakemake, after freeing a lock left by a killed one."""
-    alive = live_workflows(root)
-    if alive:
+def _snakemake(rules: Path, folder: Path, cores: int) -> list[str]:
+    files = ["--snakefile", str(rules), "--directory", str(folder)]
+    return [sys.executable, "-m", "snakemake", *files, "--cores", str(cores)]
+
+
+def run_workflow(root: Path, folder: Path, command: list[str]) -> None:
+    """Replace this process by Snakemake, after freeing a lock that a killed one left."""
+    if alive := live_workflows(folder):
+        place = "this project" if folder == root else folder.name
         raise UserError(
-            f"workflow: process {alive[0]} already works in this project. One workflow at a time "
-            f"may run in a project; wait for it, or stop it with `kill {alive[0]}`."
+            f"workflow: process {alive[0]} already works in {place}. One workflow at a time "
+            f"may run in a folder; wait for it, or stop it with `kill {alive[0]}`."
         )
-    if has_lock(root):
-        unlock = [*_snakemake(root), "--unlock", "--quiet", "all"]
-        subprocess.run(unlock, check=True, cwd=root, stdout=subprocess.DEVNULL)
+    if has_lock(folder):
+        subprocess.run([*command, "--unlock"], check=True, cwd=root, stdout=subprocess.DEVNULL)
     os.chdir(root)
     os.execv(command[0], command)
 
@@ -83,10 +62,10 @@ def wait_for_orphans(root: Path, folders: list[Path]) -> None:
             time.sleep(1)
 
 
-def has_lock(root: Path) -> bool:
-    """Tell whether a Snakemake, dead or alive, left its lock in the project."""
-    folder = root / ".snakemake" / "locks"
-    return folder.is_dir() and any(folder.iterdir())
+def has_lock(folder: Path) -> bool:
+    """Tell whether a Snakemake, dead or alive, left its lock in a folder."""
+    locks = folder / ".snakemake" / "locks"
+    return locks.is_dir() and any(locks.iterdir())
 
 
 def live_workflows(root: Path) -> list[int]:
@@ -100,15 +79,3 @@ def live_workflows(root: Path) -> list[int]:
         if is_snakemake and process.info["cwd"] == str(root) and process.info["pid"] != os.getpid():
             found.append(process.info["pid"])
     return found
-
-
-def _snakemake(root: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(root / "workflow" / "Snakefile"),
-        "--directory",
-        str(root),
-    ]

@@ -6,48 +6,16 @@ import gzip
 import re
 from collections.abc import Iterator
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from fetal_book.site.checks import read_page
+from fetal_book.site.checks import read_page, written_pages
 
 MAX_PAGE_MB = 3.0
 MAX_SITE_MB = 60.0
 WHOLE_BOOK = "print.html"  # every picture of the book on one page, so heavier than a page may be
 PACKED = {".html", ".css", ".js", ".svg", ".json"}
-DECORATION = {"presentation", "none"}
 EXTERNAL = re.compile(r"^https?://", re.IGNORECASE)
-
-
-class _Images(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.wordless: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        hidden = values.get("role") in DECORATION or values.get("aria-hidden") == "true"
-        if tag == "img" and not hidden and not (values.get("alt") or "").strip():
-            self.wordless.append(values.get("src") or "")
-
-
-def wordless_images(html: str) -> list[str]:
-    """List the images of a page that have no alternative text.
-
-    Examples
-    --------
-    >>> wordless_images('<img src="a.png" alt="A head"><img src="b.png"><img src="c.png" alt=" ">')
-    ['b.png', 'c.png']
-    """
-    parser = _Images()
-    parser.feed(html)
-    return parser.wordless
-
-
-def written_pages(site: Path) -> list[Path]:
-    """List the pages of a site without the theme's own templates."""
-    return [path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents]
 
 
 def page_mb(path: Path) -> float:
@@ -70,7 +38,7 @@ def reading_problems(site: Path) -> list[str]:
 def _page_problems(site: Path) -> Iterator[str]:
     for path in written_pages(site):
         name = path.relative_to(site).as_posix()
-        for source in wordless_images(path.read_text(encoding="utf-8")):
+        for source in read_page(path.read_text(encoding="utf-8")).wordless:
             yield f"{name}: the image {Path(source).name} has no alternative text"
         weight = page_mb(path)
         if weight > MAX_PAGE_MB and name != WHOLE_BOOK:
