@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import json
 import subprocess
+import tarfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,6 @@ from typing import Any
 from fetal_book.runs.machine import code_state, environment
 from fetal_book.runs.record import RECORD_FILE, read_record
 from fetal_book.site.jobs import book_chapters, published_results, run_folder
-from fetal_book.site.release_archive import SUMS, file_entries, folder_files, pack, write_sums
 from fetal_book.site.release_checks import release_problems
 from fetal_book.site.release_metadata import CITATION, read_citation, release_name, zenodo_metadata
 from fetal_lib.errors import UserError
@@ -19,6 +23,7 @@ from fetal_lib.files.atomic import write_bytes
 from fetal_lib.files.fingerprint import file_sha256
 
 SCHEMA = 1
+SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 ZENODO = ".zenodo.json"
 ZENODO_BESIDE = "zenodo.json"  # code hosts rename hidden files that are attached to a release
@@ -39,8 +44,9 @@ def make_release(root: Path, out: Path, allow_dirty: bool = False) -> list[Path]
         raise UserError(f"nothing was released, for {len(problems)} reason(s):\n{listed}")
     time = commit_time(root) if code["commit"] else 0
     day = datetime.fromtimestamp(time, UTC).date().isoformat() if time else None
-    site = folder_files(root / "book" / "_build" / "html")
-    files = {f"site/{name}": content for name, content in site.items()}
+    site = root / "book" / "_build" / "html"
+    paths = [path for path in site.rglob("*") if path.is_file()]
+    files = {f"site/{path.relative_to(site).as_posix()}": path.read_bytes() for path in paths}
     files |= {name: (root / name).read_bytes() for name in (CITATION, "LICENSE")}
     files[ZENODO] = json_bytes(zenodo_metadata(citation, day))
     files[MANIFEST] = json_bytes(release_manifest(root, citation, code, day, files))
@@ -50,7 +56,8 @@ def make_release(root: Path, out: Path, allow_dirty: bool = False) -> list[Path]
     beside[ZENODO_BESIDE] = files[ZENODO]
     for part, content in beside.items():
         write_bytes(out / part, content)
-    write_sums(out, beside)
+    sums = "".join(f"{sha256(content)}  {part}\n" for part, content in beside.items())
+    write_bytes(out / SUMS, sums.encode())
     return [out / part for part in (*beside, SUMS)]
 
 
@@ -75,7 +82,10 @@ def release_manifest(
         "lock_sha256": file_sha256(root / "requirements.lock"),
         "runs": [run_entry(folder, where) for folder, where in shown],
         "packages": environment(),
-        "files": file_entries(files),
+        "files": [
+            {"path": name, "bytes": len(files[name]), "sha256": sha256(files[name])}
+            for name in sorted(files)
+        ],
     }
 
 
@@ -104,6 +114,23 @@ def commit_time(root: Path) -> int:
     """Return when the commit that is checked out was made, in seconds since 1970."""
     command = ["git", "-C", str(root), "show", "--no-patch", "--format=%ct", "HEAD"]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def pack(files: Mapping[str, bytes], top: str, time: int) -> bytes:
+    """Pack files below a folder of an archive, all of one time: same content, same bytes."""
+    packed = io.BytesIO()
+    with gzip.GzipFile("", "wb", compresslevel=9, fileobj=packed, mtime=0) as stream:
+        with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for name in sorted(files):
+                member = tarfile.TarInfo(f"{top}/{name}")
+                member.size, member.mtime, member.mode = len(files[name]), time, 0o644
+                archive.addfile(member, io.BytesIO(files[name]))
+    return packed.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    """Return the sha256 of some bytes, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def json_bytes(content: Any) -> bytes:

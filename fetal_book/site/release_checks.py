@@ -8,9 +8,9 @@ from typing import Any
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.record import RECORD_FILE, RecordError, read_record
 from fetal_book.runs.stale import stale_reasons
-from fetal_book.site.checks import notebook_errors, site_problems
+from fetal_book.site.checks import notebook_errors
 from fetal_book.site.jobs import book_chapters, run_folder, site_sources
-from fetal_book.site.reading_checks import reading_problems
+from fetal_book.site.site import built_problems
 from fetal_lib.files.atomic import read_json
 from fetal_lib.files.fingerprint import file_sha256
 
@@ -19,17 +19,15 @@ BUILD = "run `make book`"
 
 def release_problems(root: Path, code: dict[str, Any], allow_dirty: bool = False) -> list[str]:
     """List what stands against a release."""
-    site = root / "book" / "_build" / "html"
-    note = read_json(root / "book" / "_build" / "site.json")
-    if not note or not (site / "index.html").is_file():
+    built = root / "book" / "_build"
+    note = read_json(built / "site.json")
+    if not note or not (built / "html" / "index.html").is_file():
         return [f"book/_build/html holds no site; {BUILD}"]
     problems = [] if allow_dirty else tree_problems(code)
     for chapter in book_chapters(root):
         problems += chapter_problems(root, chapter, note["pages"])
-    problems += source_problems(root)
-    problems += notebook_errors(root / "book" / "notebooks")
-    problems += site_problems(site, [page.removesuffix(".html") for page in note["pages"]])
-    return problems + reading_problems(site)
+    problems += source_problems(root) + notebook_errors(root / "book" / "notebooks")
+    return problems + built_problems(root)
 
 
 def tree_problems(code: dict[str, Any]) -> list[str]:
