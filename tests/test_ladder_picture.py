@@ -8,9 +8,15 @@ from test_claims import millimetres
 
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.site.claims import Flaw, read_sources
-from fetal_book.site.claims_page import change_text, rung
-from fetal_book.site.ladder import Rung, Score, ladder_figure
-from fetal_book.site.ladder_picture import PICTURE, first_scores, write_ladder_picture
+from fetal_book.site.ladder import change_text, rung
+from fetal_book.site.ladder_picture import (
+    PICTURE,
+    Rung,
+    first_run,
+    ladder_figure,
+    scores,
+    write_ladder_picture,
+)
 from fetal_book.site.shown_runs import shown_runs
 
 matplotlib.use("Agg")
@@ -29,9 +35,9 @@ def runs(tmp_path):
 
 
 def test_scores_come_from_the_first_run_of_their_kind_that_has_both(runs):
-    flawed, honest = first_scores(FLAW, runs, "phantom")
+    flawed, honest = scores(FLAW, first_run(FLAW, runs, "phantom"))
     assert (flawed["value"], honest["value"]) == (3.0, 5.0)
-    assert first_scores(FLAW, runs, "real") is None
+    assert first_run(FLAW, runs, "real") is None
 
 
 def test_the_difference_has_its_own_interval_where_the_run_kept_one(runs, tmp_path):
@@ -60,7 +66,11 @@ def test_a_change_says_which_way_and_from_where_to_where(difference, low, high, 
 
 
 def test_every_score_is_drawn_in_the_column_of_its_data_and_a_gap_says_so():
-    pair = Score(3.0, (2.0, 4.0)), Score(5.0)
+    nan = float("nan")
+    pair = (
+        {"value": 3.0, "ci95_low": 2.0, "ci95_high": 4.0},
+        {"value": 5.0, "ci95_low": nan, "ci95_high": nan},
+    )
     panels = {"error, mm": [Rung("one", {"phantom": pair}), Rung("two", {"real": pair})]}
     figure = ladder_figure(panels, {"real": "real data", "phantom": "phantoms"})
     real, phantom = figure.axes[:2]

@@ -1,33 +1,24 @@
-"""Write the page that sets the sources' claims against the runs, and the leak ladder."""
+"""Write the page that sets the sources' claims against the runs."""
 
 from __future__ import annotations
 
-import math
-import re
 from pathlib import Path
 from typing import Any
 
-from fetal_book.runs.results import METRICS
-from fetal_book.site.claims import Answer, Claim, Flaw, Source, read_sources
+from fetal_book.site.claims import Answer, Claim, Source, read_sources
 from fetal_book.site.claims_text import MISSING, filled
-from fetal_book.site.ladder_picture import first_run, scores, write_ladder_picture
+from fetal_book.site.ladder import write_ladder
 from fetal_book.site.markdown import table
 from fetal_book.site.shown_data import GROUPS
 from fetal_book.site.shown_runs import (
     ShownRun,
-    data_text,
-    decimal_places,
-    details_text,
     figure_text,
     number_text,
     shown_runs,
-    value_text,
 )
 from fetal_lib.data.kinds import PHANTOM
 from fetal_lib.files.atomic import write_text
 
-SEEN = re.compile(r"[1-9]")
-"""A difference that shows in the digits that are printed."""
 LINES = ("Source reported", "Its code or log showed", "Published best")
 ALWAYS = ("real", PHANTOM)
 CARRIED = {
@@ -44,8 +35,7 @@ def write_claims(root: Path, chapters: list[str]) -> None:
     sections = [source_section(source, by_chapter[source.chapter]) for source in sources]
     generated = root / "book" / "generated"
     write_text(generated / "against_sources.md", "\n".join(sections) or "No source is listed.\n")
-    picture = write_ladder_picture(generated, sources, by_chapter)
-    write_text(generated / "leak_ladder.md", f"{picture}\n{ladder(sources, by_chapter)}")
+    write_ladder(generated, sources, by_chapter)
 
 
 def source_section(source: Source, runs: list[ShownRun]) -> str:
@@ -139,98 +129,3 @@ def answered(
         for answer in answers
     ]
     return [(row, run) for row, run in found if row is not None]
-
-
-def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
-    """Write, for each flaw, what it adds to the score on the data of every run that shows it."""
-    parts = []
-    for source in sources:
-        for flaw in source.flaws:
-            lines = rungs(flaw, by_chapter[source.chapter])
-            if lines:
-                words = METRICS[flaw.metric].description
-                head = f"## {flaw.flaw} (source {source.source})\n\nMeasured: {words}.\n"
-                titles = ["Data", "n", "With", "Without", "The flaw makes it"]
-                caption = f"{flaw.flaw}: scores with it and without."
-                parts.append(f"{head}\n{table(titles, lines, caption)}")
-    if not parts:
-        return "No run in this book re-enacts a flaw yet.\n"
-    return "\n".join([*side_by_side(sources, by_chapter), *parts])
-
-
-def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> list[str]:
-    """Write a table of all flaws for each group of data, each flaw by its first run."""
-    parts = []
-    for group, kind in GROUPS.items():
-        lines = []
-        for source in sources:
-            for flaw in source.flaws:
-                run = first_run(flaw, by_chapter[source.chapter], group)
-                if run is not None:
-                    data, n, *both, words = rung(flaw, run)
-                    name = f"{source.source}: {flaw.flaw}"
-                    lines.append([name, words, *both, f"{data}, {run.link}, n {n}"])
-        if lines:
-            titles = ["Flaw", "The flaw makes it", "With", "Without", "Data"]
-            written = table(titles, lines, f"Every flaw by one run, {kind}.")
-            parts.append(f"## All flaws, {kind}\n\n{written}")
-    return parts
-
-
-def rungs(flaw: Flaw, runs: list[ShownRun]) -> list[list[str]]:
-    """Write a row for each run that has a flaw; runs with the same numbers share one."""
-    links: dict[tuple[str, ...], list[str]] = {}
-    for run in runs:
-        cells = rung(flaw, run)
-        if cells is not None:
-            links.setdefault(tuple(cells), []).append(run.link)
-    return [
-        [f"{data}, {' and '.join(names)}", *numbers] for (data, *numbers), names in links.items()
-    ]
-
-
-def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
-    """Return data, n, both values and their difference; None where the run has not both."""
-    both = scores(flaw, run)
-    if both is None:
-        return None
-    flawed, honest = both
-    change = run.differences.get((flaw.flawed, flaw.honest, flaw.metric))
-    words = change_text(flaw, flawed["value"] - honest["value"], change)
-    counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
-    n = " and ".join(map(str, counts))
-    with_it, without = (f"{value_text(row)}{details_text(row | {'n': None})}" for row in both)
-    without += f", {flaw.floor}" if flaw.floor else ""
-    return [data_text(flawed, run), n, with_it, without, words]
-
-
-def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None) -> str:
-    """Say how much better or worse a flaw makes its score, with the difference's interval.
-
-    Examples
-    --------
-    >>> flaw = Flaw(flaw="Pooled", metric="dice", flawed="a", honest="b")
-    >>> change_text(flaw, 0.0288, {"low": 0.0102, "high": 0.0491})
-    '0.029 better than it is (0.010 to 0.049)'
-    >>> change_text(flaw, -0.004, {"low": -0.021, "high": 0.012})
-    '0.004 worse (0.021 worse to 0.012 better)'
-    """
-    metric = METRICS[flaw.metric]
-    sign = 1 if metric.higher_is_better else -1
-    size = value_text({"value": abs(difference), "unit": metric.unit})
-    than = f" than {flaw.floor or 'it is'}" if sign * difference > 0 or flaw.floor else ""
-    words = f"{size} {_way(sign * difference)}{than}"
-    if not SEEN.search(size):
-        words = "no different"
-    if interval is None or not math.isfinite(interval["low"]):
-        return words
-    both_ways = interval["low"] < 0 < interval["high"]
-    ends = sorted((sign * interval["low"], sign * interval["high"]), key=None if both_ways else abs)
-    texts = [f"{abs(end):,.{decimal_places(difference)}f}" for end in ends]
-    if both_ways:
-        texts = [f"{text} {_way(end)}" for text, end in zip(texts, ends, strict=True)]
-    return words if not any(map(SEEN.search, texts)) else f"{words} ({' to '.join(texts)})"
-
-
-def _way(gain: float) -> str:
-    return "better" if gain > 0 else "worse"

@@ -1,102 +1,127 @@
-"""Figure of scores with a flaw of the method and without it, all flaws below each other."""
+"""Write the leak ladder: what each flaw of the sources adds to its score, on the runs' own data."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+import re
+from pathlib import Path
 
-from fetal_lib.plots.style import BLUE, GREY, VERMILION, tidy
+from fetal_book.runs.results import METRICS
+from fetal_book.site.claims import Flaw, Source
+from fetal_book.site.ladder_picture import first_run, scores, write_ladder_picture
+from fetal_book.site.markdown import table
+from fetal_book.site.shown_data import GROUPS
+from fetal_book.site.shown_runs import (
+    ShownRun,
+    data_text,
+    decimal_places,
+    details_text,
+    value_text,
+)
+from fetal_lib.files.atomic import write_text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-NAME_WIDTH = 33
-"""Letters in a line of a flaw's name."""
-RUNG_INCHES, EDGE_INCHES = 0.36, 0.66
-
-
-@dataclass(frozen=True)
-class Score:
-    """Hold a number and its 95 % interval, None where it has none."""
-
-    value: float
-    interval: tuple[float, float] | None = None
+SEEN = re.compile(r"[1-9]")
+"""A difference that shows in the digits that are printed."""
 
 
-@dataclass(frozen=True)
-class Rung:
-    """Hold a flaw's name and, for each kind of data that has it, the two scores.
+def write_ladder(
+    generated: Path, sources: list[Source], by_chapter: dict[str, list[ShownRun]]
+) -> None:
+    """Write ``leak_ladder.md`` and its picture into a folder."""
+    picture = write_ladder_picture(generated, sources, by_chapter)
+    write_text(generated / "leak_ladder.md", f"{picture}\n{ladder(sources, by_chapter)}")
 
-    Attributes
-    ----------
-    name : str
-    scores : mapping of str to (Score, Score)
-        Kind of data to the score with the flaw and the one without it.
+
+def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
+    """Write, for each flaw, what it adds to the score on the data of every run that shows it."""
+    parts = []
+    for source in sources:
+        for flaw in source.flaws:
+            lines = rungs(flaw, by_chapter[source.chapter])
+            if lines:
+                words = METRICS[flaw.metric].description
+                head = f"## {flaw.flaw} (source {source.source})\n\nMeasured: {words}.\n"
+                titles = ["Data", "n", "With", "Without", "The flaw makes it"]
+                caption = f"{flaw.flaw}: scores with it and without."
+                parts.append(f"{head}\n{table(titles, lines, caption)}")
+    if not parts:
+        return "No run in this book re-enacts a flaw yet.\n"
+    return "\n".join([*side_by_side(sources, by_chapter), *parts])
+
+
+def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> list[str]:
+    """Write a table of all flaws for each group of data, each flaw by its first run."""
+    parts = []
+    for group, kind in GROUPS.items():
+        lines = []
+        for source in sources:
+            for flaw in source.flaws:
+                run = first_run(flaw, by_chapter[source.chapter], group)
+                if run is not None:
+                    data, n, *both, words = rung(flaw, run)
+                    name = f"{source.source}: {flaw.flaw}"
+                    lines.append([name, words, *both, f"{data}, {run.link}, n {n}"])
+        if lines:
+            titles = ["Flaw", "The flaw makes it", "With", "Without", "Data"]
+            written = table(titles, lines, f"Every flaw by one run, {kind}.")
+            parts.append(f"## All flaws, {kind}\n\n{written}")
+    return parts
+
+
+def rungs(flaw: Flaw, runs: list[ShownRun]) -> list[list[str]]:
+    """Write a row for each run that has a flaw; runs with the same numbers share one."""
+    links: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        cells = rung(flaw, run)
+        if cells is not None:
+            links.setdefault(tuple(cells), []).append(run.link)
+    return [
+        [f"{data}, {' and '.join(names)}", *numbers] for (data, *numbers), names in links.items()
+    ]
+
+
+def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
+    """Return data, n, both values and their difference; None where the run has not both."""
+    both = scores(flaw, run)
+    if both is None:
+        return None
+    flawed, honest = both
+    change = run.differences.get((flaw.flawed, flaw.honest, flaw.metric))
+    words = change_text(flaw, flawed["value"] - honest["value"], change)
+    counts = sorted({int(row["n"]) for row in (flawed, honest) if row["n"] == row["n"]})
+    n = " and ".join(map(str, counts))
+    with_it, without = (f"{value_text(row)}{details_text(row | {'n': None})}" for row in both)
+    without += f", {flaw.floor}" if flaw.floor else ""
+    return [data_text(flawed, run), n, with_it, without, words]
+
+
+def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None) -> str:
+    """Say how much better or worse a flaw makes its score, with the difference's interval.
+
+    Examples
+    --------
+    >>> flaw = Flaw(flaw="Pooled", metric="dice", flawed="a", honest="b")
+    >>> change_text(flaw, 0.0288, {"low": 0.0102, "high": 0.0491})
+    '0.029 better than it is (0.010 to 0.049)'
+    >>> change_text(flaw, -0.004, {"low": -0.021, "high": 0.012})
+    '0.004 worse (0.021 worse to 0.012 better)'
     """
-
-    name: str
-    scores: Mapping[str, tuple[Score, Score]]
-
-
-def draw_score(axes: Axes, y: float, score: Score, flawed: bool) -> None:
-    """Draw a number and its interval: an open diamond with the flaw, a dot without it."""
-    marker, colour, face = ("D", VERMILION, "white") if flawed else ("o", BLUE, BLUE)
-    if score.interval is not None:
-        axes.plot(score.interval, [y, y], color=colour, lw=1.3, solid_capstyle="butt", zorder=2)
-    axes.plot(score.value, y, marker, color=colour, markerfacecolor=face, ms=5, zorder=3)
-
-
-def draw_rungs(axes: Axes, rungs: Sequence[Rung], kind: str) -> Axes:
-    """Draw the flaws of a measure, a row each; one without scores on this kind of data says so."""
-    middle = axes.get_yaxis_transform()
-    for y, rung in enumerate(rungs):
-        if kind not in rung.scores:
-            axes.text(
-                0.5, y, "no run", transform=middle, color=GREY, size=7, ha="center", va="center"
-            )
-            continue
-        for flawed, score in zip((True, False), rung.scores[kind], strict=True):
-            draw_score(axes, y + (-0.14 if flawed else 0.14), score, flawed)
-    if any(kind in rung.scores for rung in rungs):
-        axes.locator_params(axis="x", nbins=6)
-    else:
-        axes.set_xticks([])
-    axes.set(ylim=(len(rungs) - 0.5, -0.5), yticks=[])
-    axes.margins(x=0.08)
-    axes.tick_params(axis="x", labelsize=7)
-    tidy(axes).grid(axis="y", visible=False)
-    return axes
+    metric = METRICS[flaw.metric]
+    sign = 1 if metric.higher_is_better else -1
+    size = value_text({"value": abs(difference), "unit": metric.unit})
+    than = f" than {flaw.floor or 'it is'}" if sign * difference > 0 or flaw.floor else ""
+    words = f"{size} {_way(sign * difference)}{than}"
+    if not SEEN.search(size):
+        words = "no different"
+    if interval is None or not math.isfinite(interval["low"]):
+        return words
+    both_ways = interval["low"] < 0 < interval["high"]
+    ends = sorted((sign * interval["low"], sign * interval["high"]), key=None if both_ways else abs)
+    texts = [f"{abs(end):,.{decimal_places(difference)}f}" for end in ends]
+    if both_ways:
+        texts = [f"{text} {_way(end)}" for text, end in zip(texts, ends, strict=True)]
+    return words if not any(map(SEEN.search, texts)) else f"{words} ({' to '.join(texts)})"
 
 
-def ladder_figure(panels: Mapping[str, Sequence[Rung]], kinds: Mapping[str, str]) -> Figure:
-    """Show what each flaw does to its score: a panel a measure, a column a kind of data."""
-    import matplotlib.pyplot as plt
-
-    heights = [EDGE_INCHES + RUNG_INCHES * len(rungs) for rungs in panels.values()]
-    figure, grid = plt.subplots(
-        len(panels),
-        len(kinds),
-        figsize=(7.2, 0.5 + sum(heights)),
-        height_ratios=heights,
-        squeeze=False,
-        layout="constrained",
-    )
-    for row, (measure, rungs) in zip(grid, panels.items(), strict=True):
-        for axes, kind in zip(row, kinds, strict=True):
-            draw_rungs(axes, rungs, kind)
-            if any(kind in rung.scores for rung in rungs):
-                axes.set_xlabel(measure, size=7)
-        names = [textwrap.fill(rung.name, NAME_WIDTH) for rung in rungs]
-        row[0].set_yticks(range(len(rungs)), names, size=7)
-        row[0].tick_params(axis="y", length=0)
-    for axes, words in zip(grid[0], kinds.values(), strict=True):
-        axes.set_title(words, size=9)
-    for flawed, words in ((True, "with the flaw"), (False, "without it")):
-        draw = {"marker": "D", "color": VERMILION, "markerfacecolor": "white"}
-        draw = draw if flawed else {"marker": "o", "color": BLUE}
-        grid[0][0].plot([], [], ms=5, lw=1.3, label=words, **draw)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)
-    return figure
+def _way(gain: float) -> str:
+    return "better" if gain > 0 else "worse"

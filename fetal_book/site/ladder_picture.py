@@ -1,16 +1,23 @@
-"""Picture of all flaws with what each does to its score, for the leak ladder."""
+"""Picture of scores with a flaw of the method and without it, all flaws below each other."""
 
 from __future__ import annotations
 
 import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fetal_book.runs.results import METRICS
 from fetal_book.site.claims import Flaw, Source
-from fetal_book.site.ladder import Rung, Score, ladder_figure
 from fetal_book.site.shown_data import GROUPS
 from fetal_book.site.shown_runs import ShownRun
+from fetal_lib.plots.style import BLUE, GREY, VERMILION, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PICTURE = "leak_ladder.png"
 ALT = (
@@ -21,6 +28,27 @@ CAPTION = (
     "What each flaw does to its score, each by one run; bars are 95 % intervals. Measures keep"
     " their own axes, and so do kinds of data. The source's number stands before the flaw."
 )
+
+NAME_WIDTH = 33
+"""Letters in a line of a flaw's name."""
+RUNG_INCHES, EDGE_INCHES = 0.36, 0.66
+LOOKS = {
+    "with the flaw": {"marker": "D", "color": VERMILION, "markerfacecolor": "white"},
+    "without it": {"marker": "o", "color": BLUE},
+}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Hold a flaw's name and, for each kind of data that has it, its rows of results.
+
+    Attributes
+    ----------
+    rows : kind of data to the row with the flaw and the one without it.
+    """
+
+    name: str
+    rows: Mapping[str, tuple[dict[str, Any], dict[str, Any]]]
 
 
 def scores(flaw: Flaw, run: ShownRun) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -33,14 +61,6 @@ def scores(flaw: Flaw, run: ShownRun) -> tuple[dict[str, Any], dict[str, Any]] |
 def first_run(flaw: Flaw, runs: list[ShownRun], group: str) -> ShownRun | None:
     """Return the first run on a group of data that has the flaw."""
     return next((run for run in runs if run.group == group and scores(flaw, run)), None)
-
-
-def first_scores(
-    flaw: Flaw, runs: list[ShownRun], group: str
-) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Return the rows of the first run on a group of data that has the flaw."""
-    run = first_run(flaw, runs, group)
-    return None if run is None else scores(flaw, run)
 
 
 def measure_words(metric: str) -> str:
@@ -64,11 +84,11 @@ def write_ladder_picture(
     panels: dict[str, list[Rung]] = {}
     for source in sources:
         for flaw in source.flaws:
-            found = {g: first_scores(flaw, by_chapter[source.chapter], g) for g in GROUPS}
-            pairs = {g: (_score(both[0]), _score(both[1])) for g, both in found.items() if both}
-            if pairs:
+            found = {g: first_run(flaw, by_chapter[source.chapter], g) for g in GROUPS}
+            rows = {g: scores(flaw, run) for g, run in found.items() if run}
+            if rows:
                 floor = f" (dot: {flaw.floor})" if flaw.floor else ""
-                rung = Rung(f"{source.source}: {flaw.flaw}{floor}", pairs)
+                rung = Rung(f"{source.source}: {flaw.flaw}{floor}", rows)
                 panels.setdefault(measure_words(flaw.metric), []).append(rung)
     path = folder / PICTURE
     path.unlink(missing_ok=True)
@@ -79,16 +99,70 @@ def write_ladder_picture(
     return "\n".join([*lines, "", CAPTION, "```\n"])
 
 
-def _score(row: dict[str, Any]) -> Score:
-    low, high = row["ci95_low"], row["ci95_high"]
-    return Score(row["value"], None if math.isnan(low) else (low, high))
-
-
 def _save(panels: dict[str, list[Rung]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    shown = {group for rungs in panels.values() for rung in rungs for group in rung.scores}
+    shown = {group for rungs in panels.values() for rung in rungs for group in rung.rows}
     figure = ladder_figure(panels, {g: words for g, words in GROUPS.items() if g in shown})
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=200)
     plt.close(figure)
+
+
+def draw_score(axes: Axes, y: float, row: dict[str, Any], look: dict[str, str]) -> None:
+    """Draw a number and its 95 % interval, if it has one."""
+    ends = row["ci95_low"], row["ci95_high"]
+    if not math.isnan(ends[0]):
+        axes.plot(ends, [y, y], color=look["color"], lw=1.3, solid_capstyle="butt", zorder=2)
+    axes.plot(row["value"], y, ms=5, zorder=3, **look)
+
+
+def draw_rungs(axes: Axes, rungs: Sequence[Rung], kind: str) -> Axes:
+    """Draw the flaws of a measure, a row each; one without scores on this kind of data says so."""
+    middle = axes.get_yaxis_transform()
+    for y, rung in enumerate(rungs):
+        if kind not in rung.rows:
+            axes.text(
+                0.5, y, "no run", transform=middle, color=GREY, size=7, ha="center", va="center"
+            )
+            continue
+        for row, look, shift in zip(rung.rows[kind], LOOKS.values(), (-0.14, 0.14), strict=True):
+            draw_score(axes, y + shift, row, look)
+    if any(kind in rung.rows for rung in rungs):
+        axes.locator_params(axis="x", nbins=6)
+    else:
+        axes.set_xticks([])
+    axes.set(ylim=(len(rungs) - 0.5, -0.5), yticks=[])
+    axes.margins(x=0.08)
+    axes.tick_params(axis="x", labelsize=7)
+    tidy(axes).grid(axis="y", visible=False)
+    return axes
+
+
+def ladder_figure(panels: Mapping[str, Sequence[Rung]], kinds: Mapping[str, str]) -> Figure:
+    """Show what each flaw does to its score: a panel a measure, a column a kind of data."""
+    import matplotlib.pyplot as plt
+
+    heights = [EDGE_INCHES + RUNG_INCHES * len(rungs) for rungs in panels.values()]
+    figure, grid = plt.subplots(
+        len(panels),
+        len(kinds),
+        figsize=(7.2, 0.5 + sum(heights)),
+        height_ratios=heights,
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, (measure, rungs) in zip(grid, panels.items(), strict=True):
+        for axes, kind in zip(row, kinds, strict=True):
+            draw_rungs(axes, rungs, kind)
+            if any(kind in rung.rows for rung in rungs):
+                axes.set_xlabel(measure, size=7)
+        names = [textwrap.fill(rung.name, NAME_WIDTH) for rung in rungs]
+        row[0].set_yticks(range(len(rungs)), names, size=7)
+        row[0].tick_params(axis="y", length=0)
+    for axes, words in zip(grid[0], kinds.values(), strict=True):
+        axes.set_title(words, size=9)
+    for words, look in LOOKS.items():
+        grid[0][0].plot([], [], ms=5, lw=1.3, label=words, **look)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)
+    return figure
