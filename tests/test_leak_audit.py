@@ -162,7 +162,7 @@ def test_paths_are_read_and_all_bad_files_named(tmp_path):
     pd.testing.assert_frame_equal(by_path.findings, by_array.findings)
     cases["path"][3].write_bytes(b"")
     cases["path"][5].write_text("no image")
-    with pytest.raises(ValueError, match=r"(?s)2 cannot be read.*0003.png.*0005.png"):
+    with pytest.raises(ValueError, match=r"(?s)2 file.s. cannot be used.*0003.png.*0005.png"):
         audit_cases(cases, "path", **NAMED)
 
 

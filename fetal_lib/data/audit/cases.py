@@ -32,8 +32,9 @@ from fetal_lib.data.audit.table import (
     clue_columns,
     order_column,
     read_columns,
-    read_images,
 )
+from fetal_lib.data.bad_files import stream
+from fetal_lib.readers.image import read_gray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ def _looks(cases: pd.DataFrame, images: Iterable[np.ndarray] | str | None) -> Lo
         return look_at(images)
     if images not in cases.columns:
         raise ValueError(f"images={images!r}: no such column; found {list(cases.columns)}.")
-    return look_at(read_images(cases[images]))
+    return look_at(stream(cases[images], read_gray, "images"))
 
 
 def _no_torn() -> pd.DataFrame:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from fetal_lib.readers.image import ImageReadError, read_gray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,29 +124,3 @@ def order_column(cases: pd.DataFrame, order: str) -> np.ndarray:
     if column.dtype.kind in "fiu":
         return column.to_numpy(float)
     return np.unique(_text(column), return_inverse=True)[1].astype(float)
-
-
-def read_images(paths: Iterable[object]) -> Iterator[np.ndarray]:
-    """Read images one by one; name all that cannot be read, at the end.
-
-    Yields
-    ------
-    ndarray, shape (H, W), uint8
-
-    Raises
-    ------
-    ValueError
-        After the last image, naming the bad ones.
-    """
-    bad = []
-    for path in paths:
-        try:
-            image = read_gray(path)
-        except ImageReadError as error:
-            bad.append(str(error))
-            continue
-        if not bad:
-            yield image
-    if bad:
-        shown = "\n".join(bad[:20]) + ("\n..." if len(bad) > 20 else "")
-        raise ValueError(f"images: {len(bad)} cannot be read:\n{shown}")
