@@ -318,8 +318,7 @@ Markdown(baselines.against_baselines(rivals, result, p))
 
 # %% mystnb={"figure": {"name": "fig-01-comparison", "caption": "Mean absolute error of each predictor on held-out fetuses, with 95 % intervals."}, "image": {"alt": "Mean absolute error of the baselines and the network with intervals."}}
 ranked = ranking(run.rows, "mae_days")
-figure = agreement.model_comparison(ranked, "value", "MAE (days)")
-figure.axes[0].set(xscale="linear", xlim=(0, None))
+figure = agreement.model_comparison(ranked, "MAE (days)")
 run.save_figure(
     figure,
     "comparison",
@@ -382,7 +381,10 @@ run.add_result(
 )
 with_ends = result.assign(low_days=pred - half, high_days=pred + half)
 run.save_table(with_ends, "predictions", "Each fetus with its interval.")
-figure = plots.age_interval_figure(days, pred, half)
+labels = "fetuses, youngest first", "true - predicted (days)"
+figure = agreement.interval_figure(
+    days, pred - half, pred + half, *labels, pred
+)
 run.save_figure(
     figure,
     "interval",
@@ -463,7 +465,12 @@ checks.style.hide().format(precision=2)
 
 # %% mystnb={"figure": {"name": "fig-01-deletion", "caption": "Change of the predicted age while pixels are hidden in the order of a map, or at random."}, "image": {"alt": "Curves of the change of predicted age against the share of hidden pixels."}}
 share, changes = maps.deletion(seen, fits[0], p)
-figure = plots.change_curves(share, changes)
+figure = agreement.change_curves(
+    share,
+    changes,
+    "share of the pixels that is hidden",
+    "change of the age (days)",
+)
 run.save_figure(
     figure,
     "deletion",

@@ -399,7 +399,7 @@ report.pretty(results)
 
 # %% mystnb={"figure": {"name": "fig-04-comparison", "caption": "Mean absolute difference of head circumference (ADF) for each predictor, with 95 % intervals; logarithmic axis."}, "image": {"alt": "Mean absolute difference of the baselines and the U-Net with intervals."}}
 ranked = ranking(run.rows, "adf_mm")
-figure = agreement.model_comparison(ranked, "value", "ADF (mm), log scale")
+figure = agreement.model_comparison(ranked, "ADF (mm), log scale", log=True)
 run.save_figure(
     figure,
     "comparison",
@@ -483,7 +483,8 @@ run.add_result(
     n=len(hc_true),
     ci95=interval_of(inside, kept["examination"], p.seed),
 )
-figure = agreement.interval_figure(hc_true, low, high, hc_pred)
+labels = "test images, smallest head first", "reference - measured (mm)"
+figure = agreement.interval_figure(hc_true, low, high, *labels, hc_pred)
 run.save_figure(
     figure,
     "interval",

@@ -80,7 +80,7 @@ from fetal_book.runs.session import open_run
 from fetal_lib.baselines.age_regression import volume_regressors
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.spread import evenly_spaced
-from fetal_lib.plots import brain_age
+from fetal_lib.plots import agreement, brain_age
 from fetal_lib.plots import volumes as views
 from fetal_lib.data.layouts.adult_mri import read_cases
 from fetal_lib.data.layouts.adult_scan import read_scan
@@ -535,7 +535,7 @@ pretty(plain(results))
 
 # %% mystnb={"figure": {"name": "fig-05-comparison", "caption": "Mean absolute error of each model with 95 % intervals, best first."}, "image": {"alt": "Mean absolute error of all models with intervals, best first."}}
 ranked = ranking(run.rows, "mae_years")
-figure = brain_age.model_errors(ranked)
+figure = agreement.model_comparison(ranked, "MAE (years)")
 run.save_figure(
     figure,
     "comparison",
@@ -630,7 +630,10 @@ pretty(gaps)
 
 # %% mystnb={"figure": {"name": "fig-05-interval", "caption": "Prediction interval of each tested subject, youngest first, and the true age."}, "image": {"alt": "Vertical intervals of predicted ages with the true age inside or outside."}}
 half = report.intervals(run, age, together, parts, "ensemble")
-figure = brain_age.age_intervals(age[kept], together.outer[kept], half[kept])
+middle, width = together.outer[kept], half[kept]
+ends = middle - width, middle + width
+labels = "subjects, youngest first", "age (years)"
+figure = agreement.interval_figure(age[kept], *ends, *labels)
 run.save_figure(
     figure,
     "interval",
@@ -683,8 +686,11 @@ if nets:
 
 # %% mystnb={"figure": {"name": "fig-05-deletion", "caption": "Change of the predicted age while the brain is hidden in the order of each map, and in random blocks."}, "image": {"alt": "Curves of change of age against the hidden share of the brain."}}
 if nets:
-    figure = brain_age.deletion_curves(
-        np.array(explain.SHARES), why.deletion
+    figure = agreement.change_curves(
+        np.array(explain.SHARES),
+        why.deletion,
+        "share of the brain that is hidden",
+        "change of predicted age (years)",
     )
     run.save_figure(
         figure,

@@ -49,7 +49,7 @@ def test_maps_carry_the_numbers_of_their_images():
 def test_ticks_of_a_logarithmic_axis_are_plain_numbers(values):
     table = pd.DataFrame({"model": ["unet", "mean"], "value": values})
     table = table.assign(low=0.9 * table["value"], high=1.1 * table["value"])
-    figure = agreement.model_comparison(table, "value", "ADF (mm)")
+    figure = agreement.model_comparison(table, "ADF (mm)", log=True)
     figure.canvas.draw()
     axis = figure.axes[0].xaxis
     shown = [tick.get_text() for tick in axis.get_ticklabels(which="both") if tick.get_text()]

@@ -80,61 +80,92 @@ def error_by_group(groups: Mapping[str, np.ndarray], label: str) -> Figure:
     return figure
 
 
-def model_comparison(table: pd.DataFrame, value: str, label: str) -> Figure:
-    """Show a value of each model with its interval, on a logarithmic axis.
+def model_comparison(table: pd.DataFrame, label: str, log: bool = False) -> Figure:
+    """Show a value of each model with its interval, a line a model.
 
     Parameters
     ----------
     table : DataFrame
-        ``model``, ``value``, ``low``, ``high``.
-    value : str
-        Column that is shown.
+        ``model``, ``value``, ``low``, ``high``, the best first.
     label : str
+        Of the horizontal axis.
+    log : bool
+        Whether that axis is logarithmic; otherwise it begins at 0.
     """
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    figure, axes = new_figure(height=0.45 * len(table) + 1.0)
-    y = np.arange(len(table))[::-1]
-    spread = [table[value] - table["low"], table["high"] - table[value]]
-    axes.errorbar(table[value], y, xerr=spread, fmt="o", color=BLUE, capsize=3)
-    for at, number in zip(y, table[value], strict=True):
-        axes.annotate(f"{number:.3g}", (number, at), (0, 6), textcoords="offset points", fontsize=8)
-    axes.set(yticks=y, yticklabels=table["model"], xlabel=label, xscale="log")
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 10 * low else MaxNLocator(6))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("")
-    axes.set_ylim(-0.6, len(table) - 0.3)
-    tidy(axes)
-    return figure
+    n = len(table)
+    figure, axes = new_figure(height=min(0.45 * n, 0.26 * n + 1.5) + 1.0)
+    y = np.arange(n)[::-1]
+    spread = [table["value"] - table["low"], table["high"] - table["value"]]
+    axes.errorbar(table["value"], y, xerr=spread, fmt="o", ms=5, color=BLUE, capsize=3)
+    for at, number in zip(y, table["value"], strict=True):
+        axes.annotate(f"{number:.3g}", (number, at), (0, 4), textcoords="offset points", fontsize=8)
+    axes.set(yticks=y, yticklabels=table["model"], xlabel=label, ylim=(-0.6, n - 0.3))
+    if log:
+        axes.set_xscale("log")
+        low, high = axes.get_xlim()
+        wide = high > 10 * low
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(6))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
+    else:
+        axes.set_xlim(0, None)
+    return tidy(axes).figure
 
 
 def interval_figure(
-    true: np.ndarray, low: np.ndarray, high: np.ndarray, measured: np.ndarray
+    true: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    cases: str,
+    label: str,
+    centre: np.ndarray | float = 0.0,
 ) -> Figure:
-    """Show each prediction interval, relative to the measurement, sorted by true size.
+    """Show each prediction interval, sorted by true value, and whether the truth lies inside.
 
     Parameters
     ----------
-    true, low, high, measured : ndarray, shape (N,), mm
+    true, low, high : ndarray, shape (N,)
+        Infinite intervals are not drawn.
+    cases, label : str
+        Of the axes: what the cases are, smallest first; what is shown, with its unit.
+    centre : ndarray, shape (N,), or 0
+        What intervals and truth are shown relative to, such as the prediction.
     """
-    figure, axes = new_figure(height=2.8)
-    order = np.argsort(true)
-    x = np.arange(len(true))
-    inside = ((true >= low) & (true <= high))[order]
-    error = (true - measured)[order]
-    axes.fill_between(
-        x,
-        (low - measured)[order],
-        (high - measured)[order],
-        color=ORANGE,
-        alpha=0.3,
-        lw=0,
-        label="interval",
-    )
-    axes.scatter(x[inside], error[inside], s=10, color=GREEN, label="inside")
-    axes.scatter(x[~inside], error[~inside], s=18, marker="x", color=VERMILION, label="outside")
-    axes.set(xlabel="test images, smallest head first", ylabel="reference - measured (mm)")
-    axes.legend(frameon=False, ncols=3, fontsize=8)
-    tidy(axes)
-    return figure
+    figure, axes = new_figure(height=2.9)
+    order = np.argsort(true, kind="stable")
+    x = np.arange(len(order))
+    bottom, top, value = ((part - centre)[order] for part in (low, high, true))
+    inside = (bottom <= value) & (value <= top)
+    if np.isfinite(top - bottom).all():
+        axes.vlines(x, bottom, top, color=ORANGE, alpha=0.45, lw=1.6, label="interval")
+    axes.scatter(x[inside], value[inside], s=9, color=GREEN, label="truth inside", zorder=3)
+    look = {"s": 20, "marker": "x", "color": VERMILION, "zorder": 3}
+    axes.scatter(x[~inside], value[~inside], label="outside", **look)
+    axes.set(xlabel=cases, ylabel=label)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
+    return tidy(axes).figure
+
+
+def change_curves(
+    share: np.ndarray, changes: Mapping[str, np.ndarray], hidden: str, change: str
+) -> Figure:
+    """Show how far an answer moves while parts of an image are hidden, a line an order.
+
+    Parameters
+    ----------
+    share : ndarray, shape (K,)
+        Share of the image that is hidden.
+    changes : mapping of str to ndarray, shape (K,)
+        Mean absolute change for each order of hiding.
+    hidden, change : str
+        Labels of the axes.
+    """
+    figure, axes = new_figure(height=2.8, width=5.4)
+    for (name, values), colour in zip(changes.items(), (BLUE, ORANGE, GREY), strict=False):
+        axes.plot(share, values, marker="o", ms=3, color=colour, label=name)
+    axes.set(xlabel=hidden, ylabel=change)
+    axes.legend(frameon=False, fontsize=8)
+    return tidy(axes).figure

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.metrics.regression import mae, r2
+from fetal_lib.plots.boxes import draw_boxes
 from fetal_lib.plots.style import (
     BLUE,
     GREEN,
@@ -21,7 +22,6 @@ from fetal_lib.plots.style import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 SEX = {"F": ("women", VERMILION), "M": ("men", BLUE), "": ("unknown", GREY)}
@@ -36,26 +36,28 @@ def age_sex_histograms(age_years: np.ndarray, sex: np.ndarray) -> Figure:
     age_years : float (N,)
     sex : (N,), F or M; anything else counts as unknown.
     """
-    figure, (left, right) = new_figure(1, 2, height=2.7, width_ratios=(3, 1))
+    import pandas as pd
+    import seaborn as sns
+
+    names = [SEX.get(one, SEX[""])[0] for one in sex]
+    colours = {name: colour for name, colour in SEX.values() if name in names}
+    table = pd.DataFrame({"age": age_years, "sex": names})
     bins = np.arange(age_years.min() // 5 * 5, age_years.max() + 5.1, 5)
-    sex = np.where(np.isin(sex, ("F", "M")), sex, "")
-    kinds = [k for k in SEX if (sex == k).any()]
-    left.hist(
-        [age_years[sex == k] for k in kinds],
-        bins=bins,
-        stacked=True,
-        label=[SEX[k][0] for k in kinds],
-        color=[SEX[k][1] for k in kinds],
+    look = {"data": table, "hue": "sex", "palette": colours}
+    figure, (left, right) = new_figure(1, 2, height=2.7, width_ratios=(3, 1))
+    order = list(colours)
+    sns.histplot(
+        **look, x="age", bins=bins, multiple="stack", hue_order=order[::-1], alpha=1, lw=0, ax=left
     )
+    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 3}
+    sns.move_legend(left, **place, title=None, frameon=False, fontsize=8, reverse=True)
+    sns.countplot(**look, x="sex", order=order, hue_order=order, saturation=1, ax=right)
     left.set(xlabel="age (years)", ylabel="subjects")
-    left.legend(frameon=False, fontsize=8)
-    counts = [int((sex == k).sum()) for k in kinds]
-    right.bar([SEX[k][0] for k in kinds], counts, color=[SEX[k][1] for k in kinds])
-    right.set_ylabel("subjects")
+    right.set(xlabel="", ylabel="subjects")
     right.yaxis.get_major_locator().set_params(integer=True)
     right.tick_params(axis="x", labelsize=8)
     for axes in (left, right):
-        tidy(axes)
+        tidy(axes).set_axisbelow(True)
     return figure
 
 
@@ -91,18 +93,14 @@ def dice_boxes(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     ----------
     groups : mapping of a name to a mapping of a tissue to values (N,).
     """
+    import pandas as pd
+
+    colours = {title.replace(" matter", ""): colour for title, colour in TISSUES.values()}
     figure, axes = new_figure(1, len(groups), height=2.9, sharey=True, squeeze=False)
     for panel, (title, tissues) in zip(axes[0], groups.items(), strict=True):
-        boxes = panel.boxplot(
-            [np.asarray(tissues[k]) for k in TISSUES],
-            tick_labels=[TISSUES[k][0].replace(" matter", "") for k in TISSUES],
-            patch_artist=True,
-            widths=0.6,
-            medianprops={"color": "black"},
-            flierprops={"markersize": 3},
-        )
-        for box, (_, colour) in zip(boxes["boxes"], TISSUES.values(), strict=True):
-            box.set(facecolor=colour, alpha=0.6)
+        named = {name: tissues[key] for key, name in zip(TISSUES, colours, strict=True)}
+        table = pd.DataFrame(named).melt(var_name="tissue", value_name="dice")
+        draw_boxes(panel, table, "tissue", "dice", "tissue", colours)
         panel.set_title(title, fontsize=8)
         tidy(panel)
     axes[0, 0].set_ylabel("Dice")
@@ -177,38 +175,21 @@ def predicted_against_true(
     return figure
 
 
-def model_errors(table: pd.DataFrame, label: str = "MAE (years)") -> Figure:
-    """Show an error of each model with its interval, best first, a line a model.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``model``, ``value``, ``low``, ``high``, sorted.
-    label : of the horizontal axis.
-    """
-    figure, axes = new_figure(height=0.2 * len(table) + 0.8)
-    y = np.arange(len(table))[::-1]
-    spread = [table["value"] - table["low"], table["high"] - table["value"]]
-    axes.errorbar(table["value"], y, xerr=spread, fmt="o", ms=4, color=BLUE, capsize=2, lw=1.2)
-    right = float(table["high"].max())
-    for at, number in zip(y, table["value"], strict=True):
-        axes.text(1.04 * right, at, f"{number:.2f}", va="center", fontsize=8)
-    axes.set(xlabel=label, xlim=(0, 1.14 * right), ylim=(-0.7, len(table) - 0.3))
-    axes.set_yticks(y, table["model"], fontsize=8)
-    return tidy(axes).figure
-
-
 def gap_figure(age_years: np.ndarray, variants: Mapping[str, np.ndarray]) -> Figure:
     """Show the brain-age gap against age, with its regression line, a panel a variant."""
+    import seaborn as sns
+
     figure, axes = new_figure(1, len(variants), height=2.8, sharey=True, squeeze=False)
     for panel, (name, pred) in zip(axes[0], variants.items(), strict=True):
         gap = pred - age_years
         panel.axhline(0, color=GREY, lw=0.8)
-        panel.scatter(age_years, gap, s=9, alpha=0.6, lw=0, color=BLUE)
-        slope, intercept = np.polyfit(age_years, gap, 1)
-        ends = np.array([age_years.min(), age_years.max()])
-        panel.plot(ends, slope * ends + intercept, color=VERMILION, lw=1.5)
-        panel.set(xlabel="age (years)")
+        dots, line = (
+            {"s": 9, "alpha": 0.6, "linewidths": 0, "color": BLUE},
+            {"color": VERMILION, "lw": 1.5},
+        )
+        sns.regplot(x=age_years, y=gap, ci=None, scatter_kws=dots, line_kws=line, ax=panel)
+        slope, _ = np.polyfit(age_years, gap, 1)
+        panel.set(xlabel="age (years)", ylabel="")
         panel.set_title(f"{name}\nslope {slope:+.2f} y/y", fontsize=8)
         tidy(panel)
     axes[0, 0].set_ylabel("predicted - true (years)")
@@ -235,42 +216,5 @@ def decades_figure(tables: Mapping[str, object]) -> Figure:
     axes.set(xticks=np.arange(len(table)), xticklabels=names, ylabel="MAE (years)", ylim=(0, None))
     axes.set_xlabel("age (years)")
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
-    tidy(axes)
-    return figure
-
-
-def age_intervals(age_years: np.ndarray, pred: np.ndarray, half: np.ndarray) -> Figure:
-    """Show each subject's interval about the predicted age, youngest first, and the true age."""
-    figure, axes = new_figure(height=2.9)
-    order = np.argsort(age_years, kind="stable")
-    x = np.arange(len(order))
-    low, high = (pred - half)[order], (pred + half)[order]
-    true = age_years[order]
-    inside = (low <= true) & (true <= high)
-    axes.vlines(x, low, high, color=ORANGE, alpha=0.45, lw=1.6, label="interval")
-    axes.scatter(x[inside], true[inside], s=9, color=GREEN, label="true age, inside", zorder=3)
-    axes.scatter(
-        x[~inside], true[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
-    )
-    axes.set(xlabel="subjects, youngest first", ylabel="age (years)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
-    tidy(axes)
-    return figure
-
-
-def deletion_curves(shares: np.ndarray, changes: Mapping[str, np.ndarray]) -> Figure:
-    """Show how the answer changes while voxels are hidden in the order of a map.
-
-    Parameters
-    ----------
-    shares : float (K,), share of the brain that is hidden.
-    changes : mapping of an order's name to mean absolute change (K,), years.
-    """
-    figure, axes = new_figure(height=2.8, width=5.4)
-    for (name, values), colour in zip(changes.items(), (BLUE, ORANGE, GREY), strict=False):
-        axes.plot(shares, values, marker="o", ms=3, color=colour, label=name)
-    axes.set(xlabel="share of the brain that is hidden", ylabel="change of predicted age (years)")
-    axes.legend(frameon=False, fontsize=8)
     tidy(axes)
     return figure

@@ -55,9 +55,12 @@ def plane_gallery(images: np.ndarray, titles: Sequence[str]) -> Figure:
 
 def age_histogram(ga_days: np.ndarray, brain_ml: np.ndarray) -> Figure:
     """Show how many fetuses there are of each age, and the volume of their brains."""
+    import seaborn as sns
+
     figure, (left, right) = new_figure(1, 2, height=2.7)
     weeks = np.asarray(ga_days) / 7
-    left.hist(weeks, bins=np.arange(np.floor(weeks.min()), np.ceil(weeks.max()) + 1), color=BLUE)
+    bins = np.arange(np.floor(weeks.min()), np.ceil(weeks.max()) + 1)
+    sns.histplot(weeks, bins=bins, color=BLUE, alpha=1, lw=0, ax=left)
     left.set(xlabel="gestational age (weeks)", ylabel="fetuses")
     right.scatter(weeks, brain_ml, s=10, color=ORANGE, alpha=0.7, lw=0)
     right.set(xlabel="gestational age (weeks)", ylabel="brain with fluid (mL)")
@@ -121,26 +124,6 @@ def outside_figure(ga_days: np.ndarray, pred_days: np.ndarray, outside: pd.DataF
     axes.scatter(x, y, s=22, color=VERMILION, marker="D", label="another set")
     axes.set(xlabel="gestational age (weeks)", ylabel="predicted (weeks)")
     axes.legend(frameon=False, fontsize=8)
-    tidy(axes)
-    return figure
-
-
-def age_interval_figure(ga_days: np.ndarray, pred_days: np.ndarray, half: np.ndarray) -> Figure:
-    """Show the error of each fetus, youngest first, within the interval that it was given."""
-    figure, axes = new_figure(height=2.8)
-    order = np.argsort(ga_days, kind="stable")
-    x, error = np.arange(len(order)), (ga_days - pred_days)[order]
-    width = half[order]
-    inside = np.abs(error) <= width
-    if np.isfinite(width).all():
-        axes.vlines(x, -width, width, color=ORANGE, alpha=0.4, lw=1.6, label="interval")
-    axes.scatter(x[inside], error[inside], s=9, color=GREEN, label="inside", zorder=3)
-    axes.scatter(
-        x[~inside], error[~inside], s=20, marker="x", color=VERMILION, label="outside", zorder=3
-    )
-    axes.set(xlabel="fetuses, youngest first", ylabel="true - predicted (days)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
     tidy(axes)
     return figure
 
@@ -234,35 +217,25 @@ def overlap_figure(table: pd.DataFrame) -> Figure:
     table : DataFrame
         ``plane, map kind, region, ratio``.
     """
+    import seaborn as sns
+
     kinds = list(dict.fromkeys(table["map kind"]))
     figure, axes = new_figure(1, max(1, len(kinds)), height=2.8, sharey=True, squeeze=False)
-    colours = dict(zip(PLANES, (BLUE, ORANGE, GREEN), strict=True))
+    planes = dict(zip(PLANES, (BLUE, ORANGE, GREEN), strict=True))
+    colours = {plane: planes[plane] for plane in dict.fromkeys(table["plane"])}
     for panel, kind in zip(axes[0], kinds, strict=False):
         part = table[table["map kind"] == kind]
-        regions = list(dict.fromkeys(part["region"]))
-        for k, plane in enumerate(dict.fromkeys(part["plane"])):
-            rows = part[part["plane"] == plane].set_index("region").loc[regions]
-            x = np.arange(len(regions)) + 0.22 * (k - 1)
-            panel.plot(x, rows["ratio"], "o", color=colours[plane], label=plane)
+        look = {"hue": "plane", "palette": colours, "dodge": 0.4, "linestyle": "none", "ax": panel}
+        sns.pointplot(part, x="region", y="ratio", errorbar=None, markersize=6, **look)
         panel.axhline(1, color=GREY, lw=1)
-        panel.set(xticks=range(len(regions)), xticklabels=regions, title=kind)
+        panel.get_legend().remove()
+        panel.set(xlabel="", ylabel="", title=kind)
         panel.title.set_fontsize(9)
         tidy(panel)
     axes[0, 0].set_ylabel("share of map / share of area")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     place = {"loc": "outside lower center", "ncols": 3, "frameon": False, "fontsize": 8}
     figure.legend(handles, labels, **place)
-    return figure
-
-
-def change_curves(share: np.ndarray, changes: Mapping[str, np.ndarray]) -> Figure:
-    """Show how far the answer moves while pixels are hidden, a line an order."""
-    figure, axes = new_figure(height=2.8, width=5.4)
-    for (name, values), colour in zip(changes.items(), (BLUE, ORANGE, GREY), strict=False):
-        axes.plot(share, values, marker="o", ms=3, color=colour, label=name)
-    axes.set(xlabel="share of the pixels that is hidden", ylabel="change of the age (days)")
-    axes.legend(frameon=False, fontsize=8)
-    tidy(axes)
     return figure
 
 
