@@ -40,8 +40,8 @@ def class_counts_figure(counts: pd.DataFrame) -> Figure:
     import seaborn as sns
 
     figure, axes = new_figure(height=0.24 * len(counts) + 0.9)
-    long = counts.melt("class", list(PART_COLOURS), "part", "images")
-    sns.histplot(long, y="class", weights="images", hue="part", hue_order=[*PART_COLOURS][::-1],
+    long = counts.melt("class", list(PART_COLOURS), "part", "n")
+    sns.histplot(long, y="class", weights="n", hue="part", hue_order=[*PART_COLOURS][::-1],
                  palette=PART_COLOURS, multiple="stack", shrink=0.75, alpha=1, lw=0,
                  ax=axes)  # fmt: skip
     for at, value in enumerate(counts[list(PART_COLOURS)].sum(axis=1)):
