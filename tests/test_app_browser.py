@@ -28,7 +28,8 @@ from made_up_models import blank_anomaly_model  # noqa: E402
 from made_up_scans import us_region, write_dicom  # noqa: E402
 
 from fetal_book.app.shelf import TASKS, choices  # noqa: E402
-from fetal_book.site.npm_package import NpmError, get_package_files  # noqa: E402
+from fetal_book.site.npm_package import get_package_files  # noqa: E402
+from fetal_lib.errors import UserError  # noqa: E402
 from fetal_lib.predict.head_circumference import predict_heads  # noqa: E402
 from fetal_lib.predict.head_model import load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes  # noqa: E402
@@ -206,7 +207,7 @@ def test_nothing_of_a_request_stays_in_the_server_s_memory(tabs, server, scans):
 def test_axe_finds_nothing_in_an_answer_a_table_and_a_refusal(tabs, server, scans):
     try:
         axe = get_package_files(Path(__file__).with_name("axe_core.json"))["script"].decode()
-    except NpmError as error:
+    except UserError as error:
         pytest.skip(str(error))
     page = opened(tabs, server)
     page.run(f"{axe};0")

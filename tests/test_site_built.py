@@ -22,10 +22,11 @@ from made_up_project import environment, write_project
 from try_it_browser import CHROMIUM, Browser
 
 from fetal_book.site.checks import written_pages
-from fetal_book.site.npm_package import NpmError, get_package_files
+from fetal_book.site.npm_package import get_package_files
 from fetal_book.site.pdf import print_book
 from fetal_book.site.print_page import NAME as WHOLE_BOOK
 from fetal_book.site.reading_checks import page_mb, reading_problems
+from fetal_lib.errors import UserError
 from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -111,7 +112,7 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(
 ) -> None:
     try:
         axe = get_package_files(PROJECT / "tests" / "axe_core.json")["script"].decode("utf-8")
-    except NpmError as error:
+    except UserError as error:
         pytest.skip(str(error))
     problems = []
     browser.socket.settimeout(300)  # seconds that axe may take for a page

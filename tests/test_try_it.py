@@ -17,7 +17,8 @@ import pytest
 
 from fetal_book.site import npm_package, try_it
 from fetal_book.site.try_it_numbers import formulas, javascript, numbers
-from fetal_book.site.try_it_runtime import TryItError, get_runtime
+from fetal_book.site.try_it_runtime import get_runtime
+from fetal_lib.errors import UserError
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.predict.head_model import HeadModelSpec
 
@@ -127,7 +128,7 @@ def test_runtime_is_fetched_once_and_then_read_from_the_cache(locked, monkeypatc
 def test_changed_archive_is_refused_and_not_kept(locked, monkeypatch, tmp_path):
     lock, content = locked
     monkeypatch.setattr(npm_package, "fetch_archive", lambda name: content + b"x")
-    with pytest.raises(TryItError, match="small@1.0.0: its SHA-512 is sha512-.* and lock.json"):
+    with pytest.raises(UserError, match="small@1.0.0: its SHA-512 is sha512-.* and lock.json"):
         get_runtime(lock)
     assert not (tmp_path / "cache" / "npm").exists()
 
@@ -158,7 +159,7 @@ def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(TryItError, match=r"pip install 'fetal-lib\[keras,app\]'"):
+    with pytest.raises(UserError, match=r"pip install 'fetal-lib\[keras,app\]'"):
         head_model_to_onnx(None)
 
 

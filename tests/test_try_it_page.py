@@ -12,8 +12,8 @@ import pytest
 from try_it_browser import CHROMIUM, Browser
 
 from fetal_book.site.try_it import write_files
-from fetal_book.site.try_it_runtime import TryItError
 from fetal_book.site.try_it_samples import draw_samples
+from fetal_lib.errors import UserError
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.head_circumference import predict_heads
@@ -81,7 +81,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     files.mkdir(parents=True)
     try:
         body = write_files(PROJECT / "book" / "try_it", files)
-    except TryItError as error:
+    except UserError as error:
         pytest.skip(str(error))
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Try it</title>'
     head += '<meta name="viewport" content="width=device-width">'

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fetal_book.parameters.project import project_root
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -31,7 +33,6 @@ def build(
     """Run every chapter whose code, text, profile or data changed, then build book/_build/html."""
     from fetal_book.parameters.base import PROFILES, ChapterParameters
     from fetal_book.parameters.parse import anchor_paths
-    from fetal_book.parameters.project import project_root
     from fetal_book.runs.data_sets import chapter_data, check_data
     from fetal_book.site.jobs import book_chapters, run_folder
     from fetal_book.site.launch import run_workflow, snakemake_command, wait_for_orphans
@@ -54,7 +55,6 @@ def build(
 @app.command(hidden=True)
 def results() -> None:
     """Write the merged results as a table and as pages."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.claims_page import write_claims
     from fetal_book.site.jobs import book_chapters
     from fetal_book.site.results_page import write_results
@@ -67,7 +67,6 @@ def results() -> None:
 @app.command(hidden=True)
 def status() -> None:
     """Write the status page."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.runs.status import write_status_page
 
     write_status_page(project_root() / "book" / "generated" / "status.md")
@@ -76,7 +75,6 @@ def status() -> None:
 @app.command(hidden=True)
 def phantoms() -> None:
     """Draw the pictures of the page on phantoms."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.phantom_gallery import write_gallery
 
     write_gallery(project_root() / "book" / "generated" / "phantoms")
@@ -85,7 +83,6 @@ def phantoms() -> None:
 @app.command("try-it", hidden=True)
 def try_it() -> None:
     """Make the page that measures in the browser, or one that says what is missing."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.try_it import write_try_it
 
     missing = write_try_it(project_root())
@@ -95,7 +92,6 @@ def try_it() -> None:
 @app.command(hidden=True)
 def cards() -> None:
     """Write model cards, data sheets and checklists."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.cards import write_model_cards
     from fetal_book.site.checklists import write_checklists
     from fetal_book.site.data_sheets import write_data_sheets
@@ -109,23 +105,17 @@ def cards() -> None:
 @app.command(hidden=True)
 def contents() -> None:
     """Write the table of contents and the table of chapters, of what exists."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.contents import write_contents
     from fetal_book.site.jobs import book_chapters
 
     root = project_root()
-    staged = [
-        name
-        for name in book_chapters(root)
-        if (root / "book" / "notebooks" / f"{name}.ipynb").exists()
-    ]
-    write_contents(root, staged)
+    pages = root / "book" / "notebooks"
+    write_contents(root, [one for one in book_chapters(root) if (pages / f"{one}.ipynb").exists()])
 
 
 @app.command(hidden=True)
 def site() -> None:
     """Build and check the site from what is staged."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.site import build_site
 
     pages = build_site(project_root())
@@ -139,7 +129,6 @@ def check(
     ] = False,
 ) -> None:
     """Check the built site: links, alternative texts, weight of its pages."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.reading_checks import dead_links
     from fetal_book.site.site import built_problems
 
@@ -160,7 +149,6 @@ def pdf(
     ] = None,
 ) -> None:
     """Print the built book to PDF, with an installed Chromium or Chrome."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.pdf import print_book
 
     build = project_root() / "book" / "_build"
@@ -197,7 +185,6 @@ def release(
     ] = False,
 ) -> None:
     """Pack the built site with its manifest, sums, citation and Zenodo metadata."""
-    from fetal_book.parameters.project import project_root
     from fetal_book.site.release import make_release
 
     root = project_root()

@@ -22,10 +22,6 @@ from fetal_lib.files.atomic import read_json, write_bytes
 TIME_LIMIT_S = 300
 
 
-class NpmError(UserError, RuntimeError):
-    """A package could not be had, or is not the locked one."""
-
-
 def get_package_files(lock: Path) -> dict[str, bytes]:
     """Return the files of a locked package by their keys, from the cache or fetched with npm.
 
@@ -38,7 +34,7 @@ def get_package_files(lock: Path) -> dict[str, bytes]:
     if integrity(archive) != locked["integrity"]:
         archive = fetch_archive(name)
         if integrity(archive) != locked["integrity"]:
-            raise NpmError(
+            raise UserError(
                 f"{name}: its SHA-512 is {integrity(archive)}, and {lock.name} locks "
                 f"{locked['integrity']}. Ask npm for the unchanged package."
             )
@@ -62,7 +58,7 @@ def fetch_archive(name: str) -> bytes:
     """Fetch a package such as ``onnxruntime-web@1.22.0`` with npm."""
     npm = shutil.which("npm")
     if npm is None:
-        raise NpmError("npm is not installed. Install Node.js, which brings it.")
+        raise UserError("npm is not installed. Install Node.js, which brings it.")
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", name, "--silent", "--ignore-scripts", "--fetch-retries=0"]
         try:
@@ -70,10 +66,10 @@ def fetch_archive(name: str) -> bytes:
                 command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT_S
             )
         except subprocess.TimeoutExpired:
-            raise NpmError(
+            raise UserError(
                 f"npm did not fetch {name} in {TIME_LIMIT_S} s. Check the network."
             ) from None
         archives = list(Path(folder).glob("*.tgz"))
         if done.returncode or len(archives) != 1:
-            raise NpmError(f"npm could not fetch {name}. Check the network and npm's registry.")
+            raise UserError(f"npm could not fetch {name}. Check the network and npm's registry.")
         return archives[0].read_bytes()

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from fetal_book.site.try_it_numbers import numbers_module
 from fetal_book.site.try_it_onnx import head_model_to_onnx
-from fetal_book.site.try_it_runtime import Runtime, TryItError, get_runtime
+from fetal_book.site.try_it_runtime import Runtime, get_runtime
 from fetal_book.site.try_it_samples import Sample, sample_button, write_sample
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_text
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
@@ -49,7 +50,7 @@ def write_try_it(root: Path) -> str:
     folder.mkdir(parents=True)
     try:
         page = write_files(root / "book" / "try_it", folder)
-    except TryItError as error:
+    except UserError as error:
         shutil.rmtree(folder)
         write_text(generated / "try_it.md", missing_page(str(error)))
         return str(error)

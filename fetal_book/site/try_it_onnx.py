@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_book.site.try_it_runtime import TryItError
+from fetal_lib.errors import UserError
 from fetal_lib.models.weights import HALF_FROM
 from fetal_lib.predict.head_model import HeadModel
 
@@ -27,11 +27,11 @@ def head_model_to_onnx(model: HeadModel) -> bytes:
         import onnx
         import tf2onnx  # noqa: F401  Keras imports it, and says little where it is missing
     except ImportError as error:
-        raise TryItError(
+        raise UserError(
             f"{error.name} is not installed. Install it with pip install 'fetal-lib[keras,app]'."
         ) from error
     if keras.backend.backend() != "tensorflow":
-        raise TryItError(
+        raise UserError(
             f"Keras runs on {keras.backend.backend()}, and its export to ONNX needs TensorFlow. "
             "Unset KERAS_BACKEND."
         )

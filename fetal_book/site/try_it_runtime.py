@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetal_book.site.npm_package import NpmError, get_package_files
-from fetal_lib.errors import UserError
+from fetal_book.site.npm_package import get_package_files
 from fetal_lib.files.atomic import read_json
 
 LOCK = Path(__file__).with_name("try_it_runtime.json")
-
-
-class TryItError(UserError, RuntimeError):
-    """A part of the page that measures in the browser cannot be made here."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +33,7 @@ class Runtime:
 
 def get_runtime(lock: Path = LOCK) -> Runtime:
     """Return the locked runtime from the cache, or fetch it with npm."""
-    try:
-        part = get_package_files(lock)
-    except NpmError as error:
-        raise TryItError(str(error)) from error
+    part = get_package_files(lock)
     locked = read_json(lock)
     script, glue = (without_map(part[key].decode("utf-8")) for key in ("script", "glue"))
     name = f"{locked['package']}@{locked['version']}"
