@@ -369,8 +369,8 @@ figure = heads.gallery(
     test_arrays.images[pick],
     test_arrays.masks[pick],
     titles,
+    test_arrays.sizes_hw[pick],
     probs[pick],
-    sizes_hw=test_arrays.sizes_hw[pick],
 )
 run.save_figure(
     figure,

@@ -129,7 +129,8 @@ def test_all_samplers_get_the_same_images_from_all_over_the_test_part(joined, mo
         return np.stack([answers] * n)
 
     monkeypatch.setattr(Segmenter, "members", members)
-    monkeypatch.setattr(ensembles, "_gmac", lambda segmenter, passes: float(passes))
+    monkeypatch.setattr(ensembles, "inputs_of", lambda segmenter: ())
+    monkeypatch.setattr(ensembles, "image_macs", lambda network, inputs, passes: 1e9 * passes)
     spec = SegmenterSpec("unext_s", 0.5, 32)
     run = SimpleNamespace(parameters=BiometrySegmentationParameters(), add_result=lambda **row: 0)
     found = ensembles.sampling_table(run, Segmenter(spec.build(), spec), many, arrays, masks)

@@ -32,10 +32,6 @@ def test_a_scan_is_shown_in_its_own_aspect():
     assert aspects(below[:2]) == aspects(below[2:]) == expected
 
 
-def test_without_a_size_it_is_that_of_hc18():
-    assert aspects(heads.gallery(IMAGES, MASKS, TITLES).axes[:2]) == pytest.approx([800 / 540] * 2)
-
-
 def test_maps_carry_the_numbers_of_their_images():
     figure = segmentation_checks.map_grid(IMAGES, MASKS, {"gate": MAPS}, TITLES, SIZES)
     assert [ax.get_title() for ax in figure.axes[:2]] == TITLES

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ASPECT = 800 / 540
-"""Width over height of a scan of HC18, and of a phantom."""
+N_COLUMNS = 4
 
 
 def show_scan(
@@ -22,7 +21,8 @@ def show_scan(
     image: np.ndarray,
     mask: np.ndarray | None = None,
     probs: np.ndarray | None = None,
-    aspect: float = ASPECT,
+    *,
+    aspect: float,
 ) -> Axes:
     """Show a squashed image in its scan's aspect, with reference and prediction outlined.
 
@@ -48,20 +48,12 @@ def show_scan(
     return hide_ticks(axes)
 
 
-def aspects_of(sizes_hw: np.ndarray | None, n: int) -> np.ndarray:
-    """Return width over height of each scan, float (N,); that of HC18 where none is given."""
-    if sizes_hw is None:
-        return np.full(n, ASPECT)
-    return sizes_hw[:, 1] / sizes_hw[:, 0]
-
-
 def gallery(
     images: np.ndarray,
     masks: np.ndarray,
     titles: Sequence[str],
+    sizes_hw: np.ndarray,
     probs: np.ndarray | None = None,
-    n_columns: int = 4,
-    sizes_hw: np.ndarray | None = None,
 ) -> Figure:
     """Show images with their reference, and predictions if given.
 
@@ -69,19 +61,18 @@ def gallery(
     ----------
     images, masks : ndarray, shape (N, H, W), uint8
     titles : sequence of str, length N
-    probs : ndarray, shape (N, H, W), optional
-    n_columns : int
-    sizes_hw : ndarray, int (N, 2), optional
+    sizes_hw : ndarray, int (N, 2)
         Sizes of the scans, which are shown in their own aspect.
+    probs : ndarray, shape (N, H, W), optional
     """
-    aspects = aspects_of(sizes_hw, len(images))
-    n_rows = -(-len(images) // n_columns)
-    figure, axes = new_figure(n_rows, n_columns, height=1.55 * n_rows, squeeze=False)
+    aspects = sizes_hw[:, 1] / sizes_hw[:, 0]
+    n_rows = -(-len(images) // N_COLUMNS)
+    figure, axes = new_figure(n_rows, N_COLUMNS, height=1.55 * n_rows, squeeze=False)
     for i, ax in enumerate(axes.flat):
         if i >= len(images):
             ax.set_visible(False)
             continue
-        show_scan(ax, images[i], masks[i], None if probs is None else probs[i], aspects[i])
+        show_scan(ax, images[i], masks[i], None if probs is None else probs[i], aspect=aspects[i])
         ax.set_title(titles[i], fontsize=8)
     return figure
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fetal_lib.plots.agreement import agreement_figure
 from fetal_lib.plots.boxes import draw_boxes
-from fetal_lib.plots.heads import aspects_of, show_scan
+from fetal_lib.plots.heads import show_scan
 from fetal_lib.plots.style import (
     BLUE,
     GREEN,
@@ -93,7 +93,7 @@ def model_grid(
     masks: np.ndarray,
     probs: Mapping[str, np.ndarray],
     rows: Sequence[str],
-    sizes_hw: np.ndarray | None = None,
+    sizes_hw: np.ndarray,
 ) -> Figure:
     """Show the same images with every model's outline: a row an image, a column a model.
 
@@ -103,14 +103,14 @@ def model_grid(
     probs : mapping of model to ndarray (N, H, W)
     rows : sequence of str, length N
         What each image is.
-    sizes_hw : ndarray, int (N, 2), optional
+    sizes_hw : ndarray, int (N, 2)
         Sizes of the scans, which are shown in their own aspect.
     """
-    aspects = aspects_of(sizes_hw, len(images))
+    aspects = sizes_hw[:, 1] / sizes_hw[:, 0]
     figure, axes = new_figure(len(images), len(probs), height=0.95 * len(images), squeeze=False)
     for i, line in enumerate(axes):
         for ax, (name, found) in zip(line, probs.items(), strict=True):
-            show_scan(ax, images[i], masks[i], found[i], aspects[i])
+            show_scan(ax, images[i], masks[i], found[i], aspect=aspects[i])
             if i == 0:
                 ax.set_title(name, fontsize=7)
         line[0].set_ylabel(rows[i], fontsize=7)

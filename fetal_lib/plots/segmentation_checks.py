@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.plots.heads import aspects_of, show_scan
+from fetal_lib.plots.heads import show_scan
 from fetal_lib.plots.segmentation import draw_lines
 from fetal_lib.plots.style import BLUE, VERMILION, new_figure, tidy, words_only
 
@@ -83,7 +83,7 @@ def map_grid(
     masks: np.ndarray,
     maps: Mapping[str, Sequence[np.ndarray]],
     titles: Sequence[str],
-    sizes_hw: np.ndarray | None = None,
+    sizes_hw: np.ndarray,
 ) -> Figure:
     """Show scans in the first row and, below, a row for each kind of map, each with its own bar.
 
@@ -92,10 +92,10 @@ def map_grid(
     images, masks : ndarray, uint8 (N, H, W)
     maps : mapping of kind to N maps (h, w), not negative
     titles : sequence of str, length N
-    sizes_hw : ndarray, int (N, 2), optional
+    sizes_hw : ndarray, int (N, 2)
         Sizes of the scans, which are shown in their own aspect.
     """
-    aspects = aspects_of(sizes_hw, len(images))
+    aspects = sizes_hw[:, 1] / sizes_hw[:, 0]
     figure, axes = new_figure(
         1 + len(maps), len(images), height=1.35 * (1 + len(maps)), squeeze=False
     )

@@ -18,7 +18,7 @@ from fetal_lib.data.images import squash
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import list_files, number_text, write_rows
-from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
+from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
@@ -133,22 +133,14 @@ def head_circumference_row(
         "ga_intergrowth": format_weeks_days(result.ga_days) if result.ga_days > 0 else "",
         "ga_intergrowth_days": number_text(result.ga_days),
         "ga_hadlock_days": number_text(result.ga_hadlock_days),
-        "hc_centile": number_text(_centile(result.hc_mm, ga_days)),
+        "hc_centile": number_text(
+            or_nan(intergrowth_size.centile, "HC", result.hc_mm, ga_days / 7)
+        ),
         "pixel_size_mm": number_text(size.mm, 5),
         "pixel_size_from": size.origin,
         "cut_share": number_text(result.cut_share, 3),
         "reason": result.reason,
     }
-
-
-def _centile(hc_mm: float, ga_days: float) -> float:
-    """Return the INTERGROWTH-21st centile for a *known* age, NaN where there is none."""
-    if not (math.isfinite(hc_mm) and math.isfinite(ga_days)):
-        return math.nan
-    try:
-        return float(intergrowth_size.centile("HC", hc_mm, ga_days / 7))
-    except ValueError:
-        return math.nan
 
 
 def write_predictions(

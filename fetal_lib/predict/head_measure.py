@@ -8,6 +8,7 @@ so it is carried as a whole), scaled by the pixel size, and its perimeter taken.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,8 +109,8 @@ def measure_head(
         hc_mm=hc_mm,
         hc_low_mm=max(0.0, hc_mm - half),
         hc_high_mm=hc_mm + half,
-        ga_days=_or_nan(intergrowth_age.ga_days_from_hc, hc_mm),
-        ga_hadlock_days=7 * _or_nan(lambda hc: hadlock.ga_weeks("HC", hc), hc_mm),
+        ga_days=or_nan(intergrowth_age.ga_days_from_hc, hc_mm),
+        ga_hadlock_days=7 * or_nan(lambda hc: hadlock.ga_weeks("HC", hc), hc_mm),
         **shape,
     )
 
@@ -143,9 +144,15 @@ def decline_reason(ellipse: Ellipse, cut: float, agreement: float, hc_mm: float)
     return ""
 
 
-def _or_nan(formula, hc_mm: float) -> float:
-    """Return a formula's value, NaN outside the range that it was made for."""
+def or_nan(formula: Callable[..., float], *sizes: float | str) -> float:
+    """Return a formula's value, NaN outside the range that it was made for.
+
+    Examples
+    --------
+    >>> or_nan(intergrowth_age.ga_days_from_hc, 1000.0)
+    nan
+    """
     try:
-        return float(formula(hc_mm))
+        return float(formula(*sizes))
     except ValueError:
         return math.nan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.folder import data_name
 from fetal_lib.data.layouts import clinical_ultrasound, heads
@@ -136,13 +136,8 @@ def pooled_name(table: pd.DataFrame) -> str:
 
 def fingerprint(table: pd.DataFrame, arrays: CaseArrays) -> str:
     """Return a hash of the table and the arrays: what a fit depends on."""
-    digest = hashlib.sha256()
     columns = ["image", "subject", "structure", "source", "pixel_size_mm", "true_mm"]
-    digest.update(table[columns].to_csv(index=False).encode())
-    for array in (arrays.images, arrays.masks):
-        digest.update(str(array.shape).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return hash_cases(table[columns], arrays.images, arrays.masks)
 
 
 def data_text(table: pd.DataFrame) -> str:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
-from fetal_book.chapters.biometry_segmentation.network_cost import image_macs, released_cost_ratio
+from fetal_book.chapters.biometry_segmentation.network_cost import (
+    image_macs,
+    inputs_of,
+    released_cost_ratio,
+)
 from fetal_book.chapters.biometry_segmentation.scores import score_structures
 from fetal_book.chapters.case_scores import interval_of
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.models.mask_fusion import squared_mean
-from fetal_lib.models.segmentation_networks import example_inputs
 from fetal_lib.predict.segmenter import Segmenter, fuse_members
 
 if TYPE_CHECKING:
@@ -99,7 +102,8 @@ def sampling_table(
         fused = fuse_members(found, spec.fusion) if members > 1 else found[0]
         dices.append(score_structures(part, masks, fused)["dice"].to_numpy())
         row = {"sampler": "ancestral" if ancestral else "DDIM", "steps": steps}
-        row |= {"members": members, "GMAC": _gmac(segmenter, steps * members)}
+        macs = image_macs(segmenter.network, inputs_of(segmenter), steps * members)
+        row |= {"members": members, "GMAC": macs / 1e9}
         rows.append(row | {"s an image": seconds, "Dice": dices[-1].mean()})
     subjects = part["subject"].to_numpy()
     gaps = [_gap(dice - dices[-1], subjects, p.seed, "minus ancestral") for dice in dices]
@@ -107,12 +111,6 @@ def sampling_table(
     found.insert(0, "n", len(part))
     _add_samplers(run, spec.network, part, found, dices)
     return found
-
-
-def _gmac(segmenter: Segmenter, passes: int) -> float:
-    inputs = example_inputs(segmenter.spec.network, 1, side=segmenter.spec.image_size)
-    inputs = tuple(x.to(segmenter.device) for x in inputs)
-    return image_macs(segmenter.network, inputs, passes) / 1e9
 
 
 def _gap(differences: np.ndarray, subjects: np.ndarray, seed: int, title: str) -> dict[str, float]:

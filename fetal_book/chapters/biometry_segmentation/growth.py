@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size, intergrowth_weight
 from fetal_lib.growth.intergrowth_weight import EFW_GA_WEEKS_RANGE
+from fetal_lib.predict.head_measure import or_nan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,27 +69,19 @@ def _derived(
     hc_mm: float, ac_mm: float, fl_mm: float, ga_days: float, kind: str
 ) -> dict[str, float | str]:
     weeks = ga_days / 7
-    weight = _or_nan(lambda: intergrowth_weight.efw_g(ac_mm=ac_mm, hc_mm=hc_mm))
-    centile = _or_nan(lambda: intergrowth_weight.efw_centile(weight, weeks))
+    weight = or_nan(lambda: intergrowth_weight.efw_g(ac_mm=ac_mm, hc_mm=hc_mm))
+    centile = or_nan(intergrowth_weight.efw_centile, weight, weeks)
     return {
         f"hc_{kind}_mm": hc_mm,
         f"ac_{kind}_mm": ac_mm,
-        f"hc_centile_{kind}": _or_nan(lambda: intergrowth_size.centile("HC", hc_mm, weeks)),
-        f"ac_centile_{kind}": _or_nan(lambda: intergrowth_size.centile("AC", ac_mm, weeks)),
-        f"ga_{kind}_days": _or_nan(lambda: intergrowth_age.ga_days_from_hc(hc_mm)),
+        f"hc_centile_{kind}": or_nan(intergrowth_size.centile, "HC", hc_mm, weeks),
+        f"ac_centile_{kind}": or_nan(intergrowth_size.centile, "AC", ac_mm, weeks),
+        f"ga_{kind}_days": or_nan(intergrowth_age.ga_days_from_hc, hc_mm),
         f"efw_{kind}_g": weight,
-        f"efw_hadlock_{kind}_g": _or_nan(lambda: hadlock.efw_g(ac_mm, fl_mm, hc_mm=hc_mm)),
+        f"efw_hadlock_{kind}_g": or_nan(lambda: hadlock.efw_g(ac_mm, fl_mm, hc_mm=hc_mm)),
         f"centile_{kind}": centile,
         f"flags_{kind}": size_flags(weight, centile),
     }
-
-
-def _or_nan(formula: Callable[[], float]) -> float:
-    """Return a formula's value, NaN outside the range that it was made for."""
-    try:
-        return float(formula())
-    except (ValueError, TypeError):
-        return float("nan")
 
 
 def growth_summary(biometry: pd.DataFrame) -> pd.DataFrame:

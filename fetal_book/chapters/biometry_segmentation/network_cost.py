@@ -116,6 +116,12 @@ def activation_mib(network: nn.Module, inputs: tuple) -> float:
     return total * BYTES / MIB
 
 
+def inputs_of(segmenter: Segmenter) -> tuple:
+    """Return inputs of one image, as its network takes them, on its device."""
+    inputs = example_inputs(segmenter.spec.network, 1, side=segmenter.spec.image_size)
+    return tuple(x.to(segmenter.device) for x in inputs)
+
+
 def cost_of(segmenter: Segmenter, images: np.ndarray) -> dict[str, float]:
     """Return parameters, cost and speed of one trained network.
 
@@ -124,8 +130,7 @@ def cost_of(segmenter: Segmenter, images: np.ndarray) -> dict[str, float]:
     fastest of three.
     """
     spec = segmenter.spec
-    inputs = example_inputs(spec.network, 1, side=spec.image_size)
-    inputs = tuple(x.to(segmenter.device) for x in inputs)
+    inputs = inputs_of(segmenter)
     passes = spec.sampling_steps * spec.members if get_spec(spec.network).is_diffusion else 1
     n_parameters = count_parameters(segmenter.network)
     _seconds(segmenter, images[:1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.runs.data_sets import data_folder
 from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_phantoms import head
@@ -32,13 +32,8 @@ def find_data(parameters: HeadCircumferenceParameters) -> Path:
 
 def fingerprint(table: pd.DataFrame, arrays: HeadArrays) -> str:
     """Return a hash of the table and the arrays: what a fit depends on."""
-    digest = hashlib.sha256()
     columns = ["image", "pixel_size_mm", "hc_mm", "examination"]
-    digest.update(table[columns].to_csv(index=False).encode())
-    for array in (arrays.images, arrays.masks, arrays.outlines):
-        digest.update(str(array.shape).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return hash_cases(table[columns], arrays.images, arrays.masks, arrays.outlines)
 
 
 def select(arrays: HeadArrays, chosen: np.ndarray) -> HeadArrays:

@@ -17,6 +17,7 @@ from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, sha
 from fetal_lib.growth import hadlock, intergrowth_age
 from fetal_lib.growth.gestation import trimester
 from fetal_lib.models.unet import get_unet
+from fetal_lib.predict.head_measure import or_nan
 from fetal_lib.predict.head_model import HeadModel
 
 if TYPE_CHECKING:
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
 
 N_OCCLUDED = 3
 """Test images whose occlusion maps are made, evenly spaced over the part."""
-TRIMESTERS = {1: "first (< 14 wk)", 2: "second (14-27 wk)", 3: "third (>= 28 wk)"}
+TRIMESTERS = {
+    1: "first (< 14 wk)",
+    2: "second (14-27 wk)",
+    3: "third (>= 28 wk)",
+    0: "outside Hadlock's range",
+}
+DAYS = {
+    "days, INTERGROWTH-21st": intergrowth_age.ga_days_from_hc,
+    "days, Hadlock": lambda hc_mm: 7 * hadlock.ga_weeks("HC", hc_mm),
+}
+"""Gestational age from HC by two standards."""
 
 
 def found_heads(scores: pd.DataFrame) -> pd.DataFrame:
@@ -61,22 +72,14 @@ def pretty(table: pd.DataFrame) -> pd.DataFrame:
 
 def _trimesters(hc_mm: np.ndarray) -> np.ndarray:
     """Return the trimester of each reference head by Hadlock 1984, 0 outside its range."""
-    ages = np.array([_value(lambda hc: 7 * hadlock.ga_weeks("HC", hc), hc) for hc in hc_mm])
+    ages = np.array([7 * or_nan(hadlock.ga_weeks, "HC", hc) for hc in hc_mm])
     return np.array([trimester(age) if np.isfinite(age) else 0 for age in ages])
-
-
-def _value(formula, size: float) -> float:
-    try:
-        return float(formula(size))
-    except ValueError:
-        return float("nan")
 
 
 def errors_by_trimester(scores: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the signed differences (mm) of each trimester, by Hadlock's age of the reference."""
     which = _trimesters(scores["hc_mm"].to_numpy())
-    names = TRIMESTERS | {0: "outside Hadlock's range"}
-    return {names[k]: scores["df_mm"].to_numpy()[which == k] for k in (1, 2, 3, 0)}
+    return {name: scores["df_mm"].to_numpy()[which == k] for k, name in TRIMESTERS.items()}
 
 
 def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
@@ -84,29 +87,15 @@ def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
 
     Days are NaN where a standard is not defined.
     """
-    import pandas as pd
-
-    frame = scores[["hc_mm", "hc_pred_mm", "df_mm"]].copy()
-    frame["trimester"] = _trimesters(frame["hc_mm"].to_numpy())
-    formulas = {
-        "intergrowth": intergrowth_age.ga_days_from_hc,
-        "hadlock": lambda hc: 7 * hadlock.ga_weeks("HC", hc),
-    }
-    for name, formula in formulas.items():
-        days = [
-            abs(_value(formula, measured) - _value(formula, true))
-            for measured, true in zip(frame["hc_pred_mm"], frame["hc_mm"], strict=True)
-        ]
-        frame[f"{name}_days"] = days
-    rows = []
-    for key, group in frame.groupby("trimester"):
-        row = {"trimester": TRIMESTERS.get(key, "outside Hadlock's range"), "n": len(group)}
-        row |= {"mean DF (mm)": group["df_mm"].mean(), "SD (mm)": group["df_mm"].std()}
-        row["ADF (mm)"] = group["df_mm"].abs().mean()
-        row["days, INTERGROWTH-21st"] = group["intergrowth_days"].mean()
-        row["days, Hadlock"] = group["hadlock_days"].mean()
-        rows.append(row)
-    return pd.DataFrame(rows)
+    frame = scores.assign(trimester=_trimesters(scores["hc_mm"].to_numpy()))
+    for title, days in DAYS.items():
+        pairs = zip(frame["hc_pred_mm"], frame["hc_mm"], strict=True)
+        frame[title] = [abs(or_nan(days, found) - or_nan(days, true)) for found, true in pairs]
+    columns = {"n": ("df_mm", "size"), "mean DF (mm)": ("df_mm", "mean")}
+    columns |= {"SD (mm)": ("df_mm", "std"), "ADF (mm)": ("adf_mm", "mean")}
+    columns |= {title: (title, "mean") for title in DAYS}
+    table = frame.groupby("trimester").agg(**columns)
+    return table.rename(index=TRIMESTERS).reset_index()
 
 
 def coverage_text(promised: float, half: float, n_val: int, covered: float, n_test: int) -> str:
