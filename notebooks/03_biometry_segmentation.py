@@ -78,7 +78,7 @@ from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import growth as charts
 from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
-from fetal_lib.training.lightning_fit import read_fit_history
+from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]
 warnings.filterwarnings("ignore", category=UserWarning)
@@ -262,7 +262,7 @@ arrays_train, arrays_val = arrays.select(train), arrays.select(val)
 settings = fit.fit_settings(p, arrays)
 segmenters, fits = fit.fit_all(run, arrays_train, arrays_val, settings)
 train_s = {name: fit.train_s for name, fit in fits.items()}
-histories = {name: read_fit_history(f.folder) for name, f in fits.items()}
+histories = {name: read_history(f.folder) for name, f in fits.items()}
 trained = network_cost.training_table(run, histories, train_s)
 run.save_table(trained, "training", "Time, throughput and last losses.")
 pretty(trained)

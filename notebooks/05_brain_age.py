@@ -356,10 +356,10 @@ run.save_table(dice, "dice", "Dice on scans that taught nothing.")
 pretty(dice)
 
 # %% mystnb={"figure": {"name": "fig-05-learning", "caption": "Cross-entropy of the two ResUNets on their training part over epochs; nothing is chosen by it."}, "image": {"alt": "Curves of cross-entropy over epochs, a panel for each of the two networks."}}
-from fetal_lib.training.torch_fit import read_torch_history
+from fetal_lib.training.history import read_history
 
 histories = {
-    name.replace("res_unet_", "taught by "): [read_torch_history(fit.folder)]
+    name.replace("res_unet_", "taught by "): [read_history(fit.folder)]
     for name, (_, fit) in fits.items()
 }
 figure = brain_age.curves(histories, "loss", "cross-entropy")

@@ -13,9 +13,9 @@ FIT = """
 import sys
 sys.ps1 = "In: "  # as a notebook's kernel has it
 import numpy as np, torch
-from fetal_lib.training.lightning_fit import fit_segmenter
-from fetal_lib.training.lightning_module import LightningSettings
 from fetal_lib.training.segmentation_loss import bce_dice_loss
+from fetal_lib.training.torch_fit import fit_torch
+from fetal_lib.training.torch_segmentation import Segmentation, SegmentationSettings
 
 torch.set_num_threads(1)
 masks = np.zeros((8, 32, 32), np.uint8)
@@ -23,8 +23,8 @@ masks[:, 8:20, 8:20] = 255
 network = torch.nn.Conv2d(1, 1, 3, padding=1)
 before = network.weight.detach().clone()
 where = {"accelerator": "cpu", "devices": 2, "strategy": "STRATEGY"}
-settings = LightningSettings(epochs=2, batch_size=2, **where)
-fit_segmenter(sys.argv[1], network, masks // 2, masks, settings, bce_dice_loss)
+settings = SegmentationSettings(epochs=2, batch_size=2, **where)
+fit_torch(sys.argv[1], network, Segmentation(masks // 2, masks, settings, bce_dice_loss))
 assert not torch.equal(before, network.weight)  # what the processes learnt has come back
 np.save(sys.argv[1] + "/kept.npy", network.weight.detach().numpy())
 """
@@ -38,12 +38,12 @@ def fit(folder, strategy):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a notebook forks its processes")
 def test_two_processes_fit_one_network_and_write_one_history(tmp_path):
-    from fetal_lib.training.lightning_fit import WEIGHTS, read_fit_history
+    from fetal_lib.training.history import WEIGHTS, read_history
 
     done = fit(tmp_path, "auto")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "MEMBER: 2/2" in done.stderr
-    assert [row["epoch"] for row in read_fit_history(tmp_path)] == [1, 2]
+    assert [row["epoch"] for row in read_history(tmp_path)] == [1, 2]
     assert {path.name for path in tmp_path.iterdir()} == {"history.jsonl", "kept.npy", WEIGHTS}
     with np.load(tmp_path / WEIGHTS) as weights:
         kept = next(weights[name] for name in weights if weights[name].ndim == 4)

@@ -1,5 +1,7 @@
 """The segmentation fit: it learns, resumes exactly, stops early, and says how fast it was."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,7 @@ pytest.importorskip("lightning")
 
 from fetal_lib.models.diffusion import Diffusion  # noqa: E402
 from fetal_lib.models.segmentation_networks import build_network  # noqa: E402
-from fetal_lib.training.lightning_fit import fit_segmenter, read_fit_history  # noqa: E402
-from fetal_lib.training.lightning_module import LightningSettings  # noqa: E402
+from fetal_lib.training.history import read_history  # noqa: E402
 from fetal_lib.training.segmentation_loss import (  # noqa: E402
     anchored_diffusion_loss,
     bce_dice_loss,
@@ -17,6 +18,11 @@ from fetal_lib.training.segmentation_loss import (  # noqa: E402
     released_diffusion_loss,
     sampled_dice,
     soft_dice_loss,
+)
+from fetal_lib.training.torch_fit import fit_torch  # noqa: E402
+from fetal_lib.training.torch_segmentation import (  # noqa: E402
+    Segmentation,
+    SegmentationSettings,
 )
 
 
@@ -47,17 +53,15 @@ def kill_after(epoch):
     return progress
 
 
-SETTINGS = LightningSettings(epochs=4, batch_size=4, accelerator="cpu", devices=1)
+SETTINGS = SegmentationSettings(epochs=4, batch_size=4, accelerator="cpu", devices=1)
 
 
 @pytest.mark.slow
 def test_it_learns_and_records_time_and_throughput(tmp_path):
-    import dataclasses
-
     settings = dataclasses.replace(SETTINGS, epochs=12, learning_rate=1e-2)
     network = new_network()
-    fit_segmenter(tmp_path, network, *discs(), settings, bce_dice_loss, discs(4, seed=1))
-    history = read_fit_history(tmp_path)
+    fit_torch(tmp_path, network, Segmentation(*discs(), settings, bce_dice_loss, discs(4, seed=1)))
+    history = read_history(tmp_path)
     assert [row["epoch"] for row in history] == list(range(1, 13))
     assert history[-1]["val_loss"] < 0.75 * history[0]["val_loss"]
     assert all(row["seconds"] > 0 and row["images_per_s"] > 0 for row in history)
@@ -80,10 +84,14 @@ def test_watched_dice_is_that_of_the_masks_image_by_image():
 def test_the_score_is_watched_and_changes_nothing(tmp_path):
     scored, alone = new_network(), new_network()
     part = discs(4, seed=1)
-    fit_segmenter(tmp_path / "a", scored, *discs(), SETTINGS, bce_dice_loss, part, score=mean_dice)
-    fit_segmenter(tmp_path / "b", alone, *discs(), SETTINGS, bce_dice_loss, part)
-    assert all(0 <= row["val_score"] <= 1 for row in read_fit_history(tmp_path / "a"))
-    assert "val_score" not in read_fit_history(tmp_path / "b")[0]
+    fit_torch(
+        tmp_path / "a",
+        scored,
+        Segmentation(*discs(), SETTINGS, bce_dice_loss, part, score=mean_dice),
+    )
+    fit_torch(tmp_path / "b", alone, Segmentation(*discs(), SETTINGS, bce_dice_loss, part))
+    assert all(0 <= row["val_score"] <= 1 for row in read_history(tmp_path / "a"))
+    assert "val_score" not in read_history(tmp_path / "b")[0]
     for a, b in zip(scored.parameters(), alone.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -92,35 +100,41 @@ def test_the_score_is_watched_and_changes_nothing(tmp_path):
 def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path):
     data = discs()
     whole, killed = new_network(), new_network()
-    fit_segmenter(tmp_path / "whole", whole, *data, SETTINGS, bce_dice_loss, discs(4, seed=1))
+    fit_torch(
+        tmp_path / "whole", whole, Segmentation(*data, SETTINGS, bce_dice_loss, discs(4, seed=1))
+    )
     with pytest.raises(Killed):
-        args = (tmp_path / "killed", killed, *data, SETTINGS, bce_dice_loss, discs(4, seed=1))
-        fit_segmenter(*args, progress=kill_after(3))
+        task = Segmentation(*data, SETTINGS, bce_dice_loss, discs(4, seed=1))
+        fit_torch(tmp_path / "killed", killed, task, kill_after(3))
     resumed = new_network()
-    fit_segmenter(tmp_path / "killed", resumed, *data, SETTINGS, bce_dice_loss, discs(4, seed=1))
+    fit_torch(
+        tmp_path / "killed", resumed, Segmentation(*data, SETTINGS, bce_dice_loss, discs(4, seed=1))
+    )
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
-    rows = [[r["loss"] for r in read_fit_history(tmp_path / n)] for n in ("whole", "killed")]
+    rows = [[r["loss"] for r in read_history(tmp_path / n)] for n in ("whole", "killed")]
     assert rows[0] == rows[1] and len(rows[0]) == 4
 
 
 @pytest.mark.slow
 def test_watching_a_validation_part_changes_nothing(tmp_path):
     watched, alone = new_network(), new_network()
-    fit_segmenter(tmp_path / "a", watched, *discs(), SETTINGS, bce_dice_loss, discs(4, seed=1))
-    fit_segmenter(tmp_path / "b", alone, *discs(), SETTINGS, bce_dice_loss)
+    fit_torch(
+        tmp_path / "a", watched, Segmentation(*discs(), SETTINGS, bce_dice_loss, discs(4, seed=1))
+    )
+    fit_torch(tmp_path / "b", alone, Segmentation(*discs(), SETTINGS, bce_dice_loss))
     for a, b in zip(watched.parameters(), alone.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
 @pytest.mark.slow
 def test_early_stopping_keeps_the_best_weights(tmp_path):
-    settings = LightningSettings(
+    settings = SegmentationSettings(
         epochs=30, batch_size=4, learning_rate=0.5, patience=2, accelerator="cpu", devices=1
     )
     network, part = new_network(), discs(4, seed=1)
-    fit_segmenter(tmp_path, network, *discs(), settings, bce_dice_loss, part)
-    history = read_fit_history(tmp_path)
+    fit_torch(tmp_path, network, Segmentation(*discs(), settings, bce_dice_loss, part))
+    history = read_history(tmp_path)
     assert len(history) < 30
     image, mask = (torch.from_numpy(a[:, None] / np.float32(255)) for a in part)
     with torch.no_grad():
@@ -130,31 +144,27 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
 
 @pytest.mark.slow
 def test_mixed_precision_trains(tmp_path):
-    import dataclasses
-
     settings = dataclasses.replace(SETTINGS, precision="bf16-mixed")
     network = new_network()
-    fit_segmenter(tmp_path, network, *discs(), settings, bce_dice_loss)
-    losses = [row["loss"] for row in read_fit_history(tmp_path)]
+    fit_torch(tmp_path, network, Segmentation(*discs(), settings, bce_dice_loss))
+    losses = [row["loss"] for row in read_history(tmp_path)]
     assert losses[-1] < losses[0]
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
 
 def test_the_place_is_no_part_of_a_fit_s_key():
-    import dataclasses
-
     elsewhere = dataclasses.replace(SETTINGS, devices=8, n_nodes=4, strategy="ddp")
     assert elsewhere.as_spec() == SETTINGS.as_spec()
     assert dataclasses.replace(SETTINGS, seed=1).as_spec() != SETTINGS.as_spec()
 
 
 def test_settings_that_cannot_be_met_are_refused(tmp_path):
-    stopping = LightningSettings(epochs=2, patience=3)
+    stopping = SegmentationSettings(epochs=2, patience=3)
     with pytest.raises(ValueError, match="patience=3: .*validation part"):
-        fit_segmenter(tmp_path, new_network(), *discs(), stopping, bce_dice_loss)
+        fit_torch(tmp_path, new_network(), Segmentation(*discs(), stopping, bce_dice_loss))
     images, masks = discs()
     with pytest.raises(ValueError, match=r"masks: shape \(3, 32, 32\)"):
-        fit_segmenter(tmp_path, new_network(), images, masks[:3], SETTINGS, bce_dice_loss)
+        Segmentation(images, masks[:3], SETTINGS, bce_dice_loss)
 
 
 def test_soft_dice_of_hard_masks_is_one_minus_dice():

@@ -167,7 +167,10 @@ def test_the_error_of_each_watched_case_is_kept_each_epoch_and_over_a_cut(tmp_pa
 
     from test_torch_fit import SETTINGS, Cut, line, tiny
 
-    from fetal_lib.training.torch_fit import fit_network, predict_network, read_torch_history
+    from fetal_lib.training.history import read_history
+    from fetal_lib.training.torch_arrays import Arrays
+    from fetal_lib.training.torch_fit import fit_torch
+    from fetal_lib.training.torch_forward import predict_network
     from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched, watched_file
 
     x, y = line()
@@ -176,7 +179,7 @@ def test_the_error_of_each_watched_case_is_kept_each_epoch_and_over_a_cut(tmp_pa
 
     def fit(folder, progress=lambda event, **fields: None):
         network, loss = tiny(), WatchedSquaredError(folder, 13)
-        fit_network(folder, network, x[13:], y[13:], settings, loss, watched, None, progress)
+        fit_torch(folder, network, Arrays(x[13:], y[13:], settings, loss, watched), progress)
         return network
 
     def cut(event, **fields):
@@ -189,7 +192,7 @@ def test_the_error_of_each_watched_case_is_kept_each_epoch_and_over_a_cut(tmp_pa
     np.save(watched_file(tmp_path / "cut", 4), np.zeros(13))  # cut before its checkpoint
     fit(tmp_path / "cut")
     errors = read_watched(tmp_path / "whole")
-    losses = [row["val_loss"] for row in read_torch_history(tmp_path / "whole")]
+    losses = [row["val_loss"] for row in read_history(tmp_path / "whole")]
     assert errors.shape == (6, 13)
     np.testing.assert_allclose(errors.mean(axis=1), losses, rtol=1e-5)
     np.testing.assert_allclose(read_watched(tmp_path / "cut"), errors, rtol=1e-4)

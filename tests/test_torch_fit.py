@@ -6,14 +6,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from fetal_lib.models.torch_weights import load_torch_weights  # noqa: E402
-from fetal_lib.training.torch_fit import (  # noqa: E402
-    TorchFitSettings,
-    epoch_batches,
-    fit_network,
-    predict_network,
-    read_torch_history,
-    seed_torch,
-)
+from fetal_lib.training.history import read_history  # noqa: E402
+from fetal_lib.training.torch_arrays import Arrays, epoch_batches, of_output  # noqa: E402
+from fetal_lib.training.torch_fit import fit_torch  # noqa: E402
+from fetal_lib.training.torch_forward import predict_network, seed_torch  # noqa: E402
+from fetal_lib.training.torch_task import TorchSettings  # noqa: E402
 
 
 def line(n=33):
@@ -31,8 +28,8 @@ def jitter(x, y, rng):
     return x + rng.normal(0, 0.01, x.shape).astype(np.float32), y
 
 
-SETTINGS = TorchFitSettings(epochs=6, batch_size=8, learning_rate=1e-2, ema=0.9, seed=3)
-MSE = torch.nn.functional.mse_loss
+SETTINGS = TorchSettings(epochs=6, batch_size=8, learning_rate=1e-2, ema=0.9, seed=3)
+MSE = of_output(torch.nn.functional.mse_loss)
 
 
 class Cut(Exception):
@@ -42,42 +39,43 @@ class Cut(Exception):
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
     x, y = line()
     whole = tiny()
-    fit_network(tmp_path / "whole", whole, x, y, SETTINGS, MSE, (x, y), jitter)
+    task = Arrays(x, y, SETTINGS, MSE, (x, y), jitter)
+    fit_torch(tmp_path / "whole", whole, task)
 
     def cut(event, **fields):
         if fields["epoch"] == 3:
             raise Cut
 
     with pytest.raises(Cut):
-        fit_network(tmp_path / "cut", tiny(), x, y, SETTINGS, MSE, (x, y), jitter, cut)
-    assert len(read_torch_history(tmp_path / "cut")) == 3
+        fit_torch(tmp_path / "cut", tiny(), task, cut)
+    assert len(read_history(tmp_path / "cut")) == 3
     again, seen = tiny(), []
 
     def watch(event, **fields):
         seen.append(fields["epoch"])
 
-    fit_network(tmp_path / "cut", again, x, y, SETTINGS, MSE, (x, y), jitter, watch)
+    fit_torch(tmp_path / "cut", again, task, watch)
     assert seen == [4, 5, 6]
     for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
-        torch.testing.assert_close(a, b)
-    rows = [read_torch_history(tmp_path / name) for name in ("whole", "cut")]
+        assert torch.equal(a, b)
+    rows = [read_history(tmp_path / name) for name in ("whole", "cut")]
     assert [r["loss"] for r in rows[0]] == [r["loss"] for r in rows[1]]
-    assert not list((tmp_path / "cut").glob("*checkpoint*"))
+    assert not list((tmp_path / "cut").glob("*.ckpt"))
 
 
 def test_a_finished_fit_is_loaded_and_not_trained_again(tmp_path):
     x, y = line()
     first, second = tiny(), tiny()
-    fit_network(tmp_path, first, x, y, SETTINGS, MSE)
-    fit_network(tmp_path, second, x, y, SETTINGS, MSE, progress=None)
+    fit_torch(tmp_path, first, Arrays(x, y, SETTINGS, MSE))
+    fit_torch(tmp_path, second, Arrays(x, y, SETTINGS, MSE), progress=None)
     np.testing.assert_array_equal(predict_network(first, x), predict_network(second, x))
 
 
 def test_it_learns_a_line(tmp_path):
     x, y = line(256)
-    settings = TorchFitSettings(epochs=60, batch_size=16, learning_rate=5e-2)
+    settings = TorchSettings(epochs=60, batch_size=16, learning_rate=5e-2)
     network = torch.nn.Linear(3, 1)
-    fit_network(tmp_path, network, x, y, settings, MSE)
+    fit_torch(tmp_path, network, Arrays(x, y, settings, MSE))
     np.testing.assert_allclose(network.weight.detach().numpy(), [[1, -2, 0.5]], atol=0.02)
 
 
@@ -87,12 +85,12 @@ def test_watching_in_training_mode_changes_the_statistics_and_evaluation_does_no
     far = (x + 5).astype(np.float32)
     kept = {}
     for name, wrong in (("right", False), ("wrong", True), ("alone", None)):
-        settings = TorchFitSettings(
+        settings = TorchSettings(
             epochs=2, batch_size=8, validate_in_training_mode=bool(wrong), seed=3
         )
         network = tiny()
         watched = None if wrong is None else (far, y)
-        fit_network(tmp_path / name, network, x, y, settings, MSE, watched)
+        fit_torch(tmp_path / name, network, Arrays(x, y, settings, MSE, watched))
         kept[name] = network.state_dict()["1.running_mean"]
     torch.testing.assert_close(kept["right"], kept["alone"])
     assert (kept["wrong"] - kept["alone"]).abs().max() > 0.1
@@ -108,7 +106,7 @@ def test_batches_are_whole_and_from_seed_and_epoch_alone():
 
 def test_weights_of_another_network_are_refused(tmp_path):
     x, y = line()
-    fit_network(tmp_path, tiny(), x, y, SETTINGS, MSE)
+    fit_torch(tmp_path, tiny(), Arrays(x, y, SETTINGS, MSE))
     with pytest.raises(ValueError, match="build the network with the arguments"):
         load_torch_weights(torch.nn.Linear(3, 1), tmp_path / "weights.npz")
     with pytest.raises(ValueError, match="no file"):

@@ -13,8 +13,9 @@ doi:10.1609/aaai.v38i6.28418 (anchor loss)
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from fetal_lib.training.torch_task import Loss
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 SMOOTH = 1.0
 CONDITION_WEIGHT = 10.0
-Loss = Callable[["nn.Module", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
 
 def soft_dice_loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

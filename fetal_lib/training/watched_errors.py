@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.training.torch_fit import read_torch_history
+from fetal_lib.training.history import read_history
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 
 class WatchedSquaredError:
     """Mean squared error that writes down the squared error of each watched case.
 
-    To be given as the loss of `fetal_lib.training.torch_fit.fit_network`, which watches without
+    To be given as the loss of a task of `fetal_lib.training.torch_fit`, which watches without
     gradients: a call without gradients is one of watched cases, in their order. An epoch whose
     checkpoint was not reached is watched again, and its file written again.
 
@@ -35,16 +36,17 @@ class WatchedSquaredError:
         self.folder, self.n = Path(folder), n
         self._parts: list[np.ndarray] = []
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Return the mean squared error of a batch (B, 1)."""
         import torch
         from torch.nn.functional import mse_loss
 
+        output = network(x)
         if not torch.is_grad_enabled():
             squared = mse_loss(output, target, reduction="none")
             self._parts.append(squared.double().cpu().numpy().mean(axis=1))
             if sum(map(len, self._parts)) == self.n:
-                epoch = len(read_torch_history(self.folder)) + 1
+                epoch = len(read_history(self.folder)) + 1
                 np.save(watched_file(self.folder, epoch), np.concatenate(self._parts))
                 self._parts = []
         return mse_loss(output, target)
@@ -57,5 +59,5 @@ def watched_file(folder: Path, epoch: int) -> Path:
 
 def read_watched(folder: Path) -> np.ndarray:
     """Return the squared errors (E, N) of the watched cases after each epoch of a fit."""
-    epochs = range(1, len(read_torch_history(folder)) + 1)
+    epochs = range(1, len(read_history(folder)) + 1)
     return np.stack([np.load(watched_file(folder, epoch)) for epoch in epochs])

@@ -13,18 +13,19 @@ from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
 from fetal_lib.training.augment import Augmentation
-from fetal_lib.training.lightning_fit import WEIGHTS, fit_segmenter
-from fetal_lib.training.lightning_module import LightningSettings
+from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.precision import lightning_precision
 from fetal_lib.training.segmentation_loss import (
-    Loss,
     anchored_diffusion_loss,
     bce_dice_loss,
     mean_dice,
     released_diffusion_loss,
     sampled_dice,
 )
-from fetal_lib.training.torch_fit import choose_device, seed_torch
+from fetal_lib.training.torch_fit import fit_torch
+from fetal_lib.training.torch_forward import choose_device, seed_torch
+from fetal_lib.training.torch_segmentation import Segmentation, SegmentationSettings
+from fetal_lib.training.torch_task import Loss
 
 if TYPE_CHECKING:
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
@@ -45,7 +46,11 @@ NARROW = {
 }
 WATCH_STEPS = 5
 """DDIM steps of the sample whose Dice is watched during training."""
-FIT_CODE = ("fetal_lib.training.lightning_fit", "fetal_lib.training.segmentation_loss")
+FIT_CODE = (
+    "fetal_lib.training.torch_fit",
+    "fetal_lib.training.torch_segmentation",
+    "fetal_lib.training.segmentation_loss",
+)
 
 
 def chosen_networks(parameters: BiometrySegmentationParameters) -> list[str]:
@@ -75,12 +80,11 @@ def segmenter_spec(parameters: BiometrySegmentationParameters, name: str) -> Seg
 
 def fit_settings(
     parameters: BiometrySegmentationParameters, arrays: CaseArrays, epochs: int | None = None
-) -> LightningSettings:
+) -> SegmentationSettings:
     """Turn the chapter's parameters into the settings of every fit."""
     p = parameters
     height, width = np.median(arrays.sizes_hw, axis=0)
-    on_card = choose_device().startswith("cuda")
-    return LightningSettings(
+    return SegmentationSettings(
         epochs=epochs or p.epochs,
         batch_size=p.batch_size,
         learning_rate=p.learning_rate,
@@ -89,7 +93,6 @@ def fit_settings(
         aspect=float(width / height),
         precision=lightning_precision(p.precision),
         seed=p.seed,
-        accelerator="gpu" if on_card else "cpu",
         devices=p.devices,
         n_nodes=p.nodes,
         strategy=p.strategy,
@@ -117,7 +120,7 @@ def fit_one(
     name: str,
     train: CaseArrays,
     val: CaseArrays,
-    settings: LightningSettings,
+    settings: SegmentationSettings,
     split: str = "subjects",
 ) -> tuple[Segmenter, FitOutcome]:
     """Train one network, go on with a fit that was killed, or reuse a finished one.
@@ -131,17 +134,15 @@ def fit_one(
     def fit(folder: Path) -> None:
         seed_torch(p.seed)
         run.progress("stage", text=f"training {name}")
-        fit_segmenter(
-            folder,
-            spec.build(),
+        task = Segmentation(
             train.images,
             train.masks,
             settings,
-            loss=loss_of(spec, p.anchor_every),
-            score=score_of(spec),
-            validation=(val.images, val.masks),
-            progress=run.progress,
+            loss_of(spec, p.anchor_every),
+            (val.images, val.masks),
+            score_of(spec),
         )
+        fit_torch(folder, spec.build(), task, run.progress)
 
     model = {"name": name, "width": spec.width, "image_size": spec.image_size}
     how = settings.as_spec() | {"split": split, "test": p.test_fraction, "val": p.val_fraction}
@@ -155,7 +156,7 @@ def fit_one(
 
 
 def fit_all(
-    run: Run, train: CaseArrays, val: CaseArrays, settings: LightningSettings
+    run: Run, train: CaseArrays, val: CaseArrays, settings: SegmentationSettings
 ) -> tuple[dict[str, Segmenter], dict[str, FitOutcome]]:
     """Train every chosen network on the same images, for as many epochs."""
     fits = {

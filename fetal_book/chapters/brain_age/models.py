@@ -29,7 +29,8 @@ from fetal_lib.baselines.age_regression import (
 )
 from fetal_lib.baselines.tissue_maps import map_kernels
 from fetal_lib.models.torch_weights import load_torch_weights
-from fetal_lib.training.torch_fit import WEIGHTS, predict_network
+from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.torch_forward import predict_network
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,14 +14,11 @@ from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.models.res_next_3d import get_res_next_3d
 from fetal_lib.models.sfcn_3d import get_sfcn_3d
 from fetal_lib.models.torch_weights import load_torch_weights
-from fetal_lib.training.torch_fit import (
-    WEIGHTS,
-    TorchFitSettings,
-    fit_network,
-    predict_network,
-    read_torch_history,
-    seed_torch,
-)
+from fetal_lib.training.history import WEIGHTS, read_history
+from fetal_lib.training.torch_arrays import Arrays, of_output
+from fetal_lib.training.torch_fit import fit_torch
+from fetal_lib.training.torch_forward import predict_network, seed_torch
+from fetal_lib.training.torch_task import TorchSettings
 from fetal_lib.training.volume_augment import shift_augment
 
 if TYPE_CHECKING:
@@ -37,6 +34,7 @@ AGE_CODE = (
     *TISSUE_CODE,
     "fetal_lib.models.res_next_3d",
     "fetal_lib.models.sfcn_3d",
+    "fetal_lib.training.torch_arrays",
     "fetal_lib.training.torch_fit",
     "fetal_lib.training.volume_augment",
 )
@@ -73,10 +71,10 @@ def new_network(name: str, p: BrainAgeParameters) -> nn.Module:
     return get_sfcn_3d(p.sfcn_width, n_blocks, dropout=0.2)
 
 
-def fit_settings(name: str, p: BrainAgeParameters) -> TorchFitSettings:
+def fit_settings(name: str, p: BrainAgeParameters) -> TorchSettings:
     """Turn the chapter's parameters into the settings of a network's fit."""
     resnext = name == "resnext"
-    return TorchFitSettings(
+    return TorchSettings(
         epochs=p.resnext_epochs if resnext else p.sfcn_epochs,
         batch_size=p.age_batch,
         learning_rate=p.resnext_rate if resnext else p.sfcn_rate,
@@ -94,7 +92,7 @@ def fit_one(
     age_years: np.ndarray,
     train: np.ndarray,
     val: np.ndarray,
-    settings: TorchFitSettings,
+    settings: TorchSettings,
     augment: bool = True,
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Path, float]:
     """Train a network on some rows.
@@ -113,17 +111,15 @@ def fit_one(
     y = ((age_years - mean) / YEARS).astype(np.float32)[:, None]
 
     def fit(folder: Path) -> None:
-        fit_network(
-            folder,
-            new_network(name, p),
+        task = Arrays(
             x[train],
             y[train],
             settings,
-            mse_loss,
+            of_output(mse_loss),
             (x[val], y[val]),
             shift_augment() if augment else None,
-            run.progress,
         )
+        fit_torch(folder, new_network(name, p), task, run.progress)
 
     spec = {"name": name, "side": p.age_side, "spacing_mm": p.age_spacing_mm}
     spec |= {"width": p.resnext_width, "cardinality": p.resnext_cardinality}
@@ -160,7 +156,7 @@ def fit_folds(
         guess = np.full(len(age_years), np.nan)
         guess[val] = predict(images[val])
         inner.append(guess)
-        histories.append(_in_years(read_torch_history(folder)))
+        histories.append(_in_years(read_history(folder)))
         folders.append(folder)
         seconds += train_s
     return AgeFits(NestedPrediction(outer, tuple(inner)), histories, folders, seconds)

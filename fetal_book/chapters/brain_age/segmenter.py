@@ -15,13 +15,11 @@ from fetal_book.chapters.brain_age.tissues import TISSUES, Tissues, read_labels
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.res_unet_3d import get_res_unet_3d
 from fetal_lib.models.torch_weights import load_torch_weights
-from fetal_lib.training.torch_fit import (
-    WEIGHTS,
-    TorchFitSettings,
-    fit_network,
-    predict_network,
-    seed_torch,
-)
+from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.torch_arrays import Arrays, of_output
+from fetal_lib.training.torch_fit import fit_torch
+from fetal_lib.training.torch_forward import predict_network, seed_torch
+from fetal_lib.training.torch_task import TorchSettings
 from fetal_lib.training.volume_augment import crop_augment
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 POOLING = {"readme": (2, 2, 2), "code": (1, 2, 2)}
 FIT_CODE = (
     "fetal_lib.models.res_unet_3d",
+    "fetal_lib.training.torch_arrays",
     "fetal_lib.training.torch_fit",
     "fetal_lib.training.volume_augment",
     "fetal_lib.training.mri_input",
@@ -73,7 +72,7 @@ def fit_segmenter(
     from torch.nn.functional import cross_entropy
 
     p = run.parameters
-    settings = TorchFitSettings(
+    settings = TorchSettings(
         epochs=p.segmentation_epochs,
         batch_size=p.segmentation_batch,
         learning_rate=p.segmentation_rate,
@@ -85,9 +84,9 @@ def fit_segmenter(
 
     def fit(folder: Path) -> None:
         part = make_lesson()
-        network, loss = new_segmenter(p), cross_entropy
-        x, y = part.inputs, part.labels
-        fit_network(folder, network, x, y, settings, loss, None, augment, run.progress)
+        loss = of_output(cross_entropy)
+        task = Arrays(part.inputs, part.labels, settings, loss, augment=augment)
+        fit_torch(folder, new_segmenter(p), task, run.progress)
 
     spec = {"name": name, "width": p.segmentation_width, "pooling": p.pooling}
     spec |= {"spacing_mm": p.segmentation_spacing_mm, "side": p.segmentation_side}

@@ -18,7 +18,9 @@ from fetal_lib.baselines.age_regression import (
 )
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
-from fetal_lib.training.torch_fit import TorchFitSettings, fit_network
+from fetal_lib.training.torch_arrays import Arrays
+from fetal_lib.training.torch_fit import fit_torch
+from fetal_lib.training.torch_task import TorchSettings
 from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ def picked_on_test(
 
 
 def _watched_errors(
-    run: Run, images: np.ndarray, age_years: np.ndarray, fold: Fold, settings: TorchFitSettings
+    run: Run, images: np.ndarray, age_years: np.ndarray, fold: Fold, settings: TorchSettings
 ) -> np.ndarray:
     """Train SFCN on a fold; return absolute errors (E, N) of its test part after each epoch."""
     p, train, test = run.parameters, fold.train, fold.test
@@ -193,11 +195,8 @@ def _watched_errors(
 
     def fit(folder: Path) -> None:
         loss = WatchedSquaredError(folder, len(test))
-        watched = x[test], y[test]
-        network = new_network("sfcn", p)
-        fit_network(
-            folder, network, x[train], y[train], settings, loss, watched, None, run.progress
-        )
+        task = Arrays(x[train], y[train], settings, loss, (x[test], y[test]))
+        fit_torch(folder, new_network("sfcn", p), task, run.progress)
 
     spec = {"name": "sfcn_source_protocol", "side": p.age_side, "spacing_mm": p.age_spacing_mm}
     spec |= {"width": p.sfcn_width}
