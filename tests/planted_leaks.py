@@ -16,6 +16,8 @@ from fetal_lib.data.splits.shares import split_by_class
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fetal_lib.data.audit.report import AuditReport
+
 SIDE = 96
 LEAKS = (
     "exact duplicates",
@@ -79,6 +81,11 @@ def expected_check(leak: str) -> str:
     'near-duplicates'
     """
     return "near-duplicates" if leak == "mirrored duplicates" else leak
+
+
+def verdict_of(report: AuditReport, check: str) -> str:
+    """Return the verdict of a check that was made, by its name."""
+    return report.findings.set_index("check").loc[check, "verdict"]
 
 
 def _clean(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_up_scans import real_data
+from planted_leaks import verdict_of
 
 from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.layouts.brain_anomalies import read_cases
@@ -40,7 +41,7 @@ def test_hc18_split_by_image_puts_one_picture_on_both_sides(heads):
     report = audit_cases(
         some.assign(part=part), "image_path", label="hc_mm", group="examination", part="part"
     )
-    assert report.verdict_of("exact duplicates") == "leak"
+    assert verdict_of(report, "exact duplicates") == "leak"
     exact = report.pairs[report.pairs["exact"]]
     pair = {"392_HC.png", "392_2HC.png"}
     assert any({a, b} == pair for a, b in zip(exact["image_a"], exact["image_b"], strict=True))
@@ -53,7 +54,7 @@ def test_hc18_split_by_examination_keeps_its_twins_together(heads):
         heads.assign(part=part), "image_path", label="hc_mm", group="examination", part="part"
     )
     for check in ("groups", "exact duplicates", "near-duplicates", "group rule"):
-        assert report.verdict_of(check) == "ok", check
+        assert verdict_of(report, check) == "ok", check
 
 
 def test_hc18_file_number_and_pixel_size_know_the_circumference(heads):
@@ -74,21 +75,21 @@ def test_23_of_31_normal_patients_stand_in_more_than_one_supplied_part(brains):
     torn = report.torn[report.torn["labels"] == "normal"]
     assert len(torn) == 23
     assert brains.loc[brains["label"] == "normal", "subject"].nunique() == 31
-    assert report.verdict_of("groups") == "leak"
+    assert verdict_of(report, "groups") == "leak"
 
 
 def test_normal_and_abnormal_come_from_two_origins(brains):
     report = audit_cases(brains, "image_path", label="label", group="subject", source="source")
     source = report.findings.set_index("check").loc["source"]
     assert source["verdict"] == "leak" and source["value"] == pytest.approx(1)
-    assert report.verdict_of("border grey") == "leak", "pictures show it too, not names alone"
+    assert verdict_of(report, "border grey") == "leak", "pictures show it too, not names alone"
 
 
 def test_one_picture_stands_under_two_classes_and_in_two_parts(brains):
     report = audit_cases(
         brains, "image_path", label="fine_label", group="subject", part="part", source="source"
     )
-    assert report.verdict_of("near-duplicates") == "leak"
+    assert verdict_of(report, "near-duplicates") == "leak"
     closest = report.pairs.iloc[0]
     assert {closest["label_a"], closest["label_b"]} == {"colpocephaly", "moderate_ventriculomegaly"}
 

@@ -183,14 +183,6 @@ class Ellipse:
         window[...] = self.level(x, y) <= 1
         return mask
 
-    def inside(self, shape_hw: tuple[int, int], margin: float = 0) -> bool:
-        """Say whether the whole outline keeps ``margin`` pixels off the outermost pixel centres."""
-        half_x, half_y = self.half_extents
-        height, width = shape_hw
-        fits_x = margin <= self.center_x - half_x and self.center_x + half_x <= width - 1 - margin
-        fits_y = margin <= self.center_y - half_y and self.center_y + half_y <= height - 1 - margin
-        return bool(fits_x and fits_y)
-
 
 def head_circumference_mm(ellipse_px: Ellipse, spacing_xy_mm: tuple[float, float]) -> float:
     """Compute the head circumference: scale the axes to millimetres, then take the perimeter.

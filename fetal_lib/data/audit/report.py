@@ -86,19 +86,6 @@ class AuditReport:
     not_checked: dict[str, str] = field(default_factory=dict)
     thumbs: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def verdict_of(self, check: str) -> str:
-        """Return the verdict of a check by its name.
-
-        Raises
-        ------
-        KeyError
-            If it was not made.
-        """
-        rows = self.findings.loc[self.findings["check"] == check, "verdict"]
-        if rows.empty:
-            raise KeyError(f"{check!r} was not checked: {self.not_checked.get(check, 'no such')}")
-        return str(rows.iloc[0])
-
     @property
     def verdict(self) -> str:
         """The worst verdict of all checks."""
