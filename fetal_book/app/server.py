@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,6 @@ def serve(
     host: str = "127.0.0.1", port: int | None = None, share: bool = False, **models: Any
 ) -> None:
     """Build the page and serve it until interrupted; `share` opens a tunnel by Gradio's servers."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import matplotlib
 
     matplotlib.use("Agg")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,6 @@ app = typer.Typer(
 @app.callback()
 def _group() -> None:
     """Apply a trained model to your own files. Research use only, not for diagnosis."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @app.command("hc")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -63,7 +62,6 @@ def write_files(modules: Path, folder: Path) -> str:
     from fetal_book.site.try_it_samples import draw_samples
     from fetal_lib.predict.head_model import load_head_model
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     runtime = get_runtime()
     model = load_head_model()
     (folder / "runtime.js").write_text(runtime_script(runtime), encoding="utf-8")

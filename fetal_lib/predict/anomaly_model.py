@@ -21,6 +21,7 @@ from fetal_lib.metrics.selective import FeatureDistance, prediction_sets
 from fetal_lib.models.anomaly_cnns import build_network
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import mirrored, ruler_rows
+from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 from fetal_lib.training.denoise import denoise_all
 from fetal_lib.training.keras_forward import forward
@@ -227,6 +228,7 @@ def load_anomaly_model(folder: str | Path | None = None) -> AnomalyModel:
 
 
 def _build(spec: AnomalyModelSpec, folder: Path) -> AnomalyModel:
+    import_keras()
     arguments = spec.arguments | {"n_classes": len(spec.labels)}
     network = build_network(spec.network, **arguments)
     load_weights(network, folder / "weights.npz")

@@ -16,6 +16,7 @@ import numpy as np
 
 from fetal_lib.models.vgg16_attention import get_age_network
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 from fetal_lib.training.keras_regression import predict_values
 
@@ -123,6 +124,7 @@ def load_ga_model(folder: str | Path | None) -> GaModel:
 
 
 def _build(spec: GaModelSpec, folder: Path) -> GaModel:
+    import_keras()
     with np.load(folder / "likeness.npz", allow_pickle=False) as file:
         references = file["references"].astype(np.float32)
     networks = [spec.build() for _ in spec.centres]

@@ -14,6 +14,7 @@ import numpy as np
 
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import (
     PRETRAINED,
     SavedModel,
@@ -122,6 +123,7 @@ def load_head_model(folder: str | Path | None = None) -> HeadModel:
 
 
 def _build(spec: HeadModelSpec, folder: Path) -> HeadModel:
+    import_keras()
     network = get_unet(spec.height, spec.width, spec.n_filters, spec.dropout)
     load_weights(network, folder / "weights.npz")
     return HeadModel(network, spec)
