@@ -65,7 +65,7 @@ def is_upload(path: str) -> bool:
 
 def waiting_bytes() -> int:
     """Return how much waits in the folder."""
-    return sum(path.stat().st_size for path in _files())
+    return sum(path.stat().st_size for path in own_folder().rglob("*") if path.is_file())
 
 
 def sweep(kept_s: float = KEPT_S) -> None:
@@ -77,7 +77,3 @@ def sweep(kept_s: float = KEPT_S) -> None:
                 path.rmdir() if path.is_dir() else path.unlink()
         except OSError:
             continue  # a folder that holds something, or gone already
-
-
-def _files() -> list[Path]:
-    return [path for path in own_folder().rglob("*") if path.is_file()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -23,47 +24,38 @@ def field(label: str, example: str, name: str) -> gr.Textbox:
     )
 
 
+@dataclass
 class Columns:
-    """Lay out a tab: inputs at the left, the result at the right, below each other on a phone."""
+    """The parts of a tab: inputs at the left, the result at the right, on a phone below them."""
 
-    def __init__(self, shelf: Shelf, task: str, hint: str) -> None:
-        self.shelf, self.task, self.hint = shelf, TASKS[task], hint
+    inputs: gr.Column
+    files: gr.File
+    model: gr.Dropdown
+    result: gr.HTML
 
-    def __enter__(self) -> Columns:
-        import gradio as gr
 
-        known = self.shelf.choices[self.task.name]
-        labels = [one.label for one in known]
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=2, min_width=320) as self.inputs:
-                self.files = gr.File(
-                    label="One scan, or several for a table",
-                    file_count="multiple",
-                    height=150,
-                    visible=bool(known),
-                    elem_id=f"files-{self.task.name}",
-                )
-                text = self.hint if known else _no_model(self.task.command)
-                gr.HTML(
-                    f'<p class="fl-hint">{text if not known else escape(text)}</p>',
-                    apply_default_css=False,
-                )
-                self.model = gr.Dropdown(
-                    labels,
-                    value=labels[0] if labels else None,
-                    label="Model",
-                    visible=len(labels) > 1,
-                )
-            with gr.Column(scale=3, min_width=320):
-                self.result = gr.HTML(
-                    WAITING if known else "",
-                    elem_id=f"result-{self.task.name}",
-                    apply_default_css=False,
-                )
-        return self
+def columns(shelf: Shelf, task: str, hint: str) -> Columns:
+    """Lay out a tab; where there is no model for it, say how to make one."""
+    import gradio as gr
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    labels = [one.label for one in shelf.choices[task]]
+    text = escape(hint) if labels else _no_model(TASKS[task].command)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=320) as inputs:
+            files = gr.File(
+                label="One scan, or several for a table",
+                file_count="multiple",
+                height=150,
+                visible=bool(labels),
+                elem_id=f"files-{task}",
+            )
+            gr.HTML(f'<p class="fl-hint">{text}</p>', apply_default_css=False)
+            first = labels[0] if labels else None
+            model = gr.Dropdown(labels, value=first, label="Model", visible=len(labels) > 1)
+        with gr.Column(scale=3, min_width=320):
+            shown = WAITING if labels else ""
+            result = gr.HTML(shown, elem_id=f"result-{task}", apply_default_css=False)
+    return Columns(inputs, files, model, result)
 
 
 def _no_model(command: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fetal_book.app import markup
 from fetal_book.app.folder import KEPT_S, own_folder
 from fetal_book.app.gate import only_uploads
-from fetal_book.app.layout import Columns, field, on_upload
+from fetal_book.app.layout import columns, field, on_upload
 from fetal_book.app.shelf import Shelf, named
 from fetal_book.app.uploads import ScaleNeeded, received
 
@@ -129,10 +129,10 @@ def _files_tab(
         def answer(files: Any, model: str | None, *typed: str) -> tuple[None, str]:
             return None, _answered(named(work), files, shelf, model, *typed)
 
-        with Columns(shelf, task, hint) as parts:
-            with parts.inputs:
-                typed = [field(*one) for one in fields]
-            on_upload(parts, answer, [parts.model, *typed], forget)
+        parts = columns(shelf, task, hint)
+        with parts.inputs:
+            typed = [field(*one) for one in fields]
+        on_upload(parts, answer, [parts.model, *typed], forget)
 
     return tab
 
@@ -165,25 +165,25 @@ def _head(shelf: Shelf, forget: Callable) -> None:
         return _guarded(measure_held, held, size, distance, age, shelf, model)
 
     hint = "The standard plane of the fetal head. PNG, JPEG, TIFF, BMP or DICOM, at most 20 MB."
-    with Columns(shelf, "hc", hint) as parts:
-        with parts.inputs:
-            with gr.Row():
-                size = field("Pixel size, mm", "0.13", "pixel-size")
-                age = field("Age from dating", "20+3, for the centile", "known-age")
-            scan = gr.HTML(
-                None,
-                html_template=(HERE / "scale_points.html").read_text(encoding="utf-8"),
-                js_on_load=(HERE / "scale_points.js").read_text(encoding="utf-8"),
-                elem_id="scale-points",
-                apply_default_css=False,
-            )
-            distance = field("Distance of the two points, mm", "50", "distance")
-            button = gr.Button("Measure", variant="primary", elem_id="measure")
-        given = [size, distance, age, parts.model]
-        on_upload(parts, show, given, forget, outputs=[scan])
-        options = {"api_visibility": "private", "preprocess": False, "show_progress": "minimal"}
-        done = button.click(measure, [scan, *given], parts.result, **options)
-        done.then(forget, None, None, api_visibility="private", queue=False)
+    parts = columns(shelf, "hc", hint)
+    with parts.inputs:
+        with gr.Row():
+            size = field("Pixel size, mm", "0.13", "pixel-size")
+            age = field("Age from dating", "20+3, for the centile", "known-age")
+        scan = gr.HTML(
+            None,
+            html_template=(HERE / "scale_points.html").read_text(encoding="utf-8"),
+            js_on_load=(HERE / "scale_points.js").read_text(encoding="utf-8"),
+            elem_id="scale-points",
+            apply_default_css=False,
+        )
+        distance = field("Distance of the two points, mm", "50", "distance")
+        button = gr.Button("Measure", variant="primary", elem_id="measure")
+    given = [size, distance, age, parts.model]
+    on_upload(parts, show, given, forget, outputs=[scan])
+    options = {"api_visibility": "private", "preprocess": False, "show_progress": "minimal"}
+    done = button.click(measure, [scan, *given], parts.result, **options)
+    done.then(forget, None, None, api_visibility="private", queue=False)
 
 
 TABS = {

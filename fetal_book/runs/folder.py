@@ -30,12 +30,6 @@ class RunFolderError(UserError, RuntimeError):
     """The run folder is in use, or is not a run folder."""
 
 
-def default_folder(chapter: str, parameters: ChapterParameters) -> Path:
-    """Return `runs/<chapter>/<profile>-<data name>`."""
-    name = data_name(parameters.data)
-    return runs_root() / chapter / f"{parameters.profile}-{name}"
-
-
 def data_name(data: str) -> str:
     """Return the name of a data set as files and tables carry it.
 
@@ -49,9 +43,9 @@ def data_name(data: str) -> str:
 
 
 def run_folder(chapter: str, parameters: ChapterParameters) -> Path:
-    """Return the folder that a run with these parameters writes to."""
+    """Return the folder that a run writes to: `out`, or `runs/<chapter>/<profile>-<data name>`."""
     if not parameters.out:
-        return default_folder(chapter, parameters)
+        return runs_root() / chapter / f"{parameters.profile}-{data_name(parameters.data)}"
     return Path(parameters.out).expanduser().resolve()
 
 

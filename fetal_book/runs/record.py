@@ -96,5 +96,4 @@ def seconds_between(start: str, end: str) -> float:
     >>> seconds_between("2026-01-31T09:30:00.000Z", "2026-01-31T09:31:30.500Z")
     90.5
     """
-    first, last = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (start, end))
-    return (last - first).total_seconds()
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
