@@ -2,8 +2,9 @@
 
 Arrays of 1024 numbers or more (kernels; at full width the statistics of the widest
 layers, too) are kept as 16-bit floats, which halves the file; smaller ones, as biases
-and batch normalisation, stay 32-bit. Rounding changes a network a little, so a network is
-scored *after* it has been through :func:`round_weights`.
+and batch normalisation, stay 32-bit, and so do those with numbers that 16 bits cannot hold.
+Rounding changes a network a little, so a network is scored *after* it has been through
+:func:`round_weights`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 HALF_FROM = 1024
-"""Arrays with at least this many elements are kept as float16."""
+"""Arrays with at least this many elements are kept as float16, if their numbers fit."""
 
 
 def packed(array: np.ndarray) -> np.ndarray:
@@ -27,9 +28,11 @@ def packed(array: np.ndarray) -> np.ndarray:
     --------
     >>> packed(np.zeros(2048, np.float32)).dtype, packed(np.zeros(16, np.float32)).dtype
     (dtype('float16'), dtype('float32'))
+    >>> packed(np.full(2048, 7e4, np.float32)).dtype
+    dtype('float32')
     """
-    kind = np.float16 if array.size >= HALF_FROM else np.float32
-    return np.asarray(array).astype(kind)
+    fits = np.abs(array).max(initial=0) <= np.finfo(np.float16).max
+    return np.asarray(array).astype(np.float16 if array.size >= HALF_FROM and fits else np.float32)
 
 
 def round_weights(model: keras.Model) -> None:
