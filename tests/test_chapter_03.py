@@ -21,12 +21,10 @@ from fetal_book.chapters.biometry_segmentation import (  # noqa: E402
 )
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.explain import (  # noqa: E402
-    LAYERS,
     cam_curves,
     segmentation_cam,
     shuffled,
 )
-from fetal_book.chapters.biometry_segmentation.fit import NARROW  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.network_cost import released_cost_ratio  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
@@ -120,15 +118,14 @@ def test_flags_say_size_and_never_growth_restriction():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_grad_cam_is_defined_for_every_network(name):
-    assert name in NARROW
     torch.manual_seed(0)
-    spec = SegmenterSpec(name, min(NARROW[name], 0.125), 64, "mask", 2, 2)
+    spec = SegmenterSpec(name, min(NETWORKS[name].narrow, 0.125), 64, "mask", 2, 2)
     segmenter = Segmenter(spec.build(), spec)
     with torch.no_grad():
         for parameter in segmenter.network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     shapes = []
-    layer = LAYERS[name](segmenter.network)
+    layer = segmenter.network.get_submodule(NETWORKS[name].explained)
     hook = layer.register_forward_hook(lambda m, i, o: shapes.append(tuple(o.shape[2:])))
     image = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     found = segmentation_cam(segmenter, image, np.ones((64, 64), bool))

@@ -17,17 +17,8 @@ from fetal_lib.models.segmentation_networks import (  # noqa: E402
 )
 
 SIDE = 64
-NARROW = {
-    "unet": 0.0625,
-    "attention_unet": 0.0625,
-    "duck_net_17": 0.25,
-    "duck_net_34": 0.125,
-    "unext": 0.5,
-    "unext_s": 1.0,
-    "trans_unet": 0.125,
-    "med_seg_diff": 0.125,
-    "med_seg_diff_released": 0.125,
-}
+NARROWER = {"unet": 0.0625, "attention_unet": 0.0625, "unext": 0.5}
+NARROW = {name: NARROWER.get(name, spec.narrow) for name, spec in NETWORKS.items()}
 PUBLISHED = {
     "unet": 34_527_041,
     "attention_unet": 34_878_573,

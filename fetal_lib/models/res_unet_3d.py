@@ -19,10 +19,8 @@ He K et al. Deep residual learning for image recognition. CVPR 2016. doi:10.1109
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import nn
+import torch
+from torch import nn
 
 N_POOLINGS = 4
 POOLINGS = ((1, 2, 2), (2, 2, 2))
@@ -55,6 +53,57 @@ def check_volume_size(
                 f"{name}={side}: the ResUNet pools this axis {N_POOLINGS} times by {factor}, so it "
                 f"must be a positive multiple of {step}; the nearest is {nearest}. Pad or crop."
             )
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, and a projection of the input added after the last ReLU."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv3d(n_in, n_out, 3, padding=1),
+            nn.BatchNorm3d(n_out),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(n_out, n_out, 3, padding=1),
+            nn.BatchNorm3d(n_out),
+            nn.ReLU(inplace=True),
+        )
+        self.projection = nn.Conv3d(n_in, n_out, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x) + self.projection(x)  # (B, n_out, D, H, W)
+
+
+class ResUNet3d(nn.Module):
+    """The encoder, the decoder and the skips between them."""
+
+    def __init__(
+        self, n_classes: int, width: int, pooling: tuple[int, int, int], in_channels: int
+    ) -> None:
+        super().__init__()
+        self.pooling = pooling
+        widths = [width * 2**level for level in range(N_POOLINGS + 1)]
+        kernel = tuple(2 * p if p > 1 else 1 for p in pooling)
+        padding = tuple(p // 2 for p in pooling)
+        inputs = [in_channels, *widths[:-1]]
+        self.down = nn.ModuleList(map(ResidualBlock, inputs, widths))
+        self.pool = nn.MaxPool3d(pooling)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose3d(2 * n, n, kernel, pooling, padding) for n in widths[:-1]
+        )
+        self.join = nn.ModuleList(ResidualBlock(2 * n, n) for n in widths[:-1])
+        self.head = nn.Conv3d(width, n_classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        check_volume_size(tuple(x.shape[2:]), self.pooling)
+        skips = []
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else self.pool(x))  # (B, 2^l F, D', H/2^l, W/2^l)
+            skips.append(x)
+        for level in reversed(range(N_POOLINGS)):
+            x = torch.relu(self.up[level](x))  # (B, 2^l F, D', H/2^l, W/2^l)
+            x = self.join[level](torch.cat([x, skips[level]], dim=1))
+        return self.head(x)  # (B, n_classes, D, H, W)
 
 
 def get_res_unet_3d(
@@ -94,61 +143,4 @@ def get_res_unet_3d(
     for name, value in (("n_classes", n_classes), ("width", width), ("in_channels", in_channels)):
         if value < 1:
             raise ValueError(f"{name}={value}: it must be 1 or more.")
-    return _network_class()(n_classes, width, pooling, in_channels)
-
-
-def _network_class() -> type[nn.Module]:
-    """Return the network's class; PyTorch is loaded here and not with the module."""
-    import torch
-    from torch import nn
-
-    class ResidualBlock(nn.Module):
-        """Two convolutions, and a projection of the input added after the last ReLU."""
-
-        def __init__(self, n_in: int, n_out: int) -> None:
-            super().__init__()
-            self.body = nn.Sequential(
-                nn.Conv3d(n_in, n_out, 3, padding=1),
-                nn.BatchNorm3d(n_out),
-                nn.ReLU(inplace=True),
-                nn.Conv3d(n_out, n_out, 3, padding=1),
-                nn.BatchNorm3d(n_out),
-                nn.ReLU(inplace=True),
-            )
-            self.projection = nn.Conv3d(n_in, n_out, 1, bias=False)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.body(x) + self.projection(x)  # (B, n_out, D, H, W)
-
-    class ResUNet3d(nn.Module):
-        """The encoder, the decoder and the skips between them."""
-
-        def __init__(
-            self, n_classes: int, width: int, pooling: tuple[int, int, int], in_channels: int
-        ) -> None:
-            super().__init__()
-            self.pooling = pooling
-            widths = [width * 2**level for level in range(N_POOLINGS + 1)]
-            kernel = tuple(2 * p if p > 1 else 1 for p in pooling)
-            padding = tuple(p // 2 for p in pooling)
-            inputs = [in_channels, *widths[:-1]]
-            self.down = nn.ModuleList(map(ResidualBlock, inputs, widths))
-            self.pool = nn.MaxPool3d(pooling)
-            self.up = nn.ModuleList(
-                nn.ConvTranspose3d(2 * n, n, kernel, pooling, padding) for n in widths[:-1]
-            )
-            self.join = nn.ModuleList(ResidualBlock(2 * n, n) for n in widths[:-1])
-            self.head = nn.Conv3d(width, n_classes, 1)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            check_volume_size(tuple(x.shape[2:]), self.pooling)
-            skips = []
-            for level, block in enumerate(self.down):
-                x = block(x if level == 0 else self.pool(x))  # (B, 2^l F, D', H/2^l, W/2^l)
-                skips.append(x)
-            for level in reversed(range(N_POOLINGS)):
-                x = torch.relu(self.up[level](x))  # (B, 2^l F, D', H/2^l, W/2^l)
-                x = self.join[level](torch.cat([x, skips[level]], dim=1))
-            return self.head(x)  # (B, n_classes, D, H, W)
-
-    return ResUNet3d
+    return ResUNet3d(n_classes, width, pooling, in_channels)

@@ -16,13 +16,53 @@ Peng H et al. Accurate brain age prediction with lightweight deep neural network
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import nn
+import torch
+from torch import nn
 
 CHANNELS = (1, 2, 4, 8, 8)
 """Channels of each pooled block as multiples of the width."""
+
+
+def pooled(n_in: int, n_out: int) -> nn.Sequential:
+    """Return a convolution, its normalisation, a pooling that halves the volume, and a ReLU."""
+    return nn.Sequential(
+        nn.Conv3d(n_in, n_out, 3, padding=1),
+        nn.BatchNorm3d(n_out),
+        nn.MaxPool3d(2),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Sfcn3d(nn.Module):
+    """Pooled blocks, a 1³ block, global average, dropout, one linear layer."""
+
+    def __init__(
+        self, width: int, n_blocks: int, in_channels: int, n_outputs: int, dropout: float
+    ) -> None:
+        super().__init__()
+        widths = [in_channels, *(width * factor for factor in CHANNELS[:n_blocks])]
+        last = 2 * width
+        self.blocks = nn.Sequential(*map(pooled, widths[:-1], widths[1:]))
+        self.narrow = nn.Sequential(
+            nn.Conv3d(widths[-1], last, 1), nn.BatchNorm3d(last), nn.ReLU(inplace=True)
+        )
+        self.pool = nn.AdaptiveAvgPool3d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(last, n_outputs)
+        self.n_blocks = n_blocks
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the last maps, (B, 2 width, D/2^n, H/2^n, W/2^n)."""
+        if min(x.shape[2:]) < 2**self.n_blocks:
+            raise ValueError(
+                f"x: received shape {tuple(x.shape)}; {self.n_blocks} poolings need sides of "
+                f"{2**self.n_blocks} voxels or more. Use fewer blocks or larger volumes."
+            )
+        return self.narrow(self.blocks(x))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        averaged = self.pool(self.features(x)).flatten(1)  # (B, 2 width)
+        return self.head(self.dropout(averaged))  # (B, n_outputs)
 
 
 def get_sfcn_3d(
@@ -60,55 +100,6 @@ def get_sfcn_3d(
     """
     if not 1 <= n_blocks <= len(CHANNELS):
         raise ValueError(f"n_blocks={n_blocks}: it must be 1 to {len(CHANNELS)}.")
-    network = _network_class()(width, n_blocks, in_channels, n_outputs, dropout)
-    from torch import nn
-
+    network = Sfcn3d(width, n_blocks, in_channels, n_outputs, dropout)
     nn.init.constant_(network.head.bias, start)
     return network
-
-
-def _network_class() -> type[nn.Module]:
-    """Return the network's class; PyTorch is loaded here and not with the module."""
-    import torch
-    from torch import nn
-
-    def pooled(n_in: int, n_out: int) -> nn.Sequential:
-        return nn.Sequential(
-            nn.Conv3d(n_in, n_out, 3, padding=1),
-            nn.BatchNorm3d(n_out),
-            nn.MaxPool3d(2),
-            nn.ReLU(inplace=True),
-        )
-
-    class Sfcn3d(nn.Module):
-        """Pooled blocks, a 1³ block, global average, dropout, one linear layer."""
-
-        def __init__(
-            self, width: int, n_blocks: int, in_channels: int, n_outputs: int, dropout: float
-        ) -> None:
-            super().__init__()
-            widths = [in_channels, *(width * factor for factor in CHANNELS[:n_blocks])]
-            last = 2 * width
-            self.blocks = nn.Sequential(*map(pooled, widths[:-1], widths[1:]))
-            self.narrow = nn.Sequential(
-                nn.Conv3d(widths[-1], last, 1), nn.BatchNorm3d(last), nn.ReLU(inplace=True)
-            )
-            self.pool = nn.AdaptiveAvgPool3d(1)
-            self.dropout = nn.Dropout(dropout)
-            self.head = nn.Linear(last, n_outputs)
-            self.n_blocks = n_blocks
-
-        def features(self, x: torch.Tensor) -> torch.Tensor:
-            """Return the last maps, (B, 2 width, D/2^n, H/2^n, W/2^n)."""
-            if min(x.shape[2:]) < 2**self.n_blocks:
-                raise ValueError(
-                    f"x: received shape {tuple(x.shape)}; {self.n_blocks} poolings need sides of "
-                    f"{2**self.n_blocks} voxels or more. Use fewer blocks or larger volumes."
-                )
-            return self.narrow(self.blocks(x))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            averaged = self.pool(self.features(x)).flatten(1)  # (B, 2 width)
-            return self.head(self.dropout(averaged))  # (B, n_outputs)
-
-    return Sfcn3d

@@ -19,6 +19,7 @@ from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.grad_cam_torch import grad_cam
 from fetal_lib.explain.occlusion import band, map_similarity, share_on
 from fetal_lib.explain.sanity import replacement_curve
+from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.predict.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -33,17 +34,6 @@ N_EXPLAINED = 3
 """Test images that are explained, evenly spaced over the part."""
 MIDDLE, EARLY, LATE = 500, 900, 100
 """Time steps of the diffusion: maps are of the middle one; two others show what that decides."""
-LAYERS = {
-    "unet": lambda n: n.decoder[2],
-    "attention_unet": lambda n: n.decoder[2],
-    "duck_net_17": lambda n: n.decoder[2],
-    "duck_net_34": lambda n: n.decoder[2],
-    "unext": lambda n: n.up[2],
-    "unext_s": lambda n: n.up[2],
-    "trans_unet": lambda n: n.decoder[1],
-    "med_seg_diff": lambda n: n.denoiser.up[14],
-    "med_seg_diff_released": lambda n: n.denoiser.up[14],
-}
 
 
 def region_score(segmenter: Segmenter, region: np.ndarray, step: int = MIDDLE) -> nn.Module:
@@ -90,7 +80,7 @@ def segmentation_cam(
     """
     if not region.any():
         return np.zeros(image.shape, np.float32)
-    layer = LAYERS[segmenter.spec.network](segmenter.network)
+    layer = segmenter.network.get_submodule(get_spec(segmenter.spec.network).explained)
     x = image[None] / np.float32(255)
     return grad_cam(region_score(segmenter, region, step), layer, x, signed=signed)
 

@@ -33,17 +33,6 @@ if TYPE_CHECKING:
     from fetal_book.runs.session import Run
     from fetal_lib.training.reuse import FitOutcome
 
-NARROW = {
-    "unet": 0.125,
-    "attention_unet": 0.125,
-    "duck_net_17": 0.25,
-    "duck_net_34": 0.125,
-    "unext": 1.0,
-    "unext_s": 1.0,
-    "trans_unet": 0.125,
-    "med_seg_diff": 0.125,
-    "med_seg_diff_released": 0.125,
-}
 WATCH_STEPS = 5
 """DDIM steps of the sample whose Dice is watched during training."""
 FIT_CODE = (
@@ -66,7 +55,7 @@ def segmenter_spec(parameters: BiometrySegmentationParameters, name: str) -> Seg
     p = parameters
     return SegmenterSpec(
         network=name,
-        width=NARROW[name] if p.size == "narrow" else 1.0,
+        width=get_spec(name).narrow if p.size == "narrow" else 1.0,
         image_size=p.image_size,
         predicts=p.predicts,
         signal=p.signal,

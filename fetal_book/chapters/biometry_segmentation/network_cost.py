@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fetal_book.chapters.biometry_segmentation.fit import NARROW
 from fetal_lib.models.segmentation_networks import (
     build_network,
     count_parameters,
@@ -170,7 +169,8 @@ def network_table(names: Sequence[str], size: str, image_size: int) -> pd.DataFr
 
     rows = []
     for name in names:
-        spec, width = get_spec(name), NARROW[name] if size == "narrow" else 1.0
+        spec = get_spec(name)
+        width = spec.narrow if size == "narrow" else 1.0
         with torch.device("meta"):
             here = count_parameters(build_network(name, 1, 1, width, image_size))
         row = {"network": spec.title, "published": spec.published_count or "not released"}

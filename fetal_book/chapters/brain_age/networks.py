@@ -11,8 +11,6 @@ import numpy as np
 
 from fetal_book.chapters.brain_age.tissues import CODE as TISSUE_CODE
 from fetal_lib.baselines.age_regression import NestedPrediction
-from fetal_lib.models.res_next_3d import get_res_next_3d
-from fetal_lib.models.sfcn_3d import get_sfcn_3d
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.training.history import WEIGHTS, read_history
 from fetal_lib.training.torch_arrays import Arrays, of_output
@@ -61,6 +59,9 @@ class AgeFits:
 
 def new_network(name: str, p: BrainAgeParameters) -> nn.Module:
     """Build the untrained ``resnext`` or ``sfcn`` of the run's width, with the run's seed."""
+    from fetal_lib.models.res_next_3d import get_res_next_3d
+    from fetal_lib.models.sfcn_3d import get_sfcn_3d
+
     seed_torch(p.seed)
     if name == "resnext":
         blocks = tuple(int(c) for c in p.resnext_blocks)

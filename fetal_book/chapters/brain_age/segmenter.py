@@ -13,7 +13,6 @@ from fetal_book.chapters.brain_age import tissues as tissue_steps
 from fetal_book.chapters.brain_age.lessons import Lesson, on_segmenter_grid, segmenter_scans
 from fetal_book.chapters.brain_age.tissues import TISSUES, Tissues, read_labels
 from fetal_lib.metrics.segmentation import dice
-from fetal_lib.models.res_unet_3d import get_res_unet_3d
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.torch_arrays import Arrays, of_output
@@ -46,6 +45,8 @@ TAUGHT_BY_TRUTH, TAUGHT_BY_REFERENCE = "res_unet_truth", "res_unet_reference"
 def new_segmenter(p: BrainAgeParameters) -> nn.Module:
     """Build the untrained ResUNet with the run's seed, in the memory format fastest on a CPU."""
     import torch
+
+    from fetal_lib.models.res_unet_3d import get_res_unet_3d
 
     seed_torch(p.seed)
     network = get_res_unet_3d(N_CLASSES, p.segmentation_width, POOLING[p.pooling])
