@@ -246,14 +246,14 @@ def test_twins_in_blocks_are_those_found_one_by_one():
         bits[n - 1 - i] = bits[i]
         bits[n - 1 - i, : i // 4] ^= True
     part = rng.choice(["test", "train"], n)
-    found = twins.find_twins(hashes.packed(bits)[:, None], [part], 14, limit=None)
+    found = twins.find_twins(hashes.packed(bits)[:, None], part, 14, limit=None)
     distance = (bits[:, None] != bits[None]).sum(2)
     wanted = [(i, j) for i in range(n) for j in range(i + 1, n) if distance[i, j] <= 14]
     wanted = {pair for pair in wanted if part[pair[0]] != part[pair[1]]}
     assert set(zip(found.first, found.second, strict=True)) == wanted and len(wanted) > 10
     assert (distance[found.first, found.second] == found.bits).all()
     assert (np.diff(found.bits) >= 0).all() and found.n_pairs == len(wanted)
-    few = twins.find_twins(hashes.packed(bits)[:, None], [part], 14, limit=5)
+    few = twins.find_twins(hashes.packed(bits)[:, None], part, 14, limit=5)
     assert len(few.bits) == 5 and few.n_pairs == len(wanted)
     assert few.bits.tolist() == found.bits[:5].tolist()
     assert (few.has_twin == found.has_twin).all()
@@ -265,7 +265,7 @@ def test_ten_thousand_images_are_compared_within_bounds():
     words = rng.integers(0, 2**63, (10_000, 4, 3)).astype(np.uint64)
     words[..., 2] &= np.uint64(0xFFFF)
     words[9_999, 2] = words[17, 0]
-    found = twins.find_twins(words, [np.arange(10_000)])
+    found = twins.find_twins(words, np.arange(10_000))
     assert (found.first, found.second) == (17, 9_999)
     assert (found.n_pairs, found.bits, found.view) == (1, 0, 2)
 

@@ -75,7 +75,7 @@ def find_alike(looks: Looks, across: np.ndarray) -> Alike:
         Part, or group.
     """
     digests = np.unique(np.array([d.hex() for d in looks.digests]), return_inverse=True)[1]
-    twins = find_twins(looks.words, [across])
+    twins = find_twins(looks.words, across)
     cells = Counter(zip(digests.tolist(), across.tolist(), strict=True))
     wholes, same = Counter(digests.tolist()), Counter()
     for (digest, _), count in cells.items():
@@ -127,7 +127,7 @@ def _place(cases: Cases, row: int) -> str:
 
 def group_rule_finding(cases: Cases, looks: Looks) -> Finding:
     """Judge whether the groups hold together what looks alike, wherever it stands now."""
-    twins = find_twins(looks.words, [cases.group])
+    twins = find_twins(looks.words, cases.group)
     text = "no images of different groups look alike"
     if twins.n_pairs:
         a, b = cases.name[twins.first[0]], cases.name[twins.second[0]]

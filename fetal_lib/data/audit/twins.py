@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +40,7 @@ class Twins:
 
 def find_twins(
     words: np.ndarray,
-    differ_in: Sequence[np.ndarray],
+    differ_in: np.ndarray,
     max_bits: int = MAX_BITS,
     limit: int | None = MAX_LISTED,
 ) -> Twins:
@@ -51,9 +50,8 @@ def find_twins(
     ----------
     words : ndarray, shape (N, V, 3), uint64
         Packed hashes in V views; the first is the image as it is.
-    differ_in : sequence of ndarray, shape (N,)
-        A pair counts if its two images differ in *any* of these (part, group); without one,
-        every pair counts.
+    differ_in : ndarray, shape (N,)
+        Part or group; a pair counts if its two images differ in it.
     max_bits : int
     limit : int or None
         Largest number of pairs listed, the closest ones.
@@ -62,8 +60,8 @@ def find_twins(
     -------
     Twins
     """
-    codes = [np.unique(np.asarray(c), return_inverse=True)[1] for c in differ_in]
-    has_twin, n_pairs, kept = np.zeros(len(words), bool), 0, _no_rows()
+    codes = np.unique(differ_in, return_inverse=True)[1]
+    has_twin, n_pairs, kept = np.zeros(len(words), bool), 0, np.empty((4, 0), np.int64)
     for start in range(0, len(words), BLOCK):
         rows = _block(words, codes, start, max_bits)
         n_pairs += rows.shape[1]
@@ -73,11 +71,7 @@ def find_twins(
     return Twins(first, second, bits, view, n_pairs, has_twin)
 
 
-def _no_rows() -> np.ndarray:
-    return np.empty((4, 0), np.int64)
-
-
-def _block(words: np.ndarray, codes: list[np.ndarray], start: int, max_bits: int) -> np.ndarray:
+def _block(words: np.ndarray, codes: np.ndarray, start: int, max_bits: int) -> np.ndarray:
     """Compare BLOCK images with all that follow; return first, second, bits, view."""
     rows, others = slice(start, start + BLOCK), slice(start, None)
     best = np.full((len(words[rows]), len(words[others])), 255, np.uint8)
@@ -90,9 +84,7 @@ def _block(words: np.ndarray, codes: list[np.ndarray], start: int, max_bits: int
         closer = bits < best
         best[closer], view[closer] = bits[closer], number
     wanted = np.triu(best <= max_bits, k=1)
-    if codes:
-        wanted &= np.any([c[rows][:, None] != c[others][None] for c in codes], axis=0)
-    i, j = np.nonzero(wanted)
+    i, j = np.nonzero(wanted & (codes[rows][:, None] != codes[others][None]))
     return np.stack([i + start, j + start, best[i, j], view[i, j]]).astype(np.int64)
 
 
