@@ -98,6 +98,7 @@ def test_the_book_on_one_data_set_keeps_the_other_chapters_on_phantoms(tmp_path)
         assert chapter_data("04_head_circumference", data) == data
         assert chapter_data("05_brain_age", data) == "phantom"
     assert chapter_data("05_brain_age", "phantom") == "phantom"
+    assert chapter_data("02_brain_anomalies", "fetal_planes_db") == "phantom"  # no chapter reads it
     assert chapter_data("05_brain_age", "/no/such/folder") == "/no/such/folder"
 
 

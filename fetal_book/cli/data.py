@@ -85,7 +85,7 @@ def list_sets(
         return
     rows = [("name", "kind", "access", "chapters", "licence", "title")]
     for item in manifests:
-        chapters = " ".join(chapter[:2] for chapter in item.chapters)
+        chapters = " ".join(chapter[:2] for chapter in item.chapters) or "none"
         licence = item.licence.split(";")[0].split(" as declared")[0]
         rows.append((item.name, item.kind, item.access, chapters, licence[:36], item.title))
     _print_table(rows)
@@ -108,7 +108,7 @@ def show(
         typer.echo(json.dumps(manifest.model_dump(mode="json"), indent=1))
         return
     _print_table([(f"{field}:", getattr(manifest, field)) for field in FIELDS])
-    typer.echo(f"chapters:  {', '.join(manifest.chapters)}")
+    typer.echo(f"chapters:  {', '.join(manifest.chapters) or 'none yet'}")
     typer.echo("files:" if manifest.files else "files:     none listed")
     for file in manifest.files:
         sums = f"md5 {file.md5}  sha256 {file.sha256}"

@@ -114,11 +114,11 @@ def chapter_data(chapter: str, data: str) -> str:
     if data in DATA_WORDS:
         return data
     readers = _readers(data)
-    return data if not readers or chapter in readers else DATA_WORDS[0]
+    return data if readers is None or chapter in readers else DATA_WORDS[0]
 
 
-def _readers(data: str) -> set[str]:
-    """Return the chapters that read a data set; empty where nobody knows."""
+def _readers(data: str) -> set[str] | None:
+    """Return the chapters that read a data set; None where nobody knows."""
     from fetal_lib.data.catalogue import load_manifest, manifest_names
     from fetal_lib.data.layouts.registry import LAYOUTS
 
@@ -127,7 +127,9 @@ def _readers(data: str) -> set[str]:
         return set(load_manifest(data).chapters)
     folder = find_data(data)
     layouts = [one.name for one in LAYOUTS.values() if folder is not None and one.detect(folder)]
-    manifests = [load_manifest(name) for name in names] if layouts else []
+    if not layouts:
+        return None
+    manifests = [load_manifest(name) for name in names]
     return {name for one in manifests if one.verifier == layouts[0] for name in one.chapters}
 
 

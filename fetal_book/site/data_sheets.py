@@ -105,10 +105,11 @@ def doi_text(doi: str) -> str:
 
 def chapter_links(names: tuple[str, ...] | list[str], chapters: list[str]) -> str:
     """Name chapters by their numbers, with a link where there is a page."""
-    return ", ".join(
+    links = (
         f"[{name[:2]}](../notebooks/{name})" if name in chapters else name[:2]
         for name in sorted(names)
     )
+    return ", ".join(links) or "none yet"
 
 
 def phantom_sheet(text: PhantomText, chapters: list[str]) -> str:

@@ -27,6 +27,6 @@ def markdown_table(manifests: Iterable[Manifest]) -> str:
 
 def _row(manifest: Manifest) -> tuple[str, ...]:
     title = manifest.title if manifest.url == "none" else f"[{manifest.title}]({manifest.url})"
-    chapters = ", ".join(chapter[:2] for chapter in sorted(manifest.chapters))
+    chapters = ", ".join(chapter[:2] for chapter in sorted(manifest.chapters)) or "none yet"
     cells = (title, chapters, manifest.access, manifest.licence, manifest.subject_rule)
     return (f"`{manifest.name}`", *(" ".join(cell.split()).replace("|", "\\|") for cell in cells))

@@ -59,8 +59,8 @@ class Manifest(BaseModel):
 
     Attributes
     ----------
-    kind, chapters : what it holds and which chapters read it.
-    verifier : the layout in ``fetal_lib.data.layouts`` that checks a folder of it.
+    kind, chapters : what it holds and which chapters read it; there may be none.
+    verifier : the layout in ``fetal_lib.data.layouts`` that a folder of it has.
     layout : the folder as a person reads it.
     columns : what the table's columns mean, with units.
     class_names : names as the files spell them, and what they mean.
@@ -75,7 +75,7 @@ class Manifest(BaseModel):
     name: Name
     title: Text
     kind: Kind
-    chapters: tuple[Chapter, ...] = Field(min_length=1)
+    chapters: tuple[Chapter, ...]
     version: Text
     doi: Text
     url: WebAddress | Literal["none"]
