@@ -4,7 +4,7 @@ import pytest
 
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.banner import banner_text
-from fetal_book.site.shown_data import data_kind
+from fetal_book.site.shown_runs import data_kind
 from fetal_lib.data.kinds import atlases, data_words
 
 CHAPTER = get_chapter("01")

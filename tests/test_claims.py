@@ -10,8 +10,7 @@ from test_book import BOOK, PROJECT, ROW, write_run
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.published import published_runs
 from fetal_book.site.claims import NUMBER, Source, read_sources
-from fetal_book.site.claims_page import figures, write_claims
-from fetal_book.site.claims_text import filled
+from fetal_book.site.claims_page import figures, filled, write_claims
 from fetal_book.site.shown_runs import shown_runs
 from fetal_lib.errors import UserError
 

@@ -5,8 +5,7 @@ from test_book import ROW, write_run
 
 from fetal_book.site.contents import chapter_state
 from fetal_book.site.results_page import run_section
-from fetal_book.site.shown_data import data_kind
-from fetal_book.site.shown_runs import ShownRun, data_text
+from fetal_book.site.shown_runs import ShownRun, data_kind, data_text
 from fetal_lib.data.kinds import atlases
 
 SETS = "data,part,kind\nmine,own,blend\nmine,external,template\nkids,external,scan\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from fetal_book.runs.results import results_table
 from fetal_book.site.entries import Entry, read_entries
 from fetal_book.site.markdown import table
 from fetal_book.site.results_page import SPLIT_WORDS, split_table
-from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs
+from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs, table_rows
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import file_sha256
 
@@ -196,13 +195,12 @@ def scores(model: str, run: ShownRun) -> list[str]:
 
 def subgroup_table(name: str, run: ShownRun) -> str:
     """Write a run's table of subgroups, numbers shortened; empty where it has none."""
-    path = run.folder / "tables" / f"{name}.csv"
-    if not name or not path.is_file():
+    rows = table_rows(run.folder, name)
+    if not rows:
         return ""
-    with path.open(encoding="utf-8", newline="") as file:
-        titles, *rows = [[_short(cell) for cell in row] for row in csv.reader(file)]
-    caption = (read_json(path.parent / "index.json") or {}).get(name, {}).get("caption", name)
-    return f"{caption}\n\n{table(titles, rows)}"
+    index = read_json(run.folder / "tables" / "index.json") or {}
+    cells = [[_short(cell) for cell in row.values()] for row in rows]
+    return f"{index.get(name, {}).get('caption', name)}\n\n{table(list(rows[0]), cells)}"
 
 
 def _short(cell: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from fetal_book.site.markdown import table
-from fetal_book.site.shown_data import data_kind
+from fetal_book.site.shown_runs import data_kind
 from fetal_lib.data.kinds import data_words
 from fetal_lib.files.atomic import read_json, write_text
 

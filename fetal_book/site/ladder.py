@@ -10,8 +10,8 @@ from fetal_book.runs.results import METRICS
 from fetal_book.site.claims import Flaw, Source
 from fetal_book.site.ladder_picture import first_run, scores, write_ladder_picture
 from fetal_book.site.markdown import table
-from fetal_book.site.shown_data import GROUPS
 from fetal_book.site.shown_runs import (
+    GROUPS,
     ShownRun,
     data_text,
     decimal_places,

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fetal_book.runs.results import METRICS
 from fetal_book.site.claims import Flaw, Source
-from fetal_book.site.shown_data import GROUPS
-from fetal_book.site.shown_runs import ShownRun
+from fetal_book.site.shown_runs import GROUPS, ShownRun
 from fetal_lib.plots.style import BLUE, GREY, VERMILION, tidy
 
 if TYPE_CHECKING:

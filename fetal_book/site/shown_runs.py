@@ -1,4 +1,8 @@
-"""The runs that the book shows: their rows, how a number of theirs is written, where it leads."""
+"""The runs that the book shows: their data, their rows, how a number is written, where it leads.
+
+What the data of a run are stands in its table ``data_sets`` (``data, part, kind``). For a run that
+has none, the name of the data tells.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,16 @@ from typing import Any
 from fetal_book.runs.results import results_table
 from fetal_book.runs.session import FLAWS
 from fetal_book.site.jobs import published_results, run_folder
-from fetal_book.site.shown_data import GROUPS, data_kind, group_of
-from fetal_lib.data.kinds import PHANTOM, data_words
+from fetal_lib.data.kinds import PHANTOM, data_words, kind_by_name
 from fetal_lib.files.atomic import read_json
+
+ATLAS = ("blend", "template")
+GROUPS = {
+    "real": "real data",
+    PHANTOM: "phantoms",
+    "atlas": "blends of atlas templates",
+}
+"""What is never put together, with its words on the pages."""
 
 
 class ShownRun:
@@ -92,21 +103,49 @@ class ShownRun:
 
         Each has ``difference, low, high``; a run that was made before runs kept them has none.
         """
-        path = self.folder / "tables" / f"{FLAWS}.csv"
-        if not path.is_file():
-            return {}
-        with path.open(encoding="utf-8", newline="") as file:
-            return {
-                (row["flawed"], row["honest"], row["metric"]): {
-                    name: float(row[name] or "nan") for name in ("difference", "low", "high")
-                }
-                for row in csv.DictReader(file)
+        return {
+            (row["flawed"], row["honest"], row["metric"]): {
+                name: float(row[name] or "nan") for name in ("difference", "low", "high")
             }
+            for row in table_rows(self.folder, FLAWS)
+        }
 
     def find(self, model: str, metric: str, split: str) -> dict[str, Any] | None:
         """Return the first row of a model, metric and split, None where the run has none."""
         wanted = {"model": model, "metric": metric, "split": split}
         return next((r for r in self.rows if all(r[k] == v for k, v in wanted.items())), None)
+
+
+def table_rows(folder: Path, name: str) -> list[dict[str, str]]:
+    """Read the rows of a run's table; without the table there are none."""
+    path = folder / "tables" / f"{name}.csv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def data_kind(folder: Path, data: str, split: str = "test") -> str:
+    """Return ``phantom``, ``blend``, ``template`` or ``scan`` for a data set of a run's results."""
+    part = "external" if split == "external" else "own"
+    if not data.startswith(PHANTOM):
+        for row in table_rows(folder, "data_sets"):
+            if (row["data"], row["part"]) == (data, part):
+                return row["kind"]
+    return kind_by_name(data, split == "external")
+
+
+def group_of(kind: str) -> str:
+    """Return which of ``GROUPS`` a kind of data belongs to.
+
+    Examples
+    --------
+    >>> [group_of(kind) for kind in ("scan", "blend", "phantom")]
+    ['real', 'atlas', 'phantom']
+    """
+    if kind in ATLAS:
+        return "atlas"
+    return PHANTOM if kind == PHANTOM else "real"
 
 
 def run_folders(root: Path, chapters: list[str]) -> list[Path]:
