@@ -53,8 +53,7 @@ def write_biometry_set(
 ) -> Path:
     """Write head and abdomen of each fetus in the clinical layout.
 
-    The folder appears complete or not at all: files are written beside it and renamed. HC, AC and
-    FL of a fetus follow INTERGROWTH-21st for its week; their z-scores correlate.
+    HC, AC and FL of a fetus follow INTERGROWTH-21st for its week; their z-scores correlate.
 
     Parameters
     ----------

@@ -26,8 +26,6 @@ def write_atlas_cohort(
 ) -> Path:
     """Write individuals between the templates of an atlas, ages drawn evenly.
 
-    The folder appears complete or not at all: files are written beside it and renamed.
-
     Parameters
     ----------
     folder : created; it must not exist yet, or be empty.

@@ -85,8 +85,6 @@ def write_head_set(
 ) -> Path:
     """Write a set of head phantoms in the layout of HC18's training set.
 
-    The folder appears complete or not at all: files are written beside it and renamed.
-
     Parameters
     ----------
     folder : created; it must not exist yet, or be empty.

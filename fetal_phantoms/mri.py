@@ -14,6 +14,15 @@ def grid_affine(axes_mm: Sequence[np.ndarray]) -> np.ndarray:
     return affine
 
 
+def check_grid(seed: int, spacing_mm: float, limits_mm: tuple[float, float], why: str) -> None:
+    """Refuse a seed, or a spacing outside limits, that no phantom has, with a ValueError."""
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must be 0 or more")
+    low, high = limits_mm
+    if not low <= spacing_mm <= high:
+        raise ValueError(f"spacing_mm is {spacing_mm}; it must be {low:g}-{high:g} mm: {why}")
+
+
 def knot_noise(shape: tuple[int, ...], n_knots: int, rng: np.random.Generator) -> np.ndarray:
     """Return noise with n_knots values along each axis, smooth between them; float32."""
     from scipy.interpolate import make_interp_spline

@@ -9,7 +9,6 @@ no movement; lesions of old white matter change the T1 and not the labels.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +18,11 @@ from fetal_phantoms.adult_brain.scanner import draw_scan, scan_t1
 from fetal_phantoms.adult_brain.subject import Person, draw_person
 from fetal_phantoms.adult_brain.template import load_template
 from fetal_phantoms.adult_brain.tissues import CSF, GRAY, WHITE, Tissues, cut_tissues
+from fetal_phantoms.mri import check_grid
 
 TISSUES = {"csf": CSF, "gray": GRAY, "white": WHITE}
 SPACES = ("native", "mni")
-MIN_SPACING_MM, MAX_SPACING_MM = 0.8, 6.0
+SPACING_MM = 0.8, 6.0
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,7 @@ def _phantom(
 
 def check_request(seed: int, spacing_mm: float, space: str) -> None:
     """Refuse a seed, spacing or space that no phantom has, with a ValueError."""
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must be 0 or more")
-    if not (math.isfinite(spacing_mm) and MIN_SPACING_MM <= spacing_mm <= MAX_SPACING_MM):
-        raise ValueError(
-            f"spacing_mm is {spacing_mm}; it must be {MIN_SPACING_MM:g}-{MAX_SPACING_MM:g} mm: "
-            "the template has 1 mm, and sulci vanish in larger voxels"
-        )
+    why = "the template has 1 mm, and sulci vanish in larger voxels"
+    check_grid(seed, spacing_mm, SPACING_MM, why)
     if space not in SPACES:
         raise ValueError(f"space is {space!r}; it must be one of {', '.join(SPACES)}")

@@ -34,8 +34,6 @@ def write_adult_brain_set(
 ) -> Path:
     """Write a set of adult brain phantoms in the layout of BIDS.
 
-    The folder appears complete or not at all: files are written beside it and renamed.
-
     Parameters
     ----------
     folder : created; it must not exist yet, or be empty.

@@ -54,8 +54,6 @@ def write_anomaly_set(
 ) -> Path:
     """Write a set of brain anomaly phantoms, 1-3 images a patient.
 
-    The folder appears complete or not at all: files are written beside it and renamed.
-
     Parameters
     ----------
     folder : created; it must not exist yet, or be empty.

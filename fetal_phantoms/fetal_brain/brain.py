@@ -8,7 +8,6 @@ ones run at random.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +17,9 @@ from fetal_phantoms.fetal_brain.fetus import SIZE_SD, Fetus, draw_fetus
 from fetal_phantoms.fetal_brain.scanner import degrade, draw_scan, tissue_signal
 from fetal_phantoms.fetal_brain.surroundings import draw_surroundings
 from fetal_phantoms.fetal_brain.tissues import LABELS, cut_head, head_points
-from fetal_phantoms.mri import grid_affine
+from fetal_phantoms.mri import check_grid, grid_affine
 
-MIN_SPACING_MM, MAX_SPACING_MM = 0.6, 3.0
+SPACING_MM = 0.6, 3.0
 MARGIN_MM = 4.0  # of empty voxels around the skull
 WIDE_MARGIN_MM = 16.0  # of mother and amniotic fluid around the skull
 
@@ -139,10 +138,4 @@ def grid_axes(fetus: Fetus, spacing_mm: float, margin_mm: float) -> list[np.ndar
 
 def check_request(seed: int, spacing_mm: float) -> None:
     """Refuse a seed or a spacing that no phantom has, with a ValueError."""
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must be 0 or more")
-    if not (math.isfinite(spacing_mm) and MIN_SPACING_MM <= spacing_mm <= MAX_SPACING_MM):
-        raise ValueError(
-            f"spacing_mm is {spacing_mm}; it must be {MIN_SPACING_MM:g}-{MAX_SPACING_MM:g} mm: "
-            "sulci vanish in larger voxels, and smaller ones show nothing more"
-        )
+    check_grid(seed, spacing_mm, SPACING_MM, "sulci vanish in larger voxels, smaller add nothing")

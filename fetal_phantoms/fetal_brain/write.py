@@ -38,8 +38,6 @@ def write_fetal_brain_set(
 ) -> Path:
     """Write a set of fetal brain phantoms in the layout of BIDS.
 
-    The folder appears complete or not at all: files are written beside it and renamed.
-
     Parameters
     ----------
     folder : created; it must not exist yet, or be empty.
