@@ -59,13 +59,13 @@ def blank_anomaly_model(name: str = "separable_cnn", **arguments):
     """Make an untrained network of sixteen classes that sees the head."""
     import keras
 
-    from fetal_lib.models.anomaly_cnns import build_network
+    from fetal_lib.models.anomaly_cnns import build_anomaly_cnn
     from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec
     from fetal_phantoms.anomalies.labels import LABELS
 
     keras.utils.set_random_seed(0)
     arguments = arguments or {"side": 48, "width": 0.25}
-    network = build_network(name, n_classes=len(LABELS), **arguments)
+    network = build_anomaly_cnn(name, n_classes=len(LABELS), **arguments)
     spec = AnomalyModelSpec(name, arguments, LABELS, view="head", trained_on="phantom")
     return AnomalyModel(network, spec)
 

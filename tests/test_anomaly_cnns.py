@@ -19,7 +19,7 @@ SMALL = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_source_setting_has_the_published_count(name):
-    assert nets.build_network(name).count_params() == PUBLISHED[name]
+    assert nets.build_anomaly_cnn(name).count_params() == PUBLISHED[name]
 
 
 def test_xception_has_the_trainable_count_of_the_source():
@@ -32,7 +32,7 @@ def test_xception_has_the_trainable_count_of_the_source():
 def test_a_step_moves_every_kernel(name):
     """A dead layer would keep its kernel."""
     keras.utils.set_random_seed(3)
-    model = nets.build_network(name, n_classes=4, **SMALL[name])
+    model = nets.build_anomaly_cnn(name, n_classes=4, **SMALL[name])
     side = SMALL[name]["side"]
     x = np.random.default_rng(0).random((8, side, side, 1), dtype="float32")
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
@@ -48,7 +48,7 @@ def test_a_step_moves_every_kernel(name):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_it_overfits_one_batch(name):
     keras.utils.set_random_seed(1)
-    model = nets.build_network(name, n_classes=4, **SMALL[name])
+    model = nets.build_anomaly_cnn(name, n_classes=4, **SMALL[name])
     side = SMALL[name]["side"]
     y, x = np.mgrid[:side, :side] / side
     bars = [np.sin(7 * x), np.sin(7 * y), np.sin(7 * (x + y)), np.sin(7 * (x - y))]
@@ -112,12 +112,12 @@ def test_imagenet_weights_that_do_not_fit_or_are_not_there_say_what_to_do(tmp_pa
 )
 def test_what_a_network_cannot_be_is_refused(name, arguments, message):
     with pytest.raises(ValueError, match=message):
-        nets.build_network(name, **arguments)
+        nets.build_anomaly_cnn(name, **arguments)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_smallest_side_works(name):
-    assert nets.build_network(name, side=nets.MIN_SIDE[name], width=0.1).output_shape[1] == 16
+    assert nets.build_anomaly_cnn(name, side=nets.MIN_SIDE[name], width=0.1).output_shape[1] == 16
 
 
 def test_macs_are_those_of_the_closed_form():

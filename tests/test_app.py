@@ -21,7 +21,7 @@ from fetal_book.app.shelf import Loaded  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
 from fetal_lib.data.images import squash  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
-from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
+from fetal_lib.models.anomaly_cnns import build_anomaly_cnn  # noqa: E402
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec  # noqa: E402
 from fetal_lib.predict.brain_view import head_view  # noqa: E402
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec  # noqa: E402
@@ -64,7 +64,7 @@ def measured(phantom, choice):
 def model():
     keras.utils.set_random_seed(0)
     arguments = {"side": 48, "width": 0.25}
-    network = build_network("separable_cnn", n_classes=4, **arguments)
+    network = build_anomaly_cnn("separable_cnn", n_classes=4, **arguments)
     spec = AnomalyModelSpec("separable_cnn", arguments, CLASSES, set_threshold=0.2)
     features = np.random.default_rng(0).normal(size=(60, 8))
     return AnomalyModel(network, spec, FeatureDistance.fit(features, np.arange(60) % 4))

@@ -111,8 +111,3 @@ def test_settings_that_make_no_network_are_refused():
         get_res_unet_3d(pooling=(2, 1, 2))
     with pytest.raises(ValueError, match="n_blocks"):
         get_sfcn_3d(n_blocks=7)
-
-
-def test_the_output_starts_where_it_is_told():
-    for build in (get_res_next_3d, get_sfcn_3d):
-        assert build(32, start=50.0).head.bias.item() == 50.0

@@ -13,7 +13,7 @@ cv2 = pytest.importorskip("cv2")
 
 from fetal_book.cli.predict import app  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
-from fetal_lib.models.anomaly_cnns import build_network  # noqa: E402
+from fetal_lib.models.anomaly_cnns import build_anomaly_cnn  # noqa: E402
 from fetal_lib.predict.anomaly import anomaly_row, write_answers  # noqa: E402
 from fetal_lib.predict.anomaly_model import (  # noqa: E402
     AnomalyModel,
@@ -28,7 +28,7 @@ CLASSES = ("normal", "encephalocele", "porencephaly", "vein_of_galen")
 def model():
     keras.utils.set_random_seed(0)
     arguments = {"side": 24, "width": 0.25}
-    network = build_network("separable_cnn", n_classes=4, **arguments)
+    network = build_anomaly_cnn("separable_cnn", n_classes=4, **arguments)
     network.get_layer("logits").set_weights(
         [w * 5 for w in network.get_layer("logits").get_weights()]
     )

@@ -283,7 +283,7 @@ def _strided_module(
 BUILDERS = {"cnn": build_cnn, "separable_cnn": build_separable_cnn, "xception": build_xception}
 
 
-def build_network(name: str, **arguments: object) -> keras.Model:
+def build_anomaly_cnn(name: str, **arguments: object) -> keras.Model:
     """Build one of the three networks by its name.
 
     Raises
@@ -293,7 +293,7 @@ def build_network(name: str, **arguments: object) -> keras.Model:
 
     Examples
     --------
-    >>> build_network("cnn", side=32, n_classes=3, width=0.1).output_shape
+    >>> build_anomaly_cnn("cnn", side=32, n_classes=3, width=0.1).output_shape
     (None, 3)
     """
     if name not in BUILDERS:

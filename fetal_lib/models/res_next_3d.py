@@ -4,8 +4,7 @@ Stages of 3, 4, 6 and 3 bottlenecks with grouped convolutions (cardinality 32) a
 The source's stem has 128 channels, stride (1, 2, 2), and no max-pooling, so the first axis stays
 whole until the second stage. At its published setting it has 25,870,465 parameters.
 
-What differs: `width` narrows all stages and `blocks` shortens them, for runs without a GPU; the
-output starts at the value given as `start`, so that a fit in years need not climb from 0.
+What differs: `width` narrows all stages and `blocks` shortens them, for runs without a GPU.
 
 References
 ----------
@@ -77,6 +76,7 @@ class ResNeXt3d(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.pool = nn.AdaptiveAvgPool3d(1)
         self.head = nn.Linear(n_in, n_outputs)
+        nn.init.zeros_(self.head.bias)
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -95,7 +95,6 @@ def get_res_next_3d(
     blocks: tuple[int, int, int, int] = BLOCKS,
     in_channels: int = 1,
     n_outputs: int = 1,
-    start: float = 0.0,
     stem_stride: tuple[int, int, int] = (1, 2, 2),
 ) -> nn.Module:
     """Build the ResNeXt: a volume in, numbers out.
@@ -107,7 +106,6 @@ def get_res_next_3d(
     cardinality : groups of the grouped convolutions.
     blocks : bottlenecks of the four stages.
     in_channels, n_outputs : channels of the volume, and numbers that come out.
-    start : bias of the last layer.
     stem_stride : of the first convolution; the source's keeps the first axis whole.
 
     Returns
@@ -132,6 +130,4 @@ def get_res_next_3d(
         )
     if len(blocks) != 4 or min(blocks) < 1:
         raise ValueError(f"blocks={blocks}: four numbers of 1 or more, one a stage; as {BLOCKS}.")
-    network = ResNeXt3d(width, cardinality, blocks, in_channels, n_outputs, stem_stride)
-    nn.init.constant_(network.head.bias, start)
-    return network
+    return ResNeXt3d(width, cardinality, blocks, in_channels, n_outputs, stem_stride)

@@ -49,6 +49,7 @@ class Sfcn3d(nn.Module):
         self.pool = nn.AdaptiveAvgPool3d(1)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(last, n_outputs)
+        nn.init.zeros_(self.head.bias)
         self.n_blocks = n_blocks
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
@@ -71,7 +72,6 @@ def get_sfcn_3d(
     in_channels: int = 1,
     n_outputs: int = 1,
     dropout: float = 0.5,
-    start: float = 0.0,
 ) -> nn.Module:
     """Build the network: a volume in, numbers out.
 
@@ -81,7 +81,6 @@ def get_sfcn_3d(
     n_blocks : pooled blocks, 1 to 5; each halves the volume.
     in_channels, n_outputs : channels of the volume, and numbers that come out.
     dropout : fraction of the averaged features that is dropped in training.
-    start : bias of the last layer.
 
     Returns
     -------
@@ -100,6 +99,4 @@ def get_sfcn_3d(
     """
     if not 1 <= n_blocks <= len(CHANNELS):
         raise ValueError(f"n_blocks={n_blocks}: it must be 1 to {len(CHANNELS)}.")
-    network = Sfcn3d(width, n_blocks, in_channels, n_outputs, dropout)
-    nn.init.constant_(network.head.bias, start)
-    return network
+    return Sfcn3d(width, n_blocks, in_channels, n_outputs, dropout)

@@ -18,7 +18,7 @@ import numpy as np
 
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.selective import FeatureDistance, prediction_sets
-from fetal_lib.models.anomaly_cnns import build_network
+from fetal_lib.models.anomaly_cnns import build_anomaly_cnn
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import mirrored, ruler_rows
 from fetal_lib.predict.keras_start import import_keras
@@ -230,7 +230,7 @@ def load_anomaly_model(folder: str | Path | None = None) -> AnomalyModel:
 def _build(spec: AnomalyModelSpec, folder: Path) -> AnomalyModel:
     import_keras()
     arguments = spec.arguments | {"n_classes": len(spec.labels)}
-    network = build_network(spec.network, **arguments)
+    network = build_anomaly_cnn(spec.network, **arguments)
     load_weights(network, folder / "weights.npz")
     return AnomalyModel(network, spec, _distance(folder / "distance.npz"))
 

@@ -14,7 +14,7 @@ from fetal_book.chapters.brain_anomalies.decide import Scored
 from fetal_book.chapters.brain_anomalies.scores import confusions, f1_with_interval
 from fetal_lib.baselines import anomaly_features as baselines
 from fetal_lib.metrics.classification import accuracy, class_scores, confusion_matrix, macro_f1
-from fetal_lib.models.anomaly_cnns import NAMES, build_network
+from fetal_lib.models.anomaly_cnns import NAMES, build_anomaly_cnn
 from fetal_lib.models.cost import activation_bytes, layer_macs, network_macs, weight_bytes
 from fetal_lib.predict.brain_view import ruler_rows, surroundings
 from fetal_lib.training.denoise import FILTERS, denoise, denoise_all
@@ -157,7 +157,7 @@ def efficiency_table(networks: Mapping[str, keras.Model], side: int) -> pd.DataF
 
     rows = []
     for name in NAMES:
-        published = build_network(name, side=max(side, 64), n_classes=len(LABELS))
+        published = build_anomaly_cnn(name, side=max(side, 64), n_classes=len(LABELS))
         for setting, model in (("this run", networks[name]), ("published", published)):
             row = {"network": name, "setting": setting, "parameters": model.count_params()}
             row["million MAC"] = network_macs(model) / 1e6

@@ -13,7 +13,7 @@ from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.grad_cam import grad_cams
 from fetal_lib.explain.occlusion import map_similarity, share_on
 from fetal_lib.metrics.calibration import softmax
-from fetal_lib.models.anomaly_cnns import build_network
+from fetal_lib.models.anomaly_cnns import build_anomaly_cnn
 
 if TYPE_CHECKING:
     import keras
@@ -91,7 +91,7 @@ def explain(scored: Scored, test: Cases, seed: int, n_checked: int = N_CHECKED) 
     spec = scored.model.spec
     network, layer = scored.model.network, cam_layer(scored.model.network)
     keras.utils.set_random_seed(seed + 1)
-    random = build_network(spec.network, **(spec.arguments | {"n_classes": len(LABELS)}))
+    random = build_anomaly_cnn(spec.network, **(spec.arguments | {"n_classes": len(LABELS)}))
     shown = rows_to_explain(test)
     more = _checked_rows(test, n_checked)
     rows = [*shown, *(row for row in more if row not in set(shown))]

@@ -14,7 +14,7 @@ from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import confusion_matrix, macro_f1
-from fetal_lib.models.anomaly_cnns import NAMES, build_network
+from fetal_lib.models.anomaly_cnns import NAMES, build_anomaly_cnn
 from fetal_lib.models.cost import network_macs, weight_bytes
 from fetal_lib.models.imagenet_xception import load_imagenet
 from fetal_lib.models.measuring_xception import MEASURING, load_measuring
@@ -73,7 +73,7 @@ def new_network(
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = build_network(name, n_classes=len(LABELS), dtype=policy, **arguments)
+    model = build_anomaly_cnn(name, n_classes=len(LABELS), dtype=policy, **arguments)
     if name == "xception" and weights == "measures":
         load_measuring(model)
     elif name == "xception" and weights != "none":
@@ -121,7 +121,7 @@ def layer_table(parameters: BrainAnomaliesParameters) -> pd.DataFrame:
     here = network_arguments(parameters)
     for name in NAMES:
         for setting, arguments in (("published", {}), ("this run", here[name])):
-            model = build_network(name, **({"n_classes": len(LABELS)} | arguments))
+            model = build_anomaly_cnn(name, **({"n_classes": len(LABELS)} | arguments))
             row = {"network": name, "setting": setting, "input": model.input_shape[1]}
             row |= {"parameters": model.count_params(), "layers": len(model.layers)}
             row["million MAC"] = round(network_macs(model) / 1e6, 1)
@@ -171,7 +171,7 @@ def fit_network(
 
 def fitted_network(name: str, arguments: dict, folder: Path) -> keras.Model:
     """Load a finished fit, in 32 bits."""
-    model = build_network(name, n_classes=len(LABELS), **arguments)
+    model = build_anomaly_cnn(name, n_classes=len(LABELS), **arguments)
     load_weights(model, folder / WEIGHTS)
     return model
 
