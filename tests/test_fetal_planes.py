@@ -6,7 +6,7 @@ import pytest
 from made_up_scans import write_planes
 
 from fetal_lib.data.bad_files import BadFilesError
-from fetal_lib.data.images import iter_images
+from fetal_lib.data.layouts.brain_anomalies import iter_images
 from fetal_lib.data.layouts.fetal_planes import TABLE_NAME, find
 
 
@@ -54,7 +54,7 @@ def test_all_missing_and_all_bad_images_are_named(tmp_path):
     for i in (1, 4):
         table["image_path"][i].write_bytes(b"no image")
     with pytest.raises(BadFilesError, match=r"2 file\(s\)") as raised:
-        list(iter_images(table["image_path"]))
+        list(iter_images(table))
     assert all(table["image"][i] in str(raised.value) for i in (1, 4))
     for i in (1, 4):
         table["image_path"][i].unlink()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.data.bad_files import BadFilesError, FileFault, problems_of, stream
+from fetal_lib.data.bad_files import BadFilesError, FileFault, problems_of
 from fetal_lib.readers.image import read_gray
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm")
@@ -64,17 +63,6 @@ def read_pair(image_path: str | Path, drawing_path: str | Path) -> tuple[np.ndar
         )
         raise FileFault(drawing_path, "size", message)
     return image, drawing
-
-
-def iter_images(paths: Iterable[str | Path]) -> Iterator[np.ndarray]:
-    """Read images one by one, uint8 (H, W) each.
-
-    Raises
-    ------
-    BadFilesError
-        After the last image, naming all that could not be read; none is yielded after the first.
-    """
-    return stream(paths, read_image)
 
 
 def check_shape(shape: tuple[int, int]) -> None:

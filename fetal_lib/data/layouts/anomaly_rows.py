@@ -24,7 +24,6 @@ from fetal_lib.data.groups import source_stem
 from fetal_lib.data.images import read_image
 from fetal_lib.data.layouts.base import Found, Roles, relative
 
-COLUMNS = ("image", "image_path", "label", "fine_label", "subject", "source_stem", "part", "source")
 TWO_CLASSES = {"normal", "abnormal"}
 ROLES = Roles(("label",), "subject", "part", "source", metadata=("ga_days", "pixel_size_mm"))
 

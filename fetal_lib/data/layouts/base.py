@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,11 +179,6 @@ def part_folders(folder: Path) -> list[tuple[Path, str]]:
 def is_plain_name(name: str) -> bool:
     """Return whether a name is that of a file or folder right here."""
     return bool(name) and Path(name).name == name and "\\" not in name and name not in (".", "..")
-
-
-def first_known(row: Mapping[str, str], columns: Sequence[str]) -> str:
-    """Return the text of the first of some columns that a row has; nothing without any."""
-    return next((row[column] for column in columns if column in row), "")
 
 
 def _is_part(path: Path) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.data.images import iter_images as iter_paths
+from fetal_lib.data.bad_files import stream
+from fetal_lib.data.images import read_image
 from fetal_lib.data.layouts import anomaly_cases, boxes, labelled
 
 if TYPE_CHECKING:
@@ -64,4 +65,4 @@ def iter_images(cases: pd.DataFrame) -> Iterator[np.ndarray]:
     BadFilesError
         After the last image, naming all that could not be read; none is yielded after the first.
     """
-    return iter_paths(cases["image_path"])
+    return stream(cases["image_path"], read_image)

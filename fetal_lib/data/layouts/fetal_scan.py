@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +117,7 @@ def split_of(sheet: Sheet, line: int, text: str) -> str:
     return split
 
 
-def in_order(found: Found, keys: Sequence[str] = ("subject", "session", "path")) -> Found:
-    """Sort the cases of a folder."""
-    found.cases.sort(key=lambda one: tuple(str(one[key]) for key in keys))
+def in_order(found: Found) -> Found:
+    """Sort the scans of a folder by fetus, session and file."""
+    found.cases.sort(key=lambda one: (one["subject"], one["session"], one["path"]))
     return found

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fetal_lib.data.layouts.adult_scan import AGES, ROLES, case, in_order, read, rest_of
-from fetal_lib.data.layouts.base import Found, Layout, first_known, visible
+from fetal_lib.data.layouts.base import Found, Layout, visible
 from fetal_lib.data.layouts.sheet import Sheet
 
 TABLES = ("IXI.csv", "IXI.tsv")
@@ -47,7 +47,8 @@ def find(folder: Path) -> Found:
             sheet.problem("value", f"line {line}: IXI_ID is {row['IXI_ID']!r}, no number")
             continue
         subject = f"IXI{int(float(row['IXI_ID'])):03d}"
-        sex = SEX.get(first_known(row, SEX_COLUMNS).removesuffix(".0"), "")
+        code = next((row[name] for name in SEX_COLUMNS if name in row), "")
+        sex = SEX.get(code.removesuffix(".0"), "")
         age = values["AGE"] if values["AGE"] >= AGES[0] else math.nan
         people[subject].append(Person(age, sex))
         extra[subject] = rest_of(row, ("IXI_ID", "AGE", *SEX_COLUMNS))
