@@ -429,7 +429,7 @@ if len(overlap):
 
 # %% mystnb={"figure": {"name": "fig-01-gates", "caption": "Gate maps of held-out fetuses, youngest first: the mean of the gate over its channels, in colours from its smallest to its largest value."}, "image": {"alt": "Gate maps over slices of fetal brains in three planes."}}
 shown = seen[:6]
-names = fetus_data.plane_names(p)
+names = fetus_data.CHOICES[p.planes]
 titles = [f"{one.ga_days / 7:.0f} weeks" for one in shown]
 pictures = [one.image for one in shown]
 gates = [one.gates for one in shown]

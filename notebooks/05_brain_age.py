@@ -72,7 +72,7 @@ from fetal_book.chapters.brain_age import explain, models, report, save
 from fetal_book.chapters.brain_age import segmenter, source, volumes
 from fetal_book.chapters.brain_age.scores import by_decade
 from fetal_book.chapters.brain_age.tissues import segment_all
-from fetal_book.chapters.brain_age.truth import find_truth
+from fetal_book.chapters.brain_age.lessons import find_truth
 from fetal_book.chapters.brain_age.walk import preprocessing_steps
 from fetal_book.chapters.tables import plain, pretty, ranking, results_table
 from fetal_book.runs.published import reference_table

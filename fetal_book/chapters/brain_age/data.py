@@ -75,16 +75,7 @@ class Parts:
 def split_subjects(table: pd.DataFrame, parameters: BrainAgeParameters) -> Parts:
     """Set aside those who teach segmentation, evenly over ages; deal the others to folds.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``subject, age_years``; scans of one person stay together.
-    parameters : BrainAgeParameters
-
-    Raises
-    ------
-    ValueError
-        If fewer than four subjects a fold are left to be tested.
+    Scans of one person stay together. Fewer than four subjects a fold to be tested are refused.
     """
     import pandas as pd
 
@@ -130,12 +121,7 @@ def describe_subjects(table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:
 def leak_audit(table: pd.DataFrame, parts: Parts, shares: np.ndarray) -> pd.DataFrame:
     """Ask what could leak: people on two sides, scans that look alike, names that know the age.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``subject, age_years``.
-    parts : Parts
-    shares : float (N, F), any features of the scans that tell two brains apart.
+    `shares` are any features (N, F) of the scans that tell two brains apart.
     """
     import pandas as pd
     from scipy.stats import spearmanr

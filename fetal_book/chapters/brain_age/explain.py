@@ -50,14 +50,9 @@ def explain_network(
 ) -> Explanation:
     """Average maps over subjects, and check them against random weights and by deletion.
 
-    Parameters
-    ----------
-    predict, random_predict : images (n, 1, S, S, S) to years (n,), trained and untrained.
-    network, random_network : the networks behind them, with a method ``features``.
-    images : float32 (n, 1, S, S, S), all in template space.
-    fluid : float (S, S, S), mean share of CSF: where age shows most.
-    years : years per unit of the network's answer.
-    seed : of the random order of the deletion curve.
+    The networks, trained and untrained, have a method ``features``; their `predict` takes images
+    (n, 1, S, S, S) in template space to years (n,), and `years` is what a unit of their answer is.
+    `fluid` is the mean share of CSF (S, S, S): where age shows most.
     """
     brain = (np.abs(images[:, 0]) > 0).mean(axis=0) > 0.5
     patch = max(2, images.shape[-1] // 8)

@@ -9,20 +9,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_book.chapters.brain_age.tissues import Tissues, read_labels
+from fetal_book.chapters.brain_age.data import TEACHER_SEED, find_teachers
+from fetal_book.chapters.brain_age.tissues import Tissues, read_labels, segment_all
 from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_mixture import even_out
+from fetal_lib.data.layouts.adult_mri import read_cases
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.training.mri_input import network_input, resample
+from fetal_phantoms.adult_brain.write import GENERATOR_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fetal_book.chapters.brain_age.truth import Truth
     from fetal_book.parameters.brain_age import BrainAgeParameters
+    from fetal_book.runs.session import Run
 
 AHEAD = 16
 """Scans that are prepared while a network works on others."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Hold the phantoms whose true labels teach segmentation, on any data, and how they were made.
+
+    The table has ``subject, path, labels_path``; the Dice of what the mixture makes of them with
+    the truth is in ``tissues.table``.
+    """
+
+    table: pd.DataFrame
+    tissues: Tissues
+    source: dict
+
+
+def find_truth(run: Run) -> Truth:
+    """Return the phantoms that teach segmentation, segmented; they are made on first use."""
+    p = run.parameters
+    source = {"phantoms": p.n_teachers, "seed": p.seed + TEACHER_SEED}
+    source |= {"made by": GENERATOR_VERSION}
+    table = read_cases(find_teachers(p)).rows
+    return Truth(table, segment_all(run, table, source), source)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,8 +35,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from fetal_book.chapters.brain_age.data import Parts
+    from fetal_book.chapters.brain_age.lessons import Truth
     from fetal_book.chapters.brain_age.tissues import Tissues
-    from fetal_book.chapters.brain_age.truth import Truth
     from fetal_book.parameters.brain_age import BrainAgeParameters
     from fetal_book.runs.session import Run
     from fetal_lib.training.reuse import FitOutcome
@@ -112,14 +110,10 @@ def volume_models(
 ) -> dict[str, NestedPrediction]:
     """Predict age from numbers by nested cross-validation.
 
-    Parameters
-    ----------
-    run : Run
-    age_years : float (N,)
-    sets : mapping of a name to features (N, F); the first set meets all six regressors, those
-        in `SOURCE_SETS` the source's three, the others the Gaussian process and the cubic.
-    parts : Parts
+    The first of the sets of features (N, F) meets all six regressors, those in `SOURCE_SETS` the
+    source's three, the others the Gaussian process and the cubic.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     regressors = volume_regressors(run.parameters.seed)
@@ -128,21 +122,13 @@ def volume_models(
         some = tuple(regressors) if number == 0 else ("gaussian_process", "poly3")
         for kind in SOURCE_REGRESSORS if name in SOURCE_SETS else some:
             estimator, grid = regressors[kind]
-            with _no_convergence_warnings(), threadpool_limits(1):
+            with warnings.catch_warnings(), threadpool_limits(1):
+                # a kernel width that ended at its bound
+                warnings.simplefilter("ignore", ConvergenceWarning)
                 found[f"{name}_{kind}"] = nested_predict(
                     estimator, grid, features, age_years, parts.folds
                 )
     return found
-
-
-@contextmanager
-def _no_convergence_warnings() -> Iterator[None]:
-    """Keep scikit-learn from telling of each kernel width that ended at its bound."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
 
 
 def map_models(
@@ -179,12 +165,7 @@ def ensemble(
     """Average the best of each approach, as its inner error ranks it; no test part is asked.
 
     In each fold the best volume model, the best map model and each network that there is are
-    weighted by the inverse square of their inner errors.
-
-    Returns
-    -------
-    prediction : NestedPrediction
-    weights : DataFrame, a row a fold.
+    weighted by the inverse square of their inner errors. The weights come as a row a fold.
     """
     import pandas as pd
 

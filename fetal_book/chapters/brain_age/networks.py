@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,20 +93,16 @@ def fit_one(
     age_years: np.ndarray,
     train: np.ndarray,
     val: np.ndarray,
-    settings: TorchSettings,
-    augment: bool = True,
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Path, float]:
     """Train a network on some rows.
 
-    Returns
-    -------
-    predict : callable, images (n, 1, S, S, S) to ages in years (n,).
-    folder : Path
-    train_s : float
+    Returns a function from images (n, 1, S, S, S) to ages in years (n,), the fit's folder, and the
+    seconds that it took.
     """
     from torch.nn.functional import mse_loss
 
     p = run.parameters
+    settings = fit_settings(name, p)
     mean = float(age_years[train].mean())
     x = np.asarray(images, np.float32)
     y = ((age_years - mean) / YEARS).astype(np.float32)[:, None]
@@ -118,14 +114,14 @@ def fit_one(
             settings,
             of_output(mse_loss),
             (x[val], y[val]),
-            shift_augment() if augment else None,
+            shift_augment(),
         )
         fit_torch(folder, new_network(name, p), task, run.progress)
 
     spec = {"name": name, "side": p.age_side, "spacing_mm": p.age_spacing_mm}
     spec |= {"width": p.resnext_width, "cardinality": p.resnext_cardinality}
     spec |= {"blocks": p.resnext_blocks} if name == "resnext" else {"width": p.sfcn_width}
-    rows = {"train": train.tolist(), "val": val.tolist(), "augment": augment}
+    rows = {"train": train.tolist(), "val": val.tolist()}
     outcome = run.fit_or_reuse(spec, settings.as_spec() | rows, AGE_CODE, fit)
     network = new_network(name, p)
     load_torch_weights(network, outcome.folder / WEIGHTS)
@@ -135,7 +131,6 @@ def fit_one(
         out = predict_network(network, np.asarray(some, np.float32), 16)
         return mean + YEARS * out[:, 0].astype(float)
 
-    predict.network = network
     return predict, outcome.folder, outcome.train_s
 
 
@@ -151,8 +146,7 @@ def fit_folds(
     inner, histories, folders, seconds = [], [], [], 0.0
     for fold in folds:
         train, val = fold.inner[0]
-        settings = replace(fit_settings(name, run.parameters), seed=run.parameters.seed)
-        predict, folder, train_s = fit_one(run, name, images, age_years, train, val, settings)
+        predict, folder, train_s = fit_one(run, name, images, age_years, train, val)
         outer[fold.test] = predict(images[fold.test])
         guess = np.full(len(age_years), np.nan)
         guess[val] = predict(images[val])

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fetal_book.chapters.brain_age.data import Parts
+    from fetal_book.chapters.brain_age.lessons import Truth
     from fetal_book.chapters.brain_age.segmenter import Segmented
-    from fetal_book.chapters.brain_age.truth import Truth
     from fetal_book.runs.session import Run
 
 ROUNDING = 1e-9  # years
@@ -74,14 +74,13 @@ def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np.ndarray) -> float:
-    """Add a model's result rows on the tested subjects to the run; return its MAE."""
+def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np.ndarray) -> None:
+    """Add a model's result rows on the tested subjects to the run."""
     kept = parts.tested
     answers = age_years[kept], pred[kept], "years", model, "test"
     rows = age_rows(*answers, parts.person[kept], run.parameters.seed)
     for row in rows:
         run.add_result(**row)
-    return float(rows[0]["value"])
 
 
 def add_dice(run: Run, table: pd.DataFrame, parts: Parts) -> pd.DataFrame:
@@ -177,13 +176,7 @@ def paired_text(
 ) -> str:
     """Return, in Markdown, by how much models err more or less than another on the same subjects.
 
-    Parameters
-    ----------
-    run : Run
-    age_years : float (N,), of the tested subjects.
-    predictions : model to float (N,).
-    against : the model that all others are compared with.
-    groups : (N,), whose scan each is.
+    Ages and predictions are those of the tested subjects (N,); `groups` says whose scan each is.
     """
     own = np.abs(predictions[against] - age_years)
     lines = []

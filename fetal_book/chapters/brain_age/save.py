@@ -35,11 +35,8 @@ def nested_age_model(
 ) -> tuple[NestedPrediction, np.ndarray, float]:
     """Judge the model that is saved by nested cross-validation, as all others are.
 
-    Returns
-    -------
-    prediction : NestedPrediction
-    kernel : float (N, N), between the blurred maps.
-    map_weight : float, mean weight of the map model.
+    Returns the prediction, the kernel (N, N) between the blurred maps, and the mean weight of the
+    map model.
     """
     gram = _gram(tissues)
     maps = nested_kernel_ridge([gram], KERNEL_ALPHAS, age_years, parts.folds)

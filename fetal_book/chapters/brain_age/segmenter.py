@@ -63,12 +63,8 @@ def fit_segmenter(
 ) -> tuple[nn.Module, FitOutcome]:
     """Train the ResUNet on a lesson by cross-entropy, or load the fit that is there.
 
-    Parameters
-    ----------
-    run : Run
-    name : of the network.
-    make_lesson : called only when the network has to be trained.
-    lesson : what the lesson is made from, as plain values: part of the fit's key.
+    The lesson is made only when the network has to be trained; what it is made from, `lesson`, is
+    part of the fit's key.
     """
     from torch.nn.functional import cross_entropy
 

@@ -106,13 +106,8 @@ def training_set_error(
 ) -> pd.DataFrame:
     """Fit and score regressors on the same subjects, as one displayed figure of the source does.
 
-    A forest is among them, since it remembers: its training error says nothing at all.
-
-    Returns
-    -------
-    DataFrame
-        ``regressor, MAE on its own training set, R2 there, MAE on the outer folds``, text with
-        95 % intervals over subjects.
+    A forest is among them, since it remembers: its training error says nothing at all. The numbers
+    are text with 95 % intervals over subjects.
     """
     import pandas as pd
     from sklearn.base import clone
@@ -148,13 +143,7 @@ def picked_on_test(
 
     The source picks the epoch (and the model) with the lowest error on the part that it reports,
     and never calls ``eval()``: batch statistics then come from the batches that are scored, and
-    scoring changes them.
-
-    Returns
-    -------
-    DataFrame
-        A row a variant: RMSE on the test part at the last epoch and at the best epoch, in years,
-        text with 95 % intervals over subjects.
+    scoring changes them. The numbers are text with 95 % intervals over subjects.
     """
     import pandas as pd
 
@@ -211,12 +200,8 @@ def best_on_test(
 ) -> dict:
     """Compare the model that is best on the tested subjects with those that inner folds choose.
 
-    Returns
-    -------
-    dict
-        ``n`` models, ``model`` and ``best``: the lowest MAE on tested subjects and whose it is,
-        ``chosen``: the MAE when each fold takes the model that is best on its inner folds. Both
-        are `Score`.
+    Returns ``n`` models, ``model`` and ``best``: the lowest MAE on tested subjects and whose it is,
+    and ``chosen``: the MAE when each fold takes the model that is best on its inner folds.
     """
     whole = {k: v for k, v in predictions.items() if v.chosen}
     kept = parts.tested
@@ -256,10 +241,7 @@ def source_design(shares: np.ndarray) -> tuple[int, int]:
 def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: Parts) -> dict:
     """Repeat an unseeded two-fold split, and report the luckiest, as choosing on the test does.
 
-    Returns
-    -------
-    dict
-        ``mean``, ``best`` and ``worst`` MAE over splits, each a `Score`, and ``n``, their number.
+    Returns ``mean``, ``best`` and ``worst`` MAE over splits, and ``n``, their number.
     """
     from sklearn.base import clone
 

@@ -81,12 +81,7 @@ class Tissues:
 def segment_all(run: Run, table: pd.DataFrame, source: dict | None = None) -> Tissues:
     """Check and segment every scan of a table, once for the same data and code.
 
-    Parameters
-    ----------
-    run : Run
-    table : DataFrame
-        ``subject, path, labels_path``.
-    source : plain values that say where the scans come from, when it is not the run's data.
+    `source` says in plain values where the scans come from, when it is not the run's data.
     """
     import pandas as pd
 

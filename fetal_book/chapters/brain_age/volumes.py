@@ -54,16 +54,8 @@ def propagate_segmentation(
 ) -> pd.DataFrame:
     """Ask what the segmenter's error does to the age: the same regressor, other volumes.
 
-    The regressor learns from the reference volumes of the training part and is then shown the
-    reference volumes, or a network's, of the tested subjects.
-
-    Parameters
-    ----------
-    age_years : float (N,)
-    parts : Parts
-    estimator : scikit-learn regressor
-    true_ml : float (N, 3), the volumes that it learns from.
-    found_ml : mapping of a name to float (N, 3)
+    The regressor learns from the reference volumes (N, 3) of the training part and is then shown
+    the reference volumes, or a network's (`found_ml`), of the tested subjects.
     """
     import pandas as pd
     from sklearn.base import clone

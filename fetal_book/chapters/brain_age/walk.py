@@ -39,13 +39,9 @@ class Walk:
 
 
 def preprocessing_steps(row: pd.Series, settings: tuple[tuple[float, int], ...]) -> Walk:
-    """Take a scan through N4, mask, normalisation and resampling.
+    """Take a scan, a row of the path table, through N4, mask, normalisation and resampling.
 
-    Parameters
-    ----------
-    row : Series
-        Of the path table: ``subject, path, labels_path``.
-    settings : (voxel in mm, voxels along an axis) of each grid, such as (3, 64) and (1.5, 128).
+    `settings` are (voxel in mm, voxels along an axis) of each grid, such as (3, 64) and (1.5, 128).
     """
     scan = read_scan(row["subject"], row["path"], row["labels_path"])
     affine = grid_affine()

@@ -83,11 +83,7 @@ def against_baselines(
 ) -> str:
     """Return, in Markdown, how the network's error compares with a baseline's on the same fetuses.
 
-    Parameters
-    ----------
-    baselines : from :func:`baseline_answers`, a row a fetus.
-    result : ``subject, group, ga_days, pred_days``, the network's answers for the same fetuses.
-    parameters : GestationalAgeParameters
+    `result` has ``subject, group, ga_days, pred_days``, the network's answers, a row a fetus.
     """
     days = result["ga_days"].to_numpy(float)
     own = np.abs(result["pred_days"].to_numpy(float) - days)

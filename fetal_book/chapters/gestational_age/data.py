@@ -69,11 +69,6 @@ def find_data(parameters: GestationalAgeParameters) -> Path:
 
     Phantoms are made on first use, and so are ``n_phantoms`` individuals of a folder of templates
     by week. The folder of ``external_data`` is looked at here: not after hours of training.
-
-    Raises
-    ------
-    ValueError
-        If there is no such data, or of no known layout.
     """
     p = parameters
     if p.external_data:
@@ -93,13 +88,7 @@ def is_atlas(folder: Path) -> bool:
 
 
 def read_templates(folder: Path) -> list[Template]:
-    """Read the templates of an atlas with their labels; the mask is enough where there are none.
-
-    Raises
-    ------
-    ValueError
-        If a template has neither, or a file cannot be read.
-    """
+    """Read the templates of an atlas with their labels; the mask is enough where there are none."""
     cases, found = read_cases(folder), []
     for scan in iter_scans(cases):
         if scan.mask is None:
@@ -127,19 +116,7 @@ def atlas_individuals(folder: Path, parameters: GestationalAgeParameters) -> Pat
 
 
 def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> PlaneSet:
-    """Read every scan and cut its slices.
-
-    Parameters
-    ----------
-    cases : DataFrame
-        From :func:`fetal_lib.data.layouts.fetal_mri.read_cases`.
-    parameters : GestationalAgeParameters
-
-    Raises
-    ------
-    ValueError
-        If a scan cannot be read, or its size is to be normalised away and cannot be known.
-    """
+    """Read every scan of a case table and cut its slices."""
     import pandas as pd
 
     p, rows, images = parameters, [], []
@@ -231,11 +208,6 @@ def shared_fetuses(subject: np.ndarray, fold: np.ndarray) -> float:
         bool(((subject == s) & (fold != f)).any()) for s, f in zip(subject, fold, strict=True)
     ]
     return float(np.mean(shared))
-
-
-def plane_names(parameters: GestationalAgeParameters) -> tuple[str, ...]:
-    """Return the names of the planes that a run uses."""
-    return CHOICES[parameters.planes]
 
 
 def describe(planes: PlaneSet) -> pd.DataFrame:

@@ -37,12 +37,8 @@ if TYPE_CHECKING:
 def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.DataFrame:
     """Score the mean of all folds' networks on a set that had no part in their training.
 
-    Beside it stands ``mean``, which answers the mean age of the run's own fetuses.
-
-    Returns
-    -------
-    DataFrame
-        ``subject, ga_days, pred_days, spread_days, n``, a row a fetus or template.
+    Beside it stands ``mean``, which answers the mean age of the run's own fetuses. Returns
+    ``subject, ga_days, pred_days, spread_days, n``, a row a fetus or template.
     """
     import pandas as pd
 
@@ -64,11 +60,7 @@ def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.Da
 def predict_external(parameters: GestationalAgeParameters, model: GaModel) -> pd.DataFrame:
     """Return what `fetal-lib predict ga` says of each scan of the other set.
 
-    Returns
-    -------
-    DataFrame
-        ``subject, ga_days, pred_days, low_days, high_days, reason``; the reason is empty where
-        an age was predicted.
+    The ``reason`` is empty where an age was predicted.
     """
     import pandas as pd
 

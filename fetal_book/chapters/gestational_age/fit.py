@@ -35,17 +35,7 @@ N_INNER = 6
 
 @dataclass(frozen=True)
 class FoldFit:
-    """Hold one trained network and its answers for what was held out.
-
-    Attributes
-    ----------
-    network : keras.Model
-    settings : RegressionSettings
-    test : int (M,), rows of the samples that were held out.
-    pred_days : float (M,)
-    history : rows of the training.
-    train_s : float
-    """
+    """Hold one trained network and its answers for the rows of the samples that were held out."""
 
     network: keras.Model
     settings: RegressionSettings
@@ -145,14 +135,8 @@ def fit_part(
 ) -> FoldFit:
     """Train one network and answer for the test rows.
 
-    Parameters
-    ----------
-    run : Run
-    planes : PlaneSet
-    train, val, test : int, rows of the samples.
-    number : of the fold; seeds differ by it.
-    choice : of planes; the run's own where empty.
-    parameters : other ones than the run's.
+    `number` is that of the fold, by which seeds differ; `choice` of planes is the run's own where
+    it is empty, and so are the parameters.
     """
     p = parameters or run.parameters
     days = planes.table["ga_days"].to_numpy(float)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age.data import PlaneSet, age_group
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_part
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.intervals import bootstrap_ci
-from fetal_lib.metrics.regression import mae, r2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,12 +60,7 @@ class Leak:
 def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
     """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself.
 
-    Parameters
-    ----------
-    run : Run
-    planes : PlaneSet
-    honest : DataFrame
-        From :func:`fetal_book.chapters.gestational_age.fit.answers`.
+    `honest` has the answers of the nested folds, a row a sample.
     """
     p, table = run.parameters, planes.table
     every_row = np.arange(len(table)).astype(str)  # each sample its own group
@@ -96,14 +91,9 @@ def leak_rows(leak: Leak, seed: int = 0) -> list[dict]:
     """
     rows = []
     for model, pred in leak.answers().items():
-        pair = np.column_stack([leak.ga_days, pred])
-        for name, metric in (("mae_days", mae), ("r2", r2)):
-            low_high = bootstrap_ci(
-                pair, lambda v, m=metric: m(v[:, 0], v[:, 1]), leak.subject, 1000, seed=seed
-            )
-            row = {"model": model, "split": "protocol", "metric": name, "n": len(pair)}
-            value = metric(pair[:, 0], pair[:, 1])
-            rows.append(row | {"value": value, "ci95": low_high})
+        answers = leak.ga_days, pred, "days", model, "protocol"
+        scored = age_rows(*answers, leak.subject, seed)
+        rows += [row for row in scored if row["metric"] in ("mae_days", "r2")]
     return rows
 
 
@@ -114,7 +104,7 @@ def leak_table(rows: list[dict]) -> pd.DataFrame:
     table = []
     for model, words in ROWS:
         mean, fit = (r for r in rows if r["model"].endswith(model))
-        low, high = mean["ci95"]
+        low, high = mean["ci95"] or (np.nan, np.nan)
         row = {"protocol": words, "samples": mean["n"], "MAE (d)": mean["value"]}
         table.append(row | {"from": low, "to": high, "R²": fit["value"]})
     return pd.DataFrame(table)
@@ -147,11 +137,7 @@ def add_inflation(run: Run, leak: Leak) -> None:
 def inflation_text(leak: Leak, n_folds: int, seed: int = 0) -> str:
     """Return, in Markdown, by how much the source's protocol flatters, and what that rests on.
 
-    Parameters
-    ----------
-    leak : Leak
-    n_folds : of the source's protocol; `leak` holds as many of them as were trained.
-    seed : of the bootstrap.
+    Of its `n_folds`, `leak` holds as many as were trained.
     """
     gain, (low, high) = inflation(leak, seed)
     trained = "all" if len(leak.fits) == n_folds else f"{len(leak.fits)} of {n_folds}"

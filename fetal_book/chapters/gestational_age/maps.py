@@ -63,16 +63,9 @@ class Maps:
 def explain(
     planes: PlaneSet, cases: pd.DataFrame, one: FoldFit, parameters: GestationalAgeParameters
 ) -> list[Maps]:
-    """Return the maps of held-out fetuses, spread over the ages.
+    """Return the maps of held-out fetuses, spread over the ages, by the network of their own fold.
 
-    Parameters
-    ----------
-    planes : PlaneSet
-    cases : DataFrame
-        Case table, for the labels.
-    one : FoldFit
-        The fold whose held-out fetuses are explained by its own network.
-    parameters : GestationalAgeParameters
+    `cases` is the case table, for the labels.
     """
     p, names = parameters, CHOICES[parameters.planes]
     rows = planes.table.iloc[one.test]
@@ -100,15 +93,7 @@ def explain(
 def cams_of_all(network: keras.Model, images: np.ndarray, planes: Sequence[str]) -> np.ndarray:
     """Return the size of signed Grad-CAM behind each plane's gate, a pass a plane for many fetuses.
 
-    Parameters
-    ----------
-    network : from `get_age_network`.
-    images : uint8 (N, S, S, P)
-    planes : names of the P planes.
-
-    Returns
-    -------
-    float32 (N, P, S, S), in the unit of the network's answer; as
+    Images are uint8 (N, S, S, P), maps float32 (N, P, S, S) in the unit of the network's answer; as
     :func:`fetal_lib.predict.gestational_age_maps.plane_cams` of each fetus.
     """
     parts = []
@@ -123,11 +108,7 @@ def cams_of_all(network: keras.Model, images: np.ndarray, planes: Sequence[str])
 def hidden_days(one: FoldFit, image: np.ndarray, n_patches: int = 8) -> np.ndarray:
     """Return by how many days hiding a patch of one plane moves the answer, float (P, S, S).
 
-    Parameters
-    ----------
-    one : FoldFit
-    image : uint8 (S, S, P)
-    n_patches : along a side.
+    The image is uint8 (S, S, P), with `n_patches` along a side.
     """
     patch = max(2, image.shape[0] // n_patches)
     found = []
@@ -194,15 +175,10 @@ def checks_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.D
 def deletion(
     maps: list[Maps], one: FoldFit, parameters: GestationalAgeParameters, steps: int = 8
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return how far the answer moves while pixels are hidden in the order of a map.
+    """Return how far the answer moves (days) while pixels are hidden in the order of a map.
 
     The random order is that of a map of the same coarseness whose values are drawn: single
     pixels drawn at random would roughen the whole picture, which no map does.
-
-    Returns
-    -------
-    share : float (steps + 1,), hidden share of the pixels of all planes.
-    changes : order's name to mean absolute change, days (steps + 1,).
     """
     rng = np.random.default_rng(parameters.seed)
     grid = one.network.get_layer(f"gate_{CHOICES[parameters.planes][0]}").output.shape[1:3]

@@ -40,14 +40,11 @@ KINDS = {"volume": "scan", "slices": "picture"}
 
 
 def data_sets(parameters: GestationalAgeParameters) -> pd.DataFrame:
-    """Return what each data set of a run is, as the book's pages must name it.
+    """Return what each data set of a run is, as pages must name it: ``data, part, kind``.
 
-    Returns
-    -------
-    DataFrame
-        ``data, part, kind``. Part is ``own``, or ``external`` for a set that is scored only. Kind
-        is ``phantom``, ``blend`` (individuals made of an atlas' templates), ``template``,
-        ``scan`` or ``picture``; several are joined by ``and``.
+    Part is ``own``, or ``external`` for a set that is scored only. Kind is ``phantom``, ``blend``
+    (individuals made of an atlas' templates), ``template``, ``scan`` or ``picture``; several are
+    joined by ``and``.
     """
     import pandas as pd
 
@@ -115,13 +112,7 @@ def results_table(
 
 
 def trimester_table(result: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return n, mean error and MAE of each trimester, with 95 % intervals over fetuses, in days.
-
-    Parameters
-    ----------
-    result : ``group, ga_days, pred_days``, a row a fetus.
-    seed : of the bootstrap.
-    """
+    """Return n, mean error and MAE of each trimester, with 95 % intervals over fetuses, in days."""
     table = by_trimester(result["ga_days"].to_numpy(), result["pred_days"].to_numpy())
     which = np.array([trimester(day) for day in result["ga_days"]])
     groups = result["group"].to_numpy()
@@ -137,13 +128,7 @@ def trimester_table(result: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def calibration_text(result: pd.DataFrame, seed: int = 0) -> str:
-    """Return, in Markdown, the regression of true on predicted age, with 95 % intervals.
-
-    Parameters
-    ----------
-    result : ``group, ga_days, pred_days``, a row a fetus.
-    seed : of the bootstrap.
-    """
+    """Return, in Markdown, the regression of true on predicted age, with 95 % intervals."""
     pair = result[["ga_days", "pred_days"]].to_numpy(float)
     groups = result["group"].to_numpy()
     (slope, slope_ends), (offset, offset_ends) = (
@@ -167,12 +152,8 @@ def calibration_text(result: pd.DataFrame, seed: int = 0) -> str:
 def ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataFrame:
     """Train one fold on fewer planes; at the published width with the other backbones, too.
 
-    Returns
-    -------
-    DataFrame
-        ``backbone, planes, fetuses, MAE (d), from, to`` of the fold's test fetuses, and by how
-        many days the error of the same fetuses is ``worse (d)`` than this run's, with 95 %
-        intervals.
+    Returns the MAE of the fold's test fetuses, and by how many days the error of the same fetuses
+    is ``worse (d)`` than this run's, with 95 % intervals.
     """
     import pandas as pd
 

@@ -29,15 +29,9 @@ def save_model(
 ) -> GaModel:
     """Write the networks of all folds, and what says when to decline, to ``model/``.
 
-    The half-width is the conformal quantile of the errors on held-out fetuses: none was in the
-    training of the fold that tested it. The networks are averaged afterwards, which errs less.
-
-    Parameters
-    ----------
-    run : Run
-    brains : PlaneSet
-    fits : of all folds.
-    result : ``ga_days, pred_days``, a row a held-out fetus.
+    The half-width is the conformal quantile of the errors on held-out fetuses (`result`): none was
+    in the training of the fold that tested it. The networks are averaged afterwards: that errs
+    less.
     """
     p = run.parameters
     error = np.abs(result["pred_days"] - result["ga_days"]).to_numpy()

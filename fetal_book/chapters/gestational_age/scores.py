@@ -15,16 +15,7 @@ if TYPE_CHECKING:
 
 
 def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
-    """Combine the answers for all slices of a fetus into one: their median.
-
-    Parameters
-    ----------
-    subject, ga_days, pred_days : (N,), a row a slice triple.
-
-    Returns
-    -------
-    DataFrame
-        ``subject, ga_days, pred_days, spread_days, n``: median, SD between slices, slices.
+    """Combine the answers for all slices of a fetus into one: their median, beside their SD (days).
 
     Examples
     --------
@@ -93,12 +84,7 @@ def cross_conformal(error_days: np.ndarray, fold: np.ndarray, coverage: float = 
 
 
 def fold_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return MAE and R² of each fold, and their mean and SD between folds.
-
-    Parameters
-    ----------
-    table : ``fold, ga_days, pred_days``, a row a fetus.
-    """
+    """Return MAE and R² of each fold, and their mean and SD between folds."""
     import pandas as pd
 
     rows = []
