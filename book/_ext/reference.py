@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from astroid.manager import AstroidManager
+
+# Reading their sources for the bases of our classes takes most of the time and shows nothing.
+NOT_FOLLOWED = {"torch", "torch.nn", "keras", "keras.layers", "tensorflow", "lightning", "monai"}
 CODE_OR_BULLET = r"(`+[^`]+`+|^ *\* )"
 MARKS = re.compile(rf"{CODE_OR_BULLET}|([*|]|(?<=\w)_(?!\w))")
 REFERENCES = re.compile(r"(?<=References\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
@@ -43,5 +47,6 @@ def doi_link(found: re.Match[str]) -> str:
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the hook with Sphinx, before Napoleon's."""
+    AstroidManager().module_denylist |= NOT_FOLLOWED
     app.connect("autodoc-process-docstring", prepare, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
