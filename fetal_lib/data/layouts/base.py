@@ -70,7 +70,8 @@ class Found:
             if one.kind == "file name":
                 self.problem(table, one.kind, str(one))
             else:
-                self.problem(f"{below}/{name}" if below else name, one.kind, one.message)
+                file = f"{below}/{name}" if below else name
+                self.problem(file, one.kind, f"{one.message}; {table} names it")
             return None
 
     def usable(self) -> pd.DataFrame:
