@@ -101,9 +101,11 @@ class Classification(KerasTask):
         """Yield images (B, H, W, 1), one-hot targets (B, K) and weights (B,), float32."""
         targets = np.eye(self.n_classes, dtype=np.float32)[self.labels]
         weights = np.ones(len(self.labels), np.float32)
-        if self.settings.balance == "weights":
-            weights = class_weights(self.labels, self.n_classes)[self.labels].astype(np.float32)
         order = epoch_order(self.labels, self.settings, epoch)
+        if self.settings.balance == "weights":  # their mean is 1 over the cases that are seen
+            seen = np.concatenate(list(whole_batches(order, self.settings.batch_size)))
+            rarity = class_weights(self.labels[seen], self.n_classes)
+            weights = rarity[self.labels].astype(np.float32)
         for rows, x in image_batches(self.images, order, self.settings, epoch):
             yield x, targets[rows], weights[rows]
 
