@@ -10,7 +10,6 @@ from fetal_lib.data.catalogue import (
     manifest_names,
     read_manifest,
 )
-from fetal_lib.data.groups import RULES
 from fetal_lib.data.layouts.registry import LAYOUTS
 from fetal_lib.data.manifest import ManifestError
 
@@ -56,7 +55,6 @@ def test_every_data_set_of_the_chapters_has_a_manifest():
 def test_a_shipped_manifest_names_rooms_that_exist(name):
     manifest = load_manifest(name)
     assert manifest.verifier in LAYOUTS
-    assert manifest.group_rule in {"", *RULES}
 
 
 @pytest.mark.parametrize("name", manifest_names())

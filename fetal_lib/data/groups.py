@@ -1,14 +1,12 @@
-"""Which cases belong together: the group rule of each data set, read from its file names.
+"""Which ultrasound images belong together, read from their file names.
 
-Cases of one group (a fetus, an examination, a source image) must stay on one side of a split.
-Every set hides the group in its names in another way; each rule below is a function from a
-file's name to its group, and refuses a name that it does not understand.
+Cases of one group (an examination, a patient, a source image) must stay on one side of a split.
+Every set hides the group in its names in another way.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
 ROBOFLOW_HASH = re.compile(r"\.rf\.[0-9a-z]{8,}$", re.IGNORECASE)
@@ -121,151 +119,6 @@ def anomaly_case(name: str) -> str:
     return "-".join(filter(None, (kind, part.rstrip("-_ "), number)))
 
 
-def oasis_subject(name: str) -> str:
-    """Return the subject of an OASIS-1 session; MR1 and MR2 are one person.
-
-    Raises
-    ------
-    ValueError
-        If the name holds no ``OAS1_NNNN``.
-
-    References
-    ----------
-    Marcus DS et al. J Cogn Neurosci 2007. doi:10.1162/jocn.2007.19.9.1498
-
-    Examples
-    --------
-    >>> oasis_subject("OAS1_0061_MR2"), oasis_subject("OAS1_0061_MR1_mpr_n4_anon.nii.gz")
-    ('OAS1_0061', 'OAS1_0061')
-    """
-    return _first(r"(OAS1_\d{4})(?=_|\.|$)", name, "OASIS-1 sessions are named as OAS1_0061_MR1")
-
-
-def ixi_subject(name: str) -> str:
-    """Return the subject of an IXI file; site and contrast are cut off.
-
-    Raises
-    ------
-    ValueError
-        If the name does not start with ``IXI`` and digits.
-
-    Examples
-    --------
-    >>> ixi_subject("IXI002-Guys-0828-T1.nii.gz"), ixi_subject("IXI002-Guys-0828-T2.nii.gz")
-    ('IXI002', 'IXI002')
-    """
-    return _first(r"(IXI\d{3})(?=-|\.|$)", name, "IXI files are named as IXI002-Guys-0828-T1")
-
-
-def bids_subject(name: str) -> str:
-    """Return the ``sub-XXX`` of a path in BIDS layout; session, run and contrast are cut off.
-
-    Raises
-    ------
-    ValueError
-        If no part of the path names a subject, or two parts name different ones.
-
-    References
-    ----------
-    Gorgolewski KJ et al. Sci Data 2016. doi:10.1038/sdata.2016.44
-
-    Examples
-    --------
-    >>> bids_subject("sub-CC110033/ses-2/anat/sub-CC110033_ses-2_run-1_T1w.nii.gz")
-    'sub-CC110033'
-    """
-    found = {
-        match.group(1)
-        for part in PurePath(str(name)).parts
-        if (match := re.match(r"(sub-[A-Za-z0-9]+)(?=_|\.|$)", part))
-    }
-    if len(found) != 1:
-        raise _refusal(name, f"a BIDS path names one subject as sub-01 does; found {sorted(found)}")
-    return found.pop()
-
-
-RULES: dict[str, Callable[[str], str]] = {
-    "hc18": hc18_examination,
-    "source_stem": source_stem,
-    "fetal_planes": planes_patient,
-    "brain_anomalies": anomaly_case,
-    "oasis1": oasis_subject,
-    "ixi": ixi_subject,
-    "bids": bids_subject,
-}
-
-
-def groups_of(names: Iterable[str], rule: str) -> list[str]:
-    """Return the group of each name by one of the rules, or all names that it cannot read.
-
-    Parameters
-    ----------
-    names : iterable of str
-        File names or paths.
-    rule : str
-        A key of ``RULES``.
-
-    Raises
-    ------
-    ValueError
-        If the rule is unknown, or names do not follow it; up to ten are shown.
-
-    Examples
-    --------
-    >>> groups_of(["392_HC.png", "392_2HC.png"], "hc18")
-    ['392', '392']
-    """
-    if rule not in RULES:
-        raise ValueError(f"rule: received {rule!r}; it must be one of {sorted(RULES)}.")
-    groups, bad = [], []
-    for name in names:
-        try:
-            groups.append(RULES[rule](str(name)))
-        except ValueError:
-            bad.append(str(name))
-    if bad:
-        shown = ", ".join(bad[:10]) + (" ..." if len(bad) > 10 else "")
-        raise ValueError(
-            f"names: {len(bad)} do not follow the rule {rule!r}: {shown}. Rename the files, or "
-            f"choose another rule of {sorted(RULES)}."
-        )
-    return groups
-
-
-def join_groups(groups: Sequence[str], linked: Iterable[tuple[str, str]]) -> list[str]:
-    """Join groups that turned out to belong together, such as those whose images look alike.
-
-    Parameters
-    ----------
-    groups : sequence of str
-        Group of each case.
-    linked : iterable of (str, str)
-        Pairs of groups, as ``group_a`` and ``group_b`` of an audit's ``pairs``; links carry on:
-        a-b and b-c join all three, also where no case is of group b.
-
-    Returns
-    -------
-    list of str
-        The new group of each case: of joined groups the name that sorts first.
-
-    Examples
-    --------
-    >>> join_groups(["a", "b", "c", "d"], [("c", "b"), ("d", "c")])
-    ['a', 'b', 'b', 'b']
-    """
-    parent: dict[str, str] = {}
-
-    def root(group: str) -> str:
-        while (above := parent.setdefault(group, group)) != group:
-            group = above
-        return group
-
-    for first, second in linked:
-        low, high = sorted((root(str(first)), root(str(second))))
-        parent[high] = low
-    return [root(str(group)) for group in groups]
-
-
 def _without_suffix(name: str) -> str:
     lowered = name.lower()
     suffix = next((s for s in IMAGE_SUFFIXES if lowered.endswith(s)), "")
@@ -275,9 +128,5 @@ def _without_suffix(name: str) -> str:
 def _first(pattern: str, name: str, rule: str) -> str:
     match = re.match(pattern, PurePath(str(name)).name)
     if match is None:
-        raise _refusal(name, rule)
+        raise ValueError(f"name={str(name)!r}: {rule}. Rename the file.")
     return match.group(1)
-
-
-def _refusal(name: str, rule: str) -> ValueError:
-    return ValueError(f"name={str(name)!r}: {rule}. Rename the file, or use another group rule.")

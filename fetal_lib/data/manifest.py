@@ -64,8 +64,7 @@ class Manifest(BaseModel):
     layout : the folder as a person reads it.
     columns : what the table's columns mean, with units.
     class_names : names as the files spell them, and what they mean.
-    subject_rule, group_rule : what may not be split, in words, and the rule's name in
-        ``fetal_lib.data.groups`` (empty where a column of the table says it).
+    subject_rule : what may not be split, in words.
     splits : which split the release brings, and which is used.
     how_to : steps by hand, one after the other, where nothing can be fetched for the user.
     """
@@ -88,7 +87,6 @@ class Manifest(BaseModel):
     columns: dict[Text, Text] = {}
     class_names: dict[Text, Text] = {}
     subject_rule: Text
-    group_rule: Name | Literal[""]
     splits: Text
     known_problems: tuple[Text, ...]
     how_to: tuple[Text, ...]
