@@ -114,11 +114,6 @@ def test_no_size_in_centimetres_passes_for_millimetres():
         assert all(low > high / 10 for low, high in limits.values())
 
 
-def test_out_of_range_can_be_answered_with_nan():
-    found = ga_weeks("HC", [44.3, 175.0, 346.4], outside="nan")
-    assert np.isnan(found).tolist() == [True, False, False]
-
-
 def test_age_with_a_negative_square_is_a_wrong_variant():
     x = np.array([25.0, 30.0, 34.0])
     wrong = 8.96 + 0.540 * x - 0.0040 * x**2 + 0.000399 * x**3

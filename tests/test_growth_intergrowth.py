@@ -197,14 +197,6 @@ def test_wrong_units_and_ranges_are_refused_with_the_likely_slip(call, message):
         call()
 
 
-def test_out_of_range_can_be_answered_with_nan():
-    found = ga_days_from_hc([60.0, 175.0, np.nan, 400.0], outside="nan")
-    assert np.isnan(found).tolist() == [True, False, True, True]
-    assert np.isnan(ga_days_from_hc_fl(175.0, 3.0, outside="nan"))
-    with pytest.raises(ValueError, match='"raise" or "nan"'):
-        ga_days_from_hc(175, outside="ignore")
-
-
 def test_no_head_in_centimetres_passes_for_millimetres():
     for measure in ("HC", "AC", "BPD", "OFD", "FL", "TCD"):
         weeks = np.linspace(*MEASURES[measure].ga_weeks, 40)

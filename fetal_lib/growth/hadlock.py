@@ -50,14 +50,13 @@ EFW_NEEDS = {
 }
 
 
-def ga_weeks(measure: str, mm: Number, outside: str = "raise") -> Number:
+def ga_weeks(measure: str, mm: Number) -> Number:
     """Estimate gestational age from one size (Hadlock 1984).
 
     Parameters
     ----------
     measure : "HC", "BPD", "AC" or "FL".
     mm : float or array, within ``SIZE_MM_RANGE[measure]``.
-    outside : "raise", or "nan" for NaN where the size is out of range.
 
     Returns
     -------
@@ -78,7 +77,7 @@ def ga_weeks(measure: str, mm: Number, outside: str = "raise") -> Number:
         raise ValueError(
             f"measure: received {measure!r}; it must be one of {', '.join(AGE_COEFFICIENTS)}."
         )
-    cm = checked("mm", mm, "mm", SIZE_MM_RANGE[key], outside) / 10
+    cm = checked("mm", mm, "mm", SIZE_MM_RANGE[key]) / 10
     c0, c1, c2, c3 = AGE_COEFFICIENTS[key]
     return returned(c0 + c1 * cm + c2 * cm**2 + c3 * cm**3)
 

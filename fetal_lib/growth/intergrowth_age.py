@@ -21,7 +21,7 @@ FL_MM_RANGE: Range = (9, 80)
 TCD_MM_RANGE: Range = (12, 55)  # beyond, the cubic flattens and then turns down
 
 
-def ga_days_from_hc(hc_mm: Number, outside: str = "raise") -> Number:
+def ga_days_from_hc(hc_mm: Number) -> Number:
     """Estimate gestational age from head circumference.
 
     ``days = exp(0.05970 (ln HC)² + 6.409e-9 HC³ + 3.3258)``, HC in mm.
@@ -29,7 +29,6 @@ def ga_days_from_hc(hc_mm: Number, outside: str = "raise") -> Number:
     Parameters
     ----------
     hc_mm : float or array, within ``HC_MM_RANGE``.
-    outside : "raise", or "nan" for NaN where the size is out of range.
 
     Returns
     -------
@@ -40,11 +39,11 @@ def ga_days_from_hc(hc_mm: Number, outside: str = "raise") -> Number:
     >>> round(ga_days_from_hc(175) / 7, 2)
     20.22
     """
-    hc = checked("hc_mm", hc_mm, "mm", HC_MM_RANGE, outside)
+    hc = checked("hc_mm", hc_mm, "mm", HC_MM_RANGE)
     return returned(np.exp(0.05970 * np.log(hc) ** 2 + 6.409e-9 * hc**3 + 3.3258))
 
 
-def ga_days_from_hc_fl(hc_mm: Number, fl_mm: Number, outside: str = "raise") -> Number:
+def ga_days_from_hc_fl(hc_mm: Number, fl_mm: Number) -> Number:
     """Estimate gestational age from head circumference and femur length.
 
     ``days = exp(0.03243 (ln HC)² + 0.001644 FL ln HC + 3.813)``, both in mm.
@@ -53,7 +52,6 @@ def ga_days_from_hc_fl(hc_mm: Number, fl_mm: Number, outside: str = "raise") -> 
     ----------
     hc_mm : float or array, within ``HC_MM_RANGE``.
     fl_mm : float or array, within ``FL_MM_RANGE``.
-    outside : "raise", or "nan" for NaN where a size is out of range.
 
     Returns
     -------
@@ -64,12 +62,12 @@ def ga_days_from_hc_fl(hc_mm: Number, fl_mm: Number, outside: str = "raise") -> 
     >>> round(ga_days_from_hc_fl(172.5, 31.3) / 7, 1)
     19.9
     """
-    hc = checked("hc_mm", hc_mm, "mm", HC_MM_RANGE, outside)
-    fl = checked("fl_mm", fl_mm, "mm", FL_MM_RANGE, outside)
+    hc = checked("hc_mm", hc_mm, "mm", HC_MM_RANGE)
+    fl = checked("fl_mm", fl_mm, "mm", FL_MM_RANGE)
     return returned(np.exp(0.03243 * np.log(hc) ** 2 + 0.001644 * fl * np.log(hc) + 3.813))
 
 
-def ga_weeks_from_tcd(tcd_mm: Number, outside: str = "raise") -> Number:
+def ga_weeks_from_tcd(tcd_mm: Number) -> Number:
     """Estimate gestational age from the transcerebellar diameter.
 
     ``weeks = 3.957113 + 8.154074 x - 0.076187 x³``, x in cm (converted here).
@@ -77,7 +75,6 @@ def ga_weeks_from_tcd(tcd_mm: Number, outside: str = "raise") -> Number:
     Parameters
     ----------
     tcd_mm : float or array, within ``TCD_MM_RANGE``.
-    outside : "raise", or "nan" for NaN where the size is out of range.
 
     Returns
     -------
@@ -88,5 +85,5 @@ def ga_weeks_from_tcd(tcd_mm: Number, outside: str = "raise") -> Number:
     >>> round(ga_weeks_from_tcd(20.5), 1)
     20.0
     """
-    tcd_cm = checked("tcd_mm", tcd_mm, "mm", TCD_MM_RANGE, outside) / 10
+    tcd_cm = checked("tcd_mm", tcd_mm, "mm", TCD_MM_RANGE) / 10
     return returned(3.957113 + 8.154074 * tcd_cm - 0.076187 * tcd_cm**3)

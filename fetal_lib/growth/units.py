@@ -19,9 +19,7 @@ GRAM_SLIPS = ((1000.0, "kilograms"),)
 SLIPS = {"mm": MM_SLIPS, "weeks": WEEK_SLIPS, "days": DAY_SLIPS, "g": GRAM_SLIPS}
 
 
-def checked(
-    name: str, value: Number, unit: str, limits: Range, outside: str = "raise"
-) -> np.ndarray:
+def checked(name: str, value: Number, unit: str, limits: Range) -> np.ndarray:
     """Return the value as a float array, or say what is wrong with it.
 
     Parameters
@@ -30,7 +28,6 @@ def checked(
     value : float or array.
     unit : "mm", "weeks", "days" or "g".
     limits : (low, high), both allowed.
-    outside : "raise", or "nan" to turn what is out of range into NaN.
 
     Returns
     -------
@@ -48,13 +45,9 @@ def checked(
     ValueError: hc_mm: received 17.2; it must be from 68 to 360 mm. 17.2 looks like centimetres:
     multiply by 10.
     """
-    array = finite(name, value, f"a number of {unit}", allow_nan=outside == "nan")
+    array = finite(name, value, f"a number of {unit}")
     low, high = limits
     bad = ~((array >= low) & (array <= high))
-    if outside == "nan":
-        return np.where(bad, np.nan, array)
-    if outside != "raise":
-        raise ValueError(f'outside: received {outside!r}; it must be "raise" or "nan".')
     if bad.any():
         first = float(array[bad].flat[0])
         found = f"{first:g}" if array.ndim == 0 else f"{bad.sum()} of {array.size}, first {first:g}"
@@ -73,7 +66,7 @@ def _advice(value: float, unit: str, limits: Range) -> str:
     return "The formula does not hold outside: report the size without it."
 
 
-def finite(name: str, value: Number, what: str = "a number", allow_nan: bool = False) -> np.ndarray:
+def finite(name: str, value: Number, what: str = "a number") -> np.ndarray:
     """Return the value as a float array, refusing text, NaN and infinity.
 
     Parameters
@@ -81,7 +74,6 @@ def finite(name: str, value: Number, what: str = "a number", allow_nan: bool = F
     name : str, the argument's name, for the message.
     value : float or array.
     what : str, what it must be, for the message.
-    allow_nan : bool
     """
     try:
         array = np.asarray(value, float)
@@ -89,7 +81,7 @@ def finite(name: str, value: Number, what: str = "a number", allow_nan: bool = F
         raise ValueError(
             f"{name}: received {value!r}; it must be {what}. Convert text before the call."
         ) from error
-    if not allow_nan and not np.isfinite(array).all():
+    if not np.isfinite(array).all():
         raise ValueError(
             f"{name}: received {int((~np.isfinite(array)).sum())} of {array.size} values that are "
             f"NaN or infinite; each must be {what}. Drop those cases first."

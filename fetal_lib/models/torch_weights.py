@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.models.weights import packed
+from fetal_lib.models.weights import packed, read_arrays
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,18 +34,15 @@ def load_torch_weights(network: nn.Module, path: str | Path) -> None:
     """
     import torch
 
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"weights: no file {path.name} in {path.parent}; name a model folder.")
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = read_arrays(path)
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: array.shape for name, array in arrays.items()}
     if wanted != found:
         apart = sorted(set(wanted.items()) ^ set(found.items()))[:3]
         raise ValueError(
-            f"weights: {path.name} holds {len(found)} arrays, the network has {len(wanted)}, and "
-            f"they differ, first in {apart}; build the network with the arguments in model.json."
+            f"weights: {Path(path).name} holds {len(found)} arrays, the network has {len(wanted)}, "
+            f"and they differ, first in {apart}; build the network with the arguments in "
+            "model.json."
         )
     kinds = {name: value.dtype for name, value in network.state_dict().items()}
     state = {k: torch.from_numpy(np.array(v)).to(kinds[k]) for k, v in arrays.items()}

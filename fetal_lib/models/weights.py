@@ -46,6 +46,15 @@ def save_weights(model: keras.Model, path: str | Path) -> None:
     np.savez_compressed(path, **arrays)
 
 
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file by name, or raise a ValueError where there is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"weights: no file {path.name} in {path.parent}; name a model folder.")
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
 def load_weights(model: keras.Model, path: str | Path) -> None:
     """Read weights that :func:`save_weights` wrote into a network, in place.
 
@@ -54,16 +63,12 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     ValueError
         If the file is missing, or number or shapes do not fit the network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"weights: no file {path.name} in {path.parent}; name a model folder.")
-    with np.load(path, allow_pickle=False) as file:
-        arrays = [file[name] for name in sorted(file.files)]
+    arrays = [array for _, array in sorted(read_arrays(path).items())]
     shapes = [tuple(w.shape) for w in model.weights]
     found = [a.shape for a in arrays]
     if shapes != found:
         raise ValueError(
-            f"weights: {path.name} holds {len(found)} arrays, the network '{model.name}' has "
+            f"weights: {Path(path).name} holds {len(found)} arrays, the network '{model.name}' has "
             f"{len(shapes)}, or their shapes differ; build it with the arguments in model.json."
         )
     model.set_weights([array.astype(np.float32) for array in arrays])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fetal_lib.models.weights import read_arrays
 from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 
 NORM_TISSUES = ("csf", "gray", "white")
@@ -116,7 +117,6 @@ def load_age_model(folder: str | Path | None = None) -> AgeModel:
 
 
 def _build(spec: AgeModelSpec, folder: Path) -> AgeModel:
-    with np.load(folder / "weights.npz", allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = read_arrays(folder / "weights.npz")
     arrays["intercept"] = float(arrays["intercept"])
     return AgeModel(spec, **arrays)

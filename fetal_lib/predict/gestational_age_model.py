@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.models.vgg16_attention import get_age_network
-from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.models.weights import load_weights, read_arrays, save_weights
 from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 from fetal_lib.training.keras_regression import predict_values
@@ -125,8 +125,7 @@ def load_ga_model(folder: str | Path | None) -> GaModel:
 
 def _build(spec: GaModelSpec, folder: Path) -> GaModel:
     import_keras()
-    with np.load(folder / "likeness.npz", allow_pickle=False) as file:
-        references = file["references"].astype(np.float32)
+    references = read_arrays(folder / "likeness.npz")["references"].astype(np.float32)
     networks = [spec.build() for _ in spec.centres]
     for number, network in enumerate(networks):
         load_weights(network, folder / f"weights_{number}.npz")

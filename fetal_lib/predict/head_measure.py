@@ -110,7 +110,7 @@ def measure_head(
         hc_low_mm=max(0.0, hc_mm - half),
         hc_high_mm=hc_mm + half,
         ga_days=or_nan(intergrowth_age.ga_days_from_hc, hc_mm),
-        ga_hadlock_days=7 * or_nan(lambda hc: hadlock.ga_weeks("HC", hc), hc_mm),
+        ga_hadlock_days=7 * or_nan(hadlock.ga_weeks, "HC", hc_mm),
         **shape,
     )
 

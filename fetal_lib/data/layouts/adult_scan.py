@@ -25,8 +25,6 @@ SIZES = {  # column: its name here, limits
 }
 SIZE_LIMITS = {column: limits for column, (_, limits) in SIZES.items()}
 SEX_NAMES = {"f": "F", "female": "F", "woman": "F", "m": "M", "male": "M", "man": "M"}
-COLUMNS = ("subject", "session", "path", "labels_path", "age_years", "sex", "site")
-COLUMNS += ("etiv_ml", "nwbv", "extra")
 N_TISSUES = 4  # background, CSF, gray, white
 ROLES = Roles(("age_years",))
 
@@ -79,10 +77,9 @@ def read(row: Any) -> AdultScan:
 
 def case(subject: str, path: Path, age_years: float, sex: str, **more: object) -> dict[str, Any]:
     """Return the row of one scan; what is not given is unknown."""
-    unknown = {"session": "", "labels_path": None, "site": "", "extra": {}}
-    unknown |= {"etiv_ml": math.nan, "nwbv": math.nan}
-    known = unknown | {"subject": subject, "path": path, "age_years": age_years, "sex": sex} | more
-    return {column: known[column] for column in COLUMNS}
+    columns = {"subject": subject, "session": "", "path": path, "labels_path": None}
+    columns |= {"age_years": age_years, "sex": sex, "site": ""}
+    return columns | {"etiv_ml": math.nan, "nwbv": math.nan, "extra": {}} | more
 
 
 def sizes_of(sheet: Sheet, values: Mapping[str, float]) -> dict[str, float]:

@@ -14,17 +14,6 @@ from fetal_lib.data.layouts.sheet import Sheet
 from fetal_lib.data.volumes import labels_of, read_scan_volume
 from fetal_lib.readers.volume_grid import Volume
 
-COLUMNS = (
-    "subject",
-    "group",
-    "session",
-    "path",
-    "labels_path",
-    "mask_path",
-    "ga_days",
-    "kind",
-    "split",
-)
 AGES = {
     "ga_days": (70.0, 310.0, "days (weeks × 7)"),
     "ga_weeks": (10.0, 45.0, "weeks"),
@@ -93,9 +82,9 @@ def read(row: Any) -> FetalScan:
 
 def case(subject: str, path: Path, ga_days: float, kind: str, **more: object) -> dict[str, Any]:
     """Return the row of one scan; what is not given is unknown."""
-    unknown = {"group": subject, "session": "", "labels_path": None, "mask_path": None, "split": ""}
-    known = unknown | {"subject": subject, "path": path, "ga_days": ga_days, "kind": kind} | more
-    return {column: known[column] for column in COLUMNS}
+    columns = {"subject": subject, "group": subject, "session": "", "path": path}
+    columns |= {"labels_path": None, "mask_path": None, "ga_days": ga_days}
+    return columns | {"kind": kind, "split": ""} | more
 
 
 def ages_in_days(sheet: Sheet) -> list[float]:

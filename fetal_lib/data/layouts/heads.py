@@ -284,15 +284,9 @@ def iter_cases(
     size_hw : (int, int)
     """
     check_shape(shape)
-    heads = stream(table.itertuples(index=False), read)
-    return (
-        (
-            squash(head.image, shape),
-            coverage_mask(head.ellipse, head.image.shape, shape),
-            head.image.shape,
-        )
-        for head in heads
-    )
+    for head in stream(table.itertuples(index=False), read):
+        size_hw = head.image.shape
+        yield squash(head.image, shape), coverage_mask(head.ellipse, size_hw, shape), size_hw
 
 
 def _detect(folder: Path) -> bool:
