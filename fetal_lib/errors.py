@@ -1,4 +1,9 @@
-"""The one base class of errors whose text is meant for the person who called."""
+"""The one base class of errors whose text is meant for the person who called, and its hints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -6,3 +11,13 @@ class UserError(Exception):
 
     Commands, the app and the runs print the text of such an error; any other is a fault of ours.
     """
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest known name, ";" where none is near.
+
+    >>> did_you_mean("epoch", ["epochs", "seed"]), did_you_mean("epoch", ["seed"])
+    ("; did you mean 'epochs'?", ';')
+    """
+    near = get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ";"

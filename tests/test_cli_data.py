@@ -113,7 +113,7 @@ def test_verify_finds_a_named_set_under_fetal_data(tmp_path, monkeypatch):
         (["verify", "notes.txt"], "notes.txt is no folder here, and data set 'notes.txt' has no"),
         (["audit", "notes.txt"], "notes.txt is no folder here"),
         (["verify", "/no/such/folder"], "is no folder"),
-        (["verify", ".", "--layout", "bids"], "Known: hc18"),
+        (["verify", ".", "--layout", "bids"], "known: hc18"),
         (["audit", "/no/such/folder"], "is no folder"),
         (["show", "ixy"], "did you mean 'ixi'"),
     ],

@@ -176,7 +176,7 @@ def test_a_number_gives_a_number_and_an_array_an_array():
         (lambda: mean_mm("HC", 40.1), "from 14 to 40 weeks"),
         (lambda: mean_mm("HC", float("nan")), "1 of 1 values that are NaN"),
         (lambda: mean_mm("HC", "twenty"), "received 'twenty'; it must be a number of weeks"),
-        (lambda: mean_mm("BDP", 20), "received 'BDP'; .* Did you mean 'BPD'"),
+        (lambda: mean_mm("BDP", 20), "received 'BDP'; did you mean 'BPD'"),
         (lambda: ga_days_from_hc(17.5), "hc_mm: received 17.5; .*centimetres: multiply by 10"),
         (lambda: ga_days_from_hc(0.175), "looks like metres"),
         (lambda: ga_days_from_hc([150.0, 15.0, 16.0]), "received 2 of 3, first 15"),

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fetal_book.parameters.describe import did_you_mean
-from fetal_lib.errors import UserError
+from fetal_lib.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from fetal_book.parameters.base import ChapterParameters
@@ -126,5 +125,5 @@ def get_chapter(name: str) -> Chapter:
         number = chapter.number
         if text in (chapter.name, number, number.lstrip("0"), chapter.topic):
             return chapter
-    guess = did_you_mean(text, CHAPTERS) or ";"
+    guess = did_you_mean(text, CHAPTERS)
     raise ChapterError(f"{name}: no such chapter{guess} known: {', '.join(CHAPTERS)}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from typing import TYPE_CHECKING, Any
+
+from fetal_lib.errors import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -57,19 +58,9 @@ def unit_of(field: FieldInfo) -> str:
     return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
 
 
-def did_you_mean(name: str, known: typing.Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest known name, or an empty text.
-
-    >>> did_you_mean("epoch", ["epochs", "seed"])
-    "; did you mean 'epochs'?"
-    """
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def explain_unknown(cls: type[BaseModel], name: str) -> str:
     """Return the message for a parameter name that a chapter does not have."""
-    guess = did_you_mean(name, cls.model_fields) or ";"
+    guess = did_you_mean(name, cls.model_fields)
     return f"{name}: no such parameter{guess} known: {', '.join(cls.model_fields)}"
 
 

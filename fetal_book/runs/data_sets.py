@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fetal_book.parameters.base import ChapterParameters, ParameterError
-from fetal_book.parameters.describe import did_you_mean
 from fetal_book.parameters.project import DATA_WORDS, ProjectError, cache_root, project_root
+from fetal_lib.errors import did_you_mean
 
 COMPLETE = "complete.json"
 
@@ -145,7 +145,7 @@ def explain_missing(name: str, value: str) -> str:
     if value in manifests:
         fix = f"; `fetal-lib data fetch {value}` gets it, or says how"
     else:
-        fix = f"{did_you_mean(value, manifests | own) or ';'} `fetal-lib data list` names the sets"
+        fix = f"{did_you_mean(value, manifests | own)} `fetal-lib data list` names the sets"
     return (
         f"{name}: received {value!r}; it is neither 'phantom', nor a folder, nor a data set under "
         f"{where}{fix}"

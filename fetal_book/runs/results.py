@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fetal_book.parameters.describe import did_you_mean
-from fetal_lib.errors import UserError
+from fetal_lib.errors import UserError, did_you_mean
 from fetal_lib.files.atomic import read_json, six_digits
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def result_row(
     ('', True, None)
     """
     if metric not in METRICS:
-        guess = did_you_mean(metric, METRICS) or ";"
+        guess = did_you_mean(metric, METRICS)
         raise ResultError(f"metric: received {metric!r}{guess} known: {', '.join(METRICS)}")
     if unit is not None and unit != METRICS[metric].unit:
         raise ResultError(

@@ -6,11 +6,11 @@ spelling that was seen is mapped here by hand; a new one is refused, not guessed
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import PurePath
 
 from fetal_lib.data.groups import anomaly_case, source_stem
+from fetal_lib.errors import did_you_mean
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "normal": ("normal", "normal-brain"),
@@ -72,10 +72,9 @@ def label_of(name: str) -> str:
     key = _spelling(name)
     if key in BY_SPELLING:
         return BY_SPELLING[key]
-    near = difflib.get_close_matches(key, BY_SPELLING, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(key, BY_SPELLING)
     raise ValueError(
-        f"class {str(name)!r}: none of the 16 classes {', '.join(LABELS)}{hint} Rename it, or add "
+        f"class {str(name)!r}: none of the 16 classes {', '.join(LABELS)}{hint} rename it, or add "
         "the spelling to SPELLINGS."
     )
 

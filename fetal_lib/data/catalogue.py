@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from fetal_lib.data.manifest import Manifest, ManifestError
+from fetal_lib.errors import did_you_mean
 
 
 def manifest_folder() -> Path:
@@ -89,9 +89,8 @@ def load_manifest(name: str) -> Manifest:
     """
     names = manifest_names()
     if name not in names:
-        near = difflib.get_close_matches(name.lower(), names, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else "."
-        raise ManifestError(f"data set '{name}' has no manifest{hint} Known: {', '.join(names)}")
+        hint = did_you_mean(name.lower(), names)
+        raise ManifestError(f"data set '{name}' has no manifest{hint} known: {', '.join(names)}")
     return read_manifest(manifest_folder() / f"{name}.yml")
 
 

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 
+from fetal_lib.errors import did_you_mean
 from fetal_lib.growth.units import Range
 
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -150,9 +150,6 @@ def standard(measure: str) -> Standard:
     """
     key = str(measure).upper()
     if key not in MEASURES:
-        near = get_close_matches(key, MEASURES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"measure: received {measure!r}; it must be one of {', '.join(MEASURES)}.{hint}"
-        )
+        hint = did_you_mean(key, MEASURES)
+        raise ValueError(f"measure: received {measure!r}{hint} known: {', '.join(MEASURES)}")
     return MEASURES[key]

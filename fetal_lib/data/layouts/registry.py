@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from fetal_lib.data.layouts import (
@@ -21,7 +20,7 @@ from fetal_lib.data.layouts import (
     slices,
 )
 from fetal_lib.data.layouts.base import Layout
-from fetal_lib.errors import UserError
+from fetal_lib.errors import UserError, did_you_mean
 
 # In the order in which a folder is compared with them: the most telling signs first.
 LAYOUTS: dict[str, Layout] = {
@@ -62,9 +61,8 @@ def layout_named(name: str) -> Layout:
     'head scans, outlines, a table of HC in mm'
     """
     if name not in LAYOUTS:
-        near = difflib.get_close_matches(name.lower(), LAYOUTS, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise LayoutError(f"layout '{name}' is not known; {hint}Known: {', '.join(LAYOUTS)}")
+        hint = did_you_mean(name.lower(), LAYOUTS)
+        raise LayoutError(f"layout '{name}' is not known{hint} known: {', '.join(LAYOUTS)}")
     return LAYOUTS[name]
 
 
