@@ -10,7 +10,7 @@ from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.record import read_record
 from fetal_book.runs.session import open_run
 from fetal_book.runs.stage import StageError, stage_chapter
-from fetal_book.runs.status import chapter_status, status_lines, write_status_page
+from fetal_book.runs.status import chapter_status, up_to_date_text, write_status_page
 from fetal_lib.files.atomic import write_json
 
 
@@ -45,7 +45,7 @@ def test_a_fresh_run_is_up_to_date(project):
     finished_run()
     found = status()
     assert (found.status, found.stale, found.data) == ("ok", False, "phantom")
-    assert "up to date" in status_lines([found])[1]
+    assert up_to_date_text(found) == "up to date"
 
 
 def test_a_changed_notebook_makes_a_run_stale(project):

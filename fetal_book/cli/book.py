@@ -166,14 +166,9 @@ def publish(
     ] = None,
 ) -> None:
     """Keep a run's record, results, tables and figures as a reference run of the book."""
-    from fetal_book.runs.published import PublishError
     from fetal_book.runs.published import publish as keep
 
-    try:
-        folder = keep(run, name, without or [])
-    except PublishError as error:
-        typer.echo(f"fetal-lib book publish: {error}", err=True)
-        raise typer.Exit(2) from None
+    folder = keep(run, name, without or [])
     typer.echo(f"published as {folder.parent.name}/{folder.name}")
 
 

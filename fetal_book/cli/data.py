@@ -6,16 +6,15 @@ Exit codes: 0 done, 1 a problem was found or something failed, 3 there are steps
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fetal_lib.files.fingerprint import PACKAGES
+from fetal_book.cli.terminal import errors_in_a_sentence, progress_bar, table_lines
 
 if TYPE_CHECKING:
+    from fetal_lib.data.fetch import AccessError
     from fetal_lib.data.manifest import Manifest
 
 app = typer.Typer(
@@ -30,35 +29,12 @@ Target = Annotated[str, typer.Argument(help="Name of a data set, or a folder.")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Layout; default: told from it.")]
 
 
-def _fail(error: Exception) -> typer.Exit:
-    typer.secho(str(error), fg=typer.colors.RED, err=True)
-    return typer.Exit(1)
-
-
 def _print_table(rows: list[tuple[str, ...]], indent: str = "") -> None:
-    """Print rows in columns; the last column is not padded."""
-    widths = [min(60, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo(indent + "  ".join([*cells, row[-1]]).rstrip())
+    typer.echo("\n".join(table_lines(rows, indent)))
 
 
 def _size(n_bytes: int | str) -> str:
     return n_bytes if isinstance(n_bytes, str) else f"{n_bytes} bytes"
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback that moves a bar; nothing is drawn unless it is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(desc=title, unit="", disable=None, leave=False) as bar:
-
-        def move(done: int, total: int) -> None:
-            bar.total = total or None
-            bar.update(done - bar.n)
-
-        yield move
 
 
 @app.command("list")
@@ -68,12 +44,9 @@ def list_sets(
 ) -> None:
     """List the data sets that have a manifest, and the layouts for your own data."""
     from fetal_lib.data.catalogue import load_manifest, manifest_names
-    from fetal_lib.data.manifest import ManifestError
 
-    try:
+    with errors_in_a_sentence("data list", status=1):
         manifests = [load_manifest(name) for name in manifest_names()]
-    except ManifestError as error:
-        raise _fail(error) from error
     manifests.sort(key=lambda item: (item.access == "own", item.name))
     if as_json:
         typer.echo(json.dumps([item.model_dump(mode="json") for item in manifests], indent=1))
@@ -98,12 +71,9 @@ def show(
 ) -> None:
     """Show what a data set is: licence, citation, files, layout, known problems."""
     from fetal_lib.data.catalogue import load_manifest
-    from fetal_lib.data.manifest import ManifestError
 
-    try:
+    with errors_in_a_sentence("data show", status=1):
         manifest = load_manifest(name)
-    except ManifestError as error:
-        raise _fail(error) from error
     if as_json:
         typer.echo(json.dumps(manifest.model_dump(mode="json"), indent=1))
         return
@@ -145,25 +115,27 @@ def fetch(
     Exit code 3: it cannot be fetched for you; the table says what to do by hand.
     """
     from fetal_lib.data.catalogue import load_manifest
-    from fetal_lib.data.download import FetchError
     from fetal_lib.data.fetch import AccessError, fetch_dataset
-    from fetal_lib.data.manifest import ManifestError
 
-    try:
+    with errors_in_a_sentence("data fetch", status=1):
         manifest = load_manifest(name)
-        folder = fetch_dataset(manifest, to, only, say=typer.echo)
-    except AccessError as error:
-        typer.echo(f"{name}: {error.reason}.")
-        typer.echo(f"licence:   {manifest.licence}\npage:      {manifest.url}\n")
-        steps = [(str(number), step) for number, step in enumerate(error.steps, start=1)]
-        _print_table([("step", "what to do"), *steps])
-        place = "FOLDER" if manifest.access == "own" else name
-        typer.echo(f"\nThen check it: fetal-lib data verify {place}")
-        raise typer.Exit(BY_HAND) from None
-    except (FetchError, ManifestError, ValueError, OSError) as error:
-        raise _fail(error) from error
+        try:
+            folder = fetch_dataset(manifest, to, only, say=typer.echo)
+        except AccessError as error:
+            _print_steps(manifest, error)
+            raise typer.Exit(BY_HAND) from None
     typer.echo(f"{name} is in {folder}")
     _show_lines("still to do by hand:", manifest.how_to)
+
+
+def _print_steps(manifest: Manifest, error: AccessError) -> None:
+    """Print why a data set cannot be fetched, and what to do by hand."""
+    typer.echo(f"{manifest.name}: {error.reason}.")
+    typer.echo(f"licence:   {manifest.licence}\npage:      {manifest.url}\n")
+    steps = [(str(number), step) for number, step in enumerate(error.steps, start=1)]
+    _print_table([("step", "what to do"), *steps])
+    place = "FOLDER" if manifest.access == "own" else manifest.name
+    typer.echo(f"\nThen check it: fetal-lib data verify {place}")
 
 
 def _target(target: str) -> tuple[Path, Manifest | None]:
@@ -193,17 +165,10 @@ def _target(target: str) -> tuple[Path, Manifest | None]:
 @app.command()
 def verify(target: Target, layout: LayoutName = None, as_json: Json = False) -> None:
     """Check a folder and list all problems; exit code 1 where there is one."""
-    from fetal_lib.data.layouts.registry import LayoutError
-    from fetal_lib.data.manifest import ManifestError
     from fetal_lib.data.verify import verify_folder
 
-    try:
-        with _progress("verify") as progress:
-            report = verify_folder(*_target(target), layout, progress)
-    except (ManifestError, LayoutError, OSError) as error:
-        raise _fail(error) from error
-    except ModuleNotFoundError as error:
-        raise _fail(_missing(error)) from error
+    with errors_in_a_sentence("data verify", status=1), progress_bar("verify") as progress:
+        report = verify_folder(*_target(target), layout, progress)
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=1))
     else:
@@ -233,29 +198,16 @@ def audit(
     Exit code 1: a leak was found.
     """
     from fetal_book.cli.data_audit import audit_folder, print_report, report_as_dict, write_report
-    from fetal_lib.data.layouts.registry import LayoutError
-    from fetal_lib.data.manifest import ManifestError
     from fetal_lib.data.verify import choose_layout
 
-    try:
+    with errors_in_a_sentence("data audit", status=1):
         folder, manifest = _target(target)
         report = audit_folder(folder, choose_layout(folder, manifest, layout), images, seed)
         if out is not None:
             write_report(report, out)
-    except (ManifestError, LayoutError, ValueError, OSError) as error:
-        raise _fail(error) from error
-    except ModuleNotFoundError as error:
-        raise _fail(_missing(error)) from error
     if as_json:
         typer.echo(json.dumps(report_as_dict(report), indent=1))
     else:
         print_report(report, _print_table)
     if report.verdict == "leak":
         raise typer.Exit(1)
-
-
-def _missing(error: ModuleNotFoundError) -> Exception:
-    if str(error.name).split(".")[0] in PACKAGES:
-        return error
-    extra = "torch" if error.name in ("nibabel", "SimpleITK", "pydicom") else "all"
-    return RuntimeError(f"{error.name} is not installed here; pip install 'fetal-lib[{extra}]'")

@@ -21,16 +21,16 @@ def parameters(
     chapter: Annotated[str, typer.Argument(help="Chapter: 04_head_circumference, or 04.")],
 ) -> None:
     """List a chapter's parameters: name, default (profile quick), other profiles, unit, range."""
+    from fetal_book.cli.terminal import table_lines
     from fetal_book.parameters.chapters import get_chapter
 
     known = get_chapter(chapter)
     rows = parameter_rows(known)
-    widths = {key: max(len(key), *(len(text(row[key])) for row in rows)) for key in COLUMNS}
-    typer.echo(f"{known.name}: {known.title}. Set with -p NAME=VALUE.\n")
-    typer.echo("  ".join(key.ljust(widths[key]) for key in COLUMNS).rstrip())
+    head, *lines = table_lines([COLUMNS, *([text(row[key]) for key in COLUMNS] for row in rows)])
+    typer.echo(f"{known.name}: {known.title}. Set with -p NAME=VALUE.\n\n{head}")
     width = max(60, min(shutil.get_terminal_size().columns, 110))
-    for row in rows:
-        typer.echo("  ".join(text(row[key]).ljust(widths[key]) for key in COLUMNS).rstrip())
+    for row, line in zip(rows, lines, strict=True):
+        typer.echo(line)
         typer.echo(textwrap.indent(textwrap.fill(row["help"], width - 4), "    "))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fetal_book.cli import refusal
+from fetal_book.cli.terminal import errors_in_a_sentence, progress_bar
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -60,24 +60,6 @@ def phantoms(
     place, unit, words = KINDS[kind]
     module, _, name = place.partition(":")
     writer = getattr(importlib.import_module(module), name)
-    try:
-        writer(folder, n, seed, progress=_bar(unit))
-    except (ValueError, FileExistsError) as error:
-        typer.echo(f"fetal-lib phantoms: {refusal(error) or error}", err=True)
-        raise typer.Exit(2) from None
+    with errors_in_a_sentence("phantoms"), progress_bar(unit=f" {unit}") as progress:
+        writer(folder, n, seed, progress=progress)
     typer.echo(f"{n} {unit} of {words}: {folder}")
-
-
-def _bar(unit: str):
-    """Return a callback that draws a progress bar on a terminal and nothing elsewhere."""
-    import sys
-
-    from tqdm import tqdm
-
-    bar = tqdm(unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False)
-
-    def advance(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return advance

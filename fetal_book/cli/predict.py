@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fetal_book.cli import refusal
+from fetal_book.cli.terminal import errors_in_a_sentence
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +48,7 @@ def predict_hc(
     from fetal_lib.predict.head_model import load_head_model
     from fetal_lib.predict.pixel_sizes import given_sizes
 
-    with _errors_in_a_sentence("hc"):
+    with errors_in_a_sentence("predict hc"):
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
         if not sizes.know_any(paths):
             raise ValueError(
@@ -86,7 +84,7 @@ def predict_ga(
     from fetal_lib.predict.gestational_age_cases import list_cases
     from fetal_lib.predict.gestational_age_model import load_ga_model
 
-    with _errors_in_a_sentence("ga"):
+    with errors_in_a_sentence("predict ga"):
         counts = write_ages(list_cases(scans), load_ga_model(model), out, pictures)
     _say(counts, out)
 
@@ -117,7 +115,7 @@ def predict_anomaly(
     from fetal_lib.predict.head_circumference import list_images
     from fetal_lib.predict.pixel_sizes import given_sizes
 
-    with _errors_in_a_sentence("anomaly"):
+    with errors_in_a_sentence("predict anomaly"):
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
         counts = write_answers(paths, load_anomaly_model(model), out, sizes)
     _say(counts, out)
@@ -144,21 +142,11 @@ def predict_brain_age(
     from fetal_lib.predict.age_model import load_age_model
     from fetal_lib.predict.brain_age import list_scans, read_known_ages, write_ages
 
-    with _errors_in_a_sentence("brain-age"):
+    with errors_in_a_sentence("predict brain-age"):
         paths = list_scans(scans)
         known = {} if ages is None else read_known_ages(ages)
         counts = write_ages(paths, load_age_model(model), out, known, pictures)
     _say(counts, out)
-
-
-@contextmanager
-def _errors_in_a_sentence(command: str) -> Iterator[None]:
-    """Say what is wrong with files or arguments without a traceback, and end with status 2."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        typer.echo(f"fetal-lib predict {command}: {refusal(error) or error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def _say(counts: dict[str, int], out: Path) -> None:

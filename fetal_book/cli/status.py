@@ -16,11 +16,16 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show for every chapter how its last run ended, and whether it is still up to date."""
-    from fetal_book.runs.status import all_statuses, status_lines
+    from fetal_book.cli.terminal import table_lines
+    from fetal_book.runs.status import age_text, all_statuses, up_to_date_text
 
     statuses = all_statuses()
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in statuses], indent=2))
         return
-    for line in status_lines(statuses):
-        typer.echo(line)
+    rows = [("chapter", "status", "profile", "data", "age", "")]
+    rows += [
+        (s.chapter, s.status, s.profile, s.data, age_text(s.age_s), up_to_date_text(s))
+        for s in statuses
+    ]
+    typer.echo("\n".join(table_lines(rows)))

@@ -126,20 +126,6 @@ def up_to_date_text(status: ChapterStatus) -> str:
     return f"stale: {'; '.join(status.stale_because)}" if status.stale else "up to date"
 
 
-def status_lines(statuses: Iterable[ChapterStatus]) -> list[str]:
-    """Return the statuses as a text table."""
-    rows = [("chapter", "status", "profile", "data", "age", "")]
-    rows += [
-        (s.chapter, s.status, s.profile, s.data, age_text(s.age_s), up_to_date_text(s))
-        for s in statuses
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return [
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[5]]).rstrip()
-        for row in rows
-    ]
-
-
 def write_status_page(path: Path) -> None:
     """Write the table of the book's status page, Markdown, of the runs that the book shows.
 
