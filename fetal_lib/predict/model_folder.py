@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +28,7 @@ SpecT = TypeVar("SpecT", bound="DataclassInstance")
 ModelT = TypeVar("ModelT")
 
 
-class SavedModel:
+class SavedModel(ABC):
     """What trained models share: they are written to a folder.
 
     Attributes
@@ -37,9 +38,9 @@ class SavedModel:
 
     spec: DataclassInstance
 
+    @abstractmethod
     def write_arrays(self, folder: Path) -> None:
         """Write weights, and what else is no number of the spec, into an existing folder."""
-        raise NotImplementedError
 
     def save(self, folder: str | Path, card: str) -> Path:
         """Write spec, arrays and model card (Markdown) into a folder; return the folder."""

@@ -9,6 +9,7 @@ therefore goes on at the next epoch and ends as one that was not.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,23 +89,23 @@ class Standing:
     best: int | None = None
 
 
-class KerasTask:
+class KerasTask(ABC):
     """What a fit is told; tasks overwrite what is theirs."""
 
     settings: KerasSettings
     metrics: tuple[str, ...] = ()
 
+    @abstractmethod
     def n_cases(self) -> int:
         """Return the number of cases of the training part."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self) -> Any:
         """Return what is minimised, a loss of Keras or a function of (target, output)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(self, epoch: int) -> Iterable[Batch]:
         """Yield the batches of an epoch, from ``(seed, epoch)`` alone."""
-        raise NotImplementedError
 
     def watch(self, network: keras.Model, epoch: int) -> dict[str, float]:
         """Return figures of cases that are not trained on."""

@@ -79,6 +79,10 @@ class Regression(KerasTask):
                     "value, and a part needs an image. Give the parts of one split."
                 )
 
+    def n_cases(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
     def loss(self) -> keras.losses.Loss:
         """Return the Huber loss."""
         import keras

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ class TorchSettings:
         return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-class TorchTask:
+class TorchTask(ABC):
     """What a fit is told; tasks overwrite what is theirs.
 
     Batches are pairs of tensors, input and target, in whatever knows its length and can be gone
@@ -103,17 +104,17 @@ class TorchTask:
     loss: Loss
     score: Loss | None = None
 
+    @abstractmethod
     def n_cases(self) -> int:
         """Return the number of cases of the training part."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(self, epoch: int) -> Iterable[Any]:
         """Return the batches of an epoch, from ``(seed, epoch)`` alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def watched(self) -> Iterable[Any] | None:
         """Return the batches of the validation part, None without one."""
-        raise NotImplementedError
 
 
 class Batches:
