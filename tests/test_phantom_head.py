@@ -1,6 +1,5 @@
 """Head phantoms: the physics is right, the truth is exact, and a seed is a picture."""
 
-import hashlib
 import math
 
 import cv2
@@ -161,28 +160,3 @@ def test_set_has_the_official_layout(tmp_path):
     assert seen == [(done, 12) for done in range(1, 13)]
     assert {name[:3] for name in names} == {f"{number:03d}" for number in range(12)}
     assert (folder / "phantom.json").exists()
-
-
-def test_same_seed_gives_the_same_bytes(tmp_path):
-    digests = []
-    for name, n in (("a", 3), ("b", 4)):
-        folder = write_head_set(tmp_path / name, n, 9)
-        files = sorted((folder / "training_set").glob("00[0-2]*.png"))
-        digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
-    assert digests[0] == digests[1]
-
-
-def test_a_folder_with_files_is_left_alone(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds files already"):
-        write_head_set(tmp_path, 1, 0)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-def test_a_failed_run_leaves_nothing_behind(tmp_path):
-    def stop(done, n):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_head_set(tmp_path / "set", 2, 0, progress=stop)
-    assert list(tmp_path.iterdir()) == []
