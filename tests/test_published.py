@@ -12,7 +12,7 @@ from fetal_book.runs.published import (
     reference_table,
     score_text,
 )
-from fetal_book.runs.record import RunRecord
+from fetal_book.runs.record import RecordError, RunRecord
 from fetal_book.runs.results import result_row, results_document
 
 CHAPTER = "04_head_circumference"
@@ -82,7 +82,7 @@ def test_a_copy_that_fails_keeps_the_older_run(run):
 
 def test_an_unfinished_run_is_not_published(run):
     RunRecord(chapter=CHAPTER, status="killed").write(run)
-    with pytest.raises(PublishError, match="status 'killed'; only a run that ended ok"):
+    with pytest.raises(RecordError, match="run is 'killed' .*; only one that ended 'ok'"):
         publish(run, "x")
 
 

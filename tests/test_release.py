@@ -163,7 +163,7 @@ REFUSED = {
     "tree": (lambda root: write(root / "new.txt", ""), "files differ from commit"),
     "no run": (
         lambda root: shutil.rmtree(root / "runs"),
-        f"{CHAPTER}: it has no run; run `make book`",
+        "it must hold a record.json, which a run writes first; run `make book`",
     ),
     "failed run": (
         lambda root: write_run(root, status="failed", reason="no disk"),

@@ -7,7 +7,7 @@ import pytest
 from made_up_project import CHAPTER, parameters_source, run_folder
 
 from fetal_book.parameters.chapters import get_chapter
-from fetal_book.runs.record import read_record
+from fetal_book.runs.record import RecordError, read_record
 from fetal_book.runs.session import open_run
 from fetal_book.runs.stage import StageError, stage_chapter
 from fetal_book.runs.status import chapter_status, up_to_date_text, write_status_page
@@ -161,8 +161,8 @@ def test_a_page_with_an_error_or_of_an_unfinished_run_is_refused(project, tmp_pa
         stage_chapter(folder, tmp_path / "book")
     executed(folder)
     change(folder, status="failed", reason="cell 2 raised OSError")
-    with pytest.raises(StageError, match="'failed' \\(cell 2 raised OSError\\)"):
+    with pytest.raises(RecordError, match="'failed' \\(cell 2 raised OSError\\)"):
         stage_chapter(folder, tmp_path / "book")
-    with pytest.raises(StageError, match="must hold a record.json"):
+    with pytest.raises(RecordError, match="must hold a record.json"):
         stage_chapter(tmp_path / "nothing", tmp_path / "book")
     assert not (tmp_path / "book").exists()

@@ -14,6 +14,7 @@ from fetal_book.app.shelf import Loaded, Shelf
 from fetal_book.app.uploads import (
     Upload,
     UploadError,
+    pixel_size,
     read_number,
     read_scan,
     shrunk,
@@ -40,16 +41,9 @@ def answer_files(
     loaded = shelf.get("anomaly", label)
     finder = shelf.head_finder().model if loaded.model.spec.view == "head" else None
     if len(files) == 1:
-        scan, size = read_scan(files[0]), _pixel_size(files[0], sizes)
+        scan, size = read_scan(files[0]), pixel_size(files[0], sizes)
         return answer_scan(scan, files[0].name, loaded, finder, size)
     return _answer_many(files, loaded, finder, sizes)
-
-
-def _pixel_size(file: Upload, sizes: PixelSizes) -> PixelSize:
-    try:
-        return sizes.find(file.path)
-    except (ValueError, OSError) as error:
-        raise UploadError(file.message(error)) from None
 
 
 def answer_scan(
@@ -179,7 +173,7 @@ def _answer_many(
         size = PixelSize()
         try:
             scan, factor = shrunk(read_scan(file))
-            size = _pixel_size(file, sizes)
+            size = pixel_size(file, sizes)
             with loaded.lock:
                 *_, answer = _answer(scan, size.mm * factor, loaded.model, finder)
             row = anomaly_row(file.path, answer, size=size)

@@ -17,17 +17,17 @@ from fetal_book.app.uploads import (
     Upload,
     UploadError,
     from_data_url,
+    pixel_size,
     read_number,
     read_scan,
     shrunk,
-    stated_pixel_size,
 )
 from fetal_lib.data.images import squash
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
-from fetal_lib.predict.pixel_sizes import PixelSize, check_pixel_size
+from fetal_lib.predict.pixel_sizes import PixelSize, check_pixel_size, given_sizes, stated_mm
 
 ASK = (
     "Millimetres need a scale: type the pixel size, or click two points of the scale on the image "
@@ -35,15 +35,22 @@ ASK = (
 )
 
 
-def hold_scan(scan: np.ndarray, name: str, stated_mm: float | None = None) -> dict[str, Any]:
+def hold_file(file: Upload) -> dict[str, Any]:
+    """Return what the browser holds for the page of an uploaded scan, its stated pixel size too."""
+    scan = read_scan(file)
+    with file.named_in_errors():
+        stated = stated_mm(file.path)
+    return hold_scan(scan, file.name) | {"stated_mm": None if math.isnan(stated) else stated}
+
+
+def hold_scan(scan: np.ndarray, name: str) -> dict[str, Any]:
     """Return what the browser holds for the page: the scan, no points yet.
 
-    The scan is whole in it, as PNG, since nothing is kept on this side between requests;
-    ``stated_mm`` is the pixel size that its file states.
+    The scan is whole in it, as PNG, since nothing is kept on this side between requests.
     """
     small, factor = shrunk(scan)
     held = {"image": markup.data_url(small, "png"), "name": name, "factor": factor, "points": []}
-    return held | {"width": small.shape[1], "height": small.shape[0], "stated_mm": stated_mm}
+    return held | {"width": small.shape[1], "height": small.shape[0]}
 
 
 def read_scale(pixel_size_mm: Any, distance_mm: Any, held: dict[str, Any] | None) -> PixelSize:
@@ -132,22 +139,20 @@ def answer_files(
     files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
 ) -> str:
     """Return the table of several scans, with one pixel size or that of each file, as HTML."""
-    typed = read_number(pixel_size_mm, "pixel size")
-    if typed is not None:
-        check_pixel_size(typed)
+    sizes = given_sizes(read_number(pixel_size_mm, "pixel size"), None)
     loaded, start, rows = shelf.get("hc", label), perf_counter(), []
     for file in files:
         size = PixelSize()
         try:
             scan, factor = shrunk(read_scan(file))
-            size = read_scale(typed, None, {"stated_mm": stated_pixel_size(file)})
-            found = _measure(scan, size.mm * factor, loaded)
-        except ScaleNeeded:
+            size = pixel_size(file, sizes)
             found = HeadMeasurement(reason="its file states no pixel size; type one for all")
+            if not math.isnan(size.mm):
+                found = _measure(scan, size.mm * factor, loaded)
         except ValueError as error:
             found = HeadMeasurement(reason=str(error))
         rows.append(head_circumference_row(file.path, found, size) | {"image": file.name})
-    if typed is None and not any(row["pixel_size_mm"] for row in rows):
+    if math.isnan(sizes.common_mm) and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
     return markup.results(rows, "scans", "head_circumference.csv", loaded.choice, start)
 

@@ -144,7 +144,6 @@ def _head(shelf: Shelf, forget: Callable) -> None:
         files: Any, size: Any, distance: Any, age: str | None, model: str | None
     ) -> tuple[None, dict | None, str]:
         from fetal_book.app import head
-        from fetal_book.app.uploads import read_scan, stated_pixel_size
 
         held = None
 
@@ -153,7 +152,7 @@ def _head(shelf: Shelf, forget: Callable) -> None:
             if len(scans) > 1:
                 return head.answer_files(scans, shelf, model, size)
             (file,) = scans
-            held = head.hold_scan(read_scan(file), file.name, stated_pixel_size(file))
+            held = head.hold_file(file)
             return head.measure_held(held, size, None, age, shelf, model)
 
         result = _answered(work, files)

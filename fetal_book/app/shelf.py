@@ -12,6 +12,7 @@ from typing import Any
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
+from fetal_book.parameters.project import ProjectError, shown
 from fetal_lib.errors import UserError
 
 SHIPPED = Path(fetal_lib.__file__).parent / "pretrained"
@@ -82,7 +83,6 @@ def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:
     model; else the newest run on phantoms. Runs with the profile ``smoke``, which prove the
     wiring only, come last.
     """
-    from fetal_book.parameters.project import ProjectError
     from fetal_book.runs.status import run_folders
 
     found = []
@@ -110,40 +110,24 @@ def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:
     return [first, *(one for one in found if one.folder.resolve() != first.folder.resolve())]
 
 
-def public_name(folder: Path) -> str:
-    """Return a run's folder as visitors may see it: inside the project, or its last two names.
-
-    >>> public_name(Path("/home/of/someone/runs/mine"))
-    'runs/mine'
-    """
-    from fetal_book.parameters.project import ProjectError, project_root
-
-    try:
-        return folder.resolve().relative_to(project_root()).as_posix()
-    except (ValueError, ProjectError):
-        return "/".join(folder.resolve().parts[-2:])
-
-
 def _choice(folder: Path, must_be_ok: bool = True) -> Choice | None:
     """Return a run's model, None where it has none."""
     from fetal_book.runs.folder import data_name
-    from fetal_book.runs.record import RecordError, read_record
+    from fetal_book.runs.record import known_record
 
     inner = folder / "model"
     model = inner if (inner / "model.json").is_file() else folder
     if not (model / "model.json").is_file():
         return None
-    try:
-        record = read_record(model.parent if model.name == "model" else folder)
-    except RecordError:
-        record = None
+    record = known_record(model.parent if model.name == "model" else folder)
+    run = shown(folder.resolve(), last=2)
     if record is None:
-        return None if must_be_ok else _described(model, public_name(folder), _trained_on(model))
+        return None if must_be_ok else _described(model, run, _trained_on(model))
     if must_be_ok and record.status != "ok":
         return None
     details = {"profile": record.profile, "started": record.started[:16].replace("T", " ")}
     details["commit"] = (record.code.get("commit") or "")[:10]
-    return _described(model, public_name(folder), data_name(record.data), **details)
+    return _described(model, run, data_name(record.data), **details)
 
 
 def _described(folder: Path, run: str, data: str, **details: str) -> Choice:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 import tempfile
 import threading
@@ -19,7 +18,7 @@ import numpy as np
 
 from fetal_book.app.folder import KEPT_S
 from fetal_lib.errors import UserError
-from fetal_lib.predict.pixel_sizes import stated_mm
+from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -107,9 +106,14 @@ class Upload:
                 "Give the scan itself, not a slide or a video."
             )
 
-    def message(self, error: Exception) -> str:
-        """Return an error's text with the owner's name for the file in place of the path."""
-        return str(error).replace(str(self.path), self.name).replace(FOR_PROGRAMS, "")
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Put the owner's name for the file in place of the path in what a reader says."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            text = str(error).replace(str(self.path), self.name).replace(FOR_PROGRAMS, "")
+            raise UploadError(text) from None
 
 
 def harmless_name(name: str) -> str:
@@ -155,19 +159,14 @@ def received(payload: Any) -> Iterator[list[Upload]]:
 def read_scan(file: Upload) -> np.ndarray:
     """Read an uploaded image, uint8 (H, W)."""
     file.check_size(MAX_IMAGE_BYTES)
-    try:
+    with file.named_in_errors():
         return read_gray(file.path)
-    except (ValueError, OSError) as error:
-        raise UploadError(file.message(error)) from None
 
 
-def stated_pixel_size(file: Upload) -> float | None:
-    """Return the side of a pixel in mm that a DICOM file states, None where none does."""
-    try:
-        size = stated_mm(file.path)
-    except (ValueError, OSError) as error:
-        raise UploadError(file.message(error)) from None
-    return None if math.isnan(size) else size
+def pixel_size(file: Upload, sizes: PixelSizes) -> PixelSize:
+    """Return the pixel size of an upload: what was typed for all, else what its file states."""
+    with file.named_in_errors():
+        return sizes.find(file.path)
 
 
 def shrunk(scan: np.ndarray) -> tuple[np.ndarray, float]:

@@ -55,7 +55,7 @@ def run(
 
 def closing_lines(outcome) -> list[str]:
     """Return what to say at the end of a run."""
-    from fetal_book.runs.folder import shown
+    from fetal_book.parameters.project import shown
 
     record, folder = outcome.record, shown(outcome.folder)
     if record.status == "ok":

@@ -23,8 +23,7 @@ def sweep(
     ] = False,
 ) -> None:
     """Run every case that is not finished, then write sweep.csv: mean and SD over seeds."""
-    from fetal_book.parameters.project import project_root, runs_root
-    from fetal_book.runs.folder import shown
+    from fetal_book.parameters.project import project_root, runs_root, shown
     from fetal_book.runs.sweep import check_sweep_data, read_sweep, sweep_table
     from fetal_book.site.launch import run_workflow, sweep_command, wait_for_orphans
     from fetal_lib.files.atomic import write_text

@@ -70,7 +70,16 @@ def public_path(value: str) -> str:
     path = Path(value).expanduser()
     if not path.is_absolute():
         return value if ".." not in path.parts else path.name
+    return shown(path, last=1)
+
+
+def shown(path: Path, last: int = 0) -> str:
+    """Return a path relative to the project; outside it whole, or its last names only.
+
+    >>> shown(Path("/home/of/someone/runs/mine")), shown(Path("/home/of/someone/runs/mine"), last=2)
+    ('/home/of/someone/runs/mine', 'runs/mine')
+    """
     try:
         return path.resolve().relative_to(project_root()).as_posix()
     except (ValueError, ProjectError):
-        return path.name
+        return "/".join(path.parts[-last:]) if last else str(path)

@@ -18,7 +18,7 @@ from fetal_book.parameters.base import ParameterError
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.parameters.notebook_cell import check_parameters_cell
 from fetal_book.parameters.parse import anchor_paths
-from fetal_book.parameters.project import project_root
+from fetal_book.parameters.project import project_root, shown
 from fetal_book.parameters.resolve import Resolved, resolve_parameters
 from fetal_book.runs.data_sets import check_data, data_root
 from fetal_book.runs.folder import (
@@ -26,7 +26,6 @@ from fetal_book.runs.folder import (
     end_orphans,
     held_folder,
     run_folder,
-    shown,
     take_over,
 )
 from fetal_book.runs.pairs import read_chapter, without_traces, write_notebook

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fetal_book.parameters.project import project_root, public_path, runs_root
+from fetal_book.parameters.project import public_path, runs_root, shown
 from fetal_book.runs.process import end_tree, same_process
-from fetal_book.runs.record import KEEP_PREVIOUS, RECORD_FILE, RecordError, RunRecord, read_record
+from fetal_book.runs.record import KEEP_PREVIOUS, RECORD_FILE, RunRecord, known_record
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json
 
@@ -122,10 +122,7 @@ def take_over(folder: Path) -> list[dict[str, Any]]:
     """
     end_orphans(folder)
     previous: list[dict[str, Any]] = []
-    try:
-        record = read_record(folder)
-    except RecordError:
-        record = None
+    record = known_record(folder)
     if record is not None:
         if record.status == "running":
             record.close("killed", "the process that ran it is gone")
@@ -149,14 +146,6 @@ def end_orphans(folder: Path) -> list[int]:
             end_tree(process)
             ended.append(process.pid)
     return ended
-
-
-def shown(folder: Path) -> str:
-    """Return a folder as messages show it: relative to the project where it is inside."""
-    try:
-        return folder.resolve().relative_to(project_root()).as_posix()
-    except ValueError:
-        return str(folder)
 
 
 def public_parameters(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetal_book.parameters.project import project_root
-from fetal_book.runs.record import read_record
+from fetal_book.runs.record import ended_ok, read_record
 from fetal_book.runs.results import read_results
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
@@ -121,10 +121,7 @@ def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> P
     behind: those that show scans or single persons of a data set that may not be passed on.
     """
     source = Path(run_folder)
-    record = read_record(source)
-    if record is None or record.status != "ok":
-        state = "no record" if record is None else f"status {record.status!r}"
-        raise PublishError(f"run={source.name!r}: {state}; only a run that ended ok is published.")
+    record = ended_ok(source)
     kept_back = set(without)
     unknown = sorted(kept_back - {name for kind in KINDS for name in _exhibits(source / kind)})
     if unknown:

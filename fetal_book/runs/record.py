@@ -85,6 +85,29 @@ def read_record(folder: Path) -> RunRecord | None:
         ) from error
 
 
+def known_record(folder: Path) -> RunRecord | None:
+    """Return the record of a run folder, None where it has none that can be read."""
+    try:
+        return read_record(folder)
+    except RecordError:
+        return None
+
+
+def ended_ok(folder: Path) -> RunRecord:
+    """Return the record of a run that ended well; the error says what else it is."""
+    record = read_record(folder)
+    if record is None:
+        raise RecordError(
+            f"run folder: received {folder}; it must hold a record.json, which a run writes first"
+        )
+    if record.status != "ok":
+        raise RecordError(
+            f"run folder: received {folder}; its run is {record.status!r} ({record.reason}); "
+            "only one that ended 'ok' can be shown"
+        )
+    return record
+
+
 def utc_now() -> str:
     """Return the present time in UTC, such as `2026-01-31T09:30:00.250Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,7 +11,7 @@ from typing import Any
 
 from fetal_book.parameters.project import public_path
 from fetal_book.runs.pairs import has_tag, without_traces
-from fetal_book.runs.record import RunRecord, read_record
+from fetal_book.runs.record import RunRecord, ended_ok
 from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
 from fetal_book.runs.stage_exhibits import describe_outputs
 from fetal_book.runs.status import hardware_text
@@ -36,7 +36,7 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     that draws is folded. Nothing is left out.
     """
     run_folder, book_folder = Path(run_folder), Path(book_folder)
-    record = finished_record(run_folder)
+    record = ended_ok(run_folder)
     notebook = read_json(run_folder / "executed.ipynb")
     if not isinstance(notebook, dict) or not notebook.get("cells"):
         raise StageError(f"{run_folder.name}: executed.ipynb is missing or broken; run it again")
@@ -58,21 +58,6 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     target = book_folder / "notebooks" / f"{record.chapter}.ipynb"
     write_json(target, {**notebook, "cells": [cell for cell in shown if cell]})
     return target
-
-
-def finished_record(run_folder: Path) -> RunRecord:
-    """Return the record of a run that ended well."""
-    record = read_record(run_folder)
-    if record is None:
-        raise StageError(
-            f"run folder: received {run_folder}; it must hold a record.json; run the chapter first"
-        )
-    if record.status != "ok":
-        raise StageError(
-            f"run folder: received {run_folder}; its run is {record.status!r} ({record.reason}); "
-            "it must be 'ok'; run the chapter again"
-        )
-    return record
 
 
 def refuse_errors(chapter: str, notebook: dict[str, Any]) -> None:

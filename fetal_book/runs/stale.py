@@ -18,7 +18,7 @@ from fetal_book.parameters.resolve import Resolved, load_profiles
 from fetal_book.runs.data_sets import find_data
 from fetal_book.runs.folder import public_parameters
 from fetal_book.runs.machine import environment, versions
-from fetal_book.runs.record import RecordError, RunRecord, read_record
+from fetal_book.runs.record import RunRecord, known_record
 from fetal_lib.files.fingerprint import (
     PACKAGES,
     canonical_hash,
@@ -35,10 +35,7 @@ RESULT_FILES = ("results.json", "executed.ipynb")
 
 def finished_run(folder: Path) -> RunRecord | None:
     """Return the record of a run that ended ok and whose files are there, None of any other."""
-    try:
-        record = read_record(folder)
-    except RecordError:
-        return None
+    record = known_record(folder)
     if record is None or record.status != "ok":
         return None
     return record if all((folder / name).is_file() for name in RESULT_FILES) else None

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fetal_book.parameters.chapters import CHAPTERS, Chapter
-from fetal_book.parameters.project import runs_root
-from fetal_book.runs.folder import is_alive, shown
-from fetal_book.runs.record import RecordError, RunRecord, read_record, seconds_between, utc_now
+from fetal_book.parameters.project import runs_root, shown
+from fetal_book.runs.folder import is_alive
+from fetal_book.runs.record import RunRecord, known_record, seconds_between, utc_now
 from fetal_book.runs.stale import stale_reasons
 from fetal_lib.files.atomic import write_text
 
@@ -47,14 +47,7 @@ def run_folders(chapter: Chapter) -> list[Path]:
 
 def last_run(folders: Iterable[Path]) -> tuple[Path, RunRecord] | None:
     """Return the run that was started last; records that cannot be read are passed over."""
-    runs = []
-    for folder in folders:
-        try:
-            record = read_record(folder)
-        except RecordError:
-            continue
-        if record is not None:
-            runs.append((folder, record))
+    runs = [(folder, record) for folder in folders if (record := known_record(folder)) is not None]
     return max(runs, key=lambda run: run[1].started, default=None)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.chapters import CHAPTERS
-from fetal_book.runs.record import RECORD_FILE, RecordError, read_record
+from fetal_book.runs.record import RECORD_FILE, RecordError, ended_ok
 from fetal_book.runs.stale import stale_reasons
 from fetal_book.site.checks import notebook_errors
 from fetal_book.site.jobs import book_chapters, run_folder, site_sources
@@ -49,13 +49,9 @@ def chapter_problems(root: Path, chapter: str, pages: list[str]) -> list[str]:
     """Say whether the page of a chapter shows a finished run that still stands."""
     folder = run_folder(root, chapter)
     try:
-        record = read_record(folder)
+        record = ended_ok(folder)
     except RecordError as error:
-        return [str(error)]
-    if record is None:
-        return [f"{chapter}: it has no run; {BUILD}"]
-    if record.status != "ok":
-        return [f"{chapter}: its run is {record.status!r} ({record.reason}); {BUILD}"]
+        return [f"{chapter}: {error}; {BUILD}"]
     reasons = stale_reasons(CHAPTERS[chapter], record)
     problems = [f"{chapter}: its run is stale ({'; '.join(reasons)}); {BUILD}"] if reasons else []
     staged = root / "book" / "runs" / chapter / RECORD_FILE
