@@ -79,6 +79,8 @@ from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.metrics import intervals
 from fetal_lib.plots import agreement
 from fetal_lib.plots import gestational_age as plots
+from fetal_lib.plots.learning import learning_curves
+from fetal_lib.plots.pictures import picture_sheet
 from fetal_lib.data.layouts.fetal_mri import read_cases
 
 run = open_run("01_gestational_age", globals())
@@ -136,7 +138,9 @@ middle = brains.table["slice"] == p.n_slices // 2
 order = brains.table[middle].sort_values("ga_days").index
 pick = order[evenly_spaced(6, len(order))]
 titles = [f"{d / 7:.0f} weeks" for d in brains.table.loc[pick, "ga_days"]]
-figure = plots.plane_gallery(brains.images[pick], titles)
+slices = brains.images[pick]
+rows = {name: slices[..., k] for k, name in enumerate(plots.PLANES)}
+figure = picture_sheet(rows, titles, row_inches=1.2)
 run.save_figure(
     figure,
     "data",
@@ -190,9 +194,7 @@ naive = k_folds(
     p.seed,
 )
 shared = fetus_data.shared_fetuses(brains.table["group"], naive)
-honest = fetus_data.shared_fetuses(
-    brains.table["group"], brains.table["fold"]
-)
+honest = fetus_data.shared_fetuses(brains.table["group"], brains.table["fold"])
 sides = pd.DataFrame(
     {
         "folds over": ["slices (source 000)", "fetuses"],
@@ -278,7 +280,11 @@ run.add_result(
 )
 
 # %% mystnb={"figure": {"name": "fig-01-curves", "caption": "Loss of the training part and error of the inner validation part, a line a fold."}, "image": {"alt": "Training loss and validation error over epochs, a line a fold."}}
-figure = plots.fold_curves([one.history for one in fits])
+figure = learning_curves(
+    {"": [one.history for one in fits]},
+    {"loss": "Huber loss", "mae": "MAE (days)"},
+    log=True,
+)
 run.save_figure(
     figure,
     "curves",

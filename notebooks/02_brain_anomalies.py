@@ -80,7 +80,9 @@ from fetal_book.chapters.brain_anomalies import starts, strange
 from fetal_book.chapters.tables import pretty, ranking, results_table
 from fetal_book.runs.session import open_run
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
-from fetal_lib.plots import anomaly_images, classification, confidence
+from fetal_lib.plots import (
+    agreement, anomaly_images, classification, confidence, heads,
+)
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.training.history import read_history
 from fetal_phantoms.anomalies.labels import LABELS
@@ -148,11 +150,11 @@ Markdown(report.data_words(cases, p.view))
 
 # %% mystnb={"figure": {"name": "fig-02-data", "caption": "One image of each class; the anomaly is outlined where it is known."}, "image": {"alt": "Sixteen ultrasound images of fetal brains, one a class, with the anomaly outlined."}}
 pick = images.one_of_each(cases, p.seed)
-figure = anomaly_images.brain_gallery(
+figure = heads.gallery(
     cases.images[pick],
-    [images.pretty_label(LABELS[k]) for k in cases.labels[pick]],
     None if cases.lesions is None else cases.lesions[pick],
-    cases.aspect,
+    [images.pretty_label(LABELS[k]) for k in cases.labels[pick]],
+    [(1, cases.aspect)],
 )
 run.save_figure(
     figure,
@@ -245,8 +247,13 @@ run.save_table(filters.drop(columns=timed), "filters", "Filters compared.")
 pretty(filters)
 
 # %% mystnb={"figure": {"name": "fig-02-filters", "caption": "One validation image through each filter."}, "image": {"alt": "The same ultrasound image unfiltered and through four filters."}}
-figure = anomaly_images.filter_gallery(
-    checks.filtered_examples(val.images[0]), cases.aspect
+shown = checks.filtered_examples(val.images[0])
+figure = heads.gallery(
+    list(shown.values()),
+    None,
+    list(shown),
+    [(1, cases.aspect)],
+    n_columns=len(shown),
 )
 run.save_figure(
     figure,
@@ -396,7 +403,7 @@ pretty(start_scores)
 
 # %% mystnb={"figure": {"name": "fig-02-comparison", "caption": "Macro-F1 of each predictor on the same test images, with 95 % intervals."}, "image": {"alt": "Macro-F1 of baselines and networks with intervals."}}
 ranked = ranking(run.rows, "macro_f1").replace(report.PREDICTORS)
-figure = classification.share_figure(ranked, "macro-F1, test part")
+figure = agreement.model_comparison(ranked, "macro-F1, test part")
 run.save_figure(
     figure,
     "comparison",
@@ -436,8 +443,7 @@ run.save_figure(
 
 # %%
 Markdown(
-    f"Best on validation, and looked at from here on: "
-    f"**{NETWORK_NAMES[best]}**."
+    f"Best on validation, and looked at from here on: **{NETWORK_NAMES[best]}**."
 )
 
 # %% mystnb={"figure": {"name": "fig-02-confusion", "caption": "Confusion matrix of the network that is best on validation; numbers are test images, shades the share of the true class."}, "image": {"alt": "Confusion matrix of the classes with counts: true classes in rows, predicted ones in columns."}}
@@ -614,9 +620,7 @@ run.save_table(sets, "sets", "Conformal sets, test part.")
 pretty(sets)
 
 # %% mystnb={"table": {"name": "tab-02-abstention", "caption": "Answers that are kept and handed back: chosen on validation, measured on test."}}
-abstained = decide.abstention_table(
-    scored[best], val, test, p.target_accuracy
-)
+abstained = decide.abstention_table(scored[best], val, test, p.target_accuracy)
 run.save_table(abstained, "abstention", "Abstention.")
 pretty(abstained)
 

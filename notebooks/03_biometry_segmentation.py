@@ -75,8 +75,8 @@ from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.mask_fusion import uncertainty_map
+from fetal_lib.plots import agreement, heads, segmentation, segmentation_checks
 from fetal_lib.plots import growth as charts
-from fetal_lib.plots import heads, segmentation, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.training.history import read_history
 
@@ -149,9 +149,7 @@ Markdown(cases.data_text(table))
 # %% mystnb={"figure": {"name": "fig-03-data", "caption": "Images from all over the set with their reference outline (green)."}, "image": {"alt": "Eight ultrasound images of heads, or of heads and abdomens, each with its reference outline."}}
 kinds = [rows.index for _, rows in table.groupby("structure", sort=False)]
 each = 8 // len(kinds)
-pick = np.concatenate(
-    [at[evenly_spaced(each, len(at))] for at in kinds]
-)
+pick = np.concatenate([at[evenly_spaced(each, len(at))] for at in kinds])
 rows = table.iloc[pick]
 titles = [
     f"{s}, {v:.0f} mm"
@@ -416,7 +414,9 @@ print(f"reference masks against table: {np.nanmean(np.abs(floor)):.2f} mm")
 pretty(measures)
 
 # %% mystnb={"figure": {"name": "fig-03-agreement", "caption": "Measured against reference circumference (HC and AC) of the chosen network, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
-figure = segmentation.circumference_agreement(scores[best])
+figure = agreement.agreement_figure(
+    scores[best]["true_mm"], scores[best]["pred_mm"], "circumference"
+)
 run.save_figure(
     figure,
     "agreement",

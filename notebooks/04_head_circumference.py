@@ -74,6 +74,7 @@ from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.unet import get_unet
 from fetal_lib.plots import agreement, growth, heads, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
+from fetal_lib.plots.learning import learning_curves
 from fetal_lib.readers.image import read_gray
 from fetal_lib.data.layouts.heads import load_arrays, read_table
 from fetal_lib.training.history import read_history
@@ -173,15 +174,11 @@ statistics.style.hide().format(precision=3)
 
 # %% mystnb={"table": {"name": "tab-04-parts", "caption": "Images, examinations and head circumference (mm) of each part."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
-part = split_by_group(
-    table["examination"], table["hc_mm"], shares, p.seed
-)
+part = split_by_group(table["examination"], table["hc_mm"], shares, p.seed)
 assert_disjoint(table["examination"], part)
 table["part"] = part
 train, val, test = (part == name for name in ("train", "val", "test"))
-run.save_table(
-    table[["image", "examination", "part"]], "split", "The split."
-)
+run.save_table(table[["image", "examination", "part"]], "split", "The split.")
 table.groupby("part").agg(
     images=("image", "size"),
     examinations=("examination", "nunique"),
@@ -306,7 +303,7 @@ run.add_result(
 pd.DataFrame(history).set_index("epoch").tail(3).round(4)
 
 # %% mystnb={"figure": {"name": "fig-04-curves", "caption": "Binary cross-entropy of the training and validation part. Training images are altered where augment is set; validation images never are."}, "image": {"alt": "Loss of the training and of the validation part over epochs, on a logarithmic axis."}}
-figure = heads.learning_curves(history, "loss", "cross-entropy")
+figure = learning_curves({"": [history]}, {"loss": "cross-entropy"}, log=True)
 run.save_figure(
     figure,
     "curves",
@@ -495,11 +492,7 @@ run.save_figure(
 # %% tags=["remove-input"]
 width = model.spec.relative_half_width
 n_val = table.loc[val, "examination"].nunique()
-Markdown(
-    report.coverage_text(
-        p.coverage, width, n_val, covered, len(hc_true)
-    )
-)
+Markdown(report.coverage_text(p.coverage, width, n_val, covered, len(hc_true)))
 
 # %% [markdown]
 # ## What does the network look at?

@@ -82,6 +82,7 @@ from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.plots import agreement, brain_age
 from fetal_lib.plots import volumes as views
+from fetal_lib.plots.learning import learning_curves
 from fetal_lib.data.layouts.adult_mri import read_cases
 from fetal_lib.data.layouts.adult_scan import read_scan
 
@@ -164,9 +165,7 @@ run.save_figure(
 # between gray matter and fluid but error.
 
 # %% mystnb={"figure": {"name": "fig-05-steps", "caption": "A scan through bias-field correction, masking, normalisation and resampling; each column on its own grey scale."}, "image": {"alt": "Seven columns of three planes: scan, bias field, corrected scan, mask, normalised scan, two resampled scans."}}
-walk = preprocessing_steps(
-    everyone.loc[pick[1]], ((3.0, 64), (1.5, 128))
-)
+walk = preprocessing_steps(everyone.loc[pick[1]], ((3.0, 64), (1.5, 128)))
 figure = views.orthogonal_views(walk.steps, limits=walk.limits)
 run.save_figure(
     figure,
@@ -348,9 +347,7 @@ fits = models.fit_segmenters(run, truth, table, tissues, parts)
 tested = np.flatnonzero(parts.tested)
 by_age = tested[np.argsort(age[tested], kind="stable")]
 show = by_age[evenly_spaced(3, len(by_age))]
-segmented = segmenter.apply_segmenters(
-    run, fits, table, tissues, parts, show
-)
+segmented = segmenter.apply_segmenters(run, fits, table, tissues, parts, show)
 dice = report.add_dice(run, segmented.dice, parts)
 run.save_table(dice, "dice", "Dice on scans that taught nothing.")
 pretty(dice)
@@ -362,7 +359,7 @@ histories = {
     name.replace("res_unet_", "taught by "): [read_history(fit.folder)]
     for name, (_, fit) in fits.items()
 }
-figure = brain_age.curves(histories, "loss", "cross-entropy")
+figure = learning_curves(histories, {"loss": "cross-entropy"})
 run.save_figure(
     figure,
     "learning",
@@ -491,10 +488,9 @@ if nets:
 
 # %% mystnb={"figure": {"name": "fig-05-curves", "caption": "Root mean squared error of the age networks over epochs, a line an outer fold."}, "image": {"alt": "Training and validation error of the age networks over epochs."}}
 if nets:
-    figure = brain_age.curves(
+    figure = learning_curves(
         {name: fit.histories for name, fit in nets.items()},
-        "rmse_years",
-        "RMSE (years)",
+        {"rmse_years": "RMSE (years)"},
     )
     run.save_figure(
         figure,
@@ -562,16 +558,12 @@ run.save_figure(
 
 # %% tags=["remove-input"]
 people = parts.person[kept]
-Markdown(
-    report.paired_text(run, age[kept], answers, "volumes_linear", people)
-)
+Markdown(report.paired_text(run, age[kept], answers, "volumes_linear", people))
 
 # %% mystnb={"figure": {"name": "fig-05-decades", "caption": "Mean absolute error by decade of age, with 95 % intervals."}, "image": {"alt": "Mean absolute error of three models in each decade."}}
 shown = ("volumes_linear", "maps_gaussian", "ensemble")
 decades = {
-    name: by_decade(
-        age[kept], predictions[name].outer[kept], people, p.seed
-    )
+    name: by_decade(age[kept], predictions[name].outer[kept], people, p.seed)
     for name in shown
 }
 figure = brain_age.decades_figure(decades)

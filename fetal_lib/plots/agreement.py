@@ -9,7 +9,16 @@ import numpy as np
 
 from fetal_lib.metrics.regression import bland_altman
 from fetal_lib.plots.boxes import draw_boxes
-from fetal_lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, new_figure, tidy
+from fetal_lib.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILION,
+    new_figure,
+    tidy,
+    words_only,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,18 +49,25 @@ def draw_bland_altman(axes: Axes, true: np.ndarray, measured: np.ndarray, unit: 
     return tidy(axes)
 
 
-def agreement_figure(true: np.ndarray, measured: np.ndarray) -> Figure:
-    """Show measured over true HC, and the Bland-Altman plot beside it.
+def agreement_figure(true: np.ndarray, measured: np.ndarray, name: str = "HC") -> Figure:
+    """Show measured over true sizes, and the Bland-Altman plot beside it, or say that none was.
 
     Parameters
     ----------
     true, measured : ndarray, shape (N,), mm
+        Pairs of which one is NaN are left out.
+    name : str
+        Of what is measured.
     """
+    known = np.isfinite(true) & np.isfinite(measured)
+    if known.sum() < 3:
+        return words_only(f"{name}: {known.sum()} of {len(known)} measured, too few for agreement")
+    true, measured = np.asarray(true)[known], np.asarray(measured)[known]
     figure, (left, right) = new_figure(1, 2, height=3.3)
     low, high = min(true.min(), measured.min()), max(true.max(), measured.max())
     left.plot([low, high], [low, high], color=GREY, lw=1, label="equality")
     left.scatter(true, measured, s=12, color=BLUE, alpha=0.6, lw=0, label="test image")
-    left.set(xlabel="reference HC (mm)", ylabel="measured HC (mm)")
+    left.set(xlabel=f"reference {name} (mm)", ylabel=f"measured {name} (mm)")
     left.legend(frameon=False, fontsize=8)
     tidy(left)
     draw_bland_altman(right, true, measured)
@@ -98,6 +114,7 @@ def model_comparison(table: pd.DataFrame, label: str, log: bool = False) -> Figu
     figure, axes = new_figure(height=min(0.45 * n, 0.26 * n + 1.5) + 1.0)
     y = np.arange(n)[::-1]
     spread = [table["value"] - table["low"], table["high"] - table["value"]]
+    spread = np.maximum(spread, 0)  # a value may lie beyond its interval
     axes.errorbar(table["value"], y, xerr=spread, fmt="o", ms=5, color=BLUE, capsize=3)
     for at, number in zip(y, table["value"], strict=True):
         axes.annotate(f"{number:.3g}", (number, at), (0, 4), textcoords="offset points", fontsize=8)

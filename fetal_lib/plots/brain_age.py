@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,36 +104,6 @@ def dice_boxes(groups: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         panel.set_title(title, fontsize=8)
         tidy(panel)
     axes[0, 0].set_ylabel("Dice")
-    return figure
-
-
-def curves(histories: Mapping[str, Sequence[Sequence[dict]]], key: str, label: str) -> Figure:
-    """Show a quantity over epochs, a panel a network and a line a fit; the watched part dashed.
-
-    Parameters
-    ----------
-    histories : mapping of a title to the histories of its fits.
-    key : name in the histories; with ``val_`` before it for the watched part.
-    label : of the vertical axis.
-    """
-    figure, axes = new_figure(1, len(histories), height=2.8, squeeze=False)
-    for panel, (title, fits) in zip(axes[0], histories.items(), strict=True):
-        for number, history in enumerate(fits):
-            epoch = [row["epoch"] for row in history]
-            known = {"label": "training part"} if number == 0 else {}
-            marker = "." if len(epoch) < 3 else None
-            values = [row[key] for row in history]
-            panel.plot(epoch, values, color=BLUE, lw=1.2, marker=marker, **known)
-            if history and f"val_{key}" in history[0]:
-                known = {"label": "validation part"} if number == 0 else {}
-                watched = [row[f"val_{key}"] for row in history]
-                panel.plot(epoch, watched, color=ORANGE, lw=1.2, ls="--", marker=marker, **known)
-        panel.set(xlabel="epoch", title=title)
-        panel.xaxis.get_major_locator().set_params(integer=True)
-        panel.title.set_fontsize(9)
-        tidy(panel)
-    axes[0, 0].set_ylabel(label)
-    axes[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -228,27 +228,6 @@ def _spread(value: pd.Series, low: pd.Series, high: pd.Series) -> list[pd.Series
     return [(value - low).clip(lower=0), (high - value).clip(lower=0)]
 
 
-def share_figure(table: pd.DataFrame, label: str) -> Figure:
-    """Show a value of each predictor in [0, 1] with its interval, best at the top.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``model, value, low, high``.
-    label : str
-    """
-    figure, axes = new_figure(height=0.36 * len(table) + 0.8)
-    y = np.arange(len(table))[::-1]
-    spread = _spread(table["value"], table["low"], table["high"])
-    axes.errorbar(table["value"], y, xerr=spread, fmt="o", color=BLUE, capsize=3)
-    for at, number in zip(y, table["value"], strict=True):
-        axes.annotate(f"{number:.2f}", (number, at), (0, 5), textcoords="offset points", fontsize=8)
-    axes.set_yticks(y, table["model"], fontsize=8)
-    axes.set(xlabel=label, xlim=(-0.02, 1.02), ylim=(-0.5, len(table) - 0.3))
-    tidy(axes)
-    return figure
-
-
 def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
     """Show macro-F1 over parameters, operations and latency of the networks of a run.
 

@@ -32,27 +32,6 @@ PLANES = ("axial", "coronal", "sagittal")
 FOLD_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 
 
-def plane_gallery(images: np.ndarray, titles: Sequence[str]) -> Figure:
-    """Show the three planes of some fetuses, a column a fetus.
-
-    Parameters
-    ----------
-    images : uint8 (N, S, S, 3)
-    titles : length N.
-    """
-    n = len(images)
-    side = min(7.2 / n, 1.8)
-    figure, axes = new_figure(3, n, height=3 * side + 0.3, width=n * side, squeeze=False)
-    for column, (image, title) in enumerate(zip(images, titles, strict=True)):
-        for row, plane in enumerate(PLANES):
-            panel = hide_ticks(axes[row, column])
-            panel.imshow(image[..., row], cmap="gray", vmin=0, vmax=255)
-            if column == 0:
-                panel.set_ylabel(plane, fontsize=8)
-        axes[0, column].set_title(title, fontsize=8)
-    return figure
-
-
 def age_histogram(ga_days: np.ndarray, brain_ml: np.ndarray) -> Figure:
     """Show how many fetuses there are of each age, and the volume of their brains."""
     import seaborn as sns
@@ -65,27 +44,6 @@ def age_histogram(ga_days: np.ndarray, brain_ml: np.ndarray) -> Figure:
     right.scatter(weeks, brain_ml, s=10, color=ORANGE, alpha=0.7, lw=0)
     right.set(xlabel="gestational age (weeks)", ylabel="brain with fluid (mL)")
     for axes in (left, right):
-        tidy(axes)
-    return figure
-
-
-def fold_curves(histories: Sequence[Sequence[dict]]) -> Figure:
-    """Show the loss, and the error of the inner validation part, a line a fold."""
-    from matplotlib.ticker import LogLocator, MaxNLocator
-
-    figure, (left, right) = new_figure(1, 2, height=2.7)
-    for number, history in enumerate(histories):
-        epoch = [row["epoch"] for row in history]
-        shade = {"color": BLUE, "alpha": 0.4 + 0.5 * number / max(1, len(histories) - 1), "lw": 1.2}
-        left.plot(epoch, [row["loss"] for row in history], **shade)
-        right.plot(epoch, [row["val_mae"] for row in history], **shade)
-    left.set(xlabel="epoch", ylabel="Huber loss, training", yscale="log")
-    right.set(xlabel="epoch", ylabel="MAE (days), inner validation", yscale="log")
-    for axes in (left, right):
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         tidy(axes)
     return figure
 

@@ -1,4 +1,4 @@
-"""Pictures of head images, masks and predictions."""
+"""Pictures of ultrasound scans, masks and predictions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from fetal_lib.plots.style import BLUE, GREEN, ORANGE, hide_ticks, new_figure, t
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-N_COLUMNS = 4
 
 
 def show_scan(
@@ -30,7 +28,7 @@ def show_scan(
     ----------
     axes : Axes
     image : ndarray, shape (H, W), uint8
-    mask : ndarray, shape (H, W), 0-255, optional
+    mask : ndarray, shape (H, W), 0-255 or bool, optional
         Reference; drawn green.
     probs : ndarray, shape (H, W), in [0, 1], optional
         Prediction; its half-probability contour is drawn orange and dashed.
@@ -41,38 +39,45 @@ def show_scan(
     box = (0, aspect * height, height, 0)
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=box)
     x, y = (np.arange(width) + 0.5) * aspect * height / width, np.arange(height) + 0.5
-    if mask is not None and mask.any():
-        axes.contour(x, y, mask, levels=[127.5], colors=GREEN, linewidths=1.4)
+    if mask is not None and mask.any() and not mask.all():
+        half = 0.5 if mask.dtype == bool else 127.5
+        axes.contour(x, y, mask, levels=[half], colors=GREEN, linewidths=1.4)
     if probs is not None and (probs >= 0.5).any() and (probs < 0.5).any():
         axes.contour(x, y, probs, levels=[0.5], colors=ORANGE, linewidths=1.4, linestyles="--")
     return hide_ticks(axes)
 
 
 def gallery(
-    images: np.ndarray,
-    masks: np.ndarray,
+    images: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray] | None,
     titles: Sequence[str],
-    sizes_hw: np.ndarray,
+    sizes_hw: np.ndarray | Sequence[tuple[float, float]],
     probs: np.ndarray | None = None,
+    n_columns: int = 4,
 ) -> Figure:
-    """Show images with their reference, and predictions if given.
+    """Show images in rows, with their reference and predictions if given.
 
     Parameters
     ----------
-    images, masks : ndarray, shape (N, H, W), uint8
+    images : sequence of ndarray, shape (H, W), uint8
+    masks : sequence of ndarray, shape (H, W), 0-255 or bool, optional
     titles : sequence of str, length N
-    sizes_hw : ndarray, int (N, 2)
+    sizes_hw : N pairs, or one for all
         Sizes of the scans, which are shown in their own aspect.
     probs : ndarray, shape (N, H, W), optional
+    n_columns : int
     """
-    aspects = sizes_hw[:, 1] / sizes_hw[:, 0]
-    n_rows = -(-len(images) // N_COLUMNS)
-    figure, axes = new_figure(n_rows, N_COLUMNS, height=1.55 * n_rows, squeeze=False)
+    heights, widths = np.transpose(sizes_hw)
+    aspects = np.broadcast_to(widths / heights, len(images))
+    n_rows = -(-len(images) // n_columns)
+    height = n_rows * (5 / n_columns + 0.3)
+    figure, axes = new_figure(n_rows, n_columns, height=height, squeeze=False)
     for i, ax in enumerate(axes.flat):
         if i >= len(images):
             ax.set_visible(False)
             continue
-        show_scan(ax, images[i], masks[i], None if probs is None else probs[i], aspect=aspects[i])
+        mask, found = (None if part is None else part[i] for part in (masks, probs))
+        show_scan(ax, images[i], mask, found, aspect=aspects[i])
         ax.set_title(titles[i], fontsize=8)
     return figure
 
@@ -105,29 +110,4 @@ def pixel_histograms(images: np.ndarray, masks: np.ndarray) -> Figure:
     sns.histplot(x=head.mean((1, 2)), bins=25, color=BLUE, edgecolor="white", alpha=1, ax=right)
     right.set(xlabel="share of the image that is head", ylabel="images")
     tidy(left), tidy(right)
-    return figure
-
-
-def learning_curves(history: Sequence[dict], quantity: str, label: str) -> Figure:
-    """Show a quantity of the training and validation part over epochs.
-
-    Parameters
-    ----------
-    history : sequence of dict
-        Rows with ``epoch``, ``quantity`` and optionally ``val_`` + ``quantity``.
-    quantity : str
-    label : str
-        For the vertical axis.
-    """
-    figure, axes = new_figure(height=2.8)
-    epoch = [row["epoch"] for row in history]
-    axes.plot(epoch, [r[quantity] for r in history], "-o", ms=3, color=BLUE, label="training")
-    if f"val_{quantity}" in history[0]:
-        values = [row[f"val_{quantity}"] for row in history]
-        axes.plot(epoch, values, "-s", ms=3, color=ORANGE, label="validation")
-    axes.set(xlabel="epoch", ylabel=label)
-    if quantity == "loss":
-        axes.set_yscale("log")
-    axes.legend(frameon=False)
-    tidy(axes)
     return figure

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.plots.agreement import agreement_figure
 from fetal_lib.plots.boxes import draw_boxes
 from fetal_lib.plots.heads import show_scan
 from fetal_lib.plots.style import (
@@ -21,7 +20,6 @@ from fetal_lib.plots.style import (
     VERMILION,
     new_figure,
     tidy,
-    words_only,
 )
 
 if TYPE_CHECKING:
@@ -190,22 +188,4 @@ def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> 
         axes[0].plot(long["GMAC"], long["Dice"], "*", ms=8, label=f"ancestral, {few}", **style)
     axes[0].set(ylabel="Dice")
     legend_below(figure, axes[0])
-    return figure
-
-
-def circumference_agreement(scores: pd.DataFrame) -> Figure:
-    """Show measured over reference circumference and the Bland-Altman plot, or say that none was.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        ``true_mm, pred_mm``; rows without a measurement are left out.
-    """
-    kept = scores.dropna(subset=["true_mm", "pred_mm"])
-    if len(kept) < 3:
-        return words_only(
-            f"{len(kept)} of {len(scores)} structures were measured: too few to show agreement"
-        )
-    figure = agreement_figure(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
-    figure.axes[0].set(xlabel="reference (mm)", ylabel="measured (mm)")
     return figure
