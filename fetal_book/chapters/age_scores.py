@@ -42,13 +42,8 @@ def age_rows(
 ) -> list[dict]:
     """Return result rows of MAE, RMSE, R² and CCC; the R² of one age is no number, and left out.
 
-    Parameters
-    ----------
-    true, pred : (N,), a row a scan.
-    unit : ``days`` or ``years``.
-    model, split : labels of the rows.
-    groups : (N,), whose scan each is; without it, each is of another person.
-    seed : of the bootstrap.
+    Ages (N,) are in ``days`` or ``years``, a row a scan; `groups` says whose scan each is, and
+    without it each is of another person.
 
     Examples
     --------

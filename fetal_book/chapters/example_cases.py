@@ -8,17 +8,8 @@ import numpy as np
 def typical_and_worst(scores: np.ndarray, n: int = 4) -> np.ndarray:
     """Return the positions of cases around the median score, then of as many worst ones.
 
-    Parameters
-    ----------
-    scores : ndarray, float (N,)
-        The higher, the better.
-    n : int
-        Cases of either kind; fewer where there are not ``2 n``, since none is shown twice.
-
-    Returns
-    -------
-    ndarray, int
-        The first half rises in score; the second begins with the worst.
+    The higher a score (N,), the better; the first half rises, the second begins with the worst.
+    There are `n` of either kind; fewer where there are not ``2 n``, since none is shown twice.
 
     Examples
     --------

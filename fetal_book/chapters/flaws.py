@@ -24,16 +24,8 @@ def add_difference(
 ) -> None:
     """Add to a run the score with a flaw minus the score without it, and its interval.
 
-    Parameters
-    ----------
-    run : Run
-        Its seed is that of the bootstrap.
-    names : tuple of str
-        Models of the result rows with the flaw and without it. The pairs that follow are in
-        this order, too.
-    metric : str
-    cases, statistics, groups, strata, n_resamples
-        As :func:`fetal_lib.metrics.differences.difference_ci` takes them.
+    The pairs are in the order of the names, those of the models with the flaw and without it, and
+    are what :func:`fetal_lib.metrics.differences.difference_ci` takes.
     """
     value = statistics[0](cases[0]) - statistics[1](cases[1])
     seed = run.parameters.seed

@@ -21,16 +21,9 @@ def model_card(
 ) -> str:
     """Return the model card, Markdown.
 
-    Parameters
-    ----------
-    run : whose profile and seed are named.
-    model : whose result rows of the test part are listed; of several data sets the first.
-    title : of the card.
-    trained_on : the data in words, with their licence or number.
-    about : what follows profile and seed: what goes in, what comes out.
-    notes : paragraphs under them, as how wide an interval is.
-    limits : for whom the model is not, after the intended use.
-    part : what the test part is called.
+    It lists the model's result rows of the test part, called `part`; of several data sets those of
+    the first. `about` follows profile and seed: what goes in, what comes out. The notes are
+    paragraphs, as how wide an interval is; `limits` says for whom the model is not.
     """
     p = run.parameters
     rows = [row for row in run.rows if (row["model"], row["split"]) == (model, "test")]

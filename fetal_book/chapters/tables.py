@@ -40,12 +40,8 @@ def results_table(
 ) -> pd.DataFrame:
     """Return result rows of one split as a wide table of text: values with their intervals.
 
-    Parameters
-    ----------
-    rows : of a run.
-    metrics : the columns; those of which there is no row are left out.
-    split : that is shown.
-    by : what tells the table's rows apart; these columns come first, then ``n``, the most cases.
+    Metrics of which there is no row are left out. What tells the rows apart comes first, then
+    ``n``, the most cases.
     """
     import pandas as pd
 

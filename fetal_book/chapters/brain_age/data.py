@@ -46,24 +46,14 @@ def _spec(n: int, seed: int) -> dict:
 
 @dataclass(frozen=True)
 class Parts:
-    """Hold which subjects teach, and in which fold each of the others is tested.
+    """Hold which subjects teach, and in which fold each of the others is tested."""
 
-    Attributes
-    ----------
-    teaches : bool (N,)
-        Subjects whose labels train the second segmenter; their ages train all age models, and
-        are never tested.
-    folds : list of Fold
-        Rows of the table.
-    fold : int (N,)
-        Fold in which a subject is tested; -1 for those that teach.
-    person : int (N,)
-        Whose scan a row is, numbered as they first come: intervals draw persons, not scans.
-    """
-
+    # bool (N,): subjects whose labels train the second segmenter; their ages train all age models,
+    # and are never tested
     teaches: np.ndarray
-    folds: list[Fold]
-    fold: np.ndarray
+    folds: list[Fold]  # rows of the table
+    fold: np.ndarray  # int (N,): fold in which a subject is tested; -1 for those that teach
+    # int (N,): whose scan a row is, numbered as they first come: intervals draw persons, not scans
     person: np.ndarray
 
     @property

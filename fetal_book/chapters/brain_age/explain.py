@@ -22,19 +22,13 @@ SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 @dataclass(frozen=True)
 class Explanation:
-    """Hold mean maps of a network and what they are worth.
+    """Hold mean maps of a network and what they are worth."""
 
-    Attributes
-    ----------
-    maps : dict of title to float (S, S, S), mean over the explained subjects.
-    background : float (S, S, S), mean of what the network was fed.
-    checks : DataFrame, a row a map.
-    deletion : dict of an order's name to float (K,), mean absolute change in years.
-    """
-
+    # title to float (S, S, S), mean over the explained subjects
     maps: dict[str, np.ndarray]
-    background: np.ndarray
-    checks: pd.DataFrame
+    background: np.ndarray  # float (S, S, S), mean of what the network was fed
+    checks: pd.DataFrame  # a row a map
+    # an order's name to float (K,), mean absolute change in years
     deletion: dict[str, np.ndarray]
 
 

@@ -40,21 +40,13 @@ AGE_CODE = (
 
 @dataclass(frozen=True)
 class AgeFits:
-    """Hold what a network says in all outer folds.
+    """Hold what a network says in all outer folds."""
 
-    Attributes
-    ----------
-    prediction : NestedPrediction
-        Its inner predictions exist for the validation part of each fold only.
-    histories : list of list of dict, one an outer fold; losses in squared years.
-    folders : list of Path, the fits.
-    train_s : float, all fits together.
-    """
-
+    # its inner predictions exist for the validation part of each fold only
     prediction: NestedPrediction
-    histories: list[list[dict]]
-    folders: list[Path]
-    train_s: float
+    histories: list[list[dict]]  # one an outer fold; errors in years
+    folders: list[Path]  # the fits
+    train_s: float  # all fits together
 
 
 def new_network(name: str, p: BrainAgeParameters) -> nn.Module:

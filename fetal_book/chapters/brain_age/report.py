@@ -202,11 +202,7 @@ def last_mae(run: Run) -> str:
 def turned(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
     """Return a table whose rows are columns: a few rows under many or long titles are too wide.
 
-    Parameters
-    ----------
-    table : DataFrame
-    key : column whose values become the titles.
-    name : title of the column that holds the old titles.
+    The values of the column `key` become the titles; `name` is that of the old ones' column.
 
     Examples
     --------

@@ -97,21 +97,15 @@ def fit_segmenter(
 
 @dataclass(frozen=True)
 class Segmented:
-    """Hold what networks found in each scan.
+    """Hold what networks found in each scan."""
 
-    Attributes
-    ----------
-    volumes : dict of name to float (N, 3)
-        CSF, gray and white, mL of template space; NaN for a scan that a network was not shown.
-    dice : DataFrame
-        ``row, network, against, csf, gray, white``: one row a scored scan, network and kind of
-        labels (``truth`` or ``reference``).
-    shown : dict of row to dict of name to labels
-        Input and labels of some rows, for pictures.
-    """
-
+    # name to float (N, 3): CSF, gray and white, mL of template space; NaN for a scan that a
+    # network was not shown
     volumes: dict[str, np.ndarray]
+    # ``row, network, against, csf, gray, white``: one row a scored scan, network and kind of labels
+    # (``truth`` or ``reference``)
     dice: pd.DataFrame
+    # row to dict of name to labels: input and labels of some rows, for pictures
     shown: dict[int, dict[str, np.ndarray]]
 
 

@@ -35,30 +35,17 @@ TISSUES = {"csf": 1, "gray": 2, "white": 3}
 
 @dataclass(frozen=True)
 class Tissues:
-    """Hold what was made of each scan.
+    """Hold what was made of each scan."""
 
-    Attributes
-    ----------
-    table : DataFrame
-        ``reasons`` (why a scan is not used, empty for most), voxel volumes ``csf_ml, gray_ml,
-        white_ml`` in template space, ``gray_mean, csf_mean`` and ``noise`` relative to white
-        matter, ``brightness_0`` to ``brightness_19`` (see `even_out`), and
-        ``dice_csf, dice_gray, dice_white`` where there is truth (else NaN).
-    maps : float16 (N, 3, 45, 54, 45)
-        Shares of CSF, gray and white on a 4 mm grid.
-    images : float16 (N, 1, side, side, side)
-        What the age networks are fed.
-    labels : path
-        Reference labels, a compressed array a row number; see `read_labels`.
-    rows : int (N,)
-        Row numbers in that file.
-    """
-
+    # ``reasons`` (why a scan is not used, empty for most), voxel volumes ``csf_ml, gray_ml,
+    # white_ml`` in template space, ``gray_mean, csf_mean`` and ``noise`` relative to white matter,
+    # ``brightness_0`` to ``brightness_19`` (see `even_out`), and ``dice_csf, dice_gray,
+    # dice_white`` where there is truth (else NaN)
     table: pd.DataFrame
-    maps: np.ndarray
-    images: np.ndarray
-    labels: Path
-    rows: np.ndarray
+    maps: np.ndarray  # float16 (N, 3, 45, 54, 45): shares of CSF, gray and white on a 4 mm grid
+    images: np.ndarray  # float16 (N, 1, side, side, side): what the age networks are fed
+    labels: Path  # reference labels, a compressed array a row number; see `read_labels`
+    rows: np.ndarray  # int (N,): row numbers in that file
 
     @property
     def volumes_ml(self) -> np.ndarray:

@@ -18,23 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Walk:
-    """Hold the pictures and numbers of a walk.
+    """Hold the pictures and numbers of a walk."""
 
-    Attributes
-    ----------
-    steps : dict of title to (X, Y, Z)
-    labels : dict of title to labels, for the two resampled segmentations
-    table : DataFrame, a row a step: grid, voxel, mean and SD inside the brain, smallest, largest
-    limits : dict of title to the values shown as black and white, where they are not plain
-    bias_agreement : float, correlation of N4's field with the mixture's polynomial
-    white_variation : dict, coefficient of variation of white matter before and after each
-    """
-
-    steps: dict[str, np.ndarray]
-    labels: dict[str, np.ndarray]
+    steps: dict[str, np.ndarray]  # title to (X, Y, Z)
+    labels: dict[str, np.ndarray]  # title to labels, for the two resampled segmentations
+    # a row a step: grid, voxel, mean and SD inside the brain, smallest, largest
     table: pd.DataFrame
+    # title to the values shown as black and white, where they are not plain
     limits: dict[str, tuple[float, float]]
-    bias_agreement: float
+    bias_agreement: float  # correlation of N4's field with the mixture's polynomial
+    # coefficient of variation of white matter before and after each
     white_variation: dict[str, float]
 
 

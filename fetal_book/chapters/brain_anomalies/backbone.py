@@ -88,17 +88,10 @@ def measured_views(n_patients: int, seed: int = XCEPTION_MEASURES) -> tuple[np.n
 
 @dataclass(frozen=True)
 class Measuring(KerasTask):
-    """Learn standardised measures by squared error where they are asked.
+    """Learn standardised measures by squared error where they are asked."""
 
-    Attributes
-    ----------
-    views : ndarray, shape (N, 64, 64), uint8
-    measures : ndarray, shape (N, 16), of zero mean and unit spread; NaN where not asked.
-    settings : ClassifierSettings
-    """
-
-    views: np.ndarray
-    measures: np.ndarray
+    views: np.ndarray  # (N, 64, 64), uint8
+    measures: np.ndarray  # (N, 16), of zero mean and unit spread; NaN where not asked
     settings: ClassifierSettings
 
     def n_cases(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.runs.data_sets import data_folder
 from fetal_lib.data.layouts.brain_anomalies import iter_images, read_cases
 from fetal_lib.data.splits.check import assert_disjoint
@@ -35,34 +35,17 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Cases:
-    """Images of one size with their classes.
+    """Images of one size with their classes."""
 
-    Attributes
-    ----------
-    table : DataFrame
-        One row an image: ``image, label, subject, source_stem`` and, once split, ``part``.
-    images : ndarray, shape (N, S, S), uint8
-    labels : ndarray, shape (N,), int
-        Place of the class in ``LABELS``.
-    groups : ndarray, shape (N,), str
-        What stays on one side of a split.
-    lesions : ndarray, shape (N, S, S), bool, or None
-        Where the anomaly is; only phantoms know.
-    aspect : float
-        Width over height of the images before they were squashed.
-    n_left_out : int
-        Images of a class that is none of the sixteen, or that names do not tell.
-    found : ndarray, shape (N,), bool, or None
-        Whether the head was found, so that the view is cut around it.
-    """
-
+    # one row an image: ``image, label, subject, source_stem`` and, once split, ``part``
     table: pd.DataFrame
-    images: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    lesions: np.ndarray | None
-    aspect: float
-    n_left_out: int = 0
+    images: np.ndarray  # (N, S, S), uint8
+    labels: np.ndarray  # (N,), int: place of the class in ``LABELS``
+    groups: np.ndarray  # (N,), str: what stays on one side of a split
+    lesions: np.ndarray | None  # (N, S, S), bool, or None: where the anomaly is; only phantoms know
+    aspect: float  # width over height of the images before they were squashed
+    n_left_out: int = 0  # images of a class that is none of the sixteen, or that names do not tell
+    # (N,), bool, or None: whether the head was found, so that the view is cut around it
     found: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -209,12 +192,7 @@ def _lesions(
 
 def fingerprint(cases: Cases) -> str:
     """Return a hash of names, classes, groups and images: what a fit depends on."""
-    digest = hashlib.sha256()
-    columns = cases.table[["image", "label", "subject"]]
-    digest.update(columns.to_csv(index=False).encode())
-    digest.update(str(cases.images.shape).encode())
-    digest.update(np.ascontiguousarray(cases.images).tobytes())
-    return digest.hexdigest()
+    return hash_cases(cases.table[["image", "label", "subject"]], cases.images)
 
 
 def split_cases(cases: Cases, parameters: BrainAnomaliesParameters) -> Cases:

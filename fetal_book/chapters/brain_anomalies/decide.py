@@ -29,22 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scored:
-    """A calibrated model and what it says of validation and test part.
-
-    Attributes
-    ----------
-    model : AnomalyModel
-    test_logits : ndarray, shape (N, K)
-    val_probs, test_probs : ndarray, shape (N, K)
-        Calibrated.
-    test_distance : ndarray, shape (N,)
-    """
+    """A calibrated model and what it says of validation and test part."""
 
     model: AnomalyModel
-    test_logits: np.ndarray
-    val_probs: np.ndarray
-    test_probs: np.ndarray
-    test_distance: np.ndarray
+    test_logits: np.ndarray  # (N, K)
+    val_probs: np.ndarray  # (N, K), calibrated
+    test_probs: np.ndarray  # (N, K), calibrated
+    test_distance: np.ndarray  # (N,)
 
 
 def score_network(

@@ -29,25 +29,13 @@ N_STEPS = 16
 
 @dataclass(frozen=True)
 class Explained:
-    """Maps of a few test images with their checks.
+    """Maps of a few test images with their checks."""
 
-    Attributes
-    ----------
-    rows : ndarray of int
-        Places in the test part.
-    maps : list of ndarray, shape (S, S)
-        Grad-CAM of the predicted class, in logits per unit of the features.
-    checks : DataFrame
-        One row an image.
-    summary : DataFrame
-        Means over many images, for prose.
-    layer : str
-    """
-
-    rows: np.ndarray
+    rows: np.ndarray  # places in the test part
+    # (S, S) each: Grad-CAM of the predicted class, in logits per unit of the features
     maps: list[np.ndarray]
-    checks: pd.DataFrame
-    summary: pd.DataFrame
+    checks: pd.DataFrame  # one row an image
+    summary: pd.DataFrame  # means over many images, for prose
     layer: str
 
 

@@ -50,18 +50,11 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class SourceSplit:
-    """Images as the source's scripts have them after copying and splitting.
-
-    Attributes
-    ----------
-    train, test : Cases
-    leaked_share : float
-        Share of test images of whose original a version is in the training part.
-    """
+    """Images as the source's scripts have them after copying and splitting."""
 
     train: Cases
     test: Cases
-    leaked_share: float
+    leaked_share: float  # share of test images of whose original a version is in the training part
 
 
 def thinned(cases: Cases, seed: int = SOURCE_SEED) -> Cases:
@@ -123,21 +116,13 @@ def _filled_up(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SourceProtocol:
-    """What the source's protocol reports, beside the same network on unseen patients.
-
-    Attributes
-    ----------
-    split : SourceSplit
-    table : DataFrame
-        A row a protocol: numbers of images, and scores with 95 % intervals over patients. *Same
-        mix*: with classes as frequent as among the first protocol's test images.
-    rare : DataFrame
-        Recall of the rarest classes under each protocol.
-    """
+    """What the source's protocol reports, beside the same network on unseen patients."""
 
     split: SourceSplit
+    # a row a protocol: numbers of images, and scores with 95 % intervals over patients. *Same mix*:
+    # with classes as frequent as among the first protocol's test images
     table: pd.DataFrame
-    rare: pd.DataFrame
+    rare: pd.DataFrame  # recall of the rarest classes under each protocol
 
 
 def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.data_sets import cached_phantoms, data_folder
 from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
@@ -40,18 +40,11 @@ REGIONS = {
 
 @dataclass(frozen=True)
 class PlaneSet:
-    """Hold the slices of all fetuses; a sample is one slice of each plane.
+    """Hold the slices of all fetuses; a sample is one slice of each plane."""
 
-    Attributes
-    ----------
-    table : DataFrame, a row a sample: ``subject, group, ga_days, slice, brain_ml, kind``.
-    images : uint8 (N, S, S, 3), planes axial, coronal, sagittal as channels.
-    brain_area : float (N, 3), share of each picture that is not black.
-    """
-
-    table: pd.DataFrame
-    images: np.ndarray
-    brain_area: np.ndarray
+    table: pd.DataFrame  # a row a sample: ``subject, group, ga_days, slice, brain_ml, kind``
+    images: np.ndarray  # uint8 (N, S, S, 3), planes axial, coronal, sagittal as channels
+    brain_area: np.ndarray  # float (N, 3), share of each picture that is not black
 
     def fetuses(self) -> pd.DataFrame:
         """Return a row a fetus: ``subject, group, ga_days, brain_ml, area``."""
@@ -179,10 +172,7 @@ def middle_regions(scan: FetalScan, parameters: GestationalAgeParameters) -> dic
 
 def fingerprint(planes: PlaneSet) -> str:
     """Return a hash of the table and the slices: what a fit depends on."""
-    digest = hashlib.sha256(planes.table.to_csv(index=False).encode())
-    digest.update(str(planes.images.shape).encode())
-    digest.update(np.ascontiguousarray(planes.images).tobytes())
-    return digest.hexdigest()
+    return hash_cases(planes.table, planes.images)
 
 
 def channels(parameters: GestationalAgeParameters, choice: str = "") -> list[int]:

@@ -31,25 +31,15 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Leak:
-    """Hold the source's protocol on the same data.
+    """Hold the source's protocol on the same data."""
 
-    Attributes
-    ----------
-    fits : of its folds over samples; the held-out samples also stopped the training.
-    subject : (M,), the fetuses of the held-out samples.
-    ga_days, pred_days : float (M,), of the held-out samples.
-    honest_days : float (M,), answers for the same samples by folds over fetuses.
-    shared : share of the held-out samples whose fetus was trained on.
-    backbone : of the networks.
-    """
-
-    fits: list[FoldFit]
-    subject: np.ndarray
-    ga_days: np.ndarray
-    pred_days: np.ndarray
-    honest_days: np.ndarray
-    shared: float
-    backbone: str = "vgg16"
+    fits: list[FoldFit]  # of its folds over samples; the held-out samples also stopped the training
+    subject: np.ndarray  # (M,), the fetuses of the held-out samples
+    ga_days: np.ndarray  # float (M,), of the held-out samples
+    pred_days: np.ndarray  # float (M,), of the held-out samples
+    honest_days: np.ndarray  # float (M,), answers for the same samples by folds over fetuses
+    shared: float  # share of the held-out samples whose fetus was trained on
+    backbone: str = "vgg16"  # of the networks
 
     def answers(self) -> dict[str, np.ndarray]:
         """Return the answers of both protocols by the model's name in the results."""

@@ -36,28 +36,17 @@ AT_ONCE = 8  # fetuses whose Grad-CAM is made in one pass: their features are he
 
 @dataclass(frozen=True)
 class Maps:
-    """Hold the maps of one fetus's middle slices.
-
-    Attributes
-    ----------
-    subject : str
-    ga_days : float
-    image : uint8 (S, S, P)
-    gates, cams : float32 (P, S, S): mean gate over channels, 0 to 1; size of signed Grad-CAM,
-        days.
-    hidden : float (P, S, S), days by which the answer moves when a patch of one plane is hidden.
-    random_cams : float32 (P, S, S), Grad-CAM of the network with shuffled weights.
-    regions : name to bool (P, S, S).
-    """
+    """Hold the maps of one fetus's middle slices."""
 
     subject: str
     ga_days: float
-    image: np.ndarray
-    gates: np.ndarray
-    cams: np.ndarray
+    image: np.ndarray  # uint8 (S, S, P)
+    gates: np.ndarray  # float32 (P, S, S), mean over channels, 0 to 1
+    cams: np.ndarray  # float32 (P, S, S), size of signed Grad-CAM, days
+    # float (P, S, S), days by which the answer moves when a patch of one plane is hidden
     hidden: np.ndarray
-    random_cams: np.ndarray
-    regions: dict[str, np.ndarray]
+    random_cams: np.ndarray  # float32 (P, S, S), Grad-CAM of the network with shuffled weights
+    regions: dict[str, np.ndarray]  # name to bool (P, S, S)
 
 
 def explain(

@@ -57,15 +57,8 @@ def by_trimester(ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
 def cross_conformal(error_days: np.ndarray, fold: np.ndarray, coverage: float = 0.9) -> np.ndarray:
     """Return half-widths: of each fold by the errors that the *other* folds were tested with.
 
-    Parameters
-    ----------
-    error_days : float (N,), of held-out fetuses, one a fetus.
-    fold : int (N,), in which each was held out.
-    coverage : promised.
-
-    Returns
-    -------
-    float (N,), infinite where the other folds are too small.
+    Errors are those of held-out fetuses (N,), one a fetus, with the fold in which each was held
+    out. A half-width is infinite where the other folds are too small.
 
     References
     ----------
