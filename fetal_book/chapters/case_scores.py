@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.metrics.intervals import bootstrap_ci
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fetal_book.runs.results import METRICS
 from fetal_lib.metrics.intervals import with_interval
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pandas.io.formats.style import Styler
 
 DIGITS = {"": 3, "mm": 2, "years": 2, "days": 1}  # of a metric's unit
@@ -43,8 +44,6 @@ def results_table(
     Metrics of which there is no row are left out. What tells the rows apart comes first, then
     ``n``, the most cases.
     """
-    import pandas as pd
-
     lines: dict[tuple, dict] = {}
     for row in rows:
         if row["split"] == split and row["metric"] in metrics:
@@ -63,8 +62,6 @@ def ranking(rows: Sequence[dict], metric: str) -> pd.DataFrame:
 
     Only what has an interval can be drawn: one subject alone has none.
     """
-    import pandas as pd
-
     kept = [r for r in rows if r["metric"] == metric and r["split"] == "test" and r["ci95"]]
     table = pd.DataFrame(
         [(r["model"], r["value"], *r["ci95"]) for r in kept],
@@ -81,8 +78,6 @@ def plain(table: pd.DataFrame) -> pd.DataFrame:
 
 def pretty(table: pd.DataFrame, digits: int = 3) -> Styler:
     """Return a table without its index and with few digits, for display; words if it is empty."""
-    import pandas as pd
-
     if table.empty:
         table = pd.DataFrame({"table": ["empty: nothing in this run has what it needs"]})
     small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}

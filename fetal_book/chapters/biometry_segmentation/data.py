@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.runs.data_sets import data_folder
@@ -17,8 +18,6 @@ from fetal_lib.data.masks import iter_cases
 from fetal_phantoms import abdomen_set
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 
 COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "layout")
@@ -66,8 +65,6 @@ def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) 
     of images where sources share some. ``true_mm`` is the circumference of the structure that the
     image shows.
     """
-    import pandas as pd
-
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ValueError(f"also={parameters.also!r}: it is the data itself; name another, or none.")
     names = source_names([name for name in (parameters.data, parameters.also) if name])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.network_cost import (
@@ -23,8 +24,6 @@ from fetal_lib.models.mask_fusion import squared_mean
 from fetal_lib.predict.segmenter import Segmenter, fuse_members
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
     from fetal_book.runs.session import Run
 
@@ -54,8 +53,6 @@ def ensemble_table(
     STAPLE, and the condition network by itself, which needs no sampling. The Dice minus that of
     the last has its 95 % bootstrap interval over subjects.
     """
-    import pandas as pd
-
     alone = "condition network alone"
     answers = {"one member": members[0]}
     answers |= {how: fuse_members(members, how) for how in ("mean", "majority", "staple")}
@@ -83,8 +80,6 @@ def sampling_table(
     GMAC and seconds are those of an image; the Dice minus that of one long ancestral sample has
     its 95 % bootstrap interval over subjects.
     """
-    import pandas as pd
-
     p, spec = run.parameters, segmenter.spec
     own = (spec.sampling_steps, spec.members)
     plan = [(steps, 1, 0) for steps in sorted({*DDIM_STEPS, spec.sampling_steps})]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.verdicts import Check, place_check, verdict, weights_check
 from fetal_lib.data.spread import evenly_spaced
@@ -25,7 +26,6 @@ from fetal_lib.predict.segmenter import Segmenter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
     from torch import nn
 
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
@@ -113,8 +113,6 @@ def cam_checks(
     that of the same network with shuffled weights and, of a diffusion network, with those at two
     other steps.
     """
-    import pandas as pd
-
     random, maps, rows, curves = shuffled(segmenter), [], [], []
     for i in evenly_spaced(N_EXPLAINED, len(arrays.images)):
         image, mask = arrays.images[i], arrays.masks[i] >= 128
@@ -144,7 +142,6 @@ def cam_curves(
     Returns ``model, way`` (deletion or insertion), ``order`` (map or random), ``share`` of the
     pixels and ``change``, by how much the explained scalar is away from that of the whole image.
     """
-    import pandas as pd
     import torch
 
     score = region_score(segmenter, region)

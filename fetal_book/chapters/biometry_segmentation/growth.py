@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size, intergrowth_weight
 from fetal_lib.growth.intergrowth_weight import EFW_GA_WEEKS_RANGE
 from fetal_lib.predict.head_measure import or_nan
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SMALL_CENTILE, LARGE_CENTILE = 10.0, 90.0
 MACROSOMIA_G = 4000.0
@@ -44,8 +40,6 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     and, with the table's femur length, by Hadlock 1985 (g), the centiles of HC, AC and the first
     weight at the known age, and the flags. NaN outside a formula's range.
     """
-    import pandas as pd
-
     known = table.set_axis(scores.index)  # sources may share file names: they join nothing
     rows = []
     for subject, group in scores.groupby("subject", sort=False):
@@ -86,8 +80,6 @@ def _derived(
 
 def growth_summary(biometry: pd.DataFrame) -> pd.DataFrame:
     """Return how far measured values are from annotated ones: n, mean, SD, mean absolute."""
-    import pandas as pd
-
     named = {
         "HC (mm)": "hc_{}_mm",
         "AC (mm)": "ac_{}_mm",
@@ -115,8 +107,6 @@ def growth_summary(biometry: pd.DataFrame) -> pd.DataFrame:
 
 def flag_agreement(biometry: pd.DataFrame) -> pd.DataFrame:
     """Count each flag by annotation, by measurement, and by both."""
-    import pandas as pd
-
     rows = []
     for flag in (SGA, LGA, HEAVY):
         if biometry.empty:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.models.segmentation_networks import (
     build_network,
@@ -18,7 +19,6 @@ from fetal_lib.models.segmentation_networks import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
     from torch import nn
 
     from fetal_book.runs.session import Run
@@ -153,8 +153,6 @@ def _seconds(segmenter: Segmenter, images: np.ndarray) -> float:
 
 def cost_table(segmenters: dict[str, Segmenter], images: np.ndarray) -> pd.DataFrame:
     """Return :func:`cost_of` of each network, a row each."""
-    import pandas as pd
-
     rows = [{"model": name, **cost_of(s, images)} for name, s in segmenters.items()]
     return pd.DataFrame(rows)
 
@@ -164,7 +162,6 @@ def network_table(names: Sequence[str], size: str, image_size: int) -> pd.DataFr
 
     The size of the images counts where positions are learnt.
     """
-    import pandas as pd
     import torch
 
     rows = []
@@ -183,8 +180,6 @@ def training_table(
     run: Run, histories: Mapping[str, Sequence[dict]], train_s: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return time, throughput and last losses of each network, and add them as result rows."""
-    import pandas as pd
-
     rows = []
     for name, history in histories.items():
         last, speed = history[-1], np.median([row["images_per_s"] for row in history])
@@ -210,8 +205,6 @@ def dice_intervals(rows: Sequence[dict], names: Sequence[str]) -> pd.DataFrame:
 
     Where there is no interval, ``low`` and ``high`` are the value itself.
     """
-    import pandas as pd
-
     found: dict[str, dict] = {}
     for row in rows:
         if (row["split"], row["metric"]) == ("test", "dice") and row["model"] in names:

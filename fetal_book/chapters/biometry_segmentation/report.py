@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters import tables
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
@@ -22,8 +23,6 @@ from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.predict.segmenter import fuse_members
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
     from fetal_book.runs.session import Run
     from fetal_lib.predict.segmenter import Segmenter
@@ -158,8 +157,6 @@ def results_table(
 
 def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return bias, limits of agreement and errors of HC and AC for each model."""
-    import pandas as pd
-
     rows = []
     for model, frame in scores.items():
         for structure, part in frame.groupby("structure", sort=False):
@@ -178,8 +175,6 @@ def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
     """Return paired tests with the difference and its interval in one cell, for display."""
-    import pandas as pd
-
     rows = []
     for row in tests.to_dict("records"):
         numbers = (row["difference"], (row["low"], row["high"]))
@@ -195,8 +190,6 @@ def source_comparison(
     scores: Mapping[str, pd.DataFrame], train_s: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return the source's table beside ours, row by row."""
-    import pandas as pd
-
     rows = []
     for name, values in SOURCE_TABLE.items():
         if name not in scores:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.biometry_segmentation.ensembles import single_member
 from fetal_book.chapters.outlines import circumference_mm
@@ -14,8 +15,6 @@ from fetal_lib.metrics.segmentation import dice
 from fetal_lib.training.augment import similarity_matrix
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
     from fetal_lib.predict.segmenter import Segmenter
 
@@ -127,8 +126,6 @@ def robustness_table(
     Diffusion networks draw a single member here. The Dice is at the network's size, against the
     mask that was changed with the image; ``circumference (%)`` the median absolute error.
     """
-    import pandas as pd
-
     pick = evenly_spaced(n, len(table))
     chosen = arrays.select(pick)
     single = {name: single_member(segmenter) for name, segmenter in segmenters.items()}

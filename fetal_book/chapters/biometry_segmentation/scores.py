@@ -19,17 +19,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.outlines import scan_ellipse
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import assd_mm, dice, hausdorff_mm, iou, precision, recall
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 METRICS = ("dice", "iou", "recall", "precision", "map", "hd95_mm", "assd_mm", "df_mm", "adf_mm")
@@ -45,8 +42,6 @@ def score_structures(
     and ``major_mm`` (the axes of the ellipse: BPD, outer to outer, and OFD of a head), and the
     metrics. Lengths are NaN where nothing was found, or where the pixel size is unknown.
     """
-    import pandas as pd
-
     rows = []
     for i, reference in enumerate(references):
         known = {name: table.iloc[i][name] for name in KNOWN}
@@ -103,8 +98,6 @@ def paired_tests(
     bootstrap interval over subjects, and the p value of Wilcoxon's signed-rank test on subjects'
     means, by Holm's procedure for all pairs. NaN where no image has a value of both.
     """
-    import pandas as pd
-
     rows = []
     for first, second in combinations(scores, 2):
         a, b = scores[first], scores[second]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.fit import fit_one, fit_settings
@@ -15,8 +16,6 @@ from fetal_lib.training.augment import Augmentation, augment_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pandas as pd
 
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
     from fetal_book.runs.session import Run
@@ -73,8 +72,6 @@ def reenact_source(
     network has seen, and the Dice in each way of ``WAYS``, with 95 % bootstrap intervals. Subjects
     are drawn, whatever was dealt out: frames of one are no independent evidence.
     """
-    import pandas as pd
-
     p = run.parameters
     shares = {"test": p.test_fraction, "val": p.val_fraction}
     parts = (subject_part, image_level_parts(len(table), shares, p.seed))

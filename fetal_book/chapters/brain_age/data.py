@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.data_sets import cached_phantoms, data_folder
@@ -15,8 +16,6 @@ from fetal_lib.data.splits.folds import Fold, k_folds, nested_folds
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION, write_adult_brain_set
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.brain_age import BrainAgeParameters
 
 TEACHER_SEED = 7_919
@@ -67,8 +66,6 @@ def split_subjects(table: pd.DataFrame, parameters: BrainAgeParameters) -> Parts
 
     Scans of one person stay together. Fewer than four subjects a fold to be tested are refused.
     """
-    import pandas as pd
-
     p = parameters
     subject, age = table["subject"].to_numpy(str), table["age_years"].to_numpy(float)
     n_people = len(np.unique(subject))
@@ -94,8 +91,6 @@ def split_subjects(table: pd.DataFrame, parameters: BrainAgeParameters) -> Parts
 
 def describe_subjects(table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:
     """Return a row a fold: subjects, women, and their ages."""
-    import pandas as pd
-
     rows = []
     for number in np.unique(fold):
         some = table[fold == number]
@@ -113,7 +108,6 @@ def leak_audit(table: pd.DataFrame, parts: Parts, shares: np.ndarray) -> pd.Data
 
     `shares` are any features (N, F) of the scans that tell two brains apart.
     """
-    import pandas as pd
     from scipy.stats import spearmanr
 
     names = table["subject"].to_numpy(str)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.explain.deletion_verdict import deletion_verdict
 from fetal_lib.explain.grad_cam_torch import grad_cam, occlusion_volume
 from fetal_lib.explain.occlusion import map_similarity, share_on
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import nn
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -79,8 +79,6 @@ def _mean(maps: list[np.ndarray]) -> np.ndarray:
 def _checks(
     maps: dict[str, np.ndarray], others: dict[str, np.ndarray], brain: np.ndarray, fluid: np.ndarray
 ) -> pd.DataFrame:
-    import pandas as pd
-
     wet = brain & (fluid > np.quantile(fluid[brain], 0.75))
     rows = []
     for name, values in maps.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_age.data import TEACHER_SEED, find_teachers
 from fetal_book.chapters.brain_age.tissues import Tissues, read_labels, segment_all
@@ -19,8 +20,6 @@ from fetal_lib.training.mri_input import network_input, resample
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.brain_age import BrainAgeParameters
     from fetal_book.runs.session import Run
 

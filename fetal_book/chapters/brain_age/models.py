@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_age.explain import Explanation, explain_network
 from fetal_book.chapters.brain_age.lessons import reference_lesson, true_lesson
@@ -31,7 +32,6 @@ from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.torch_forward import predict_network
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import nn
 
     from fetal_book.chapters.brain_age.data import Parts
@@ -49,8 +49,6 @@ CONTRAST = ("gray_mean", "csf_mean", "noise")
 
 def parameter_table() -> pd.DataFrame:
     """Return the networks at their published settings: parameters, and what they take and give."""
-    import pandas as pd
-
     from fetal_lib.models.res_next_3d import get_res_next_3d
     from fetal_lib.models.res_unet_3d import get_res_unet_3d
     from fetal_lib.models.sfcn_3d import get_sfcn_3d
@@ -167,8 +165,6 @@ def ensemble(
     In each fold the best volume model, the best map model and each network that there is are
     weighted by the inverse square of their inner errors. The weights come as a row a fold.
     """
-    import pandas as pd
-
     groups = [
         {k: v for k, v in predictions.items() if k.startswith(start)}
         for start in ("volumes", "maps", "resnext", "sfcn")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.brain_age.scores import (
@@ -24,8 +25,6 @@ from fetal_lib.metrics.intervals import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.chapters.brain_age.data import Parts
     from fetal_book.chapters.brain_age.lessons import Truth
     from fetal_book.chapters.brain_age.segmenter import Segmented
@@ -61,8 +60,6 @@ def _add_dice(
 
 def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
     """Add the Dice of the mixture on the phantoms that teach; nothing was learnt from them yet."""
-    import pandas as pd
-
     rows = []
     for tissue in TISSUES:
         values = truth.tissues.table[f"dice_{tissue}"].to_numpy(float)
@@ -88,8 +85,6 @@ def add_dice(run: Run, table: pd.DataFrame, parts: Parts) -> pd.DataFrame:
 
     The Dice values are those of `apply_segmenters`.
     """
-    import pandas as pd
-
     held_out = table[parts.tested[table["row"].to_numpy()]]
     rows = []
     for (network, against), group in held_out.groupby(["network", "against"], sort=False):
@@ -159,8 +154,6 @@ def gap_table(age_years: np.ndarray, gaps: pd.DataFrame, parts: Parts) -> pd.Dat
 
     The gap of the mean predictor is rounding error, whose correlation with age means nothing.
     """
-    import pandas as pd
-
     fake = {"mean, corrected with the true age": correct_mean(age_years, parts)}
     row = gap_rows(age_years[parts.tested], fake)
     row.loc[row["SD of gap (y)"] < ROUNDING, "correlation of gap and age"] = np.nan

@@ -12,15 +12,11 @@ doi:10.1002/hbm.25533
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.regression import mae, r2
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def by_decade(
@@ -30,8 +26,6 @@ def by_decade(
 
     A gap that falls from the young to the old is regression to the mean, not biology.
     """
-    import pandas as pd
-
     rows = []
     decade = (np.asarray(age_years) // 10 * 10).astype(int)
     for start in np.unique(decade):
@@ -82,8 +76,6 @@ def correct_with_age(
 
 def gap_rows(age_years: np.ndarray, variants: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return mean, SD and correlation with age of the gap of each variant of a prediction."""
-    import pandas as pd
-
     rows = []
     for name, pred in variants.items():
         gap = pred - age_years

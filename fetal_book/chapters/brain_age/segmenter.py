@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_age import tissues as tissue_steps
 from fetal_book.chapters.brain_age.lessons import Lesson, on_segmenter_grid, segmenter_scans
@@ -22,7 +23,6 @@ from fetal_lib.training.torch_task import TorchSettings
 from fetal_lib.training.volume_augment import crop_augment
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import nn
 
     from fetal_book.chapters.brain_age.data import Parts
@@ -121,8 +121,6 @@ def apply_segmenters(
 
     The network that was taught by references is not shown the scans that taught it.
     """
-    import pandas as pd
-
     networks = {name: network for name, (network, _) in fits.items()}
 
     def compute(folder: Path) -> None:
@@ -154,8 +152,6 @@ def _apply(
     teaches: np.ndarray,
     show: Sequence[int],
 ) -> Segmented:
-    import pandas as pd
-
     p = run.parameters
     voxel_ml = p.segmentation_spacing_mm**3 / 1000
     volumes = {name: np.full((len(table), 3), np.nan) for name in networks}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.age_scores import N_RESAMPLES, age_interval
 from fetal_book.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
@@ -25,8 +26,6 @@ from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import pandas as pd
 
     from fetal_book.chapters.brain_age.data import Parts
     from fetal_book.runs.session import Run
@@ -109,7 +108,6 @@ def training_set_error(
     A forest is among them, since it remembers: its training error says nothing at all. The numbers
     are text with 95 % intervals over subjects.
     """
-    import pandas as pd
     from sklearn.base import clone
     from sklearn.ensemble import ExtraTreesRegressor
 
@@ -145,8 +143,6 @@ def picked_on_test(
     and never calls ``eval()``: batch statistics then come from the batches that are scored, and
     scoring changes them. The numbers are text with 95 % intervals over subjects.
     """
-    import pandas as pd
-
     p = run.parameters
     fold = parts.folds[0]
     persons, zero = parts.person[fold.test], np.zeros(len(fold.test))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.baselines.mni_space import GRID_MM, SHAPE, brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_maps import block_means
@@ -19,8 +20,6 @@ from fetal_lib.metrics.segmentation import dice
 from fetal_lib.training.mri_input import network_input
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
 
 CODE = (
@@ -70,8 +69,6 @@ def segment_all(run: Run, table: pd.DataFrame, source: dict | None = None) -> Ti
 
     `source` says in plain values where the scans come from, when it is not the run's data.
     """
-    import pandas as pd
-
     p = run.parameters
 
     def compute(folder: Path) -> None:
@@ -97,8 +94,6 @@ def read_labels(tissues: Tissues, rows: np.ndarray) -> np.ndarray:
 def _compute(
     folder: Path, table: pd.DataFrame, spacing_mm: float, side: int, progress: Callable[..., None]
 ) -> None:
-    import pandas as pd
-
     rows, maps, images, labels = [], [], [], {}
     for row, shares, image, label in _work(table, spacing_mm, side):
         labels[str(len(rows))] = label

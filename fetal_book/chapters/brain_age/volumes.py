@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.metrics.regression import mae
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.chapters.brain_age.data import Parts
 
 
@@ -57,7 +56,6 @@ def propagate_segmentation(
     The regressor learns from the reference volumes (N, 3) of the training part and is then shown
     the reference volumes, or a network's (`found_ml`), of the tested subjects.
     """
-    import pandas as pd
     from sklearn.base import clone
 
     rows = []

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_mixture import even_out, segment_tissues
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.training.mri_input import correct_bias_field, normalise, resample
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,6 @@ def preprocessing_steps(row: pd.Series, settings: tuple[tuple[float, int], ...])
         inside, _ = resample(mask.astype(np.uint8), affine, spacing, side, nearest=True)
         labels[title], _ = resample(mixture.labels, affine, spacing, side, nearest=True)
         rows.append(_row(title, steps[title], spacing, inside > 0))
-    import pandas as pd
-
     middle = tuple(float(v) for v in np.percentile(field[mask], [1, 99]))
     limits = {"bias field (N4)": middle}
     return Walk(steps, labels, pd.DataFrame(rows), limits, agreement, variation)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
@@ -22,7 +23,6 @@ from fetal_lib.training.denoise import LABELS as FILTER_LABELS
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
 N_FILTERED = 400
 """Training images that each filter is tried on."""
@@ -44,8 +44,6 @@ def filter_table(train: Cases, val: Cases, seed: int) -> pd.DataFrame:
     """Compare the filters: speckle, contrast of the lesion with its surroundings over the noise of
     both, edges kept at its rim, time, and macro-F1 on validation of a logistic regression on edges.
     """
-    import pandas as pd
-
     chosen = np.random.default_rng(seed).permutation(len(train))[:N_FILTERED]
     train = train.select(np.sort(chosen))
     rows, edges = [], None
@@ -109,8 +107,6 @@ def border_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Dat
     """Score the networks when the surroundings of the skull (or the border of a whole scan), or all
     but them, are black. Nothing is trained again.
     """
-    import pandas as pd
-
     spec = next(iter(scored.values())).model.spec
     outside = surroundings(spec.side, spec.view)
     word = "outside" if spec.view == "head" else "border"
@@ -133,8 +129,6 @@ def ruler_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Data
     """Score the networks with and without the scale bar; empty where views have none. The last
     column is the mean F1 of the three classes that are widths in mm.
     """
-    import pandas as pd
-
     spec = next(iter(scored.values())).model.spec
     if spec.view != "head":
         return pd.DataFrame()
@@ -153,8 +147,6 @@ def ruler_table(scored: Mapping[str, Scored], test: Cases, seed: int) -> pd.Data
 
 def efficiency_table(networks: Mapping[str, keras.Model], side: int) -> pd.DataFrame:
     """Measure the networks of this run, and those of the published width, on this machine."""
-    import pandas as pd
-
     rows = []
     for name in NAMES:
         published = build_anomaly_cnn(name, side=max(side, 64), n_classes=len(LABELS))
@@ -178,7 +170,6 @@ def _seconds(model: keras.Model, batch_size: int) -> float:
 def convolution_table(side: int = 32, channels: tuple[int, ...] = (32, 128)) -> pd.DataFrame:
     """Measure one ordinary against one separable 3x3 convolution of the same size, on 16 images."""
     import keras
-    import pandas as pd
 
     kinds = {"ordinary": keras.layers.Conv2D, "separable": keras.layers.SeparableConv2D}
     rows = []

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
 from fetal_lib.metrics.classification import wilson_interval
 from fetal_lib.metrics.roc import recall_threshold, roc_band, youden_threshold
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NORMAL = LABELS.index("normal")
 SCREENING_RECALL = 0.95
@@ -24,8 +20,6 @@ def cutoff_table(scored: Scored, val: Cases, test: Cases) -> pd.DataFrame:
     """Return sensitivity and specificity of each class at one half and at Youden's cut-off, which
     is chosen on validation and used on test; classes that a part lacks are left out.
     """
-    import pandas as pd
-
     rows = []
     for k, name in enumerate(LABELS):
         here, there = val.labels == k, test.labels == k
@@ -47,8 +41,6 @@ def screening_table(scored: Scored, val: Cases, test: Cases, seed: int = 0) -> p
     Intervals of shares are Wilson's, as if each patient were one case: images of one patient are no
     new evidence. That of the area is a bootstrap over patients.
     """
-    import pandas as pd
-
     score = {"val": 1 - scored.val_probs[:, NORMAL], "test": 1 - scored.test_probs[:, NORMAL]}
     truth = {"val": val.labels != NORMAL, "test": test.labels != NORMAL}
     if any(ill.all() or not ill.any() for ill in truth.values()):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.runs.data_sets import data_folder
@@ -25,8 +26,6 @@ from fetal_phantoms.anomalies.write import GENERATOR_VERSION, write_anomaly_set
 from fetal_phantoms.reserved import refuse_reserved
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
     from fetal_book.runs.session import Run
 
@@ -206,8 +205,6 @@ def split_cases(cases: Cases, parameters: BrainAnomaliesParameters) -> Cases:
 
 def class_counts(cases: Cases) -> pd.DataFrame:
     """Return images of each class and part, and patients, the commonest class first."""
-    import pandas as pd
-
     table = pd.crosstab(cases.table["label"], cases.table["part"])
     table = table.reindex(columns=PARTS, fill_value=0)
     table["images"] = table.sum(axis=1)

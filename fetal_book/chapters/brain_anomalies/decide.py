@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.runs.folder import data_name
@@ -22,7 +23,6 @@ from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
 
@@ -87,8 +87,6 @@ def best_on_validation(scored: Mapping[str, Scored], val: Cases) -> str:
 
 def calibration_table(scored: Mapping[str, Scored], test: Cases) -> pd.DataFrame:
     """Return ECE, cross-entropy and Brier score of the test part before and after scaling."""
-    import pandas as pd
-
     rows = []
     for name, s in scored.items():
         for when, t in (("before", 1.0), ("after", s.model.spec.temperature)):
@@ -110,8 +108,6 @@ def sets_of(scored: Scored, test: Cases) -> tuple[np.ndarray, np.ndarray]:
 
 def set_table(size: np.ndarray, inside: np.ndarray) -> pd.DataFrame:
     """Return coverage and size of the conformal sets of the test part, for all and by size."""
-    import pandas as pd
-
     chosen = {"all": np.ones(len(size), bool)} | {f"of {k}": size == k for k in np.unique(size)}
     rows = [
         {"sets": name, "n": int(of.sum()), "coverage": float(inside[of].mean())}
@@ -123,8 +119,6 @@ def set_table(size: np.ndarray, inside: np.ndarray) -> pd.DataFrame:
 
 def abstention_table(scored: Scored, val: Cases, test: Cases, target: float) -> pd.DataFrame:
     """Return the share answered and its accuracy, on validation (chosen) and test (measured)."""
-    import pandas as pd
-
     rows = []
     cut = scored.model.spec.abstain_below
     for part, probs, cases in (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
@@ -17,7 +18,6 @@ from fetal_lib.models.anomaly_cnns import build_anomaly_cnn
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
 N_EXPLAINED, N_CHECKED = 6, 40
 MIN_GRID = 4
@@ -74,7 +74,6 @@ def explain(scored: Scored, test: Cases, seed: int, n_checked: int = N_CHECKED) 
     lesions. The seed draws the random weights that the maps are compared with.
     """
     import keras
-    import pandas as pd
 
     spec = scored.model.spec
     network, layer = scored.model.network, cam_layer(scored.model.network)
@@ -186,8 +185,6 @@ def _changed(image: np.ndarray, order: np.ndarray, insert: bool) -> np.ndarray:
 
 def _summary(table: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and number of each check; what no image has is left out."""
-    import pandas as pd
-
     numbers = table.select_dtypes("number")
     rows = [
         {"check": name, "mean": values.mean(), "n": int(values.notna().sum())}

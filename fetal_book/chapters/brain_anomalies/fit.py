@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.scores import summarise
@@ -32,7 +33,6 @@ from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
     from fetal_book.runs.session import Run
@@ -115,8 +115,6 @@ def fit_settings(
 
 def layer_table(parameters: BrainAnomaliesParameters) -> pd.DataFrame:
     """Return parameters, multiply-accumulates and size of each network, published and here."""
-    import pandas as pd
-
     rows = []
     here = network_arguments(parameters)
     for name in NAMES:
@@ -206,8 +204,6 @@ def search_separable(run: Run, train: Cases, val: Cases) -> tuple[list[dict], di
 
 def trials_table(trials: list[dict]) -> pd.DataFrame:
     """Return a row a trial: its macro-F1 on validation and what it tried."""
-    import pandas as pd
-
     columns = ["trial", "macro_f1", *SPACE]
     rows = [{"trial": t["trial"], "macro_f1": t["value"]} | t["parameters"] for t in trials]
     return pd.DataFrame(rows, columns=columns)
@@ -234,8 +230,6 @@ def cross_validate(run: Run, cases: Cases, choice: dict) -> pd.DataFrame:
     The hyper-parameters are those of the search, whose validation patients are among the folds; the
     folds say how much the score scatters with the patients, the test part how good it is.
     """
-    import pandas as pd
-
     p = run.parameters
     rows: list[dict] = []
     if not p.cv_folds:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.metrics.classification import wilson_interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LOG = (("CNN", 0.829, 193), ("separable CNN", 0.808, 193), ("Xception", 0.950, 180))
 """Model, test accuracy and number of test images in the source's own console log."""
@@ -20,8 +17,6 @@ NEAR_ZERO = 1e-12
 
 def log_table() -> pd.DataFrame:
     """Return the accuracies of the source's console log with Wilson intervals."""
-    import pandas as pd
-
     rows = []
     for name, share, n in LOG:
         low, high = wilson_interval(share * n, n)
@@ -40,8 +35,6 @@ def log_difference() -> tuple[int, int, float]:
 
 def ranking_table(labels: np.ndarray, predicted: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return how often the less accurate of two models wins, for each pair of predictions (N,)."""
-    import pandas as pd
-
     rows = []
     for pair in combinations(predicted, 2):
         share = {name: float((predicted[name] == labels).mean()) for name in pair}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases, load_cases, pretty_label
 from fetal_book.chapters.brain_anomalies.decide import Scored
@@ -23,8 +24,6 @@ from fetal_lib.metrics.selective import RiskCoverage, risk_coverage
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
 
 SHOWN = ("accuracy", "macro_f1", "precision", "recall", "auc_macro", "auc_micro", "ece")
@@ -86,8 +85,6 @@ def confusion_of(scored: Scored, test: Cases) -> tuple[np.ndarray, list[str]]:
 
 def most_confused(scored: Scored, test: Cases, n: int = 5) -> pd.DataFrame:
     """Return the pairs of classes that are most often taken for each other."""
-    import pandas as pd
-
     table = confusion_matrix(test.labels, scored.test_probs.argmax(1), len(LABELS))
     np.fill_diagonal(table, 0)
     order = np.argsort(-table, axis=None, kind="stable")[:n]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_lib.metrics import classification as cls
 from fetal_lib.metrics import intervals
 from fetal_lib.metrics.calibration import ece
 from fetal_lib.metrics.roc import average_precision, macro_auc, micro_auc, roc_band
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 N_RESAMPLES = 200
 """Draws for the areas, which are computed draw by draw."""
@@ -89,8 +86,6 @@ def class_table(
     labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, names: Sequence[str], seed: int = 0
 ) -> pd.DataFrame:
     """Return a row a class: n, patients, precision, recall, F1 with interval, AUC with interval."""
-    import pandas as pd
-
     table, draws = confusions(labels, probs.argmax(1), groups, probs.shape[1], seed)
     scores, drawn = cls.class_scores(table), cls.class_scores(draws).f1
     rows = []
@@ -117,8 +112,6 @@ def compare_models(
     """Return differences of macro-F1 between models on the same cases, a minus b, by paired draws.
     *a is better* is the share of draws in which it is; equal ones count half.
     """
-    import pandas as pd
-
     drawn, whole = {}, {}
     for name, p in probs.items():
         pair = confusions(labels, p.argmax(1), groups, p.shape[1], seed)

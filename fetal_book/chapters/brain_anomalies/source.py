@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.fit import (
@@ -30,8 +31,6 @@ from fetal_lib.training.keras_forward import forward
 from fetal_phantoms.anomalies.write import SOURCE_COUNTS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
 
 SOURCE_SEED = 42
@@ -131,8 +130,6 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     The protocols differ in one thing at a time: whether the copies are made before or after the
     split, and whether there are any. Phantoms are thinned to the source's frequencies first.
     """
-    import pandas as pd
-
     p = run.parameters
     settings = ClassifierSettings(
         epochs=p.source_epochs, batch_size=32, learning_rate=1e-3, schedule="constant",
@@ -222,8 +219,6 @@ def _rare(
     answers: dict[str, tuple[Cases, np.ndarray]], labels: np.ndarray, n_rare: int
 ) -> pd.DataFrame:
     """Return the recall of the rarest classes under each protocol."""
-    import pandas as pd
-
     n = np.bincount(labels, minlength=len(LABELS)).astype(float)
     rarest = np.argsort(np.where(n > 0, n, np.inf), kind="stable")[:n_rare]
     rows = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import Cases
 from fetal_book.chapters.brain_anomalies.decide import score_network
@@ -18,8 +19,6 @@ from fetal_book.chapters.brain_anomalies.scores import summarise
 from fetal_lib.training.history import read_history
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
 
 RANDOM_START = "xception_random"
@@ -56,8 +55,6 @@ def starts_table(run: Run) -> pd.DataFrame:
     """Return macro-F1 on the test part of each start of Xception; one row where it was random
     anyway.
     """
-    import pandas as pd
-
     starts = {"xception": run.parameters.xception_weights, RANDOM_START: "none"}
     rows = {r["model"]: r for r in run.rows if (r["split"], r["metric"]) == ("test", "macro_f1")}
     lines = [

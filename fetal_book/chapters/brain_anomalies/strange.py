@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
@@ -18,8 +19,6 @@ from fetal_lib.readers.image import read_gray
 from fetal_phantoms.abdomen import make_abdomen
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_lib.geometry.ellipse import Ellipse
 
 N_STRANGE = 24
@@ -70,8 +69,6 @@ def strangeness(
     """Return feature distances of strange images, the test part first, and how well they are told
     from it by distance and by low confidence; *no answer* counts every reason.
     """
-    import pandas as pd
-
     model, spec, test_part = scored.model, scored.model.spec, "test part"
     distances = {test_part: scored.test_distance}
     sure, heads = {test_part: scored.test_probs.max(1)}, {test_part: test.found}

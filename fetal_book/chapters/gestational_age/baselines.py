@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import PlaneSet, channels, network_name
 from fetal_lib.baselines.age_regression import nested_predict, volume_regressors
@@ -15,8 +16,6 @@ from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import bootstrap_ci
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
 
 BASELINES = ("mean", "brain_area", "slice_measures", "brain_volume")
@@ -55,8 +54,6 @@ def measured_days(
     planes: PlaneSet, folds: Sequence[Fold], parameters: GestationalAgeParameters
 ) -> pd.Series:
     """Return the answer of the ridge regression for each sample; its penalty is chosen inside."""
-    import pandas as pd
-
     numbers = slice_measures(planes.images[..., channels(parameters)])
     days = planes.table["ga_days"].to_numpy(float)
     ridge, penalties = volume_regressors(parameters.seed)["ridge"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.parameters.project import cache_root
@@ -26,8 +27,6 @@ from fetal_phantoms.fetal_brain.tissues import LABELS
 from fetal_phantoms.fetal_brain.write import GENERATOR_VERSION, write_fetal_brain_set
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
 
 CHOICES = {"all": PLANES, "two": PLANES[:2]} | {plane: (plane,) for plane in PLANES}
@@ -110,8 +109,6 @@ def atlas_individuals(folder: Path, parameters: GestationalAgeParameters) -> Pat
 
 def cut_planes(cases: pd.DataFrame, parameters: GestationalAgeParameters) -> PlaneSet:
     """Read every scan of a case table and cut its slices."""
-    import pandas as pd
-
     p, rows, images = parameters, [], []
     check_size(cases, p)
     who = zip(scan_names(cases), cases["group"], strict=True)
@@ -202,8 +199,6 @@ def shared_fetuses(subject: np.ndarray, fold: np.ndarray) -> float:
 
 def describe(planes: PlaneSet) -> pd.DataFrame:
     """Return the number of fetuses and samples, and the range of ages and volumes, as text."""
-    import pandas as pd
-
     fetuses = planes.fetuses()
     weeks = fetuses["ga_days"] / 7
     facts = {

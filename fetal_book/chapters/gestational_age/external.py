@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age.data import (
@@ -27,8 +28,6 @@ from fetal_lib.predict.gestational_age_cases import Case
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
     from fetal_book.runs.session import Run
     from fetal_lib.predict.gestational_age_model import GaModel
@@ -40,8 +39,6 @@ def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.Da
     Beside it stands ``mean``, which answers the mean age of the run's own fetuses. Returns
     ``subject, ga_days, pred_days, spread_days, n``, a row a fetus or template.
     """
-    import pandas as pd
-
     p = run.parameters
     planes = cut_planes(read_cases(p.external_data), p)
     images = planes.images[..., channels(p)]
@@ -62,8 +59,6 @@ def predict_external(parameters: GestationalAgeParameters, model: GaModel) -> pd
 
     The ``reason`` is empty where an age was predicted.
     """
-    import pandas as pd
-
     cases = read_cases(parameters.external_data)
     rows = []
     for name, one in zip(scan_names(cases), cases.itertuples(), strict=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
 from fetal_lib.data.splits.folds import nested_folds
@@ -22,7 +23,6 @@ from fetal_lib.training.keras_regression import Regression, RegressionSettings, 
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
     from fetal_book.runs.session import Run
@@ -68,8 +68,6 @@ def new_network(
 
 def layer_shapes(network: keras.Model) -> pd.DataFrame:
     """Return a row a part of the network: name, shape of its output, parameters."""
-    import pandas as pd
-
     rows = []
     for layer in network.layers:
         shape = " x ".join(str(n) for n in layer.output.shape[1:])
@@ -81,8 +79,6 @@ def layer_shapes(network: keras.Model) -> pd.DataFrame:
 
 def depth_table(parameters: GestationalAgeParameters) -> pd.DataFrame:
     """Return what fine-tuning depths leave trainable in the backbone, the run's own among them."""
-    import pandas as pd
-
     network = new_network(parameters)
     backbone = backbone_of(network)
     rows = []
@@ -174,8 +170,6 @@ def fit_fold(
 
 def answers(planes: PlaneSet, fits: list[FoldFit]) -> pd.DataFrame:
     """Return a row a held-out sample: ``subject, ga_days, slice, fold, pred_days``."""
-    import pandas as pd
-
     parts = []
     for number, one in enumerate(fits):
         part = planes.table.iloc[one.test][["subject", "group", "ga_days", "slice"]].copy()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age.data import PlaneSet, age_group
@@ -14,8 +15,6 @@ from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.intervals import bootstrap_ci
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
 
 PUBLISHED = (
@@ -89,8 +88,6 @@ def leak_rows(leak: Leak, seed: int = 0) -> list[dict]:
 
 def leak_table(rows: list[dict]) -> pd.DataFrame:
     """Return the rows of :func:`leak_rows` as a table: a row a protocol, with intervals."""
-    import pandas as pd
-
     table = []
     for model, words in ROWS:
         mean, fit = (r for r in rows if r["model"].endswith(model))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import (
     CHOICES,
@@ -26,7 +27,6 @@ from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
 
@@ -118,8 +118,6 @@ def overlap_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.
 
     The gate is compared by what it adds above its smallest value.
     """
-    import pandas as pd
-
     rows = []
     for one in maps:
         for k, plane in enumerate(CHOICES[parameters.planes]):
@@ -141,8 +139,6 @@ def checks_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.D
 
     A map that explains agrees with occlusion, and differs from the map of shuffled weights.
     """
-    import pandas as pd
-
     rows = []
     for k, plane in enumerate(CHOICES[parameters.planes]):
         pairs = {

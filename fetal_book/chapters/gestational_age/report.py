@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters import tables
 from fetal_book.chapters.gestational_age.baselines import what_is_known
@@ -29,8 +30,6 @@ from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.gestational_age import GestationalAgeParameters
     from fetal_book.runs.session import Run
 
@@ -46,8 +45,6 @@ def data_sets(parameters: GestationalAgeParameters) -> pd.DataFrame:
     (individuals made of an atlas' templates), ``template``, ``scan`` or ``picture``; several are
     joined by ``and``.
     """
-    import pandas as pd
-
     p = parameters
     own = PHANTOM
     if p.data != PHANTOM:
@@ -155,8 +152,6 @@ def ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataF
     Returns the MAE of the fold's test fetuses, and by how many days the error of the same fetuses
     is ``worse (d)`` than this run's, with 95 % intervals.
     """
-    import pandas as pd
-
     p = run.parameters
     own = (p.backbone, p.planes)
     tried = [(p.backbone, choice) for choice in ("axial", "coronal", "sagittal", "two", "all")]

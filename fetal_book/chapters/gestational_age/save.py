@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
 from fetal_book.chapters.model_card import model_card
@@ -18,8 +19,6 @@ from fetal_lib.predict.gestational_age_model import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.chapters.gestational_age.fit import FoldFit
     from fetal_book.runs.session import Run
 

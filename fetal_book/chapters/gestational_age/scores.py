@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from fetal_lib.growth.gestation import trimester
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.metrics.regression import mae, r2
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
@@ -23,8 +19,6 @@ def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -
     >>> table["pred_days"].tolist()
     [192.0, 151.0]
     """
-    import pandas as pd
-
     rows = pd.DataFrame({"subject": subject, "ga_days": ga_days, "pred_days": pred_days})
     return (
         rows.groupby("subject", sort=False)
@@ -41,8 +35,6 @@ def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -
 
 def by_trimester(ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
     """Return n, mean error, its SD and MAE in days of each trimester."""
-    import pandas as pd
-
     error = np.asarray(pred_days, float) - np.asarray(ga_days, float)
     which = np.array([trimester(day) for day in ga_days])
     rows = []
@@ -78,8 +70,6 @@ def cross_conformal(error_days: np.ndarray, fold: np.ndarray, coverage: float = 
 
 def fold_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return MAE and R² of each fold, and their mean and SD between folds."""
-    import pandas as pd
-
     rows = []
     for number, part in table.groupby("fold"):
         pair = part["ga_days"].to_numpy(), part["pred_days"].to_numpy()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.runs.data_sets import data_folder
@@ -16,8 +17,6 @@ from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_phantoms import head
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 
 
@@ -51,8 +50,6 @@ def select(arrays: HeadArrays, chosen: np.ndarray) -> HeadArrays:
 
 def pixel_statistics(arrays: HeadArrays) -> pd.DataFrame:
     """Return mean, spread and quantiles of images, masks, and the unfilled outlines."""
-    import pandas as pd
-
     parts = {
         "images": arrays.images / 255,
         "filled masks": arrays.masks / 255,

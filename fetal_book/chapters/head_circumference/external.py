@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_runs, score_text
 from fetal_lib.data.layouts.heads import load_arrays, read_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
     from fetal_book.runs.session import Run
     from fetal_lib.predict.head_model import HeadModel
@@ -35,8 +35,6 @@ def score_external(
 
 def published_table() -> pd.DataFrame:
     """Return the reference runs on real heads: a row a run, text with intervals."""
-    import pandas as pd
-
     lines = []
     for published in published_runs(CHAPTER):
         trained = data_name(str(published.parameters["data"]))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.head_circumference.scores import measure_heads, score_ellipses
 from fetal_book.chapters.model_card import model_card
@@ -23,7 +24,6 @@ from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
     from fetal_book.runs.session import Run
@@ -43,8 +43,6 @@ VIEWS = {
 
 def layer_shapes(model: keras.Model) -> pd.DataFrame:
     """Return a row for each stretch of layers of one resolution: shape and parameters."""
-    import pandas as pd
-
     rows: list[dict] = []
     for layer in model.layers:
         _, height, width, channels = layer.output.shape

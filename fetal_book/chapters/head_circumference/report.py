@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters import tables
 from fetal_book.chapters.outlines import circumference_mm
@@ -21,8 +22,6 @@ from fetal_lib.predict.head_measure import or_nan
 from fetal_lib.predict.head_model import HeadModel
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_lib.data.layouts.heads import HeadArrays
 
 N_OCCLUDED = 3
@@ -130,8 +129,6 @@ def occlusion_checks(
     The checks, a row an image: share of the map within the skull band, share of the image that
     the band covers, and rank correlation with the map of random weights.
     """
-    import pandas as pd
-
     spec = replace(model.spec, flips=("none",))
     plain = HeadModel(model.network, spec)
     random = HeadModel(get_unet(spec.height, spec.width, spec.n_filters, spec.dropout), spec)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.case_scores import add_means
 from fetal_lib.geometry.ellipse import Ellipse
@@ -19,8 +20,6 @@ from fetal_lib.metrics.segmentation import dice, hausdorff_points, iou, precisio
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.runs.session import Run
     from fetal_lib.data.layouts.heads import HeadArrays
     from fetal_lib.predict.head_model import HeadModel
@@ -46,8 +45,6 @@ def score_ellipses(
 
     None, where a method found nothing, scores overlap 0 and leaves distances NaN.
     """
-    import pandas as pd
-
     rows = []
     for i, ellipse in enumerate(ellipses):
         row = table.iloc[i]

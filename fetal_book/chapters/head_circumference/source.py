@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from fetal_book.chapters.case_scores import interval_of
 from fetal_book.chapters.flaws import add_difference
@@ -30,8 +31,6 @@ from fetal_lib.training.source_003 import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
     from fetal_book.runs.session import Run
     from fetal_lib.data.layouts.heads import HeadArrays
@@ -128,8 +127,6 @@ def pixel_accuracy(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
 
 def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
     """Add the protocol's accuracy, and that of finding nothing, and return both as text."""
-    import pandas as pd
-
     found = {"unet_source_protocol": protocol.accuracy, "empty_mask": protocol.empty_accuracy}
     table = pd.DataFrame(index=pd.Index(found, name="model"), columns=["n", "accuracy"])
     for model, values in found.items():
@@ -177,8 +174,6 @@ def second_experiment(
     Predictions are NaN where nothing was measured; such images are left out of that row. Intervals
     are 95 % bootstrap intervals over examinations.
     """
-    import pandas as pd
-
     rows, measured, seed = [], {}, run.parameters.seed
     for name, values in predictions.items():
         scores = size_scores(table, np.asarray(values, dtype=float)).dropna()
