@@ -354,7 +354,7 @@ run.save_table(by_fold, "folds", "Each fold, and the spread between them.")
 by_fold.style.hide().format(precision=3)
 
 # %% mystnb={"table": {"name": "tab-01-by-trimester", "caption": "Errors by trimester, in days, with 95 % intervals over fetuses; a mean error above 0 is an age told too old."}}
-by_age = report.trimester_table(result, p.seed)
+by_age = score.by_trimester(result, p.seed)
 run.save_table(by_age, "by_trimester", "Errors by trimester.")
 by_age.style.hide().format(precision=1)
 

@@ -9,6 +9,7 @@ import pytest
 from fetal_book.chapters.gestational_age import external, report
 from fetal_book.chapters.gestational_age.data import PlaneSet, network_name
 from fetal_book.chapters.gestational_age.leak import Leak, leak_rows, leak_table
+from fetal_book.chapters.gestational_age.scores import by_trimester
 from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_book.runs.published import PublishedRun, published_runs
 
@@ -178,7 +179,7 @@ def one_each(error, groups=None):
 
 def test_errors_by_trimester_come_with_intervals_over_fetuses():
     error = np.random.default_rng(0).normal(3, 5, 40)
-    table = report.trimester_table(one_each(error))
+    table = by_trimester(one_each(error))
     assert table["trimester"].tolist() == [2, 3] and table["n"].sum() == 40
     for name in ("mean error", "MAE"):
         inside = (table[f"{name} from"] < table[f"{name} (d)"]) & (
@@ -186,8 +187,8 @@ def test_errors_by_trimester_come_with_intervals_over_fetuses():
         )
         assert inside.all()
     twins = np.repeat([f"f{k:02d}" for k in range(20)], 2)
-    doubled = report.trimester_table(one_each(np.repeat(error[:20], 2), twins))
-    alone = report.trimester_table(one_each(np.repeat(error[:20], 2)))
+    doubled = by_trimester(one_each(np.repeat(error[:20], 2), twins))
+    alone = by_trimester(one_each(np.repeat(error[:20], 2)))
     wide, narrow = (t["MAE to"] - t["MAE from"] for t in (doubled, alone))
     assert (wide > narrow).all(), "scans of one fetus are drawn together"
 

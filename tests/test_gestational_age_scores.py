@@ -61,7 +61,8 @@ def test_calibration_finds_a_shrunken_answer():
 
 
 def test_trimesters_split_at_28_weeks():
-    table = by_trimester(np.array([195.0, 196.0, 250.0]), np.array([196.0, 198.0, 250.0]))
+    days = {"ga_days": [195.0, 196.0, 250.0], "pred_days": [196.0, 198.0, 250.0]}
+    table = by_trimester(pd.DataFrame(days).assign(group=["a", "b", "c"]))
     assert table["trimester"].tolist() == [2, 3] and table["n"].tolist() == [1, 2]
     assert table["MAE (d)"].tolist() == [1.0, 1.0]
 

@@ -14,7 +14,6 @@ from fetal_book.chapters.gestational_age.baselines import what_is_known
 from fetal_book.chapters.gestational_age.data import PlaneSet
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_fold
 from fetal_book.chapters.gestational_age.scores import (
-    by_trimester,
     calibration_line,
     per_fetus,
 )
@@ -25,7 +24,6 @@ from fetal_book.runs.published import PublishedRun, score_text
 from fetal_lib.data.kinds import PHANTOM
 from fetal_lib.data.layouts.fetal_mri import read_cases
 from fetal_lib.data.splits.folds import Fold
-from fetal_lib.growth.gestation import trimester
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES
 
@@ -106,22 +104,6 @@ def results_table(
     known = table["model"].map(what_is_known(parameters)).fillna("")
     table.insert(1, "knows", known)
     return table
-
-
-def trimester_table(result: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return n, mean error and MAE of each trimester, with 95 % intervals over fetuses, in days."""
-    table = by_trimester(result["ga_days"].to_numpy(), result["pred_days"].to_numpy())
-    which = np.array([trimester(day) for day in result["ga_days"]])
-    groups = result["group"].to_numpy()
-    error = (result["pred_days"] - result["ga_days"]).to_numpy()
-    for name, values in (("mean error", error), ("MAE", np.abs(error))):
-        ends = [
-            bootstrap_ci(values[which == k], groups=groups[which == k], seed=seed)
-            for k in table["trimester"]
-        ]
-        table[f"{name} from"], table[f"{name} to"] = np.transpose(ends)
-    order = ["trimester", "n", "mean error (d)", "mean error from", "mean error to", "SD (d)"]
-    return table[[*order, "MAE (d)", "MAE from", "MAE to"]]
 
 
 def calibration_text(result: pd.DataFrame, seed: int = 0) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fetal_lib.growth.gestation import trimester
-from fetal_lib.metrics.intervals import conformal_quantile
+from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile
 from fetal_lib.metrics.regression import mae, r2
 
 
@@ -33,17 +33,22 @@ def per_fetus(subject: np.ndarray, ga_days: np.ndarray, pred_days: np.ndarray) -
     )
 
 
-def by_trimester(ga_days: np.ndarray, pred_days: np.ndarray) -> pd.DataFrame:
-    """Return n, mean error, its SD and MAE in days of each trimester."""
-    error = np.asarray(pred_days, float) - np.asarray(ga_days, float)
-    which = np.array([trimester(day) for day in ga_days])
+def by_trimester(result: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return n, mean error, its SD and MAE of each trimester, in days; intervals over fetuses."""
+    which = np.array([trimester(day) for day in result["ga_days"]])
     rows = []
-    for number in np.unique(which):
-        some = error[which == number]
-        sd = some.std(ddof=1) if len(some) > 1 else np.nan
-        row = {"trimester": int(number), "n": len(some), "mean error (d)": some.mean()}
-        rows.append(row | {"SD (d)": sd, "MAE (d)": np.abs(some).mean()})
+    for number, part in result.groupby(which):
+        error, groups = (part["pred_days"] - part["ga_days"]).to_numpy(), part["group"].to_numpy()
+        row = {"trimester": int(number), "n": len(part)}
+        row |= _with_ends("mean error", error, groups, seed)
+        row["SD (d)"] = error.std(ddof=1) if len(error) > 1 else np.nan
+        rows.append(row | _with_ends("MAE", np.abs(error), groups, seed))
     return pd.DataFrame(rows)
+
+
+def _with_ends(name: str, values: np.ndarray, groups: np.ndarray, seed: int) -> dict[str, float]:
+    low, high = bootstrap_ci(values, groups=groups, seed=seed)
+    return {f"{name} (d)": values.mean(), f"{name} from": low, f"{name} to": high}
 
 
 def cross_conformal(error_days: np.ndarray, fold: np.ndarray, coverage: float = 0.9) -> np.ndarray:
