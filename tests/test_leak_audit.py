@@ -238,7 +238,7 @@ def test_the_hashes_of_views_are_those_of_the_turned_picture():
         assert (view != hashes.view_hashes(picture)[0]).sum() <= 1  # the median may round
 
 
-def test_twins_in_blocks_are_those_found_one_by_one():
+def test_twins_in_blocks_are_those_found_one_by_one(monkeypatch):
     rng = np.random.default_rng(0)
     n = twins.BLOCK + 60
     bits = rng.random((n, 144)) < 0.5
@@ -246,14 +246,15 @@ def test_twins_in_blocks_are_those_found_one_by_one():
         bits[n - 1 - i] = bits[i]
         bits[n - 1 - i, : i // 4] ^= True
     part = rng.choice(["test", "train"], n)
-    found = twins.find_twins(hashes.packed(bits)[:, None], part, 14, limit=None)
+    found = twins.find_twins(hashes.packed(bits)[:, None], part)
     distance = (bits[:, None] != bits[None]).sum(2)
-    wanted = [(i, j) for i in range(n) for j in range(i + 1, n) if distance[i, j] <= 14]
+    wanted = [(i, j) for i in range(n) for j in range(i + 1, n) if distance[i, j] <= twins.MAX_BITS]
     wanted = {pair for pair in wanted if part[pair[0]] != part[pair[1]]}
     assert set(zip(found.first, found.second, strict=True)) == wanted and len(wanted) > 10
     assert (distance[found.first, found.second] == found.bits).all()
     assert (np.diff(found.bits) >= 0).all() and found.n_pairs == len(wanted)
-    few = twins.find_twins(hashes.packed(bits)[:, None], part, 14, limit=5)
+    monkeypatch.setattr(twins, "MAX_LISTED", 5)
+    few = twins.find_twins(hashes.packed(bits)[:, None], part)
     assert len(few.bits) == 5 and few.n_pairs == len(wanted)
     assert few.bits.tolist() == found.bits[:5].tolist()
     assert (few.has_twin == found.has_twin).all()

@@ -132,21 +132,11 @@ def plain_name(name: str) -> str:
 
 
 def find_file(folder: Path, name: str) -> Path:
-    """Return the file that a table names, by its path inside a folder.
+    """Return the file that a table names, by its path inside a folder, or raise a FileFault.
 
-    Parameters
-    ----------
-    folder : Path
-    name : str
-        Parted by ``/`` or ``\\``; letters with accents may be composed or not.
+    A name is parted by ``/`` or ``\\``; letters with accents may be composed or not. It must not
+    be empty or lead out of the folder.
 
-    Raises
-    ------
-    FileFault
-        If the name is empty, leads out of the folder, or nothing of that name is there.
-
-    Examples
-    --------
     >>> find_file(Path("."), "../scan.png")
     Traceback (most recent call last):
     fetal_lib.data.bad_files.FileFault: '../scan.png': it leads out of the folder;

@@ -18,22 +18,12 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def hc18_examination(name: str) -> str:
-    """Return the examination of an HC18 file: its leading number.
+    """Return the examination of an HC18 file: its leading number, or raise a ValueError.
 
     ``010_HC.png`` and ``010_2HC.png`` are frames of one examination. Numbers do not name women
-    (806 numbers, 551 women in the whole set), so even this rule keeps too few together.
+    (806 numbers, 551 women in the whole set), so even this rule keeps too few together
+    (van den Heuvel TLA et al. PLOS ONE 2018. doi:10.1371/journal.pone.0200412).
 
-    Raises
-    ------
-    ValueError
-        If the name does not start with digits and an underscore.
-
-    References
-    ----------
-    van den Heuvel TLA et al. PLOS ONE 2018. doi:10.1371/journal.pone.0200412
-
-    Examples
-    --------
     >>> hc18_examination("010_2HC.png"), hc18_examination("010_HC_Annotation.png")
     ('010', '010')
     """
@@ -70,21 +60,11 @@ def source_stem(name: str) -> str:
 
 
 def planes_patient(name: str) -> str:
-    """Return the patient of a file of FETAL_PLANES_DB: ``PatientNNNNN_PlaneK_i_of_n``.
+    """Return the patient of a file of FETAL_PLANES_DB, or raise a ValueError.
 
-    Works on the names that Roboflow makes of them too.
+    Files are named ``PatientNNNNN_PlaneK_i_of_n``, or as Roboflow then names them (Burgos-Artizzu
+    XP et al. Sci Rep 2020. doi:10.1038/s41598-020-67076-5).
 
-    Raises
-    ------
-    ValueError
-        If the name does not start with ``Patient`` and digits.
-
-    References
-    ----------
-    Burgos-Artizzu XP et al. Sci Rep 2020. doi:10.1038/s41598-020-67076-5
-
-    Examples
-    --------
     >>> planes_patient("Patient00714_Plane3_3_of_8_png.rf.d9f3f1b0525ea884.jpg")
     'Patient00714'
     """

@@ -16,16 +16,9 @@ MAX_SIDE = 8192
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read an image as gray values, to its last byte: decoders forgive a JPEG without its end.
+    """Read an image as gray values, uint8 (H, W); a ValueError names a file that cannot be read.
 
-    Returns
-    -------
-    uint8 array (H, W)
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read or is cut; names the file.
+    It is read to its last byte: decoders forgive a JPEG without its end.
     """
     image = read_gray(path)
     with Path(path).open("rb") as source:

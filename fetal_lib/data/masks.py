@@ -27,14 +27,7 @@ OUTLINE_SOLIDITY, OUTLINE_THICKNESS = 0.4, 0.1
 def read_masked(row: Any) -> tuple[np.ndarray, np.ndarray]:
     """Read a row's image, uint8 (H, W), and its mask, bool (H, W), outlines filled.
 
-    Parameters
-    ----------
-    row : has ``image_path`` and ``mask_path``.
-
-    Raises
-    ------
-    ValueError
-        If a file cannot be used; names it.
+    The row has ``image_path`` and ``mask_path``; a ValueError names a file that cannot be used.
     """
     image, drawing = read_pair(row.image_path, row.mask_path)
     return image, mask_from_drawing(drawing, row.mask_path)
@@ -122,17 +115,11 @@ def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndar
 
 
 def is_outline(mask: np.ndarray) -> bool:
-    """Say whether a mask is a thin line around something, whole or with gaps.
+    """Say whether a mask, bool (H, W) and not empty, is a thin line around something.
 
-    It is when it fills less than 0.4 of its convex hull and is nowhere thicker than a fifth of
-    the hull's side (the root of its area).
+    It may have gaps. It is one when it fills less than 0.4 of its convex hull and is nowhere
+    thicker than a fifth of the hull's side (the root of its area).
 
-    Parameters
-    ----------
-    mask : bool array (H, W), not empty.
-
-    Examples
-    --------
     >>> square = np.zeros((20, 20), bool)
     >>> square[3:17, 3:17] = True
     >>> ring = square.copy()

@@ -153,18 +153,11 @@ def picture_slices(
 
 
 def find_brain(volume: Volume, mask: np.ndarray | None = None) -> BrainPlace:
-    """Return where the brain lies: by its mask, else where a masked volume is not 0.
+    """Return where the brain lies: by its mask (X, Y, Z), else where a masked volume is not 0.
 
-    Parameters
-    ----------
-    volume : Volume
-    mask : bool (X, Y, Z) or None. Where None and the volume shows more than the brain, the
-        middle is that of the volume, and the brain's volume is unknown.
-
-    Raises
-    ------
-    ValueError
-        If the mask is empty or of another shape.
+    Where there is no mask and the volume shows more than the brain, the middle is that of the
+    volume, and the brain's volume is unknown. A mask that is empty or of another shape is refused
+    by a ValueError.
     """
     if mask is None:
         inside = volume.data != 0

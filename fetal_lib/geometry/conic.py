@@ -54,16 +54,9 @@ def fit_conic(points_xy: np.ndarray) -> np.ndarray:
 
 
 def conic_to_axes(conic: np.ndarray) -> AXES:
-    """Read centre, semi-axes and angle off an ellipse-type conic.
+    """Read centre (x, y), semi-axes (major, minor) and angle in radians off an ellipse-type conic.
 
-    Returns
-    -------
-    tuple (center_x, center_y, semi_major, semi_minor, angle_rad)
-
-    Raises
-    ------
-    ValueError
-        When the conic is not a real ellipse.
+    A ValueError says that the conic is not a real ellipse.
     """
     a, b, c, d, e, f = conic
     form = np.array([[a, b / 2], [b / 2, c]])
@@ -85,8 +78,6 @@ def shape_to_axes(shape: np.ndarray) -> tuple[float, float, float]:
     An affine map M turns the shape matrix S into ``M S Mᵀ``, so this is the exact way to
     stretch an ellipse whose axes are oblique to the stretch.
 
-    Examples
-    --------
     >>> shape_to_axes(np.diag([4.0, 9.0]))[:2]
     (3.0, 2.0)
     """

@@ -10,18 +10,8 @@ import numpy as np
 
 
 def largest_region(mask: np.ndarray) -> np.ndarray:
-    """Keep the largest 4-connected region and fill its holes.
+    """Keep the largest 4-connected region of a mask, bool (H, W), and fill its holes.
 
-    Parameters
-    ----------
-    mask : bool array (H, W)
-
-    Returns
-    -------
-    bool array (H, W); all False when the mask is.
-
-    Examples
-    --------
     >>> largest_region(np.array([[1, 0, 1], [1, 0, 0]], bool)).astype(int).tolist()
     [[1, 0, 0], [1, 0, 0]]
     """
@@ -35,17 +25,9 @@ def largest_region(mask: np.ndarray) -> np.ndarray:
 
 
 def enclosed(wall: np.ndarray, connectivity: int = 4) -> np.ndarray:
-    """Find the pixels off the wall from which no path leads to the image border.
+    """Find the pixels off the wall, bool (H, W), from which no path leads to the image border.
 
-    Parameters
-    ----------
-    wall : bool array (H, W)
-    connectivity : int
-        Of the paths: 4 stops at a wall of pixels that touch at corners only, 8 slips through.
-
-    Returns
-    -------
-    bool array (H, W)
+    Paths of connectivity 4 stop at a wall of pixels that touch at corners only, of 8 slip through.
     """
     import cv2
 
@@ -55,22 +37,11 @@ def enclosed(wall: np.ndarray, connectivity: int = 4) -> np.ndarray:
 
 
 def level_crossings(field: np.ndarray, level: float) -> np.ndarray:
-    """Find where a field crosses a level between neighbouring pixel centres.
+    """Find where a field (H, W) crosses a level between pixel centres: (N, 2), x and y.
 
     These are the vertices that marching squares gives, unordered. The border of the image
     is no crossing: a region cut by it leaves only its true edge.
 
-    Parameters
-    ----------
-    field : float array (H, W)
-    level : float
-
-    Returns
-    -------
-    float array (N, 2): x, y in pixels.
-
-    Examples
-    --------
     >>> level_crossings(np.array([[0.0, 1.0], [0.0, 1.0]]), 0.25).tolist()
     [[0.25, 0.0], [0.25, 1.0]]
     """
@@ -83,16 +54,9 @@ def level_crossings(field: np.ndarray, level: float) -> np.ndarray:
 
 
 def region_edge(probs: np.ndarray, level: float) -> np.ndarray:
-    """Find the outer sub-pixel edge of the largest region at or above a level.
+    """Find the outer sub-pixel edge of the largest region at or above a level: (N, 2), x and y.
 
-    Parameters
-    ----------
-    probs : float array (H, W)
-    level : float
-
-    Returns
-    -------
-    float array (N, 2): x, y in pixels; N = 0 when there is no region or it fills the image.
+    N is 0 when there is no region or it fills the image.
     """
     high = probs >= level
     region = largest_region(high)

@@ -44,20 +44,8 @@ def zeroed(layer: nn.Module) -> nn.Module:
 
 
 def sinusoids(t: torch.Tensor, n: int) -> torch.Tensor:
-    """Describe time steps by cosines and sines of geometrically spaced frequencies.
+    """Describe time steps (B,) by n / 2 cosines and sines of geometrically spaced frequencies.
 
-    Parameters
-    ----------
-    t : Tensor (B,)
-    n : int
-        Even number of channels.
-
-    Returns
-    -------
-    Tensor, float32 (B, n), in [-1, 1]
-
-    Examples
-    --------
     >>> sinusoids(torch.tensor([0]), 4).tolist()
     [[1.0, 1.0, 0.0, 0.0]]
     """

@@ -25,28 +25,8 @@ def check_image_batch(
 ) -> None:
     """Refuse a shape that is not (B, channels, H, W) with sides that the network can halve.
 
-    Parameters
-    ----------
-    shape : sequence of int
-        Of the batch.
-    network : str
-        Its name, for the message.
-    channels : int
-        Channels that the network was built for.
-    multiple : int
-        Each side must be a positive multiple of it, in pixels.
-    side : int, optional
-        The only side that is taken, in pixels, where the network learnt positions.
-
-    Raises
-    ------
-    ValueError
-        If the batch has not four axes, another number of channels, or an illegal side; names the
-        nearest legal one.
-
-    Examples
-    --------
-    >>> check_image_batch((2, 1, 64, 96), "U-Net", 1, 16)
+    Each side must be a positive multiple of ``multiple``, or exactly ``side`` where the network
+    learnt positions; the message names the nearest legal one.
     """
     shape = tuple(int(n) for n in shape)
     if len(shape) != 4 or shape[1] != channels:

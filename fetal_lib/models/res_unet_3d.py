@@ -22,6 +22,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fetal_lib.models.image_batch import nearest_legal_side
+
 N_POOLINGS = 4
 POOLINGS = ((1, 2, 2), (2, 2, 2))
 
@@ -29,29 +31,17 @@ POOLINGS = ((1, 2, 2), (2, 2, 2))
 def check_volume_size(
     shape: tuple[int, int, int], pooling: tuple[int, int, int] = (1, 2, 2)
 ) -> None:
-    """Refuse a volume that four poolings cannot halve.
+    """Refuse a volume (D, H, W), in voxels, that four poolings cannot halve.
 
-    Parameters
-    ----------
-    shape : (D, H, W), voxels.
-    pooling : factor of one pooling along each axis.
-
-    Raises
-    ------
-    ValueError
-        If a pooled side is no positive multiple of 16; names the nearest that is.
-
-    Examples
-    --------
-    >>> check_volume_size((47, 64, 64))
+    ``pooling`` is the factor of one pooling along each axis.
     """
     for name, side, factor in zip("DHW", shape, pooling, strict=True):
         step = factor**N_POOLINGS
         if side < step or side % step:
-            nearest = max(step, round(side / step) * step)
             raise ValueError(
                 f"{name}={side}: the ResUNet pools this axis {N_POOLINGS} times by {factor}, so it "
-                f"must be a positive multiple of {step}; the nearest is {nearest}. Pad or crop."
+                f"must be a positive multiple of {step}; the nearest is "
+                f"{nearest_legal_side(side, step)}. Pad or crop."
             )
 
 

@@ -33,18 +33,9 @@ MLP_FACTOR = 2
 def fourier_matrices(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the cosine and the sine part of the unitary 2D Fourier transform of a map.
 
-    Parameters
-    ----------
-    height, width : int
-        Of the map, which is flattened row by row to N = height * width positions.
+    The map is flattened row by row to N = height * width positions; both are symmetric float32
+    (N, N), and the transform is ``cosine - 1j * sine``.
 
-    Returns
-    -------
-    cosine, sine : Tensor, float32 (N, N)
-        The transform is ``cosine - 1j * sine``; both are symmetric.
-
-    Examples
-    --------
     >>> cosine, sine = fourier_matrices(2, 3)
     >>> torch.allclose(cosine @ cosine + sine @ sine, torch.eye(6), atol=1e-6)
     True

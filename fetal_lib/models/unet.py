@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fetal_lib.models.image_batch import nearest_legal_side
+
 if TYPE_CHECKING:
     import keras
 
@@ -29,56 +31,23 @@ N_POOLINGS = 4
 
 
 def check_image_size(height: int | None, width: int | None) -> None:
-    """Refuse an image size that four poolings cannot halve.
-
-    Parameters
-    ----------
-    height, width : int or None
-        Size in pixels; None is not checked.
-
-    Raises
-    ------
-    ValueError
-        If a side is not a positive multiple of 16; names the nearest that is.
-
-    Examples
-    --------
-    >>> check_image_size(128, 192)
-    """
+    """Refuse an image size in pixels that four poolings cannot halve; None is not checked."""
     step = 2**N_POOLINGS
     for name, side in (("height", height), ("width", width)):
         if side is not None and (side < step or side % step):
-            nearest = max(step, round(side / step) * step)
             raise ValueError(
                 f"{name}={side}: the U-Net pools {N_POOLINGS} times, so each side must be "
-                f"a positive multiple of {step}; the nearest is {nearest}."
+                f"a positive multiple of {step}; the nearest is {nearest_legal_side(side, step)}."
             )
 
 
-def conv2d_block(
-    x: keras.KerasTensor, n_filters: int, kernel_size: int = 3, dtype: str = "float32"
-) -> keras.KerasTensor:
-    """Apply convolution, batch normalisation and ReLU, twice.
-
-    Parameters
-    ----------
-    x : KerasTensor, shape (B, H, W, C)
-    n_filters : int
-        Channels of both convolutions.
-    kernel_size : int
-        Side of the square kernels, in pixels.
-    dtype : str
-        A Keras precision policy.
-
-    Returns
-    -------
-    KerasTensor, shape (B, H, W, n_filters)
-    """
+def conv2d_block(x: keras.KerasTensor, n_filters: int, dtype: str = "float32") -> keras.KerasTensor:
+    """Apply 3x3 convolution, batch normalisation and ReLU, twice: (B, H, W, C) to (B, H, W, F)."""
     from keras import layers
 
     same = {"padding": "same", "kernel_initializer": "he_normal", "dtype": dtype}
     for _ in range(2):
-        x = layers.Conv2D(n_filters, kernel_size, **same)(x)
+        x = layers.Conv2D(n_filters, 3, **same)(x)
         x = layers.BatchNormalization(dtype=dtype)(x)
         x = layers.ReLU(dtype=dtype)(x)
     return x

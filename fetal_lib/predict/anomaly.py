@@ -59,17 +59,10 @@ def answer_scans(
     finder: HeadModel | None,
     pixel_sizes: Sequence[float] | None = None,
 ) -> list[AnomalyAnswer]:
-    """Return an answer for each scan that is held in memory.
+    """Return an answer for each scan, uint8 (H, W), that is held in memory.
 
-    Parameters
-    ----------
-    scans : sequence of ndarray (H, W), uint8
-    model : AnomalyModel
-    finder : HeadModel or None
-        From :func:`fetal_lib.predict.brain_view.load_head_finder`, for models that see
-        the head; None for those that see the whole scan.
-    pixel_sizes : sequence of float, optional
-        Of each scan in mm, NaN where it is not known.
+    Models that see the head need the finder of `fetal_lib.predict.brain_view.load_head_finder`.
+    Pixel sizes are in mm, NaN where one is not known.
     """
     if not scans:
         return []

@@ -16,19 +16,10 @@ from pathlib import Path
 def list_files(
     inputs: Sequence[str | Path], inside: Callable[[Path], list[Path]], kind: str, wanted: str
 ) -> list[Path]:
-    """Return the files that paths name, folders opened.
+    """Return the files that paths name, folders opened by ``inside``.
 
-    Parameters
-    ----------
-    inputs : files and folders.
-    inside : returns the files of a folder.
-    kind : what they are called, for messages.
-    wanted : the endings that are looked for, for messages.
-
-    Raises
-    ------
-    ValueError
-        If a path does not exist, or nothing is found; all missing ones are named.
+    ``kind`` and ``wanted``, what they are called and end in, are for messages. A path that does
+    not exist, or finding nothing, is refused by a ValueError; all missing ones are named.
     """
     paths, missing = [], []
     for item in map(Path, inputs):
@@ -50,17 +41,9 @@ def write_rows(
 ) -> dict[str, int]:
     """Write rows to a CSV as they come, with a bar that is seen on a terminal and nowhere else.
 
-    Parameters
-    ----------
-    rows : with the same keys, ``status`` among them; taken one at a time, so that one is in memory.
-    out : the CSV; it appears when all rows are written.
-    statuses : that a row may have.
-    n_scans : how many rows will come.
-
-    Returns
-    -------
-    dict
-        Number of rows of each status.
+    Rows have the same keys, ``status`` among them, and are taken one at a time, so that one is in
+    memory; the CSV appears when all ``n_scans`` are written. The number of rows of each status is
+    returned.
     """
     from tqdm import tqdm
 

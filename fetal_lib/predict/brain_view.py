@@ -85,14 +85,7 @@ def usual_head(size_hw: tuple[int, int]) -> Ellipse:
 
 
 def head_matrix(ellipse: Ellipse, side: int) -> np.ndarray:
-    """Return the 2x3 matrix from pixels of the scan to those of the view.
-
-    Parameters
-    ----------
-    ellipse : Ellipse
-    side : int
-        Of the square view in pixels.
-    """
+    """Return the 2x3 matrix from pixels of the scan to those of the square view."""
     a = ellipse.semi_major
     cos, sin = np.cos(ellipse.angle_rad), np.sin(ellipse.angle_rad)
     sx, sy = side / (2 * BOX[0] * a), side / (2 * BOX[1] * a)
@@ -105,20 +98,10 @@ def head_matrix(ellipse: Ellipse, side: int) -> np.ndarray:
 def head_view(
     scan: np.ndarray, ellipse: Ellipse | None, side: int, pixel_mm: float = math.nan
 ) -> np.ndarray:
-    """Return the head as the classifier sees it.
+    """Return the head of a scan, uint8 (H, W), as the classifier sees it: uint8 (side, side).
 
-    Parameters
-    ----------
-    scan : ndarray, shape (H, W), uint8
-    ellipse : Ellipse or None
-        None takes the middle of the scan.
-    side : int
-    pixel_mm : float
-        Pixel size of the scan in mm; NaN where it is not known: there is no scale bar then.
-
-    Returns
-    -------
-    ndarray, shape (side, side), uint8
+    Without an ellipse the middle of the scan is taken; without a pixel size in mm (NaN) there is
+    no scale bar.
     """
     ellipse = ellipse or usual_head(scan.shape)
     view = stretch(_warp(scan, ellipse, side), _ellipse(side, 0.88))
@@ -135,13 +118,9 @@ def ruler_rows(side: int) -> int:
 
 
 def mirrored(views: np.ndarray, strip: int) -> Iterator[np.ndarray]:
-    """Yield views as they are, mirrored left-right, up-down, and both.
+    """Yield views (N, S, S) as they are, mirrored left-right, up-down, and both.
 
-    Parameters
-    ----------
-    views : ndarray, shape (N, S, S)
-    strip : int
-        Rows at the lower edge that keep their place, such as the scale bar's.
+    The last ``strip`` rows, such as the scale bar's, keep their place.
     """
     rows = views.shape[1] - strip
     above, below = views[:, :rows], views[:, rows:]

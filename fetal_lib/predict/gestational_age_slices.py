@@ -58,19 +58,11 @@ def cut_scan(scan: FetalScan, n_slices: int, size: int, size_normalised: bool) -
 def equal_blur(
     images: np.ndarray, inside: np.ndarray, pixel_mm: float, spacing_mm: tuple[float, ...]
 ) -> np.ndarray:
-    """Blur slices until a voxel's share of the brain is that of the coarsest.
+    """Blur slices (n, 3, S, S) until a voxel's share of the brain is that of the coarsest.
 
-    Parameters
-    ----------
-    images : float (n, 3, S, S), size-normalised, 0 outside the brain.
-    inside : float (n, 3, S, S), share of each pixel that is brain.
-    pixel_mm : length of their pixel.
-    spacing_mm : of the volume they were cut from.
-
-    Returns
-    -------
-    float32, same shape, 0 outside an outline that was rounded by the same blur in all brains; what
-    is not brain has no part in the blur.
+    They are size-normalised. ``inside`` is the share of each pixel that is brain; ``spacing_mm``
+    is of the volume that the slices were cut from. The result is float32 and 0 outside an outline
+    that was rounded by the same blur in all brains; what is not brain has no part in the blur.
     """
     size = images.shape[-1]
     voxel_px = float(np.mean(spacing_mm)) / pixel_mm

@@ -71,16 +71,10 @@ def read_dicom_series(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_dicom_frames(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the frames of one file as a volume: enhanced MR images.
+    """Read the frames of one file as a volume (enhanced MR images), as `read_dicom_series` does.
 
-    Returns
-    -------
-    As `read_dicom_series`.
-
-    Raises
-    ------
-    VolumeReadError
-        When the file holds one slice, no positions, or frames that do not make a volume.
+    A file of one slice, without positions, or whose frames make no volume is refused by a
+    VolumeReadError.
     """
     path = Path(path)
     with _quiet():

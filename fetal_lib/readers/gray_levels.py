@@ -8,33 +8,16 @@ BIT_DEPTHS = (8, 10, 12, 14, 16)
 
 
 def luma(colour: np.ndarray) -> np.ndarray:
-    """Turn colour into gray: 0.299 R + 0.587 G + 0.114 B (ITU-R 601-2).
-
-    Parameters
-    ----------
-    colour : uint8 array (H, W, 3)
-
-    Returns
-    -------
-    uint8 array (H, W)
-    """
+    """Turn colour, uint8 (H, W, 3), into gray (H, W): 0.299 R + 0.587 G + 0.114 B (ITU-R 601-2)."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(colour).convert("L"), np.uint8).copy()
 
 
 def eight_bits(values: np.ndarray, max_bits: int = 16) -> np.ndarray:
-    """Divide whole numbers down to 0-255 from the smallest usual depth that holds them.
+    """Divide whole numbers down to 0-255, uint8, from the smallest usual depth that holds them.
 
-    Parameters
-    ----------
-    values : integer array, any shape, 0 or above.
-    max_bits : int
-        Depth that is taken when no smaller one of 8, 10, 12 and 14 holds the largest value.
-
-    Returns
-    -------
-    uint8 array of the same shape
+    They are 0 or above; ``max_bits`` is taken when none of 8, 10, 12 and 14 holds the largest.
     """
     largest = int(values.max())
     bits = next((b for b in BIT_DEPTHS if b < max_bits and largest < 2**b), max_bits)

@@ -35,22 +35,13 @@ PIECE = 1 << 22
 
 
 def read_nifti(path: Path, index: int | None = None) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Read the voxels of a file.
-
-    Parameters
-    ----------
-    path : Path
-    index : which volume of a four-dimensional file, from 0.
+    """Read the voxels of a file, or of one volume (from 0) of a four-dimensional one.
 
     Returns
     -------
     data : float32 (X, Y, Z), axes as they are stored.
     affine : float64 (4, 4), voxel to mm, RAS+.
     orientation_known : whether the header says how the axes lie.
-
-    Raises
-    ------
-    VolumeReadError
     """
     with _quiet():
         is_pair = path.suffix.lower() in (".hdr", ".img")

@@ -30,14 +30,8 @@ class Volume:
 
 
 def grid_fault(affine: np.ndarray) -> tuple[str, str] | None:
-    """Return what is wrong with an affine and the rule, or None.
+    """Return what is wrong with an affine (4, 4), voxel to mm, and the rule; or None.
 
-    Parameters
-    ----------
-    affine : (4, 4), voxel to mm.
-
-    Examples
-    --------
     >>> grid_fault(np.diag([0.001, 0.001, 0.001, 1]))[0]
     'voxels are 0.001 x 0.001 x 0.001 mm'
     """

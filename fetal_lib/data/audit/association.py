@@ -20,21 +20,10 @@ from fetal_lib.data.audit.labels import chance_orders, is_number
 def score_source(
     source: Sequence, label: Sequence, groups: Sequence, seed: int = 0
 ) -> ClueScore | None:
-    """Measure how strongly the label is tied to the source of a case.
+    """Measure how strongly the label, classes or a number, is tied to the source of a case.
 
-    Parameters
-    ----------
-    source : sequence, length N
-        Hospital, machine, collection.
-    label : sequence, length N
-        Classes, or a number.
-    groups : sequence, length N
-        Whole groups exchange their labels to find what chance gives.
-    seed : int
-
-    Returns
-    -------
-    ClueScore, or None if there is one source or one label only. The measure is "V" or "eta".
+    All three have length N. Whole groups exchange their labels to find what chance gives. The
+    measure is "V" or "eta"; None if there is one source or one label only.
     """
     source, label = np.asarray(source).astype(str), np.asarray(label)
     if len(np.unique(source)) < 2 or len(np.unique(label)) < 2:
@@ -52,12 +41,6 @@ def score_source(
 def cramers_v(a: Sequence, b: Sequence) -> float:
     """Return Cramér's V of two classifications: 0 independent, 1 one tells the other.
 
-    Parameters
-    ----------
-    a, b : sequence, length N
-
-    Examples
-    --------
     >>> round(cramers_v(list("aabb"), list("xxyy")), 3), cramers_v(list("abab"), list("xxyy"))
     (1.0, 0.0)
     """
@@ -70,12 +53,6 @@ def cramers_v(a: Sequence, b: Sequence) -> float:
 def correlation_ratio(kind: Sequence, value: Sequence) -> float:
     """Return eta: the root of the share of a number's variance that lies between kinds.
 
-    Parameters
-    ----------
-    kind, value : sequence, length N
-
-    Examples
-    --------
     >>> correlation_ratio(list("aabb"), [1, 1, 5, 5]), correlation_ratio(list("abab"), [1, 1, 5, 5])
     (1.0, 0.0)
     """
@@ -90,8 +67,6 @@ def correlation_ratio(kind: Sequence, value: Sequence) -> float:
 def commonest_by_source(source: Sequence, label: Sequence) -> tuple[int, int]:
     """Count the cases that the commonest class of their source gets right, and overall.
 
-    Examples
-    --------
     >>> commonest_by_source(list("aabb"), ["x", "x", "y", "x"])
     (3, 3)
     """

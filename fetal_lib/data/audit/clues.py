@@ -64,23 +64,10 @@ def score_clue(
 
     Up to 7 columns: the mean of the 10 nearest neighbours, or of the nearer half where that is
     fewer. From 8 columns: ridge regression. More than 2,000 cases are cut to 2,000 by drawing
-    whole groups.
+    whole groups. Of the features, (N,) or (N, K), NaN (as infinity) counts as a value of its own;
+    classes with cases of one group only are not scored. None is returned if the label has one
+    value, or there are fewer than 10 groups.
 
-    Parameters
-    ----------
-    features : ndarray, shape (N,) or (N, K)
-        Numbers; NaN (as infinity) counts as a value of its own.
-    label : sequence, length N
-        A number, or classes; classes with cases of one group only are not scored.
-    groups : sequence, length N
-    seed : int
-
-    Returns
-    -------
-    ClueScore, or None if the label has one value, or there are fewer than 10 groups.
-
-    Examples
-    --------
     >>> label = np.repeat(["normal", "abnormal"], 40)
     >>> score = score_clue(np.arange(80), label, groups=np.arange(80))
     >>> score.measure, score.value > 0.9, score.p < 0.01

@@ -21,16 +21,7 @@ N_BITS = HASH_SIDE * HASH_SIDE
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Return the image squashed to 48 x 48 pixels.
-
-    Parameters
-    ----------
-    image : ndarray, shape (H, W), uint8
-
-    Returns
-    -------
-    ndarray, shape (48, 48), uint8
-    """
+    """Return an image, uint8 (H, W), squashed to 48 x 48 pixels."""
     from PIL import Image
 
     small = Image.fromarray(image).resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
@@ -38,16 +29,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def view_hashes(thumb: np.ndarray) -> np.ndarray:
-    """Return the hashes of a thumbnail in all four ``VIEWS``.
-
-    Parameters
-    ----------
-    thumb : ndarray, shape (48, 48), uint8
-
-    Returns
-    -------
-    ndarray, shape (4, 144), bool
-    """
+    """Return the hashes of a thumbnail, uint8 (48, 48), in all four ``VIEWS``: bool (4, 144)."""
     from scipy.fft import dctn
 
     low = dctn(thumb.astype(float), type=2)[:HASH_SIDE, :HASH_SIDE]
@@ -58,16 +40,7 @@ def view_hashes(thumb: np.ndarray) -> np.ndarray:
 
 
 def packed(hashes: np.ndarray) -> np.ndarray:
-    """Pack hashes into 64-bit words, for counting bits quickly.
-
-    Parameters
-    ----------
-    hashes : ndarray, shape (..., 144), bool
-
-    Returns
-    -------
-    ndarray, shape (..., 3), uint64
-    """
+    """Pack hashes, bool (..., 144), into uint64 words (..., 3), for counting bits quickly."""
     pad = -N_BITS % 64
     filled = np.concatenate([hashes, np.zeros((*hashes.shape[:-1], pad), bool)], axis=-1)
     return np.packbits(filled, axis=-1).view(np.uint64)

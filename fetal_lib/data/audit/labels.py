@@ -26,16 +26,7 @@ def is_number(label: np.ndarray) -> bool:
 
 
 def as_columns(label: np.ndarray) -> np.ndarray:
-    """Return a number as one column, a class as one 0/1 column per class.
-
-    Parameters
-    ----------
-    label : ndarray, shape (N,)
-
-    Returns
-    -------
-    ndarray, shape (N, C), float
-    """
+    """Return a number (N,) as one float column, a class as one 0/1 column per class: (N, C)."""
     label = np.asarray(label)
     if is_number(label):
         return label.astype(float)[:, None]
@@ -43,24 +34,12 @@ def as_columns(label: np.ndarray) -> np.ndarray:
 
 
 def chance_orders(groups: Sequence, n: int, seed: int) -> np.ndarray:
-    """Draw orders in which the labels of whole groups are dealt to other groups.
+    """Draw ``n`` orders in which the labels of whole groups are dealt to other groups, int (n, N).
 
-    Cases of a group share their label, or nearly, so shuffling single cases would make chance
-    look rarer than it is. A group that gets the labels of a smaller one repeats them.
+    A row says whose label each case gets. Cases of a group share their label, or nearly, so
+    shuffling single cases would make chance look rarer than it is. A group that gets the labels of
+    a smaller one repeats them.
 
-    Parameters
-    ----------
-    groups : sequence, length N
-    n : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of int, shape (n, N)
-        Row of the case whose label each case gets.
-
-    Examples
-    --------
     >>> order = chance_orders(["a", "a", "b", "b"], 50, seed=0)
     >>> sorted(map(tuple, np.unique(order, axis=0).tolist()))
     [(0, 1, 2, 3), (2, 3, 0, 1)]

@@ -43,17 +43,10 @@ class Looks:
 
 
 def look_at(images: Iterable[np.ndarray]) -> Looks:
-    """Read images one by one and keep their hashes, thumbnails and border strips.
+    """Read images, uint8 (H, W), one by one and keep their hashes, thumbnails and border strips.
 
-    Parameters
-    ----------
-    images : iterable of ndarray, shape (H, W), uint8
-        A generator is used up; one image is held at a time.
-
-    Raises
-    ------
-    ValueError
-        If an item is no such array.
+    A generator is used up; one image is held at a time. An item that is no such array is refused
+    by a ValueError.
     """
     digests, words, thumbs, sizes, greys, inks = [], [], [], [], [], []
     for i, image in enumerate(images):
@@ -75,14 +68,8 @@ def look_at(images: Iterable[np.ndarray]) -> Looks:
 def rim_features(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Describe the border strip of an image, an eighth of it on each side, in 112 cells.
 
-    Parameters
-    ----------
-    image : ndarray, shape (H, W), uint8
-
-    Returns
-    -------
-    grey, ink : ndarray, shape (112,), float32, in [0, 1]
-        Mean grey value; share of pixels that are thin and bright, as text is.
+    Of an image, uint8 (H, W), the mean grey value, and the share of pixels that are thin and
+    bright, as text is: float32 (112,) each, in [0, 1].
     """
     import cv2
 

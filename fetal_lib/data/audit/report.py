@@ -98,8 +98,6 @@ def verdict_of_strength(strength: float, p: float) -> str:
 
     Strength 0.5 is R2 = 0.5, AUC = 0.75 or V = 0.5; from there on it is called a leak.
 
-    Examples
-    --------
     >>> [verdict_of_strength(s, p) for s, p in ((0.9, 0.2), (0.05, 0.005), (0.3, 0.005))]
     ['ok', 'ok', 'warning']
     >>> verdict_of_strength(0.7, 0.005)
@@ -111,15 +109,7 @@ def verdict_of_strength(strength: float, p: float) -> str:
 
 
 def clue_finding(check: str, clue: str, label: str, score: ClueScore) -> Finding:
-    """Put a clue's score into words.
-
-    Parameters
-    ----------
-    check : name of the check
-    clue : what the small model saw, such as "the border strip"
-    label : name of the label
-    score : ClueScore
-    """
+    """Put the score of a check into words; ``clue`` is what the small model saw."""
     if not score.varies:
         return finding_of_score(check, f"{clue}: the same for all {score.n} images", score)
     verdict = verdict_of_strength(score.strength, score.p)

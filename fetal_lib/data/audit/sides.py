@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 
 def torn_groups(cases: Cases) -> pd.DataFrame:
-    """Return the groups in more than one part: ``group, parts, n, labels``.
-
-    Parameters
-    ----------
-    cases : Cases, with parts
-    """
+    """Return the groups in more than one part: ``group, parts, n, labels``."""
     import pandas as pd
 
     table = pd.DataFrame({"group": cases.group, "parts": cases.part, "labels": cases.label})
@@ -66,14 +61,7 @@ class Alike:
 
 
 def find_alike(looks: Looks, across: np.ndarray) -> Alike:
-    """Find the identical and the similar images that differ in ``across``.
-
-    Parameters
-    ----------
-    looks : Looks
-    across : ndarray of str, shape (N,)
-        Part, or group.
-    """
+    """Find the identical and the similar images that differ in ``across``, part or group (N,)."""
     digests = np.unique(np.array([d.hex() for d in looks.digests]), return_inverse=True)[1]
     twins = find_twins(looks.words, across)
     cells = Counter(zip(digests.tolist(), across.tolist(), strict=True))

@@ -99,14 +99,7 @@ def _label(column: pd.Series) -> np.ndarray:
 def clue_columns(column: pd.Series) -> np.ndarray:
     """Return a column as numbers (N, K): itself, 0/1 per kind, or the rank of its sorted text.
 
-    Parameters
-    ----------
-    column : Series
-        Numbers; or text with up to 20 kinds (one column each), or more (one column of ranks).
-
-    Returns
-    -------
-    ndarray, shape (N, K), float
+    Text of up to 20 kinds gives one column each, of more one column of ranks.
     """
     if column.dtype.kind in "fiub":
         return column.to_numpy(float, na_value=np.nan)[:, None]

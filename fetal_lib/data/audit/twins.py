@@ -25,7 +25,7 @@ class Twins:
     view : ndarray of int, shape (P,)
         How the second must be turned to look like the first: a row of ``hashes.VIEWS``.
     n_pairs : int
-        Found; at most ``limit`` are listed.
+        Found; at most ``MAX_LISTED`` are listed.
     has_twin : ndarray of bool, shape (N,)
         Whether an image is in a pair, listed or not.
     """
@@ -38,13 +38,10 @@ class Twins:
     has_twin: np.ndarray
 
 
-def find_twins(
-    words: np.ndarray,
-    differ_in: np.ndarray,
-    max_bits: int = MAX_BITS,
-    limit: int | None = MAX_LISTED,
-) -> Twins:
-    """Return the pairs of images within ``max_bits`` that differ in part or group.
+def find_twins(words: np.ndarray, differ_in: np.ndarray) -> Twins:
+    """Return the pairs of images within ``MAX_BITS`` that differ in part or group.
+
+    Of the closest, ``MAX_LISTED`` are listed.
 
     Parameters
     ----------
@@ -52,26 +49,19 @@ def find_twins(
         Packed hashes in V views; the first is the image as it is.
     differ_in : ndarray, shape (N,)
         Part or group; a pair counts if its two images differ in it.
-    max_bits : int
-    limit : int or None
-        Largest number of pairs listed, the closest ones.
-
-    Returns
-    -------
-    Twins
     """
     codes = np.unique(differ_in, return_inverse=True)[1]
     has_twin, n_pairs, kept = np.zeros(len(words), bool), 0, np.empty((4, 0), np.int64)
     for start in range(0, len(words), BLOCK):
-        rows = _block(words, codes, start, max_bits)
+        rows = _block(words, codes, start)
         n_pairs += rows.shape[1]
         has_twin[rows[:2].ravel()] = True
-        kept = _closest(np.concatenate([kept, rows], axis=1), limit)
+        kept = _closest(np.concatenate([kept, rows], axis=1))
     first, second, bits, view = kept
     return Twins(first, second, bits, view, n_pairs, has_twin)
 
 
-def _block(words: np.ndarray, codes: np.ndarray, start: int, max_bits: int) -> np.ndarray:
+def _block(words: np.ndarray, codes: np.ndarray, start: int) -> np.ndarray:
     """Compare BLOCK images with all that follow; return first, second, bits, view."""
     rows, others = slice(start, start + BLOCK), slice(start, None)
     best = np.full((len(words[rows]), len(words[others])), 255, np.uint8)
@@ -83,11 +73,10 @@ def _block(words: np.ndarray, codes: np.ndarray, start: int, max_bits: int) -> n
             bits += np.bitwise_count(both)
         closer = bits < best
         best[closer], view[closer] = bits[closer], number
-    wanted = np.triu(best <= max_bits, k=1)
+    wanted = np.triu(best <= MAX_BITS, k=1)
     i, j = np.nonzero(wanted & (codes[rows][:, None] != codes[others][None]))
     return np.stack([i + start, j + start, best[i, j], view[i, j]]).astype(np.int64)
 
 
-def _closest(rows: np.ndarray, limit: int | None) -> np.ndarray:
-    order = np.lexsort((rows[1], rows[0], rows[2]))
-    return rows[:, order if limit is None else order[:limit]]
+def _closest(rows: np.ndarray) -> np.ndarray:
+    return rows[:, np.lexsort((rows[1], rows[0], rows[2]))[:MAX_LISTED]]

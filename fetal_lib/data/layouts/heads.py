@@ -203,20 +203,9 @@ def read_table(folder: str | Path) -> pd.DataFrame:
 
 
 def coverage_mask(ellipse: Ellipse, size_hw: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
-    """Return the share of each pixel of a resized image that an ellipse covers.
+    """Return the share of each pixel of a resized image that an ellipse covers, uint8, 0 to 255.
 
-    Parameters
-    ----------
-    ellipse : Ellipse
-        In pixels of the scan.
-    size_hw : (height, width)
-        Size of the scan.
-    shape : (height, width)
-        Size of the mask.
-
-    Returns
-    -------
-    ndarray, shape ``shape``, uint8, 0 to 255
+    The ellipse is in pixels of the scan, whose size is ``size_hw``; ``shape`` is the mask's size.
     """
     return squash(ellipse.mask(size_hw).astype(np.uint8) * 255, shape)
 

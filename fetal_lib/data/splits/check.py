@@ -45,17 +45,9 @@ def check_lengths(groups: Sequence, label: Sequence) -> None:
 
 
 def classes_of_groups(groups: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the group number of each case, and the commonest class of each group.
+    """Return the group number of each case (N,), and the commonest class of each group (G,).
 
-    Parameters
-    ----------
-    groups, label : ndarray, shape (N,)
-
-    Returns
-    -------
-    index : ndarray of int, shape (N,)
-    group_class : ndarray of int, shape (G,)
-        Number of the class among the sorted classes; of equally common ones the rarer overall.
+    A class is given as its number among the sorted ones; of equally common ones the rarer overall.
     """
     index = np.unique(groups, return_inverse=True)[1]
     kinds, kind = np.unique(label, return_inverse=True)
