@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from fetal_book.runs.session import Run
 from fetal_lib.metrics.intervals import bootstrap_ci
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 
 def interval_of(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from fetal_book.runs.session import Run
 from fetal_lib.metrics.differences import Statistic, difference_ci
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 
 def add_difference(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
+from fetal_book.runs.session import Run
 
 
 def model_card(

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
+from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.folder import data_name
 from fetal_lib.data.layouts import clinical_ultrasound, heads
 from fetal_lib.data.masks import iter_cases
 from fetal_phantoms import abdomen_set
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 
 COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "layout")
 SIZES = ("pixel_size_mm", "true_mm", "ga_days", "hc_mm", "ac_mm", "bpd_mm", "ofd_mm", "fl_mm")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from fetal_book.chapters.biometry_segmentation.data import pooled_name
+from fetal_book.chapters.biometry_segmentation.data import CaseArrays, pooled_name
 from fetal_book.chapters.biometry_segmentation.network_cost import (
     image_macs,
     inputs_of,
@@ -18,14 +17,11 @@ from fetal_book.chapters.biometry_segmentation.network_cost import (
 )
 from fetal_book.chapters.biometry_segmentation.scores import score_structures
 from fetal_book.chapters.case_scores import interval_of
+from fetal_book.runs.session import Run
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.models.mask_fusion import squared_mean
 from fetal_lib.predict.segmenter import Segmenter, fuse_members
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
-    from fetal_book.runs.session import Run
 
 DDIM_STEPS = (1, 2, 5, 50)
 """Tried beside the run's own number of steps."""

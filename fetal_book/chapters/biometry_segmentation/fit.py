@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_book.chapters.biometry_segmentation.data import CaseArrays
 from fetal_book.chapters.model_card import model_card
+from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_book.runs.folder import data_name
+from fetal_book.runs.session import Run
 from fetal_lib.models.segmentation_networks import get_spec
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.precision import lightning_precision
+from fetal_lib.training.reuse import FitOutcome
 from fetal_lib.training.segmentation_loss import (
     anchored_diffusion_loss,
     bce_dice_loss,
@@ -26,12 +29,6 @@ from fetal_lib.training.torch_fit import fit_torch
 from fetal_lib.training.torch_forward import choose_device, seed_torch
 from fetal_lib.training.torch_segmentation import Segmentation, SegmentationSettings
 from fetal_lib.training.torch_task import Loss
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
-    from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
-    from fetal_book.runs.session import Run
-    from fetal_lib.training.reuse import FitOutcome
 
 WATCH_STEPS = 5
 """DDIM steps of the sample whose Dice is watched during training."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters import tables
-from fetal_book.chapters.biometry_segmentation.data import pooled_name
+from fetal_book.chapters.biometry_segmentation.data import CaseArrays, pooled_name
 from fetal_book.chapters.biometry_segmentation.scores import (
     METRICS,
     score_structures,
@@ -17,15 +16,11 @@ from fetal_book.chapters.biometry_segmentation.scores import (
 from fetal_book.chapters.case_scores import add_means, interval_of
 from fetal_book.chapters.outlines import bright_ellipses, circumference_mm
 from fetal_book.chapters.tables import TITLES, plain
+from fetal_book.runs.session import Run
 from fetal_lib.metrics.intervals import conformal_quantile, with_interval
 from fetal_lib.metrics.regression import bland_altman
 from fetal_lib.models.segmentation_networks import get_spec
-from fetal_lib.predict.segmenter import fuse_members
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
-    from fetal_book.runs.session import Run
-    from fetal_lib.predict.segmenter import Segmenter
+from fetal_lib.predict.segmenter import Segmenter, fuse_members
 
 SOURCE_TABLE = {
     "med_seg_diff": (0.9852, 0.9726, 0.9864, 0.961, 70),

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from fetal_book.chapters.biometry_segmentation.data import CaseArrays
 from fetal_book.chapters.biometry_segmentation.ensembles import single_member
 from fetal_book.chapters.outlines import circumference_mm
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.segmentation import dice
+from fetal_lib.predict.segmenter import Segmenter
 from fetal_lib.training.augment import similarity_matrix
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.biometry_segmentation.data import CaseArrays
-    from fetal_lib.predict.segmenter import Segmenter
 
 Changed = tuple[np.ndarray, np.ndarray]
 Change = Callable[..., Changed]

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from fetal_book.parameters.brain_age import BrainAgeParameters
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.data_sets import cached_phantoms, data_folder
 from fetal_lib.data.splits.folds import Fold, k_folds, nested_folds
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION, write_adult_brain_set
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.brain_age import BrainAgeParameters
 
 TEACHER_SEED = 7_919
 """Added to the seed for the phantoms that teach segmentation: other people than those tested."""

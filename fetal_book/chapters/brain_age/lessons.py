@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_age.data import TEACHER_SEED, find_teachers
 from fetal_book.chapters.brain_age.tissues import Tissues, read_labels, segment_all
+from fetal_book.parameters.brain_age import BrainAgeParameters
+from fetal_book.runs.session import Run
 from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_mixture import even_out
 from fetal_lib.data.layouts.adult_mri import read_cases
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.training.mri_input import network_input, resample
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.brain_age import BrainAgeParameters
-    from fetal_book.runs.session import Run
 
 AHEAD = 16
 """Scans that are prepared while a network works on others."""

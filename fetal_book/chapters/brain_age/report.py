@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.age_scores import age_rows
+from fetal_book.chapters.brain_age.data import Parts
+from fetal_book.chapters.brain_age.lessons import Truth
 from fetal_book.chapters.brain_age.scores import (
     correct_with_age,
     correct_without_age,
     fit_age_bias,
     gap_rows,
 )
+from fetal_book.chapters.brain_age.segmenter import Segmented
 from fetal_book.chapters.case_scores import interval_of
+from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import NestedPrediction, conformal_half_widths
 from fetal_lib.metrics.intervals import (
     bootstrap_ci,
@@ -23,12 +26,6 @@ from fetal_lib.metrics.intervals import (
     empirical_coverage,
     with_interval,
 )
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.brain_age.data import Parts
-    from fetal_book.chapters.brain_age.lessons import Truth
-    from fetal_book.chapters.brain_age.segmenter import Segmented
-    from fetal_book.runs.session import Run
 
 ROUNDING = 1e-9  # years
 TISSUES = ("csf", "gray", "white")

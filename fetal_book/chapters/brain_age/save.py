@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from fetal_book.chapters.brain_age.data import Parts
 from fetal_book.chapters.brain_age.models import KERNEL_ALPHAS, contrast_features
 from fetal_book.chapters.brain_age.report import add_ages
+from fetal_book.chapters.brain_age.tissues import Tissues
 from fetal_book.chapters.model_card import model_card
+from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import (
     ALPHAS,
     NestedPrediction,
@@ -20,11 +21,6 @@ from fetal_lib.baselines.age_regression import (
 from fetal_lib.baselines.tissue_maps import linear_kernel, smooth_maps
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel, AgeModelSpec
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.brain_age.data import Parts
-    from fetal_book.chapters.brain_age.tissues import Tissues
-    from fetal_book.runs.session import Run
 
 SIGMA = 1.5
 NAME = "predict_model"

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.age_scores import N_RESAMPLES, age_interval
+from fetal_book.chapters.brain_age.data import Parts
 from fetal_book.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
 from fetal_book.chapters.flaws import add_difference
+from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import (
     NestedPrediction,
     choose_on_inner,
     volume_regressors,
 )
+from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.training.torch_arrays import Arrays
 from fetal_lib.training.torch_fit import fit_torch
 from fetal_lib.training.torch_task import TorchSettings
 from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from fetal_book.chapters.brain_age.data import Parts
-    from fetal_book.runs.session import Run
-    from fetal_lib.data.splits.folds import Fold
 
 METRICS = {"mae_years": mae, "rmse_years": rmse}
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from fetal_book.runs.session import Run
 from fetal_lib.baselines.mni_space import GRID_MM, SHAPE, brain_mask, grid_affine, on_grid
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import segment_tissues
@@ -18,9 +18,6 @@ from fetal_lib.data.adult_mri_quality import quality_check
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.training.mri_input import network_input
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 CODE = (
     "fetal_lib.baselines.tissue_mixture",

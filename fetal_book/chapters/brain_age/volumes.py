@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
+from fetal_book.chapters.brain_age.data import Parts
 from fetal_lib.metrics.regression import mae
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.brain_age.data import Parts
 
 
 def relative_volumes(volumes_ml: np.ndarray) -> np.ndarray:

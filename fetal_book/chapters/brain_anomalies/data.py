@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
+from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
 from fetal_book.runs.data_sets import data_folder
+from fetal_book.runs.session import Run
 from fetal_lib.data.layouts.brain_anomalies import iter_images, read_cases
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_class
@@ -24,10 +25,6 @@ from fetal_phantoms.anomalies.labels import LABELS
 from fetal_phantoms.anomalies.phantom import IMAGE_SIZE
 from fetal_phantoms.anomalies.write import GENERATOR_VERSION, write_anomaly_set
 from fetal_phantoms.reserved import refuse_reserved
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
-    from fetal_book.runs.session import Run
 
 PARTS = ("train", "val", "test")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from fetal_book.chapters.brain_anomalies.decide import Scored
 from fetal_book.chapters.brain_anomalies.scores import class_table, summarise
 from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.folder import data_name
+from fetal_book.runs.session import Run
 from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.audit.report import AuditReport
 from fetal_lib.metrics.calibration import Reliability, reliability, softmax
@@ -22,9 +22,6 @@ from fetal_lib.metrics.intervals import percentile_interval
 from fetal_lib.metrics.roc import Band, Curve, one_hot, pr_curve, roc_band, roc_curve
 from fetal_lib.metrics.selective import RiskCoverage, risk_coverage
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 SHOWN = ("accuracy", "macro_f1", "precision", "recall", "auc_macro", "auc_micro", "ece")
 BAND_DRAWS = 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from fetal_book.chapters.brain_anomalies.fit import (
 )
 from fetal_book.chapters.brain_anomalies.scores import confusions
 from fetal_book.chapters.flaws import add_difference
+from fetal_book.runs.session import Run
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import (
     accuracy,
@@ -29,9 +29,6 @@ from fetal_lib.training.augment_image import GENTLE, augment_image
 from fetal_lib.training.keras_classification import ClassifierSettings
 from fetal_lib.training.keras_forward import forward
 from fetal_phantoms.anomalies.write import SOURCE_COUNTS
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 SOURCE_SEED = 42
 COPIES = 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -16,10 +14,8 @@ from fetal_book.chapters.brain_anomalies.fit import (
     network_arguments,
 )
 from fetal_book.chapters.brain_anomalies.scores import summarise
+from fetal_book.runs.session import Run
 from fetal_lib.training.history import read_history
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 RANDOM_START = "xception_random"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,15 +10,13 @@ import pandas as pd
 from fetal_book.chapters.brain_anomalies.data import Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
 from fetal_lib.data.images import squash
+from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.roc import auc
 from fetal_lib.predict.anomaly_model import AnomalyModelSpec
 from fetal_lib.predict.brain_view import load_head_finder, views_of
 from fetal_lib.readers.image import read_gray
 from fetal_phantoms.abdomen import make_abdomen
-
-if TYPE_CHECKING:
-    from fetal_lib.geometry.ellipse import Ellipse
 
 N_STRANGE = 24
 

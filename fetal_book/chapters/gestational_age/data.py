@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
+from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.data_sets import cached_phantoms, data_folder
 from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
@@ -25,9 +25,6 @@ from fetal_phantoms.atlas_cohort import Template
 from fetal_phantoms.atlas_set import write_atlas_cohort
 from fetal_phantoms.fetal_brain.tissues import LABELS
 from fetal_phantoms.fetal_brain.write import GENERATOR_VERSION, write_fetal_brain_set
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.gestational_age import GestationalAgeParameters
 
 CHOICES = {"all": PLANES, "two": PLANES[:2]} | {plane: (plane,) for plane in PLANES}
 REGIONS = {

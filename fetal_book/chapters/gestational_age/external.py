@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,19 +17,17 @@ from fetal_book.chapters.gestational_age.data import (
 )
 from fetal_book.chapters.gestational_age.fit import FoldFit
 from fetal_book.chapters.gestational_age.scores import per_fetus
+from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_book.runs.folder import data_name
+from fetal_book.runs.session import Run
 from fetal_lib.data.layouts.fetal_mri import read_cases
 from fetal_lib.data.layouts.slices import slice_paths
 from fetal_lib.data.plane_slices import PLANES
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.predict.gestational_age import read_age
 from fetal_lib.predict.gestational_age_cases import Case
+from fetal_lib.predict.gestational_age_model import GaModel
 from fetal_lib.training.keras_regression import predict_values
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.gestational_age import GestationalAgeParameters
-    from fetal_book.runs.session import Run
-    from fetal_lib.predict.gestational_age_model import GaModel
 
 
 def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.DataFrame:

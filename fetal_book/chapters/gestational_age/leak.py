@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,9 @@ import pandas as pd
 from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.gestational_age.data import PlaneSet, age_group
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_part
+from fetal_book.runs.session import Run
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.intervals import bootstrap_ci
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
 
 PUBLISHED = (
     ("Shen 2022: one sample per fetus", 6.7),

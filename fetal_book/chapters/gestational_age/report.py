@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,18 +17,16 @@ from fetal_book.chapters.gestational_age.scores import (
     per_fetus,
 )
 from fetal_book.chapters.tables import plain
+from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import PublishedRun, score_text
+from fetal_book.runs.session import Run
 from fetal_lib.data.kinds import PHANTOM
 from fetal_lib.data.layouts.fetal_mri import read_cases
 from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.models.vgg16_attention import SIDES
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.gestational_age import GestationalAgeParameters
-    from fetal_book.runs.session import Run
 
 ALL_LAYERS = 1000  # more than any backbone has: random layers are never frozen
 METRICS = ("mae_days", "rmse_days", "r2", "ccc")

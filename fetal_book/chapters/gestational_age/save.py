@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
+from fetal_book.chapters.gestational_age.fit import FoldFit
 from fetal_book.chapters.model_card import model_card
+from fetal_book.runs.session import Run
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.predict.gestational_age_model import (
     GaModel,
@@ -17,10 +18,6 @@ from fetal_lib.predict.gestational_age_model import (
     likeness,
     reference_pictures,
 )
-
-if TYPE_CHECKING:
-    from fetal_book.chapters.gestational_age.fit import FoldFit
-    from fetal_book.runs.session import Run
 
 
 def save_model(

@@ -6,18 +6,15 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.fingerprint import hash_cases
+from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.data_sets import data_folder
 from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_phantoms import head
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 
 
 def find_data(parameters: HeadCircumferenceParameters) -> Path:

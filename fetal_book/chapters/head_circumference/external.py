@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
+from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_runs, score_text
+from fetal_book.runs.session import Run
 from fetal_lib.data.layouts.heads import load_arrays, read_table
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
-    from fetal_book.runs.session import Run
-    from fetal_lib.predict.head_model import HeadModel
+from fetal_lib.predict.head_model import HeadModel
 
 CHAPTER = "04_head_circumference"
 SHOWN = ("dice", "hd_mm", "df_mm", "adf_mm")

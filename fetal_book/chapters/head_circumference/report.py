@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from fetal_book.chapters import tables
 from fetal_book.chapters.outlines import circumference_mm
 from fetal_book.chapters.tables import TITLES
 from fetal_book.chapters.verdicts import place_check, verdict, weights_check
+from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, share_on
 from fetal_lib.growth import hadlock, intergrowth_age
@@ -20,9 +20,6 @@ from fetal_lib.growth.gestation import trimester
 from fetal_lib.models.unet import get_unet
 from fetal_lib.predict.head_measure import or_nan
 from fetal_lib.predict.head_model import HeadModel
-
-if TYPE_CHECKING:
-    from fetal_lib.data.layouts.heads import HeadArrays
 
 N_OCCLUDED = 3
 """Test images whose occlusion maps are made, evenly spaced over the part."""

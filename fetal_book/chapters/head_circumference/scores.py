@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.case_scores import add_means
+from fetal_book.runs.session import Run
+from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.metrics.segmentation import dice, hausdorff_points, iou, precision, recall
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
-
-if TYPE_CHECKING:
-    from fetal_book.runs.session import Run
-    from fetal_lib.data.layouts.heads import HeadArrays
-    from fetal_lib.predict.head_model import HeadModel
+from fetal_lib.predict.head_model import HeadModel
 
 N_OUTLINE = 7200  # points a few hundredths of a pixel apart: the gaps add nothing to a distance
 METRICS = ("dice", "iou", "precision", "recall", "hd_mm", "df_mm", "adf_mm")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,11 +13,15 @@ from fetal_book.chapters.case_scores import interval_of
 from fetal_book.chapters.flaws import add_difference
 from fetal_book.chapters.head_circumference.fit import FIT_CODE, new_unet
 from fetal_book.chapters.head_circumference.scores import add_scores, size_scores
+from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
+from fetal_book.runs.session import Run
+from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
 from fetal_lib.models.weights import load_weights
+from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.training.history import WEIGHTS, read_history
 from fetal_lib.training.keras_fit import fit_keras
 from fetal_lib.training.keras_segmentation import Segmentation, SegmentationSettings, half_size
@@ -29,12 +32,6 @@ from fetal_lib.training.source_003 import (
     source_split,
     source_targets,
 )
-
-if TYPE_CHECKING:
-    from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
-    from fetal_book.runs.session import Run
-    from fetal_lib.data.layouts.heads import HeadArrays
-    from fetal_lib.predict.head_model import HeadModel
 
 SOURCE_SEED = 42
 SOURCE_CODE = (*FIT_CODE, "fetal_lib.training.source_003")
