@@ -9,16 +9,7 @@ import numpy as np
 
 from fetal_lib.metrics.regression import bland_altman
 from fetal_lib.plots.boxes import draw_boxes
-from fetal_lib.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    VERMILION,
-    new_figure,
-    tidy,
-    words_only,
-)
+from fetal_lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, new_figure, tidy, words_only
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -38,10 +38,6 @@ def audit_figure(
         pictures are shown.
     n_pairs : int
         At most; none are shown if the audit saw no images or found no pairs.
-
-    Returns
-    -------
-    Figure
     """
     images = {**report.thumbs, **(images or {})}
     pairs = _shown(report.pairs, images, n_pairs)
@@ -75,10 +71,6 @@ def strengths(axes: Axes, findings: pd.DataFrame) -> Axes:
     axes : Axes
     findings : DataFrame
         With ``check, measure, value, strength, chance_strength, verdict``.
-
-    Returns
-    -------
-    Axes
     """
     for row, one in enumerate(findings.itertuples()):
         colour, marker = LOOKS[one.verdict]
@@ -111,10 +103,6 @@ def show_pair(axes: Axes, pair: Any, images: Mapping[str, np.ndarray]) -> Axes:
     axes : Axes
     pair : row of ``AuditReport.pairs``
     images : mapping of name to ndarray (H, W), uint8
-
-    Returns
-    -------
-    Axes
     """
     lines = []
     for place, side in enumerate("ab"):

@@ -153,10 +153,8 @@ def gap_figure(age_years: np.ndarray, variants: Mapping[str, np.ndarray]) -> Fig
     for panel, (name, pred) in zip(axes[0], variants.items(), strict=True):
         gap = pred - age_years
         panel.axhline(0, color=GREY, lw=0.8)
-        dots, line = (
-            {"s": 9, "alpha": 0.6, "linewidths": 0, "color": BLUE},
-            {"color": VERMILION, "lw": 1.5},
-        )
+        dots = {"s": 9, "alpha": 0.6, "linewidths": 0, "color": BLUE}
+        line = {"color": VERMILION, "lw": 1.5}
         sns.regplot(x=age_years, y=gap, ci=None, scatter_kws=dots, line_kws=line, ax=panel)
         slope, _ = np.polyfit(age_years, gap, 1)
         panel.set(xlabel="age (years)", ylabel="")

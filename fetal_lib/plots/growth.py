@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth_size, intergrowth_weight
-from fetal_lib.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    VERMILION,
-    new_figure,
-    tidy,
-    words_only,
-)
+from fetal_lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, new_figure, tidy, words_only
 
 if TYPE_CHECKING:
     import pandas as pd

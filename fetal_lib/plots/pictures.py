@@ -30,10 +30,6 @@ def picture_sheet(
     row_inches, width : float
         Height of a row and width of the sheet, in inches.
 
-    Returns
-    -------
-    Figure
-
     Raises
     ------
     ValueError

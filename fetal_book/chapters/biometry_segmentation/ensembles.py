@@ -122,10 +122,7 @@ def _add_samplers(
 
 
 def sampling_verdict(run: Run, segmenter: Segmenter, found: pd.DataFrame) -> str:
-    """Say what the ensemble costs beside the released sampler, and what `sampling_table` lost.
-
-    The cost of both at published width and 256 px become result rows.
-    """
+    """Say what the ensemble costs beside the released sampler, and what it lost; add both costs."""
     spec = segmenter.spec
     cost = released_cost_ratio(spec.sampling_steps, spec.members)
     for model, value in {

@@ -37,10 +37,7 @@ MIDDLE, EARLY, LATE = 500, 900, 100
 
 
 def region_score(segmenter: Segmenter, region: np.ndarray, step: int = MIDDLE) -> nn.Module:
-    """Return a network from one image (1, 1, S, S) to the scalar (1, 1) that is explained.
-
-    It is averaged over the pixels of ``region``; a diffusion network is looked at at one ``step``.
-    """
+    """Return a network from an image (1, 1, S, S) to its mean (1, 1) over a region, at a step."""
     import torch
 
     inside = torch.from_numpy(region)
@@ -74,10 +71,7 @@ def segmentation_cam(
     step: int = MIDDLE,
     signed: bool = False,
 ) -> np.ndarray:
-    """Return the Grad-CAM of one image, float32 (S, S); zero where the region is empty.
-
-    A signed map keeps what lowers the scalar, as negative values.
-    """
+    """Return the Grad-CAM of one image, float32 (S, S); zero where the region is empty."""
     if not region.any():
         return np.zeros(image.shape, np.float32)
     layer = segmenter.network.get_submodule(get_spec(segmenter.spec.network).explained)
@@ -194,10 +188,7 @@ def attention_gates(segmenter: Segmenter, image: np.ndarray) -> list[np.ndarray]
 
 
 def cam_verdict(checks: pd.DataFrame, means: pd.DataFrame) -> str:
-    """Say, in a list, which checks the Grad-CAM maps of each network pass and which they fail.
-
-    A check of single maps is passed if every image passes it; one of curves by `curve_means`.
-    """
+    """Say which checks each network's maps pass: of single maps, those that every image passes."""
     lines = []
     for model, rows in checks.groupby("model", sort=False):
         shares = rows[["map on structure", "map on edge"]].to_numpy(float)

@@ -158,10 +158,7 @@ def cost_table(segmenters: dict[str, Segmenter], images: np.ndarray) -> pd.DataF
 
 
 def network_table(names: Sequence[str], size: str, image_size: int) -> pd.DataFrame:
-    """Return a row a network: parameters as published, counted and in this run.
-
-    The size of the images counts where positions are learnt.
-    """
+    """Return each network's parameters: as published, counted, and in a run on images of a size."""
     import torch
 
     rows = []
@@ -201,10 +198,7 @@ def add_costs(run: Run, costs: pd.DataFrame) -> None:
 
 
 def dice_intervals(rows: Sequence[dict], names: Sequence[str]) -> pd.DataFrame:
-    """Return ``model, dice, low, high`` of the test part, all its images pooled.
-
-    Where there is no interval, ``low`` and ``high`` are the value itself.
-    """
+    """Return ``model, dice, low, high`` of all test images; the value itself for no interval."""
     found: dict[str, dict] = {}
     for row in rows:
         if (row["split"], row["metric"]) == ("test", "dice") and row["model"] in names:

@@ -9,10 +9,7 @@ import pandas as pd
 
 from fetal_book.chapters import tables
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays, pooled_name
-from fetal_book.chapters.biometry_segmentation.scores import (
-    METRICS,
-    score_structures,
-)
+from fetal_book.chapters.biometry_segmentation.scores import METRICS, score_structures
 from fetal_book.chapters.case_scores import add_means, interval_of
 from fetal_book.chapters.outlines import bright_ellipses, circumference_mm
 from fetal_book.chapters.tables import TITLES, plain

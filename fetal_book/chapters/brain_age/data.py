@@ -101,10 +101,7 @@ def describe_subjects(table: pd.DataFrame, fold: np.ndarray) -> pd.DataFrame:
 
 
 def leak_audit(table: pd.DataFrame, parts: Parts, shares: np.ndarray) -> pd.DataFrame:
-    """Ask what could leak: people on two sides, scans that look alike, names that know the age.
-
-    `shares` are any features (N, F) of the scans that tell two brains apart.
-    """
+    """Ask what could leak: people on two sides, scans that look alike, names that know the age."""
     from scipy.stats import spearmanr
 
     names = table["subject"].to_numpy(str)

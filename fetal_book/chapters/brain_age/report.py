@@ -78,10 +78,7 @@ def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np
 
 
 def add_dice(run: Run, table: pd.DataFrame, parts: Parts) -> pd.DataFrame:
-    """Add the Dice of each network and tissue on scans it did not learn from; return a table.
-
-    The Dice values are those of `apply_segmenters`.
-    """
+    """Add the Dice that `apply_segmenters` found on scans not learnt from; return it as a table."""
     held_out = table[parts.tested[table["row"].to_numpy()]]
     rows = []
     for (network, against), group in held_out.groupby(["network", "against"], sort=False):
@@ -164,10 +161,7 @@ def paired_text(
     against: str,
     groups: np.ndarray | None = None,
 ) -> str:
-    """Return, in Markdown, by how much models err more or less than another on the same subjects.
-
-    Ages and predictions are those of the tested subjects (N,); `groups` says whose scan each is.
-    """
+    """Return, in Markdown, how much more or less models err than one of them on subjects (N,)."""
     own = np.abs(predictions[against] - age_years)
     lines = []
     for name, pred in predictions.items():

@@ -14,11 +14,7 @@ from fetal_book.chapters.brain_age.data import Parts
 from fetal_book.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
 from fetal_book.chapters.flaws import add_difference
 from fetal_book.runs.session import Run
-from fetal_lib.baselines.age_regression import (
-    NestedPrediction,
-    choose_on_inner,
-    volume_regressors,
-)
+from fetal_lib.baselines.age_regression import NestedPrediction, choose_on_inner, volume_regressors
 from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse

@@ -32,11 +32,7 @@ from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import ASPECT, load_head_finder, ruler_rows, views_of
 from fetal_lib.training.augment_image import ALIGNED
 from fetal_lib.training.history import WEIGHTS
-from fetal_lib.training.keras_classification import (
-    ClassifierSettings,
-    epoch_order,
-    image_batches,
-)
+from fetal_lib.training.keras_classification import ClassifierSettings, epoch_order, image_batches
 from fetal_lib.training.keras_fit import KerasTask, fit_keras
 from fetal_lib.training.keras_forward import forward
 from fetal_phantoms.anomalies.phantom import make_anomaly

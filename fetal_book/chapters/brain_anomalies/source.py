@@ -8,21 +8,12 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
-from fetal_book.chapters.brain_anomalies.fit import (
-    fit_network,
-    fitted_network,
-    network_arguments,
-)
+from fetal_book.chapters.brain_anomalies.fit import fit_network, fitted_network, network_arguments
 from fetal_book.chapters.brain_anomalies.scores import confusions
 from fetal_book.chapters.flaws import add_difference
 from fetal_book.runs.session import Run
 from fetal_lib.metrics.calibration import softmax
-from fetal_lib.metrics.classification import (
-    accuracy,
-    class_scores,
-    confusion_matrix,
-    macro_f1,
-)
+from fetal_lib.metrics.classification import accuracy, class_scores, confusion_matrix, macro_f1
 from fetal_lib.metrics.intervals import percentile_interval, with_interval
 from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.training.augment_image import GENTLE, augment_image

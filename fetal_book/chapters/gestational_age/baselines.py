@@ -75,10 +75,7 @@ def what_is_known(parameters: GestationalAgeParameters) -> dict[str, str]:
 def against_baselines(
     baselines: pd.DataFrame, result: pd.DataFrame, parameters: GestationalAgeParameters
 ) -> str:
-    """Return, in Markdown, how the network's error compares with a baseline's on the same fetuses.
-
-    `result` has ``subject, group, ga_days, pred_days``, the network's answers, a row a fetus.
-    """
+    """Return, in Markdown, the network's error beside each baseline's on the same fetuses."""
     days = result["ga_days"].to_numpy(float)
     own = np.abs(result["pred_days"].to_numpy(float) - days)
     answers = baselines.set_index("subject").loc[result["subject"]]

@@ -52,10 +52,7 @@ def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.Da
 
 
 def predict_external(parameters: GestationalAgeParameters, model: GaModel) -> pd.DataFrame:
-    """Return what `fetal-lib predict ga` says of each scan of the other set.
-
-    The ``reason`` is empty where an age was predicted.
-    """
+    """Return what `fetal-lib predict ga` says of each scan of the other set: an age or a reason."""
     cases = read_cases(parameters.external_data)
     rows = []
     for name, one in zip(scan_names(cases), cases.itertuples(), strict=True):

@@ -11,11 +11,7 @@ import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import CHOICES, PlaneSet, channels, network_name
 from fetal_lib.data.splits.folds import nested_folds
-from fetal_lib.models.vgg16_attention import (
-    backbone_of,
-    get_age_network,
-    set_fine_tuning_depth,
-)
+from fetal_lib.models.vgg16_attention import backbone_of, get_age_network, set_fine_tuning_depth
 from fetal_lib.models.weights import load_weights
 from fetal_lib.training.history import WEIGHTS, read_history
 from fetal_lib.training.keras_fit import fit_keras

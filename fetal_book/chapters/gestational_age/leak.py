@@ -71,10 +71,7 @@ def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
 
 
 def leak_rows(leak: Leak, seed: int = 0) -> list[dict]:
-    """Return result rows: MAE and R² of the same samples by both protocols, split ``protocol``.
-
-    Intervals are 95 % bootstrap intervals over fetuses.
-    """
+    """Return MAE and R² of the same samples by both protocols, with intervals over fetuses."""
     rows = []
     for model, pred in leak.answers().items():
         answers = leak.ga_days, pred, "days", model, "protocol"
@@ -119,10 +116,7 @@ def add_inflation(run: Run, leak: Leak) -> None:
 
 
 def inflation_text(leak: Leak, n_folds: int, seed: int = 0) -> str:
-    """Return, in Markdown, by how much the source's protocol flatters, and what that rests on.
-
-    Of its `n_folds`, `leak` holds as many as were trained.
-    """
+    """Return, in Markdown, by how much the source's protocol flatters, and on how many folds."""
     gain, (low, high) = inflation(leak, seed)
     trained = "all" if len(leak.fits) == n_folds else f"{len(leak.fits)} of {n_folds}"
     side = "smaller" if gain >= 0 else "larger"

@@ -114,10 +114,7 @@ def hidden_days(one: FoldFit, image: np.ndarray, n_patches: int = 8) -> np.ndarr
 
 
 def overlap_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
-    """Return, for each plane and kind of map, the share on each region beside its area.
-
-    The gate is compared by what it adds above its smallest value.
-    """
+    """Return, for each plane and kind of map, the share on each region beside its area."""
     rows = []
     for one in maps:
         for k, plane in enumerate(CHOICES[parameters.planes]):

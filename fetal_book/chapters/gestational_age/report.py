@@ -12,10 +12,7 @@ from fetal_book.chapters import tables
 from fetal_book.chapters.gestational_age.baselines import what_is_known
 from fetal_book.chapters.gestational_age.data import PlaneSet
 from fetal_book.chapters.gestational_age.fit import FoldFit, fit_fold
-from fetal_book.chapters.gestational_age.scores import (
-    calibration_line,
-    per_fetus,
-)
+from fetal_book.chapters.gestational_age.scores import calibration_line, per_fetus
 from fetal_book.chapters.tables import plain
 from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_book.runs.data_sets import data_folder

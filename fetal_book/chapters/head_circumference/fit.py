@@ -77,10 +77,7 @@ def fit_settings(
 def new_unet(
     parameters: HeadCircumferenceParameters, dtype: str = "float32", side: int | None = -1
 ) -> keras.Model:
-    """Build the untrained U-Net with the run's seed, for images of one side.
-
-    A side of None takes any, -1 the run's image size.
-    """
+    """Build the untrained U-Net with the run's seed; side None takes any, -1 is the run's own."""
     import keras
 
     p = parameters
@@ -92,10 +89,7 @@ def new_unet(
 def fit_unet(
     run: Run, train: HeadArrays, val: HeadArrays, settings: SegmentationSettings
 ) -> FitOutcome:
-    """Train the U-Net, go on with a fit that was killed, or reuse a finished one.
-
-    The validation part is only watched.
-    """
+    """Train the U-Net, go on with a killed fit, or reuse a finished one; watch validation."""
     p = run.parameters
     policy = precision_policy(p.precision)
 

@@ -79,10 +79,7 @@ def errors_by_trimester(scores: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return errors of found heads in mm, and in days by two standards, for each trimester.
-
-    Days are NaN where a standard is not defined.
-    """
+    """Return errors of found heads by trimester: mm, and days by two standards where defined."""
     frame = scores.assign(trimester=_trimesters(scores["hc_mm"].to_numpy()))
     for title, days in DAYS.items():
         pairs = zip(frame["hc_pred_mm"], frame["hc_mm"], strict=True)

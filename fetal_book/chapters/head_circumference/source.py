@@ -63,10 +63,7 @@ def reenact_source(
     arrays: HeadArrays,
     examinations: np.ndarray,
 ) -> SourceProtocol:
-    """Train on unfilled outlines, mirrored before a random split, as source 003 did.
-
-    It takes all images: the source has no test part.
-    """
+    """Train on unfilled outlines, mirrored before a random split of all images, as source 003."""
     p = parameters
     pictures = arrays.images, arrays.outlines
     if p.source_half_size:
