@@ -14,7 +14,7 @@ scanners draw a scale. ``whole`` squashes the scan as it is, as source 001 does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,7 +198,6 @@ def views_of(
     side: int,
     view: str = "head",
     finder: HeadModel | None = None,
-    progress: Callable[[int], None] = lambda n: None,
     pixel_sizes: Iterable[float] | None = None,
 ) -> Iterator[tuple[np.ndarray, Ellipse | None]]:
     """Yield the view of each scan, and the ellipse that it was cut by.
@@ -212,8 +211,6 @@ def views_of(
         ``head`` or ``whole``.
     finder : HeadModel, optional
         Needed for ``head``.
-    progress : callable
-        Called with the number of scans just finished.
     pixel_sizes : iterable of float, optional
         Of each scan in mm, NaN where it is not known; for the scale bar of ``head``.
 
@@ -227,7 +224,6 @@ def views_of(
     if view == "whole":
         for scan in scans:
             yield squash(scan, (side, side)), None
-            progress(1)
         return
     if finder is None:
         raise ValueError("finder: none given; view='head' needs load_head_finder().")
@@ -238,4 +234,3 @@ def views_of(
         for scan, one in zip(batch, probs, strict=True):
             ellipse = find_head(one, scan.shape) if np.ptp(scan) else None  # a blank has no head
             yield head_view(scan, ellipse, side, next(sizes)), ellipse
-        progress(len(batch))
