@@ -13,7 +13,7 @@ import jupytext
 import pytest
 from chapter_checks import ROOT
 
-from fetal_book.runs.stage_exhibits import label
+from fetal_book.runs.exhibits import label
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.py"))
 NO_TABLE = {"Markdown", "run", "print", "display", "launch"}

@@ -11,8 +11,8 @@ import jupytext
 import pytest
 from made_up_project import CHAPTER
 
+from fetal_book.runs.exhibits import describe_outputs, saved_names
 from fetal_book.runs.stage_downloads import buttons, percent_text, section, write_downloads, zipped
-from fetal_book.runs.stage_exhibits import describe_outputs, saved_names
 
 FIGURES = {"agreement": {"caption": "Agreement.", "alt": "A scatter plot."}}
 TABLES = {"results": {"caption": "All models."}, "split": {"caption": "The split."}}

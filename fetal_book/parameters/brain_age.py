@@ -14,49 +14,34 @@ class BrainAgeParameters(ChapterParameters):
     """Hold the parameters of the brain age chapter; the defaults are profile quick."""
 
     n_phantoms: int = fields.n_phantoms(45, "subjects", ge=12, made_up="brains")
-    n_teachers: int = Field(
+    n_teachers: int = fields.subjects(
         12,
+        "phantoms that teach segmentation",
+        "brains made up besides, whose true labels train the segmenter on any data",
         ge=4,
-        le=1000,
-        title="phantoms that teach segmentation",
-        description="brains made up besides, whose true labels train the segmenter on any data",
-        json_schema_extra={"unit": "subjects"},
     )
-    n_segmentation: int = Field(
+    n_segmentation: int = fields.subjects(
         8,
-        ge=2,
-        le=1000,
-        title="subjects that teach segmentation",
-        description="subjects of the data set that train the second segmenter, on reference "
+        "subjects that teach segmentation",
+        "subjects of the data set that train the second segmenter, on reference "
         "labels; their ages train, and are never tested",
-        json_schema_extra={"unit": "subjects"},
-    )
-    n_folds: int = Field(
-        5, ge=2, le=20, title="outer folds", description="each subject is tested in one of them"
-    )
-    n_inner: int = Field(
-        4,
         ge=2,
-        le=20,
-        title="inner folds",
-        description="folds of each training part, on which everything is chosen",
     )
-    segmentation_spacing_mm: float = Field(
+    n_folds: int = fields.folds(5, "each subject is tested in one of them", title="outer folds")
+    n_inner: int = fields.folds(
+        4, "folds of each training part, on which everything is chosen", title="inner folds"
+    )
+    segmentation_spacing_mm: float = fields.spacing_mm(
         2.0,
+        "voxel of the segmenter",
+        "3 in the source, with 1.5 as the other setting",
         ge=1.0,
         le=6.0,
-        title="voxel of the segmenter",
-        description="3 in the source, with 1.5 as the other setting",
-        json_schema_extra={"unit": "mm"},
     )
-    segmentation_side: int = Field(
+    segmentation_side: int = fields.cube_side(
         96,
-        ge=16,
-        le=256,
-        multiple_of=16,
-        title="cube of the segmenter",
-        description="voxels along each axis of the cube; 64 in the source, 128 at 1.5 mm",
-        json_schema_extra={"unit": "voxels"},
+        "cube of the segmenter",
+        "voxels along each axis of the cube; 64 in the source, 128 at 1.5 mm",
     )
     segmentation_width: int = Field(
         8,
@@ -76,14 +61,8 @@ class BrainAgeParameters(ChapterParameters):
         title="pooling",
         description="readme: 2 x 2 x 2 as the source describes; code: 1 x 2 x 2 as it runs",
     )
-    segmentation_crop: int = Field(
-        32,
-        ge=0,
-        le=256,
-        multiple_of=16,
-        title="crop",
-        description="side of the random cubes that train the segmenter; 0: whole volumes",
-        json_schema_extra={"unit": "voxels"},
+    segmentation_crop: int = fields.cube_side(
+        32, "crop", "side of the random cubes that train the segmenter; 0: whole volumes", ge=0
     )
     segmentation_epochs: int = fields.epochs(
         80, "20 in the source", title="epochs of the segmenter"
@@ -94,22 +73,11 @@ class BrainAgeParameters(ChapterParameters):
     segmentation_rate: float = fields.learning_rate(
         6e-3, "peak rate of Adam; 1e-3 in the source", title="learning rate of the segmenter"
     )
-    age_spacing_mm: float = Field(
-        6.0,
-        ge=1.5,
-        le=8.0,
-        title="voxel of the age networks",
-        description="3 in the source",
-        json_schema_extra={"unit": "mm"},
+    age_spacing_mm: float = fields.spacing_mm(
+        6.0, "voxel of the age networks", "3 in the source", ge=1.5, le=8.0
     )
-    age_side: int = Field(
-        32,
-        ge=16,
-        le=256,
-        multiple_of=16,
-        title="cube of the age networks",
-        description="voxels along each axis; 64 in the source",
-        json_schema_extra={"unit": "voxels"},
+    age_side: int = fields.cube_side(
+        32, "cube of the age networks", "voxels along each axis; 64 in the source"
     )
     age_networks: bool = Field(
         True, title="age networks", description="train ResNeXt and SFCN; otherwise skip approach B"

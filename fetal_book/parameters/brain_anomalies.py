@@ -25,15 +25,11 @@ class BrainAnomaliesParameters(ChapterParameters):
     denoise: Literal["none", "median", "bilateral", "nlm", "srad"] = Field(
         "none", title="filter", description="against speckle, before every network"
     )
-    cnn_width: float = Field(
-        0.25, gt=0, le=2, title="width of the CNN", description="factor on filters and units"
+    cnn_width: float = fields.width(0.25, "factor on filters and units", title="width of the CNN")
+    separable_width: float = fields.width(
+        1.0, "factor on filters, units", title="width of the separable CNN"
     )
-    separable_width: float = Field(
-        1.0, gt=0, le=2, title="width of the separable CNN", description="factor on filters, units"
-    )
-    xception_width: float = Field(
-        0.25, gt=0, le=2, title="width of Xception", description="factor on filters"
-    )
+    xception_width: float = fields.width(0.25, "factor on filters", title="width of Xception")
     xception_middle: int = Field(
         1, ge=0, le=16, title="middle modules", description="of Xception; 8 in the paper"
     )
@@ -111,13 +107,11 @@ class BrainAnomaliesParameters(ChapterParameters):
     search_epochs: int = fields.epochs(
         4, "each trial trains for so long", title="epochs of a trial"
     )
-    cv_folds: int = Field(
+    cv_folds: int = fields.folds(
         2,
-        ge=0,
-        le=20,
-        title="folds",
-        description="of the cross-validation of the separable CNN over training and validation "
+        "of the cross-validation of the separable CNN over training and validation "
         "patients; 0: none",
+        ge=0,
     )
     cv_epochs: int = fields.epochs(6, "each fold trains for so long", title="epochs of a fold")
     source_epochs: int = fields.epochs(

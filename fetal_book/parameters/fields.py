@@ -7,11 +7,50 @@ from typing import Any
 from pydantic import Field
 
 
-def image_size(default: int, description: str, **limits: int) -> Any:
+def image_size(default: int, description: str, title: str = "image size", **limits: int) -> Any:
     """Side of the square that a network sees, in pixels, from 32 on."""
     unit = {"unit": "px"}
-    texts = {"title": "image size", "description": description}
-    return Field(default, ge=32, **limits, **texts, json_schema_extra=unit)
+    return Field(
+        default, ge=32, **limits, title=title, description=description, json_schema_extra=unit
+    )
+
+
+def cube_side(default: int, title: str, description: str, ge: int = 16) -> Any:
+    """Side of the cube that a network of volumes sees."""
+    limits = {"ge": ge, "le": 256, "multiple_of": 16}
+    unit = {"unit": "voxels"}
+    return Field(default, **limits, title=title, description=description, json_schema_extra=unit)
+
+
+def spacing_mm(default: float, title: str, description: str, ge: float, le: float) -> Any:
+    """Edge of a voxel."""
+    unit = {"unit": "mm"}
+    return Field(
+        default, ge=ge, le=le, title=title, description=description, json_schema_extra=unit
+    )
+
+
+def subjects(default: int, title: str, description: str, ge: int) -> Any:
+    """How many persons something is done with."""
+    unit = {"unit": "subjects"}
+    return Field(
+        default, ge=ge, le=1000, title=title, description=description, json_schema_extra=unit
+    )
+
+
+def folds(default: int, description: str, title: str = "folds", ge: int = 2) -> Any:
+    """Parts of a cross-validation."""
+    return Field(default, ge=ge, le=20, title=title, description=description)
+
+
+def width(default: float, description: str, title: str = "width", le: int = 2) -> Any:
+    """Share of a network's published channels."""
+    return Field(default, gt=0, le=le, title=title, description=description)
+
+
+def dropout(default: float, description: str) -> Any:
+    """Share of features that are left out in training."""
+    return Field(default, ge=0, le=0.9, title="dropout", description=description)
 
 
 def epochs(default: int, description: str, title: str = "epochs", ge: int = 1) -> Any:

@@ -14,13 +14,8 @@ class GestationalAgeParameters(ChapterParameters):
     """Hold the parameters of the gestational age chapter; the defaults are profile quick."""
 
     n_phantoms: int = fields.n_phantoms(120, "fetuses", ge=20)
-    spacing_mm: float = Field(
-        1.5,
-        ge=0.6,
-        le=3.0,
-        title="voxel of the phantoms",
-        description="edge of a voxel",
-        json_schema_extra={"unit": "mm"},
+    spacing_mm: float = fields.spacing_mm(
+        1.5, "voxel of the phantoms", "edge of a voxel", ge=0.6, le=3.0
     )
     image_size: int = fields.image_size(
         48, "side of the square that a slice is cut to; 224 in the source", le=512
@@ -44,9 +39,7 @@ class GestationalAgeParameters(ChapterParameters):
     backbone: Literal["vgg16", "xception", "resnet50"] = Field(
         "vgg16", title="backbone", description="network that reads each plane"
     )
-    width: float = Field(
-        0.125, gt=0, le=1, title="width", description="share of VGG16's channels; 1 in the source"
-    )
+    width: float = fields.width(0.125, "share of VGG16's channels; 1 in the source", le=1)
     batch_norm: bool = Field(
         True,
         title="batch normalisation",
@@ -72,9 +65,7 @@ class GestationalAgeParameters(ChapterParameters):
     hidden: int = Field(
         64, ge=2, le=4096, title="dense units", description="before the output; 256 in the source"
     )
-    dropout: float = Field(
-        0.1, ge=0, le=0.9, title="dropout", description="of the dense layer; 0.5 in the source"
-    )
+    dropout: float = fields.dropout(0.1, "of the dense layer; 0.5 in the source")
     epochs: int = fields.epochs(12, "at most so many passes over the slices")
     batch_size: int = Field(
         8, ge=1, le=256, title="batch size", description="samples in one step; 8 as in the source"
@@ -91,14 +82,13 @@ class GestationalAgeParameters(ChapterParameters):
     augment: bool = fields.augment(
         False, "random shift, turn, size, gain and mirroring; not in the source"
     )
-    n_folds: int = Field(4, ge=2, le=20, title="folds", description="each tested once")
+    n_folds: int = fields.folds(4, "each tested once")
     coverage: float = fields.coverage("fraction of fetuses that the prediction interval is to hold")
-    leak_folds: int = Field(
+    leak_folds: int = fields.folds(
         1,
-        ge=1,
-        le=20,
+        "how many of its folds over slices are trained; the source trains all five",
         title="folds of the source's protocol",
-        description="how many of its folds over slices are trained; the source trains all five",
+        ge=1,
     )
     ablation: bool = Field(
         False,

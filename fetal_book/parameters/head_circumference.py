@@ -23,9 +23,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         title="filters of the first level",
         description="the U-Net doubles them at each of its four steps down",
     )
-    dropout: float = Field(
-        0.1, ge=0, le=0.9, title="dropout", description="fraction of features dropped in training"
-    )
+    dropout: float = fields.dropout(0.1, "fraction of features dropped in training")
     epochs: int = fields.epochs(14, "passes over the training images at full size")
     half_size_epochs: int = fields.epochs(
         36,
@@ -67,13 +65,11 @@ class HeadCircumferenceParameters(ChapterParameters):
         title="half size for the source's protocol",
         description="re-enact it on images of half the side, at a quarter of the work",
     )
-    vgg_side: int = Field(
+    vgg_side: int = fields.image_size(
         96,
-        ge=32,
-        le=512,
+        "side that masks are resized to in the second experiment; 256 in the source",
         title="VGG16 input",
-        description="side that masks are resized to in the second experiment; 256 in the source",
-        json_schema_extra={"unit": "px"},
+        le=512,
     )
     vgg_weights: str = fields.weights(
         "none", "VGG16 weights", "none (random), imagenet, or the path of a weight file without top"

@@ -1,9 +1,18 @@
-"""Save tables and figures so that the same content gives the same bytes."""
+"""Figures and tables of a run: saved, so that the same content gives the same bytes, copied, and
+told from the outputs of the cells that show them.
+
+A chapter saves what it shows: ``run.save_figure(figure, "name", ...)``, ``run.save_table(table,
+"name", ...)``. Caption and alternative text of a page come from there, unless the cell's own
+``mystnb`` metadata give others: ``figure``, ``image``, and ``table``, one or a list in the order
+shown.
+"""
 
 from __future__ import annotations
 
+import ast
 import io
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +24,11 @@ if TYPE_CHECKING:
 
 NAME_RULE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 PNG_DPI = 150
+KINDS = ("tables", "figures")
+NUMBERS = ("record.json", "results.json")
+SHOW_CODE = {"code_prompt_show": "Show the code", "code_prompt_hide": "Hide the code"}
+Cell = dict[str, Any]
+Index = dict[str, dict[str, Any]]
 
 
 def save_table(folder: Path, table: pd.DataFrame, name: str, caption: str) -> Path:
@@ -61,6 +75,92 @@ def _check(name: str, **texts: str) -> None:
 
 
 def _index(folder: Path, name: str, entry: dict[str, Any]) -> None:
-    entries = read_json(folder / "index.json") or {}
-    entries[name] = entry
+    entries = index_of(folder) | {name: entry}
     write_json(folder / "index.json", dict(sorted(entries.items())))
+
+
+def index_of(folder: Path) -> Index:
+    """Return name, caption and more of what a folder of tables or figures holds; empty without."""
+    return read_json(folder / "index.json") or {}
+
+
+def copy_exhibits(run_folder: Path, target: Path) -> None:
+    """Copy figures, tables, record and results; what was there before is replaced."""
+    target.mkdir(parents=True, exist_ok=True)
+    for kind in KINDS:
+        shutil.rmtree(target / kind, ignore_errors=True)
+        if (run_folder / kind).is_dir():
+            shutil.copytree(run_folder / kind, target / kind)
+    for name in NUMBERS:
+        shutil.copyfile(run_folder / name, target / name)
+
+
+def saved_names(source: str, method: str) -> list[str]:
+    """List the names under which a cell saves figures or tables, in the order of the calls.
+
+    >>> saved_names('run.save_table(scores, "results", "All models.")', "save_table")
+    ['results']
+    """
+    try:
+        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    except SyntaxError:
+        return []
+    calls = [call for call in calls if getattr(call.func, "attr", "") == method]
+    given = [
+        [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "name")] for call in calls
+    ]
+    return [node.value for nodes in given for node in nodes[:1] if isinstance(node, ast.Constant)]
+
+
+def label(kind: str, chapter: str, name: str) -> str:
+    """Return the name by which pages refer to a figure or table.
+
+    >>> label("tab", "04_head_circumference", "leak_audit")
+    'tab-04-leak-audit'
+    """
+    return f"{kind}-{chapter[:2]}-{name.replace('_', '-')}"
+
+
+def describe_outputs(cell: Cell, chapter: str, figures: Index, tables: Index) -> None:
+    """Give a code cell the captions and alternative texts of what it shows, in place.
+
+    Its metadata gain ``mystnb`` (figure and image) and ``exhibits`` (captions of its tables, in
+    order). A cell that draws has its code folded: the figure and its caption carry the argument.
+    """
+    metadata, source = cell["metadata"], "".join(cell["source"])
+    drawn = [name for name in saved_names(source, "save_figure") if name in figures]
+    if not _count(cell, "image/"):  # a cell may draw in some runs only
+        metadata.get("mystnb", {}).pop("figure", None)
+    elif drawn:
+        _describe_figure(metadata, chapter, drawn[-1], figures[drawn[-1]])
+    own = metadata.get("mystnb", {}).pop("table", None)
+    saved = [name for name in saved_names(source, "save_table") if name in tables]
+    shown = _count(cell, "text/html")
+    entries = [
+        {"name": label("tab", chapter, name), "caption": tables[name]["caption"]}
+        for name in dict.fromkeys(saved)
+    ]
+    if own:
+        entries = own if isinstance(own, list) else [own]
+    if entries and shown:
+        metadata["exhibits"] = [None] * max(0, shown - len(entries)) + entries[-shown:]
+
+
+def _describe_figure(metadata: dict[str, Any], chapter: str, name: str, entry: Any) -> None:
+    own = metadata.get("mystnb", {})
+    figure = {"name": label("fig", chapter, name), "caption": entry["caption"]}
+    image = {"alt": entry["alt"]} | own.get("image", {})
+    metadata["mystnb"] = SHOW_CODE | {"figure": figure} | own | {"image": image}
+    tags = metadata.get("tags", [])
+    if not {"hide-input", "remove-input", "hide-cell", "remove-cell"} & set(tags):
+        metadata["tags"] = [*tags, "hide-input"]
+
+
+def _count(cell: Cell, kind: str) -> int:
+    """Count the outputs of a MIME type; of HTML, those that hold a table."""
+    found = 0
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        texts = ["".join(data[name]) for name in data if name.startswith(kind)]
+        found += bool(texts) and (kind != "text/html" or any("<table" in text for text in texts))
+    return found

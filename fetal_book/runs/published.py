@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetal_book.parameters.project import project_root
+from fetal_book.runs.exhibits import KINDS, copy_exhibits, index_of
 from fetal_book.runs.record import ended_ok, read_record
 from fetal_book.runs.results import read_results
 from fetal_lib.errors import UserError
-from fetal_lib.files.atomic import read_json, write_json
+from fetal_lib.files.atomic import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("tables", "figures")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-PARTS = ("record.json", "results.json", *KINDS)
 
 
 class PublishError(UserError, ValueError):
@@ -123,7 +122,7 @@ def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> P
     source = Path(run_folder)
     record = ended_ok(source)
     kept_back = set(without)
-    unknown = sorted(kept_back - {name for kind in KINDS for name in _exhibits(source / kind)})
+    unknown = sorted(kept_back - {name for kind in KINDS for name in index_of(source / kind)})
     if unknown:
         raise PublishError(f"without={', '.join(unknown)}: the run has no such figure or table.")
     if not NAME.fullmatch(name):
@@ -133,31 +132,17 @@ def publish(run_folder: str | Path, name: str, without: Iterable[str] = ()) -> P
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".publish-", dir=target.parent) as scratch:
         copy = Path(scratch) / name
-        _copy_parts(source, copy, kept_back)
+        copy_exhibits(source, copy)
+        for kind in KINDS:
+            _leave_out(copy / kind, kept_back)
         if target.exists():
             shutil.rmtree(target)
         copy.rename(target)
     return target
 
 
-def _copy_parts(source: Path, target: Path, kept_back: set[str]) -> None:
-    target.mkdir()
-    for part in PARTS:
-        if (source / part).is_dir():
-            shutil.copytree(source / part, target / part)
-        elif (source / part).is_file():
-            shutil.copy2(source / part, target / part)
-    for kind in KINDS:
-        _leave_out(target / kind, kept_back)
-
-
-def _exhibits(folder: Path) -> dict[str, Any]:
-    """Return the index of a run's figures or tables, empty where it has none."""
-    return read_json(folder / "index.json") or {}
-
-
 def _leave_out(folder: Path, names: set[str]) -> None:
-    index = _exhibits(folder)
+    index = index_of(folder)
     for name in names & index.keys():
         for path in folder.glob(f"{name}.*"):
             path.unlink()

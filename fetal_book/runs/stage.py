@@ -5,21 +5,17 @@ and the files that its page offers for download.
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.project import public_path
+from fetal_book.runs.exhibits import copy_exhibits, describe_outputs, index_of
 from fetal_book.runs.pairs import has_tag, without_traces
 from fetal_book.runs.record import RunRecord, ended_ok
 from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
-from fetal_book.runs.stage_exhibits import describe_outputs
 from fetal_book.runs.status import hardware_text
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
-
-COPIED = ("figures", "tables")
-COPIED_FILES = ("record.json", "results.json")
 
 
 class StageError(UserError, ValueError):
@@ -46,7 +42,7 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     exhibits = book_folder / "runs" / record.chapter
     copy_exhibits(run_folder, exhibits)
     write_downloads(notebook, record.chapter, exhibits)
-    known = [read_json(exhibits / name / "index.json") or {} for name in ("figures", "tables")]
+    known = [index_of(exhibits / kind) for kind in ("figures", "tables")]
     for cell in cells:
         describe_outputs(cell, record.chapter, *known)
     place = 1 if cells[0]["cell_type"] == "markdown" else 0
@@ -135,14 +131,3 @@ def run_box(record: RunRecord) -> str:
         ":::",
     ]
     return "\n".join(lines)
-
-
-def copy_exhibits(run_folder: Path, target: Path) -> None:
-    """Copy figures, tables, record and results; what was there before is replaced."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name in COPIED:
-        shutil.rmtree(target / name, ignore_errors=True)
-        if (run_folder / name).is_dir():
-            shutil.copytree(run_folder / name, target / name)
-    for name in COPIED_FILES:
-        shutil.copyfile(run_folder / name, target / name)

@@ -8,8 +8,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from fetal_book.runs.exhibits import index_of
 from fetal_book.runs.pairs import has_tag, write_notebook
-from fetal_lib.files.atomic import read_json, write_bytes, write_text
+from fetal_lib.files.atomic import write_bytes, write_text
 
 INJECTED = "injected-parameters"
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same files give the same archive
@@ -84,7 +85,7 @@ def section(chapter: str, folder: Path) -> str:
 def _rows(chapter: str, folder: Path) -> list[str]:
     rows = []
     for kind, endings in (("figures", ("png", "svg")), ("tables", ("csv",))):
-        for name, entry in (read_json(folder / kind / "index.json") or {}).items():
+        for name, entry in index_of(folder / kind).items():
             caption = str(entry["caption"]).replace("|", "\\|").replace("\n", " ")
             files = [f"{kind}/{name}.{end}" for end in endings]
             kept = [file for file in files if (folder / file).is_file()]
