@@ -58,7 +58,7 @@ def _draw_fit(axes: Axes, history: Sequence[dict], quantity: str) -> None:
 def _label_ticks(axes: Axes, log: bool) -> None:
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if log:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

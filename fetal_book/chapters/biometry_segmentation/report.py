@@ -40,10 +40,7 @@ def score_all(
     arrays: CaseArrays,
     references: Sequence[np.ndarray],
 ) -> tuple[dict[str, np.ndarray], dict[str, pd.DataFrame], dict[str, np.ndarray]]:
-    """Return probability maps, scores, and the ensembles of diffusion networks, by name.
-
-    An ensemble is sampled once, float32 (K, N, S, S), and fused as the network's spec says.
-    """
+    """Return probability maps, scores, and the ensembles of diffusion networks, by name."""
     probs, ensembles = {}, {}
     for name, segmenter in segmenters.items():
         if segmenter.is_diffusion:

@@ -44,10 +44,7 @@ class Leak:
 
 
 def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
-    """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself.
-
-    `honest` has the answers of the nested folds, a row a sample.
-    """
+    """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself."""
     p, table = run.parameters, planes.table
     every_row = np.arange(len(table)).astype(str)  # each sample its own group
     fold = k_folds(every_row, age_group(table["ga_days"]), p.n_folds, p.seed)

@@ -118,11 +118,7 @@ def coverage_text(promised: float, half: float, n_val: int, covered: float, n_te
 def occlusion_checks(
     model: HeadModel, table: pd.DataFrame, arrays: HeadArrays
 ) -> tuple[list[np.ndarray], pd.DataFrame]:
-    """Make occlusion maps (change of HC in mm) of a few test images, and check what they mean.
-
-    The checks, a row an image: share of the map within the skull band, share of the image that
-    the band covers, and rank correlation with the map of random weights.
-    """
+    """Make occlusion maps (change of HC in mm) of a few test images, and check what they mean."""
     spec = replace(model.spec, flips=("none",))
     plain = HeadModel(model.network, spec)
     random = HeadModel(get_unet(spec.height, spec.width, spec.n_filters, spec.dropout), spec)
