@@ -25,10 +25,7 @@ def interval_of(
 def add_means(
     run: Run, scores: pd.DataFrame, metrics: Sequence[str], group: str, **labels: str
 ) -> None:
-    """Add result rows: the mean of each metric, with its interval over a column of groups.
-
-    Cases without a value are left out of its mean, and metrics without any case altogether.
-    """
+    """Add the mean of each metric over cases that have it, with its interval over groups."""
     for metric in metrics:
         if metric not in scores or scores[metric].isna().all():
             continue

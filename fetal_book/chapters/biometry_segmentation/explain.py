@@ -100,13 +100,7 @@ def shuffled(segmenter: Segmenter) -> Segmenter:
 def cam_checks(
     segmenter: Segmenter, arrays: CaseArrays
 ) -> tuple[list[np.ndarray], pd.DataFrame, pd.DataFrame]:
-    """Make Grad-CAM maps of a few test images, check what they mean, and add `cam_curves`.
-
-    The checks, a row an image: shares of the map on the structure and on the band of its edge,
-    beside the share of the image that each covers; the rank correlation of the signed map with
-    that of the same network with shuffled weights and, of a diffusion network, with those at two
-    other steps.
-    """
+    """Make Grad-CAM maps of a few test images, check what they mean, and add `cam_curves`."""
     random, maps, rows, curves = shuffled(segmenter), [], [], []
     for i in evenly_spaced(N_EXPLAINED, len(arrays.images)):
         image, mask = arrays.images[i], arrays.masks[i] >= 128
@@ -158,11 +152,7 @@ def cam_curves(
 
 
 def curve_means(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean change over each curve of :func:`cam_curves`: a row a model and way.
-
-    A map that finds what matters has a higher mean than the random order in deletion, and a lower
-    one in insertion.
-    """
+    """Return the mean change over each curve of :func:`cam_curves`: a row a model and way."""
     keys = ["model", "way", "order"]
     means = curves.astype({"change": float}).groupby(keys, sort=False)["change"].mean()
     grid = means.unstack("order").reindex(columns=["map", "random"]).reset_index()

@@ -53,11 +53,7 @@ def score_all(
 
 
 def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) -> str:
-    """Say how wide a network's prediction interval is, and how often it holds.
-
-    Split-conformal, of the relative error of the circumference: one case a subject, its largest.
-    Adds the coverage of the test part as a result row.
-    """
+    """Say how wide a network's prediction interval is, and how often it holds."""
     kept, worst = test.dropna(subset=["pred_mm", "true_mm"]), _relative_errors(val)
     if kept.empty or worst.empty:
         return "Nothing was measured, so there is no prediction interval."
@@ -112,10 +108,7 @@ def choose_best(scores: Mapping[str, pd.DataFrame]) -> str:
 
 
 def choice_text(scores: Mapping[str, pd.DataFrame], best: str, seed: int) -> str:
-    """Say which network was chosen, and how often other subjects would have chosen it.
-
-    Subjects are drawn with replacement, the same for all networks, and the choice is made anew.
-    """
+    """Say which network was chosen, and how often other subjects would have chosen it."""
     names = list(scores)
     first = scores[best]
     subjects, labels = np.unique(first["subject"].to_numpy(str), return_inverse=True)

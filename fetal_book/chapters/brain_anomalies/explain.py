@@ -50,10 +50,7 @@ def cam_layer(network: keras.Model) -> str:
 
 
 def rows_to_explain(test: Cases, n: int = N_EXPLAINED) -> np.ndarray:
-    """Return the first test image of each of ``n`` classes, not chosen by result.
-
-    Classes with lesions come first where lesions are known, the commonest classes first.
-    """
+    """Return the first test image of each of ``n`` classes, the commonest with lesions first."""
     counts = np.bincount(test.labels, minlength=len(LABELS))
     order = np.argsort(-counts, kind="stable")
     if test.lesions is not None:

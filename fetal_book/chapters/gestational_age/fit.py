@@ -125,11 +125,7 @@ def fit_part(
     choice: str = "",
     parameters: GestationalAgeParameters | None = None,
 ) -> FoldFit:
-    """Train one network and answer for the test rows.
-
-    `number` is that of the fold, by which seeds differ; `choice` of planes is the run's own where
-    it is empty, and so are the parameters.
-    """
+    """Train one network and answer for the test rows; seeds differ by the number of the fold."""
     p = parameters or run.parameters
     days = planes.table["ga_days"].to_numpy(float)
     seed = p.seed * 1000 + number

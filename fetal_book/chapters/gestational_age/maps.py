@@ -132,10 +132,7 @@ def overlap_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.
 
 
 def checks_table(maps: list[Maps], parameters: GestationalAgeParameters) -> pd.DataFrame:
-    """Return rank correlations of each plane's maps, means over fetuses.
-
-    A map that explains agrees with occlusion, and differs from the map of shuffled weights.
-    """
+    """Return rank correlations of each plane's maps, means over fetuses."""
     rows = []
     for k, plane in enumerate(CHOICES[parameters.planes]):
         pairs = {

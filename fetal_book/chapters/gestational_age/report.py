@@ -159,10 +159,7 @@ def ablation(run: Run, planes: PlaneSet, fold: Fold, whole: FoldFit) -> pd.DataF
 
 
 def other_backbones(parameters: GestationalAgeParameters) -> list[str]:
-    """Return the backbones that a run can be compared with: at full width, on large pictures.
-
-    A weight file is of one backbone; with one, there is no other to compare with.
-    """
+    """Return other backbones for full width and large pictures; a weight file knows only one."""
     p = parameters
     if p.width < 1 or p.weights not in ("none", "imagenet"):
         return []

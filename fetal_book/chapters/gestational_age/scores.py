@@ -93,10 +93,7 @@ def fold_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration_line(ga_days: np.ndarray, pred_days: np.ndarray) -> tuple[float, float]:
-    """Return slope and intercept (days, at the mean prediction) of true on predicted age.
-
-    A calibrated predictor has slope 1 and intercept 0.
-    """
+    """Return slope and intercept (days, at the mean prediction) of true on predicted age."""
     pred = np.asarray(pred_days, float)
     slope, intercept = np.polyfit(pred - pred.mean(), np.asarray(ga_days, float), 1)
     return float(slope), float(intercept - pred.mean())

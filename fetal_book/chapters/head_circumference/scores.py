@@ -38,10 +38,7 @@ def measure_heads(
 def score_ellipses(
     table: pd.DataFrame, arrays: HeadArrays, ellipses: Sequence[Ellipse | None]
 ) -> pd.DataFrame:
-    """Score ellipses, in pixels of the scan, against the annotated ones, a row an image.
-
-    None, where a method found nothing, scores overlap 0 and leaves distances NaN.
-    """
+    """Score ellipses (scan pixels) against annotated ones: None has overlap 0, distances NaN."""
     rows = []
     for i, ellipse in enumerate(ellipses):
         row = table.iloc[i]

@@ -163,11 +163,7 @@ def _digest(model: HeadModel) -> str:
 def second_experiment(
     run: Run, table: pd.DataFrame, predictions: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    """Score ways from a mask of the test part to millimetres, and add them to the run's results.
-
-    Predictions are NaN where nothing was measured; such images are left out of that row. Intervals
-    are 95 % bootstrap intervals over examinations.
-    """
+    """Score ways from a mask to millimetres on the test part, where they measured; add the rows."""
     rows, measured, seed = [], {}, run.parameters.seed
     for name, values in predictions.items():
         scores = size_scores(table, np.asarray(values, dtype=float)).dropna()
