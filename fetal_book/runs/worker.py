@@ -87,7 +87,7 @@ def prepare_input(notebook: Path, folder: Path) -> list[dict[str, Any]]:
     The `.py` is the truth: it is read wherever it exists, and an `.ipynb` beside it that was
     edited by hand is left alone and said so.
     """
-    from fetal_book.runs.pairs import Pair, has_tag, pair_state, read_chapter
+    from fetal_book.runs.pairs import Pair, pair_state, read_chapter
 
     content = read_chapter(notebook)
     pair = Pair(notebook, notebook.with_suffix(".ipynb"))
@@ -97,14 +97,8 @@ def prepare_input(notebook: Path, folder: Path) -> list[dict[str, Any]]:
             "the notebook's text (`fetal-lib notebooks check`)"
         )
         append_line(folder / "progress.jsonl", {"event": "note", "text": text})
-    cells = content["cells"]
-    tagged = [cell for cell in cells if has_tag(cell, "parameters")]
-    if len(tagged) != 1:
-        raise ValueError(
-            f"{notebook.name}: {len(tagged)} cells are tagged 'parameters'; it must be one"
-        )
     write_json(folder / INPUT_FILE, content)
-    return cells
+    return content["cells"]
 
 
 def cell_headings(cells: list[dict[str, Any]], injected: bool) -> list[str]:
