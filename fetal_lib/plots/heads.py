@@ -78,7 +78,7 @@ def gallery(
             continue
         mask, found = (None if part is None else part[i] for part in (masks, probs))
         show_scan(ax, images[i], mask, found, aspect=aspects[i])
-        ax.set_title(titles[i], fontsize=8)
+        ax.set_title(titles[i], fontsize=8 if n_columns <= 4 else 7)
     return figure
 
 
