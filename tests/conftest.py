@@ -45,6 +45,26 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
+def smoke(request, tmp_path_factory):
+    """Run the chapter that the test file is named after; give a folder and the run in it."""
+    from chapter_checks import run_smoke
+
+    number = request.path.stem.removeprefix("test_chapter_")
+    return run_smoke(number, tmp_path_factory.mktemp(f"chapter{number}"))
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory):
+    """Give a folder of sound folders, one of each layout; tests that plant faults copy them."""
+    from made_up_folders import FOLDERS
+
+    root = tmp_path_factory.mktemp("layouts")
+    for name, (_, make) in FOLDERS.items():
+        make(root / name)
+    return root
+
+
+@pytest.fixture(scope="module")
 def app_pictures(request, tmp_path_factory):
     """Give the folder that the option names, or a temporary one."""
     named = request.config.getoption("--app-pictures")

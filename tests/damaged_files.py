@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 MARKS = (
@@ -12,6 +13,17 @@ MARKS = (
     b"\x00\x00\xc0\x7f",
 )
 Changes = list[tuple[int, float, int]]
+
+
+def fuzz(max_examples: int) -> settings:
+    """Return the settings of a test that runs the same examples each time, however slow."""
+    return settings(
+        max_examples=max_examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
 
 
 def changes_near(share: float) -> st.SearchStrategy[Changes]:

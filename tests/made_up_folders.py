@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from made_up_scans import write_heads
 from PIL import Image
 
 
@@ -164,10 +166,23 @@ def atlas(folder: Path) -> None:
         save_volume(place / "mask.nii.gz", (labels() > 1).astype(np.uint8))
 
 
+def coco(folder: Path) -> None:
+    for part in ("train", "valid"):
+        save(folder / part / "polencephaly-1a.jpg", noise(1))
+        content = {
+            "images": [{"id": 0, "file_name": "polencephaly-1a.jpg"}],
+            "categories": [{"id": 0, "name": "polencephaly"}],
+            "annotations": [{"id": 0, "image_id": 0, "category_id": 0}],
+        }
+        save_text(folder / part / "_annotations.coco.json", json.dumps(content))
+
+
 # Layout's name, and who writes a sound folder of it.
-FOLDERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+FOLDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "hc18": ("hc18", write_heads),
     "planes": ("fetal_planes", planes),
     "one_hot": ("labelled_images", one_hot),
+    "coco": ("labelled_images", coco),
     "class_folders": ("labelled_images", class_folders),
     "boxes": ("yolo_boxes", boxes),
     "cases": ("anomaly_cases", anomaly_cases),

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fetal_lib.geometry.ellipse import Ellipse
@@ -19,11 +20,13 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 US_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
 
 
-def real_data(name: str) -> Path | None:
-    """Return a folder of real data under FETAL_TEST_DATA, None where it is not set or not there."""
-    root = os.environ.get("FETAL_TEST_DATA")
+def real_data(name: str, variable: str = "FETAL_TEST_DATA") -> Path:
+    """Return a folder of real data; the test is skipped where it is not there."""
+    root = os.environ.get(variable)
     folder = Path(root or "") / name
-    return folder if root and folder.is_dir() else None
+    if not root or not folder.is_dir():
+        pytest.skip(f"set {variable} to the folder that holds {name}/")
+    return folder
 
 
 def scan(seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:

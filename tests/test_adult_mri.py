@@ -227,8 +227,6 @@ def test_a_folder_of_no_layout_says_what_is_needed(tmp_path):
 
 def test_the_real_table_reads():
     folder = real_data("oasis1")
-    if folder is None:
-        pytest.skip("no real OASIS-1 volumes; set FETAL_TEST_DATA")
     cases = read_cases(folder)
     assert cases.notes == [] and cases.rows["subject"].is_unique
     assert cases.rows["age_years"].between(18, 96).all()

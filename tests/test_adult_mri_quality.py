@@ -84,8 +84,6 @@ def test_real_scans_that_are_bad_are_found_and_few_others():
     """Looked at: cerebellum absent (10250), cut below (10076), occipital gap (10212), neck left
     in (10326); the first six of the folder are sound."""
     folder = real_data("oasis1")
-    if folder is None:
-        pytest.skip("no real OASIS-1 volumes; set FETAL_TEST_DATA")
     table = read_cases(folder).rows
     bad = {f"sub-OAS{number}": word for number, word in (
         (10250, "empty"), (10076, "empty"), (10212, "empty"), (10326, "outside")

@@ -15,34 +15,20 @@ keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
 from made_up_app import OneModel, made_up_choice, png  # noqa: E402
+from made_up_models import HeadOracle  # noqa: E402
 
 from fetal_book.app import anomaly, brain_age, head, uploads  # noqa: E402
 from fetal_book.app.shelf import Loaded  # noqa: E402
 from fetal_book.app.uploads import Upload, UploadError  # noqa: E402
-from fetal_lib.data.images import squash  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_anomaly_cnn  # noqa: E402
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec  # noqa: E402
 from fetal_lib.predict.brain_view import head_view  # noqa: E402
-from fetal_lib.predict.head_model import HeadModel, HeadModelSpec  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSize  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 CLASSES = ("normal", "arachnoid_cyst", "porencephaly", "vein_of_galen")
 NAMES = ("normal", "arachnoid cyst", "porencephaly", "vein of Galen")
-
-
-class Oracle(HeadModel):
-    """Knows the mask of a phantom: tested is everything around a network."""
-
-    def __init__(self, phantom):
-        super().__init__(None, HeadModelSpec(128, 128, 4, 0.0, relative_half_width=0.02))
-        self.mask = squash(phantom.mask.astype(np.uint8) * 255, self.shape) / 255
-        self.known = squash(phantom.image, self.shape)
-
-    def probs(self, images, batch_size=32):
-        alike = [np.abs(i.astype(int) - self.known).mean() < 2 for i in images]
-        return np.stack([self.mask if same else np.zeros(self.shape) for same in alike])
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +43,7 @@ def choice(tmp_path):
 
 @pytest.fixture
 def measured(phantom, choice):
-    return Loaded(Oracle(phantom), choice)
+    return Loaded(HeadOracle(phantom), choice)
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +245,7 @@ def test_the_pixel_size_draws_the_scale_bar_that_the_model_was_trained_with(
     seeing = AnomalyModel(model.network, replace(model.spec, view="head"), model.distance)
     views = []
     seeing.answer = lambda view, found: views.append(view[0]) or model.answer(view, found)
-    finder = Oracle(phantom)
+    finder = HeadOracle(phantom)
     finder.probs = lambda images, batch_size=32: np.zeros((len(images), *finder.shape))
     shelf = OneModel(Loaded(seeing, choice))
     shelf.head_finder = lambda: Loaded(finder, choice)

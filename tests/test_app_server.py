@@ -11,7 +11,7 @@ import requests
 pytest.importorskip("gradio")
 
 from app_pages import files_in, served, wait_for_no_files
-from made_up_project import environment, write_project
+from made_up_project import call_cli, environment, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -105,12 +105,5 @@ def test_in_a_notebook_the_uploads_have_a_folder_of_their_own(tmp_path):
 )
 def test_a_wrong_option_is_one_message(tmp_path, words, message):
     write_project(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-m", "fetal_book", "app", *words],
-        env=environment(tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    code, _, errors = call_cli(tmp_path, "app", *words)
+    assert code == 2 and message in errors and "Traceback" not in errors

@@ -11,17 +11,11 @@ from chapter_checks import (
     protocol_rows_without_interval,
     rows_of,
     run_chapter,
-    run_smoke,
     status_of,
 )
 
 BASELINES = ("commonest_class", "grey_histogram", "border_only", "edges_logistic")
 NETWORKS = ("cnn", "separable_cnn", "xception")
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    return run_smoke("02", tmp_path_factory.mktemp("chapter02"))
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """Chapter 04 from parameters to results, on phantoms and on real heads."""
 
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 from chapter_checks import (
@@ -11,14 +9,9 @@ from chapter_checks import (
     protocol_rows_without_interval,
     rows_of,
     run_chapter,
-    run_smoke,
     status_of,
 )
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    return run_smoke("04", tmp_path_factory.mktemp("chapter04"))
+from made_up_scans import real_data
 
 
 @pytest.mark.slow
@@ -63,10 +56,7 @@ def test_a_second_run_reuses_its_fits(smoke):
 
 @pytest.mark.slow
 def test_real_heads_are_read_by_the_same_code(tmp_path):
-    heads = Path(os.environ.get("FETAL_DATA", "")) / "hc18"
-    if not os.environ.get("FETAL_DATA") or not heads.is_dir():
-        pytest.skip("HC18 is not there: set FETAL_DATA to the folder that holds hc18/")
-    part = tmp_path / "part"
+    heads, part = real_data("hc18", "FETAL_DATA"), tmp_path / "part"
     (part / "training_set").mkdir(parents=True)
     lines = (heads / "training_set_pixel_size_and_HC.csv").read_text().splitlines()
     chosen = lines[1::10]

@@ -1,8 +1,6 @@
 """Chapter 05 from parameters to results, on phantoms and on real brains."""
 
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 from chapter_checks import (
@@ -12,17 +10,12 @@ from chapter_checks import (
     protocol_rows_without_interval,
     rows_of,
     run_chapter,
-    run_smoke,
     status_of,
     write_no_brains,
 )
+from made_up_scans import real_data
 
 pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    return run_smoke("05", tmp_path_factory.mktemp("chapter05"))
 
 
 @pytest.mark.slow
@@ -100,10 +93,7 @@ def test_the_saved_model_tells_ages_and_declines_what_is_no_brain(smoke, tmp_pat
 
 @pytest.mark.slow
 def test_oasis_is_read_by_the_same_code(tmp_path):
-    root = os.environ.get("FETAL_DATA", "")
-    if not root or not (Path(root) / "oasis1").is_dir():
-        pytest.skip("OASIS-1 is not there: set FETAL_DATA to the folder that holds oasis1/")
-    real, part = Path(root) / "oasis1", tmp_path / "part"
+    real, part = real_data("oasis1", "FETAL_DATA"), tmp_path / "part"
     lines = (real / "participants.tsv").read_text().splitlines()
     chosen = lines[1::6]
     part.mkdir()

@@ -36,6 +36,7 @@ SOURCE = {
 }
 
 
+CHAPTER = "04_head_circumference"
 PAGES = ("against_sources", "leak_ladder")
 
 SIDE_ROWS = {
@@ -54,25 +55,36 @@ def millimetres(model, split, value, **more):
     return ROW | row | {"higher_is_better": False, "ci95": None} | more
 
 
+SHOWN = millimetres("unet", "test", 5.0), millimetres("old", "protocol", 3.0)
+
+
+def show(root, *rows, kept=(), name="hc18-quick", data="hc18", **record):
+    """Write a project with one source, a shown run and a kept one; return the two pages."""
+    book = root / "book"
+    book.mkdir(exist_ok=True)
+    if rows:
+        write_run(root / "runs" / "book" / CHAPTER, *rows, **record)
+    if kept:
+        write_run(book / "published" / CHAPTER / name, *kept, data=data)
+    (book / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
+    write_claims(root, [CHAPTER] if rows else [])
+    return [(book / "generated" / f"{n}.md").read_text("utf-8") for n in PAGES]
+
+
+def answers(page):
+    """Return the rows of a page's tables of answers by their bold beginning."""
+    return dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if "| **" in line)
+
+
 @pytest.fixture
 def pages(tmp_path):
     """Write a project with one source and two runs; return the two pages."""
-    book = tmp_path / "book"
-    shown = tmp_path / "runs" / "book" / "04_head_circumference"
-    write_run(shown, millimetres("unet", "test", 5.0), millimetres("old", "protocol", 3.0))
-    published = book / "published" / "04_head_circumference" / "hc18-quick"
     row = millimetres("unet", "test", 2.1, data="hc18", ci95=[1.8, 2.4], n=146)
-    write_run(published, row, data="hc18")
-    (book / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
-    write_claims(tmp_path, ["04_head_circumference"])
-    generated = book / "generated"
-    return [(generated / f"{n}.md").read_text("utf-8") for n in PAGES]
+    return show(tmp_path, *SHOWN, kept=[row])
 
 
 def test_real_data_and_phantoms_have_rows_of_their_own_and_each_number_leads_to_its_run(pages):
-    lines = dict(
-        line.strip("| ").split(" | ", 1) for line in pages[0].splitlines() if "| **" in line
-    )
+    lines = answers(pages[0])
     real = lines["**Ours, honest protocol, real data**"]
     made_up = lines["**Ours, honest protocol, phantoms**"]
     assert "### Error" in pages[0]
@@ -104,7 +116,7 @@ def test_the_numbers_of_one_sentence_are_of_one_run_where_it_has_them_all(pages,
 def test_the_same_numbers_of_two_runs_are_told_once_with_both(pages, tmp_path):
     book, name = tmp_path / "book", "04_head_circumference"
     again = book / "published" / name / "again"
-    write_run(again, millimetres("unet", "test", 5.0), millimetres("old", "protocol", 3.0))
+    write_run(again, *SHOWN)
     write_claims(tmp_path, [name])
     texts = [(book / "generated" / f"{n}.md").read_text("utf-8") for n in PAGES]
     smoke = ", which proves the wiring only"
@@ -114,12 +126,8 @@ def test_the_same_numbers_of_two_runs_are_told_once_with_both(pages, tmp_path):
 
 
 def test_a_difference_that_the_digits_do_not_show_is_called_none(tmp_path):
-    (tmp_path / "book").mkdir()
     rows = millimetres("old", "protocol", 5.0004), millimetres("unet", "test", 5.0)
-    write_run(tmp_path / "runs" / "book" / "04_head_circumference", *rows)
-    (tmp_path / "book" / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
-    write_claims(tmp_path, ["04_head_circumference"])
-    page = (tmp_path / "book" / "generated" / "leak_ladder.md").read_text("utf-8")
+    page = show(tmp_path, *rows)[1]
     assert "| 5.00 mm | 5.00 mm | no different |" in page and "0.000" not in page
 
 
@@ -192,17 +200,10 @@ def test_a_figure_stands_in_where_the_run_of_real_data_lacks_the_other(pages, tm
 
 
 def test_a_model_of_phantoms_on_other_data_has_a_row_of_its_own(tmp_path):
-    book = tmp_path / "book"
-    shown = tmp_path / "runs" / "book" / "04_head_circumference"
     outside = millimetres("unet", "external", 5.3, data="hc18", ci95=[4.4, 6.2], n=746)
-    made_up = millimetres("unet", "external", 0.7)
-    write_run(shown, millimetres("unet", "test", 2.6), outside, data="phantom")
-    published = book / "published" / "04_head_circumference" / "hc18-quick"
-    write_run(published, millimetres("unet", "test", 2.1, data="hc18"), made_up, data="hc18")
-    (book / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
-    write_claims(tmp_path, ["04_head_circumference"])
-    page = (book / "generated" / "against_sources.md").read_text("utf-8")
-    lines = dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if "| **" in line)
+    kept = millimetres("unet", "test", 2.1, data="hc18"), millimetres("unet", "external", 0.7)
+    page, _ = show(tmp_path, millimetres("unet", "test", 2.6), outside, kept=kept)
+    lines = answers(page)
     carried = lines["**Ours, learnt from phantoms and scored on other data**"]
     assert carried.startswith("**hc18**: unet, `adf_mm` 5.30 mm (4.40 to 6.20, n 746), ")
     assert carried.count("{ref}") == 1 and "0.700 mm" not in page
@@ -211,27 +212,20 @@ def test_a_model_of_phantoms_on_other_data_has_a_row_of_its_own(tmp_path):
 
 
 def test_individuals_blended_from_an_atlas_are_neither_real_data_nor_phantoms(tmp_path):
-    book = tmp_path / "book"
-    shown = tmp_path / "runs" / "book" / "04_head_circumference"
-    kept = book / "published" / "04_head_circumference" / "of-an-atlas"
     rows = [
         millimetres("unet", "test", 1.1, data="spina_bifida_atlas"),
         millimetres("old", "protocol", 0.4, data="spina_bifida_atlas"),
         millimetres("unet", "external", 7.7, data="crl_atlas"),
     ]
-    write_run(kept, *rows, data="spina_bifida_atlas")
-    write_run(shown, millimetres("unet", "test", 5.0), millimetres("old", "protocol", 3.0))
-    (book / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
-    write_claims(tmp_path, ["04_head_circumference"])
-    page = (book / "generated" / "against_sources.md").read_text("utf-8")
-    lines = dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if "| **" in line)
+    data = "spina_bifida_atlas"
+    page, ladder = show(tmp_path, *SHOWN, kept=rows, name="of-an-atlas", data=data)
+    lines = answers(page)
     assert lines["**Ours, honest protocol, real data**"] == "no run yet"
     blends = lines["**Ours, honest protocol, blends of atlas templates**"]
     assert blends.startswith("individuals blended from templates of **spina_bifida_atlas**: unet, ")
     carried = lines["**Ours, learnt from blends of an atlas and scored on other data**"]
     assert carried.startswith("templates of **crl_atlas**: unet, `adf_mm` 7.70 mm")
     assert "It errs by **5.00 mm** (n 9, phantoms, " in page  # before blends, whose folds flatter
-    ladder = (book / "generated" / "leak_ladder.md").read_text("utf-8")
     assert "## All flaws, blends of atlas templates" in ladder and "real data" not in ladder
 
 
@@ -248,25 +242,17 @@ def test_a_rung_needs_both_protocols_on_the_same_data(pages):
 
 
 def test_a_rung_shows_the_interval_of_both_numbers(tmp_path):
-    (tmp_path / "book").mkdir()
     flawed = millimetres("old", "protocol", 3.0, ci95=[2.5, 3.5])
     honest = millimetres("unet", "test", 5.0, ci95=[4.0, 6.5])
-    write_run(tmp_path / "runs" / "book" / "04_head_circumference", flawed, honest)
-    (tmp_path / "book" / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
-    write_claims(tmp_path, ["04_head_circumference"])
-    page = (tmp_path / "book" / "generated" / "leak_ladder.md").read_text("utf-8")
+    page = show(tmp_path, flawed, honest)[1]
     assert "| 9 | 3.00 mm (2.50 to 3.50) | 5.00 mm (4.00 to 6.50) | 2.00 mm better" in page
 
 
 def test_a_source_without_a_run_says_so(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "sources.yml").write_text(yaml.safe_dump([SOURCE]), encoding="utf-8")
-    write_claims(tmp_path, [])
-    generated = tmp_path / "book" / "generated"
-    page = (generated / "against_sources.md").read_text("utf-8")
+    page, ladder = show(tmp_path)
     assert "no run in this book yet" in page
     assert "Nothing." in page and "It errs" not in page  # a sentence without its number is left out
-    assert "No run in this book" in (generated / "leak_ladder.md").read_text("utf-8")
+    assert "No run in this book" in ladder
 
 
 @pytest.mark.parametrize("broken", ['"metric": "adf_mm"', "[[unet adf_mm]]"])

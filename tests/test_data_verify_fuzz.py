@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from damaged_files import changes_near, fuzz, mutated
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_folders import FOLDERS
 
@@ -16,47 +17,8 @@ from fetal_lib.data.verify import verify_folder
 from fetal_lib.readers.image import read_gray
 
 SCANS = (".png", ".jpg", ".nii.gz")
-QUIET = settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-edits = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "cut", "drop", "insert", "zero"]),
-        st.floats(0, 1),
-        st.binary(min_size=1, max_size=12),
-    ),
-    min_size=1,
-    max_size=4,
-)
-
-
-def mutated(content: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
-    """Apply edits at shares of the length."""
-    data = bytearray(content)
-    for kind, share, blob in changes:
-        at = min(int(share * len(data)), max(0, len(data) - 1))
-        if kind == "flip" and data:
-            data[at] ^= blob[0] or 1
-        elif kind == "cut":
-            del data[at:]
-        elif kind == "drop":
-            del data[at : at + len(blob)]
-        elif kind == "insert":
-            data[at:at] = blob
-        elif kind == "zero":
-            data[at : at + len(blob)] = bytes(len(data[at : at + len(blob)]))
-    return bytes(data)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("fuzz")
-    for name, (_, make) in FOLDERS.items():
-        make(root / name)
-    return root
+QUIET = fuzz(40)
+edits = changes_near(0.1)
 
 
 def files_of(folder: Path, endings: tuple[str, ...]) -> list[Path]:
@@ -89,8 +51,8 @@ def can_be_read(path: Path, content: bytes) -> bool:
 @pytest.mark.parametrize("name", ["planes", "boxes", "clinical", "slices"])
 @QUIET
 @given(data=st.data(), changes=edits)
-def test_mutated_images_give_a_report_and_unreadable_ones_are_named(folders, name, data, changes):
-    folder, layout = folders / name, FOLDERS[name][0]
+def test_mutated_images_give_a_report_and_unreadable_ones_are_named(sound, name, data, changes):
+    folder, layout = sound / name, FOLDERS[name][0]
     path = data.draw(st.sampled_from(files_of(folder, SCANS)))
     content = mutated(path.read_bytes(), changes)
     report = check_mutated(folder, path, content, layout)
@@ -106,8 +68,8 @@ def test_mutated_images_give_a_report_and_unreadable_ones_are_named(folders, nam
 @pytest.mark.parametrize("name", ["fetal_bids", "adult_bids", "atlas"])
 @QUIET
 @given(data=st.data(), changes=edits)
-def test_a_packed_volume_with_any_other_byte_in_its_data_is_named(folders, name, data, changes):
-    folder, layout = folders / name, FOLDERS[name][0]
+def test_a_packed_volume_with_any_other_byte_in_its_data_is_named(sound, name, data, changes):
+    folder, layout = sound / name, FOLDERS[name][0]
     path = data.draw(st.sampled_from(files_of(folder, (".nii.gz",))))
     original = path.read_bytes()
     content = mutated(original, changes)
@@ -123,8 +85,8 @@ def test_a_packed_volume_with_any_other_byte_in_its_data_is_named(folders, name,
 @pytest.mark.slow
 @QUIET
 @given(changes=edits)
-def test_a_header_with_other_bytes_never_stops_the_check(folders, tmp_path, changes):
-    folder = folders / "adult_bids"
+def test_a_header_with_other_bytes_never_stops_the_check(sound, tmp_path, changes):
+    folder = sound / "adult_bids"
     path = files_of(folder, (".nii.gz",))[0]
     raw = gzip.decompress(path.read_bytes())
     content = gzip.compress(mutated(raw[:352], changes)[:352].ljust(352, b"\0") + raw[352:])
@@ -135,8 +97,8 @@ def test_a_header_with_other_bytes_never_stops_the_check(folders, tmp_path, chan
 @pytest.mark.parametrize("name", FOLDERS)
 @QUIET
 @given(data=st.data(), changes=edits)
-def test_mutated_tables_never_stop_the_check(folders, name, data, changes):
-    folder, layout = folders / name, FOLDERS[name][0]
+def test_mutated_tables_never_stop_the_check(sound, name, data, changes):
+    folder, layout = sound / name, FOLDERS[name][0]
     tables = files_of(folder, (".csv", ".tsv", ".txt", ".yaml"))
     if not tables:
         pytest.skip("this layout has no table")
@@ -147,8 +109,8 @@ def test_mutated_tables_never_stop_the_check(folders, name, data, changes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["planes", "boxes", "adult_bids", "ixi"])
-def test_a_file_cut_anywhere_is_named(folders, name):
-    folder, layout = folders / name, FOLDERS[name][0]
+def test_a_file_cut_anywhere_is_named(sound, name):
+    folder, layout = sound / name, FOLDERS[name][0]
     path = files_of(folder, SCANS)[0]
     whole = path.read_bytes()
     file = path.relative_to(folder).as_posix()
@@ -161,15 +123,15 @@ def test_a_file_cut_anywhere_is_named(folders, name):
 @pytest.mark.parametrize("name", FOLDERS)
 @settings(QUIET, max_examples=10)
 @given(blob=st.binary(max_size=400))
-def test_random_bytes_in_place_of_any_file_never_stop_the_check(folders, name, blob):
-    folder, layout = folders / name, FOLDERS[name][0]
+def test_random_bytes_in_place_of_any_file_never_stop_the_check(sound, name, blob):
+    folder, layout = sound / name, FOLDERS[name][0]
     for path in files_of(folder, (*SCANS, ".csv", ".tsv", ".txt", ".yaml"))[::3]:
         assert isinstance(check_mutated(folder, path, blob, layout), FolderReport)
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_folder_in_place_of_a_scan_is_named(folders, tmp_path, name):
-    copy = Path(shutil.copytree(folders / name, tmp_path / "set"))
+def test_a_folder_in_place_of_a_scan_is_named(sound, tmp_path, name):
+    copy = Path(shutil.copytree(sound / name, tmp_path / "set"))
     path = files_of(copy, SCANS)[0]
     path.unlink()
     path.mkdir()
@@ -180,10 +142,10 @@ def test_a_folder_in_place_of_a_scan_is_named(folders, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_file_in_place_of_a_folder_never_stops_the_check(folders, tmp_path, name):
-    for number, place in enumerate(path for path in (folders / name).rglob("*") if path.is_dir()):
-        copy = Path(shutil.copytree(folders / name, tmp_path / str(number)))
-        swapped = copy / place.relative_to(folders / name)
+def test_a_file_in_place_of_a_folder_never_stops_the_check(sound, tmp_path, name):
+    for number, place in enumerate(path for path in (sound / name).rglob("*") if path.is_dir()):
+        copy = Path(shutil.copytree(sound / name, tmp_path / str(number)))
+        swapped = copy / place.relative_to(sound / name)
         shutil.rmtree(swapped)
         swapped.write_bytes(b"x")
         assert isinstance(verify_folder(copy, layout=FOLDERS[name][0]), FolderReport)

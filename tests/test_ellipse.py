@@ -323,15 +323,13 @@ def test_filling_and_fitting_an_hc18_sized_image_takes_under_20_ms_each():
 @pytest.mark.slow
 def test_circumferences_of_hc18_are_reproduced_from_its_outlines():
     import csv
-    import os
-    from pathlib import Path
+
+    from made_up_scans import real_data
 
     from fetal_lib.readers.image import read_gray
 
-    folder = Path(os.environ.get("FETAL_DATA", "")) / "hc18"
+    folder = real_data("hc18", "FETAL_DATA")
     table = folder / "training_set_pixel_size_and_HC.csv"
-    if not os.environ.get("FETAL_DATA") or not table.exists():
-        pytest.skip("needs HC18's training set under FETAL_DATA")
     errors = []
     for row in csv.DictReader(table.open()):
         name = row["filename"].replace(".png", "_Annotation.png")

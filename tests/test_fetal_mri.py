@@ -193,8 +193,6 @@ def test_a_folder_of_no_known_layout_says_what_is_read(tmp_path):
 
 def test_the_real_spina_bifida_atlas_is_read():
     folder = real_data("spina_bifida_atlas")
-    if folder is None:
-        pytest.skip("no spina bifida atlas; set FETAL_TEST_DATA")
     table = read_cases(folder)
     weeks = sorted(table["ga_days"] / 7)
     assert weeks == sorted([*range(21, 35), 25]) and table["group"].nunique() == 1

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from damaged_files import changes_near, mutated
-from hypothesis import HealthCheck, given, settings
+from damaged_files import changes_near, fuzz, mutated
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up_scans import real_data, scan, us_region, write_dicom
 from PIL import Image
@@ -32,13 +32,7 @@ PIXELS = {
 STILLS = [("PNG", p) for p in PIXELS] + [("TIFF", p) for p in PIXELS if p != "deep"]
 STILLS += [("TIFF", "deep"), ("BMP", "gray"), ("BMP", "rgb"), ("JPEG", "gray"), ("JPEG", "rgb")]
 PACKED = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
-FUZZ = settings(
-    max_examples=300,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = fuzz(300)
 
 
 def still(kind: str, pixels: np.ndarray, **options) -> bytes:
@@ -190,8 +184,6 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, whole, monkeypatch):
 @FUZZ
 def test_damaged_real_files_are_pixels_or_a_named_error(tmp_path, data, pattern, changes, pick):
     folder = real_data(data)
-    if folder is None:
-        pytest.skip(f"no real data {data}; set FETAL_TEST_DATA")
     files = sorted(folder.glob(pattern))[:10]
     content = files[pick % len(files)].read_bytes()
     check(tmp_path / f"scan{files[0].suffix}", mutated(content, changes))

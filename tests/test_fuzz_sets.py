@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from damaged_files import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up_scans import (
     SIZE,
@@ -30,13 +31,7 @@ from fetal_lib.data.bad_files import BadFilesError
 from fetal_lib.data.layouts import clinical_ultrasound, fetal_planes, heads, mask_folders
 from fetal_lib.data.masks import iter_cases
 
-FUZZ = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+FUZZ = fuzz(150)
 SIZES = "pixel_sizes.csv"
 
 

@@ -6,8 +6,8 @@ import gzip
 
 import numpy as np
 import pytest
-from damaged_files import changes_near, mutated
-from hypothesis import HealthCheck, given, settings
+from damaged_files import changes_near, fuzz, mutated
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_scans import real_data
 from made_up_volumes import save_frames, save_nifti, save_series
@@ -16,13 +16,7 @@ from fetal_lib.readers.volume import VolumeReadError, read_volume
 
 pytest.importorskip("nibabel")
 pytest.importorskip("pydicom")
-FUZZ = settings(
-    max_examples=250,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = fuzz(250)
 SMALL = np.random.default_rng(1).integers(0, 200, (4, 5, 6)).astype(np.int16)
 CHANGES = changes_near(0.5)
 
@@ -120,7 +114,5 @@ def test_any_bytes_are_read_or_named(tmp_path, content):
 @pytest.mark.slow
 def test_a_damaged_real_template_is_read_or_named(tmp_path, changes):
     folder = real_data("spina_bifida_atlas")
-    if folder is None:
-        pytest.skip("no spina bifida atlas; set FETAL_TEST_DATA")
     content = (sorted(folder.glob("*/mask.nii.gz"))[0]).read_bytes()
     check(tmp_path / "a.nii.gz", mutated(content, changes))

@@ -1,6 +1,7 @@
 """A search finds what is better, repeats, and goes on after a cut."""
 
 import pytest
+from made_up_fits import cut_after
 
 pytest.importorskip("optuna")
 
@@ -11,10 +12,6 @@ SPACE = {"rate": ("log", 1e-4, 1e-1), "kind": ("choice", ["a", "b"])}
 
 def objective(given):
     return -abs(given["rate"] - 0.01) - (given["kind"] == "a")
-
-
-class Cut(Exception):
-    pass
 
 
 def test_the_best_trial_is_kept_and_the_first_is_the_given_one(tmp_path):
@@ -29,11 +26,7 @@ def test_the_best_trial_is_kept_and_the_first_is_the_given_one(tmp_path):
 def test_a_cut_search_ends_like_an_uncut_one(tmp_path):
     search(tmp_path / "whole", objective, SPACE, 8, seed=3)
 
-    def cut(event, **fields):
-        if fields["trial"] == 5:
-            raise Cut
-
-    with pytest.raises(Cut):
+    with cut_after(5, "trial") as cut:
         search(tmp_path / "cut", objective, SPACE, 8, seed=3, progress=cut)
     assert len(read_trials(tmp_path / "cut")) == 5
     search(tmp_path / "cut", objective, SPACE, 8, seed=3)

@@ -5,6 +5,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from made_up_fits import check_equal_weights, cut_after  # noqa: E402
+
 from fetal_lib.models.anomaly_cnns import build_separable_cnn  # noqa: E402
 from fetal_lib.training.augment import Augmentation  # noqa: E402
 from fetal_lib.training.augment_image import GENTLE, augment_image  # noqa: E402
@@ -35,10 +37,6 @@ def tiny():
     return build_separable_cnn(24, n_classes=3, width=0.25)
 
 
-class Cut(Exception):
-    pass
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path, ema):
@@ -47,17 +45,10 @@ def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path, ema):
     task = Classification(images, labels, 3, settings)
     fit_keras(tmp_path / "whole", tiny(), task)
 
-    def cut(event, **fields):
-        if fields["epoch"] == 2:
-            raise Cut
-
-    with pytest.raises(Cut):
+    with cut_after(2) as cut:
         fit_keras(tmp_path / "cut", tiny(), task, cut)
     fit_keras(tmp_path / "cut", tiny(), task)
-    a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
-    for name in a.files:
-        np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
-    assert not list((tmp_path / "cut").glob("*checkpoint*"))
+    check_equal_weights(tmp_path)
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from made_up_fits import check_equal_weights, cut_after  # noqa: E402
+
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.models.weights import load_weights, round_weights, save_weights  # noqa: E402
 from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
@@ -31,30 +33,19 @@ def tiny():
 SETTINGS = SegmentationSettings(epochs=3, batch_size=4, augmentation=Augmentation(), seed=3)
 
 
-class Cut(Exception):
-    pass
-
-
 @pytest.mark.slow
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
     images, masks = discs()
     task = Segmentation(images, masks, SETTINGS)
     fit_keras(tmp_path / "whole", tiny(), task)
 
-    def cut(event, **fields):
-        if fields["epoch"] == 2:
-            raise Cut
-
-    with pytest.raises(Cut):
+    with cut_after(2) as cut:
         fit_keras(tmp_path / "cut", tiny(), task, cut)
     assert len(read_history(tmp_path / "cut")) == 2
     seen = []
     fit_keras(tmp_path / "cut", tiny(), task, lambda event, **fields: seen.append(fields["epoch"]))
     assert seen == [3]
-    a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
-    for name in a.files:
-        np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
-    assert not list((tmp_path / "cut").glob("*checkpoint*"))
+    check_equal_weights(tmp_path)
 
 
 @pytest.mark.slow
@@ -87,19 +78,13 @@ def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path)
         keras.utils.set_random_seed(7)
         return get_unet(None, None, n_filters=2, dropout=0.1)
 
-    def cut(event, **fields):
-        if fields["epoch"] == 2:
-            raise Cut
-
     watched = (images[:4], masks[:4])
     fit_keras(tmp_path / "whole", any_size(), Noted(images, masks, settings, watched))
     assert seen == [(16, 16), (16, 16), (32, 32)]
-    with pytest.raises(Cut):
+    with cut_after(2) as cut:
         fit_keras(tmp_path / "cut", any_size(), Segmentation(images, masks, settings), cut)
     fit_keras(tmp_path / "cut", any_size(), Segmentation(images, masks, settings))
-    a, b = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "cut"))
-    for name in a.files:
-        np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
+    check_equal_weights(tmp_path)
     load_weights(tiny(), tmp_path / "whole" / "weights.npz")  # a network of one size takes them
 
 

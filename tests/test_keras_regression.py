@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_up_fits import cut_after
 
 from fetal_lib.models.vgg16_attention import get_age_network
 from fetal_lib.training.history import read_history
@@ -31,10 +32,6 @@ def network():
     return get_age_network(32, width=0.0625, batch_norm=True, hidden=16, dropout=0.2, seed=3)
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.mark.slow
 def test_a_killed_fit_goes_on_as_if_it_was_not(tmp_path):
     images, days = made_up()
@@ -43,11 +40,7 @@ def test_a_killed_fit_goes_on_as_if_it_was_not(tmp_path):
     whole, torn = network(), network()
     fit_keras(tmp_path / "whole", whole, task)
 
-    def stop(event, **row):
-        if row["epoch"] == 2:
-            raise Killed
-
-    with pytest.raises(Killed):
+    with cut_after(2) as stop:
         fit_keras(tmp_path / "torn", torn, task, stop)
     fit_keras(tmp_path / "torn", network(), task)
     rows = [[r["val_mae"] for r in read_history(tmp_path / n)] for n in ("whole", "torn")]

@@ -8,6 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
+from made_up_fits import cut_after  # noqa: E402
+
 from fetal_lib.models.diffusion import Diffusion  # noqa: E402
 from fetal_lib.models.segmentation_networks import build_network  # noqa: E402
 from fetal_lib.training.history import read_history  # noqa: E402
@@ -39,18 +41,6 @@ def discs(n=12, side=32, seed=0):
 def new_network():
     torch.manual_seed(0)
     return build_network("unet", width=0.0625, image_size=32)
-
-
-class Killed(Exception):
-    pass
-
-
-def kill_after(epoch):
-    def progress(event, **row):
-        if row["epoch"] == epoch:
-            raise Killed
-
-    return progress
 
 
 SETTINGS = SegmentationSettings(epochs=4, batch_size=4, accelerator="cpu", devices=1)
@@ -98,18 +88,12 @@ def test_the_score_is_watched_and_changes_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path):
-    data = discs()
-    whole, killed = new_network(), new_network()
-    fit_torch(
-        tmp_path / "whole", whole, Segmentation(*data, SETTINGS, bce_dice_loss, discs(4, seed=1))
-    )
-    with pytest.raises(Killed):
-        task = Segmentation(*data, SETTINGS, bce_dice_loss, discs(4, seed=1))
-        fit_torch(tmp_path / "killed", killed, task, kill_after(3))
-    resumed = new_network()
-    fit_torch(
-        tmp_path / "killed", resumed, Segmentation(*data, SETTINGS, bce_dice_loss, discs(4, seed=1))
-    )
+    task = Segmentation(*discs(), SETTINGS, bce_dice_loss, discs(4, seed=1))
+    whole, killed, resumed = new_network(), new_network(), new_network()
+    fit_torch(tmp_path / "whole", whole, task)
+    with cut_after(3) as kill:
+        fit_torch(tmp_path / "killed", killed, task, kill)
+    fit_torch(tmp_path / "killed", resumed, task)
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
     rows = [[r["loss"] for r in read_history(tmp_path / n)] for n in ("whole", "killed")]

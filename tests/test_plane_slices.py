@@ -160,8 +160,6 @@ def test_pictures_are_padded_chosen_from_the_middle_and_have_no_millimetres():
 
 def test_real_templates_are_cut_upright():
     folder = real_data("spina_bifida_atlas")
-    if folder is None:
-        pytest.skip("no spina bifida atlas; set FETAL_TEST_DATA")
     from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
 
     table = read_cases(folder)

@@ -6,53 +6,24 @@ import math
 import numpy as np
 import pytest
 
-nibabel = pytest.importorskip("nibabel")
+pytest.importorskip("nibabel")
 
-from fetal_lib.predict.age_model import AgeModel, AgeModelSpec, load_age_model  # noqa: E402
-from fetal_lib.predict.brain_age import list_scans, read_known_ages, write_ages  # noqa: E402
-from fetal_phantoms.adult_brain.brain import make_adult_brain  # noqa: E402
+from made_up_models import MAP_SHAPE, adult_age_model, save_volume
 
-MAP_SHAPE = (3, 45, 54, 45)
-
-
-def model(**more):
-    """Tell 30 years plus 100 times the share of CSF; the map part says 50."""
-    values = dict(
-        sigma=1.0,
-        map_weight=0.5,
-        map_intercept=50.0,
-        half_width_years=7.0,
-        interval_coverage=0.9,
-        age_range=(18.0, 95.0),
-        norms={"csf": (0.1, 0.002, 0.0, 0.02), "gray": (0.5, 0, 0, 0.1), "white": (0.4, 0, 0, 0.1)},
-    )
-    spec = AgeModelSpec(**(values | more))
-    powers = np.array([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]])
-    return AgeModel(
-        spec,
-        np.zeros(MAP_SHAPE),
-        np.zeros(5),
-        np.ones(5),
-        powers,
-        np.array([-100.0, -100.0]),
-        130.0,
-    )
-
-
-def write(path, data, affine):
-    nibabel.save(nibabel.Nifti1Image(np.asarray(data, np.float32), affine), path)
-    return path
+from fetal_lib.predict.age_model import load_age_model
+from fetal_lib.predict.brain_age import list_scans, read_known_ages, write_ages
+from fetal_phantoms.adult_brain.brain import make_adult_brain
 
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scans")
     brain = make_adult_brain(5, age_years=60, space="mni")
-    write(folder / "a_T1w.nii.gz", brain.t1, brain.affine)
+    save_volume(folder / "a_T1w.nii.gz", brain.t1, brain.affine)
     upside_down = np.where(brain.t1 > 0, 1.1 * brain.t1.max() - brain.t1, 0)
-    write(folder / "b_T1w.nii.gz", upside_down, brain.affine)
+    save_volume(folder / "b_T1w.nii.gz", upside_down, brain.affine)
     raw = make_adult_brain(6, age_years=50, with_skull=True)
-    write(folder / "c_T1w.nii.gz", raw.t1, raw.affine)
+    save_volume(folder / "c_T1w.nii.gz", raw.t1, raw.affine)
     (folder / "d_T1w.nii.gz").write_bytes(b"no gzip")
     return folder
 
@@ -63,7 +34,11 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
     ages.write_text("scan,age\na_T1w.nii.gz,60\n")
     before = {p.name: p.read_bytes() for p in scans.iterdir()}
     counts = write_ages(
-        list_scans([scans]), model(), tmp_path / "t.csv", read_known_ages(ages), tmp_path / "p"
+        list_scans([scans]),
+        adult_age_model(),
+        tmp_path / "t.csv",
+        read_known_ages(ages),
+        tmp_path / "p",
     )
     assert counts == {"predicted": 1, "declined": 3}
     rows = list(csv.DictReader((tmp_path / "t.csv").open()))
@@ -83,15 +58,15 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
 @pytest.mark.slow
 def test_without_a_known_age_there_is_no_centile_and_far_ages_are_declined(scans, tmp_path):
     paths = [scans / "a_T1w.nii.gz"]
-    write_ages(paths, model(), tmp_path / "a.csv")
+    write_ages(paths, adult_age_model(), tmp_path / "a.csv")
     assert next(csv.DictReader((tmp_path / "a.csv").open()))["csf_centile"] == ""
-    write_ages(paths, model(map_intercept=400.0), tmp_path / "b.csv")
+    write_ages(paths, adult_age_model(map_intercept=400.0), tmp_path / "b.csv")
     row = next(csv.DictReader((tmp_path / "b.csv").open()))
     assert row["status"] == "declined" and "far outside the ages" in row["reason"]
 
 
 def test_a_model_is_the_same_after_saving(tmp_path):
-    one = model(half_width_years=math.inf)
+    one = adult_age_model(half_width_years=math.inf)
     two = load_age_model(one.save(tmp_path / "model", "card"))
     assert two.spec == one.spec
     rng = np.random.default_rng(0)
@@ -101,8 +76,9 @@ def test_a_model_is_the_same_after_saving(tmp_path):
 
 
 def test_the_centile_of_the_expected_share_is_fifty():
-    assert model().centile("csf", 0.1 + 0.002 * 60, 60) == pytest.approx(50)
-    assert model().centile("csf", 0.1 + 0.002 * 60 + 0.02 * 1.645, 60) == pytest.approx(95, abs=0.1)
+    model = adult_age_model()
+    assert model.centile("csf", 0.1 + 0.002 * 60, 60) == pytest.approx(50)
+    assert model.centile("csf", 0.1 + 0.002 * 60 + 0.02 * 1.645, 60) == pytest.approx(95, abs=0.1)
 
 
 def test_what_is_missing_is_said_with_the_fix(tmp_path):

@@ -10,39 +10,35 @@ from PIL import Image
 from typer.testing import CliRunner
 
 keras = pytest.importorskip("keras")
-nibabel = pytest.importorskip("nibabel")
+pytest.importorskip("nibabel")
+
+from made_up_models import (  # noqa: E402
+    N_SLICES,
+    SIDE,
+    fetal_scan,
+    fixed_age_model,
+    save_volume,
+)
 
 from fetal_book.chapters.gestational_age.save import least_likeness  # noqa: E402
 from fetal_book.cli.predict import app  # noqa: E402
-from fetal_lib.data.layouts.fetal_scan import FetalScan  # noqa: E402
 from fetal_lib.models.vgg16_attention import PLANES  # noqa: E402
 from fetal_lib.predict.gestational_age import read_age, write_ages  # noqa: E402
 from fetal_lib.predict.gestational_age_cases import list_cases  # noqa: E402
 from fetal_lib.predict.gestational_age_model import (  # noqa: E402
     GaModel,
-    GaModelSpec,
     likeness,
     load_ga_model,
     reference_pictures,
 )
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan  # noqa: E402
-from fetal_lib.readers.volume_grid import Volume  # noqa: E402
 from fetal_phantoms.fetal_brain.brain import make_fetal_brain  # noqa: E402
 
-SIDE, N_SLICES = 32, 2
 AGES = np.linspace(140, 266, 12)
 
 
-def scan_of(seed, days, spacing_mm=3.0):
-    phantom = make_fetal_brain(seed, ga_days=days, spacing_mm=spacing_mm)
-    volume = Volume(phantom.t2, phantom.affine, (spacing_mm,) * 3)
-    return FetalScan(str(seed), days, "volume", volume, phantom.labels, phantom.labels > 0, {})
-
-
-def write(path, data, affine):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(np.asarray(data, np.float32), affine), path)
-    return path
+def scan_of(seed, days):
+    return fetal_scan(make_fetal_brain(seed, ga_days=days, spacing_mm=3.0), str(seed), days)
 
 
 @pytest.fixture(scope="module")
@@ -58,30 +54,8 @@ def training():
 def model(training):
     """Two untrained networks that answer 200 and 210 days, and what the training looked like."""
     subject, days, images, volumes = training
-    spec = GaModelSpec(
-        image_size=SIDE,
-        n_slices=N_SLICES,
-        size_normalised=True,
-        planes=PLANES,
-        backbone="vgg16",
-        width=0.0625,
-        batch_norm=True,
-        n_pools=3,
-        hidden=8,
-        dropout=0.0,
-        centres=(200.0, 210.0),
-        scales=(40.0, 40.0),
-        half_width_days=9.0,
-        interval_coverage=0.9,
-        ga_range_days=(140.0, 266.0),
-        brain_ml_range=(min(volumes), max(volumes)),
-        min_likeness=0.2,
-    )
-    networks = [spec.build() for _ in range(2)]
-    for network in networks:
-        kernel, bias = network.get_layer("age").get_weights()
-        network.get_layer("age").set_weights([0 * kernel, bias])
-    return GaModel(networks, spec, reference_pictures(images, subject, days))
+    looks = reference_pictures(images, subject, days)
+    return fixed_age_model((200.0, 210.0), (min(volumes), max(volumes)), looks)
 
 
 def told(model, case_path):
@@ -90,7 +64,7 @@ def told(model, case_path):
 
 def test_a_fetal_brain_is_told_with_an_interval(model, tmp_path):
     phantom = make_fetal_brain(40, ga_days=190, spacing_mm=2.0)
-    found = told(model, write(tmp_path / "a_T2w.nii.gz", phantom.t2, phantom.affine))
+    found = told(model, save_volume(tmp_path / "a_T2w.nii.gz", phantom.t2, phantom.affine))
     assert found.reason == "" and found.ga_days == pytest.approx(205, abs=0.01)
     assert found.high_days - found.low_days == pytest.approx(18)
     assert found.spread_days == pytest.approx(5, abs=0.01)
@@ -108,7 +82,7 @@ def test_the_grid_in_which_a_volume_is_kept_does_not_matter(model, tmp_path, tur
         affine[:3, 3] += affine[:3, 0] * (data.shape[0] - 1)
         affine[:3, 0] *= -1
     straight = cut_scan(scan_of(41, 200.0), N_SLICES, SIDE, True)
-    found = told(model, write(tmp_path / "t.nii.gz", data, affine))
+    found = told(model, save_volume(tmp_path / "t.nii.gz", data, affine))
     assert found.reason == ""
     same = found.images.astype(int) - as_pictures(straight)
     assert np.abs(same).max() <= 2
@@ -119,14 +93,14 @@ def wrong_scans(folder):
     rng = np.random.default_rng(0)
     phantom = make_fetal_brain(42, ga_days=200, spacing_mm=3.0)
     brain, t2, affine = phantom.labels > 0, phantom.t2, phantom.affine
-    write(folder / "noise.nii.gz", np.where(brain, rng.random(t2.shape), 0), affine)
-    write(folder / "inverted.nii.gz", np.where(brain, 1.05 * t2.max() - t2, 0), affine)
-    write(folder / "ball.nii.gz", brain, affine)
-    write(folder / "lying.nii.gz", t2.transpose(0, 2, 1)[:, ::-1], affine)
-    write(folder / "adult.nii.gz", t2, affine @ np.diag([1.7, 1.7, 1.7, 1]))
-    write(folder / "embryo.nii.gz", t2, affine @ np.diag([0.4, 0.4, 0.4, 1]))
-    write(folder / "unmasked.nii.gz", t2 + 20 + rng.random(t2.shape), affine)
-    write(folder / "empty.nii.gz", 0 * t2, affine)
+    save_volume(folder / "noise.nii.gz", np.where(brain, rng.random(t2.shape), 0), affine)
+    save_volume(folder / "inverted.nii.gz", np.where(brain, 1.05 * t2.max() - t2, 0), affine)
+    save_volume(folder / "ball.nii.gz", brain, affine)
+    save_volume(folder / "lying.nii.gz", t2.transpose(0, 2, 1)[:, ::-1], affine)
+    save_volume(folder / "adult.nii.gz", t2, affine @ np.diag([1.7, 1.7, 1.7, 1]))
+    save_volume(folder / "embryo.nii.gz", t2, affine @ np.diag([0.4, 0.4, 0.4, 1]))
+    save_volume(folder / "unmasked.nii.gz", t2 + 20 + rng.random(t2.shape), affine)
+    save_volume(folder / "empty.nii.gz", 0 * t2, affine)
     (folder / "broken.nii.gz").write_bytes(b"no gzip")
     return {
         "noise": "does not look like",
@@ -144,7 +118,7 @@ def wrong_scans(folder):
 def test_what_is_no_fetal_brain_is_declined_and_the_rest_is_told(model, tmp_path):
     reasons = wrong_scans(tmp_path / "in")
     phantom = make_fetal_brain(43, ga_days=230, spacing_mm=3.0)
-    write(tmp_path / "in" / "z_T2w.nii.gz", phantom.t2, phantom.affine)
+    save_volume(tmp_path / "in" / "z_T2w.nii.gz", phantom.t2, phantom.affine)
     inputs = [*sorted((tmp_path / "in").iterdir())]
     before = {p.name: p.read_bytes() for p in inputs}
     out, pictures = tmp_path / "t.csv", tmp_path / "p"
@@ -163,7 +137,7 @@ def test_what_is_no_fetal_brain_is_declined_and_the_rest_is_told(model, tmp_path
 
 def test_an_answer_outside_the_ages_that_it_knows_is_declined(model, tmp_path):
     phantom = make_fetal_brain(44, ga_days=260, spacing_mm=3.0)
-    path = write(tmp_path / "a.nii.gz", phantom.t2, phantom.affine)
+    path = save_volume(tmp_path / "a.nii.gz", phantom.t2, phantom.affine)
     from dataclasses import replace
 
     for centre, words in ((290.0, "predicted 290 days"), (120.0, "predicted 120 days")):
@@ -195,8 +169,8 @@ def test_pictures_of_three_planes_are_one_brain(model, tmp_path):
 def test_a_mask_beside_the_volume_is_taken(model, tmp_path):
     phantom = make_fetal_brain(46, ga_days=200, spacing_mm=3.0)
     surrounded = phantom.t2 + 15 + np.random.default_rng(0).random(phantom.t2.shape)
-    path = write(tmp_path / "sub-1_T2w.nii.gz", surrounded, phantom.affine)
-    write(tmp_path / "sub-1_mask.nii.gz", phantom.labels > 0, phantom.affine)
+    path = save_volume(tmp_path / "sub-1_T2w.nii.gz", surrounded, phantom.affine)
+    save_volume(tmp_path / "sub-1_mask.nii.gz", phantom.labels > 0, phantom.affine)
     found = told(model, path)
     assert found.brain_ml == pytest.approx(phantom.volumes_ml["total"], rel=0.03)
     assert [case.name for case in list_cases([tmp_path])] == ["sub-1_T2w.nii.gz"]
@@ -260,8 +234,6 @@ def test_the_least_likeness_lies_below_that_of_all_held_out_fetuses(training):
 @pytest.mark.slow
 def test_spina_bifida_templates_are_read_with_their_masks(model):
     folder = real_data("spina_bifida_atlas")
-    if folder is None:
-        pytest.skip("no spina_bifida_atlas under FETAL_TEST_DATA")
     cases = list_cases([folder])
     assert len(cases) == 15 and all(case.mask_path is not None for case in cases)
     found = read_age(cases[7], model)

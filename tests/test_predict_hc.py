@@ -11,7 +11,8 @@ import pytest
 keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
-from fetal_lib.data.images import squash  # noqa: E402
+from made_up_models import HeadOracle  # noqa: E402
+
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
     list_images,
@@ -21,20 +22,6 @@ from fetal_lib.predict.head_circumference import (  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
-
-
-class Oracle(HeadModel):
-    """Knows the mask of each phantom, so that what is tested is everything around a network."""
-
-    def __init__(self, phantoms):
-        spec = HeadModelSpec(128, 128, 4, 0.0, relative_half_width=0.02)
-        super().__init__(network=None, spec=spec)
-        key = [squash(p.image, self.shape).tobytes() for p in phantoms]
-        masks = [squash(p.mask.astype(np.uint8) * 255, self.shape) / 255 for p in phantoms]
-        self.known = dict(zip(key, masks, strict=True))
-
-    def probs(self, images, batch_size=32):
-        return np.stack([self.known.get(i.tobytes(), np.zeros(self.shape)) for i in images])
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +47,7 @@ def rows_of(path):
 def test_heads_are_measured_in_millimetres(folder, phantoms):
     sizes = read_pixel_sizes(folder / "sizes.csv")
     out = folder / "out" / "hc.csv"
-    counts = write_predictions(list_images([folder]), Oracle(phantoms), sizes, out)
+    counts = write_predictions(list_images([folder]), HeadOracle(*phantoms), sizes, out)
     assert counts == {"measured": 3, "declined": 0}
     for row, phantom in zip(rows_of(out), phantoms, strict=True):
         assert float(row["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.003)
@@ -71,7 +58,7 @@ def test_heads_are_measured_in_millimetres(folder, phantoms):
 
 def test_a_centile_is_given_only_for_a_known_age(folder, phantoms):
     out = folder / "hc.csv"
-    write_predictions(list_images([folder]), Oracle(phantoms), PixelSizes(0.12), out)
+    write_predictions(list_images([folder]), HeadOracle(*phantoms), PixelSizes(0.12), out)
     assert {row["hc_centile"] for row in rows_of(out)} == {""}
 
 
@@ -82,7 +69,7 @@ def test_bad_files_become_rows_and_do_not_stop_the_rest(folder, phantoms):
     (folder / "c_cut.png").write_bytes(whole[: len(whole) // 3])
     cv2.imwrite(str(folder / "d_blank.png"), np.zeros((540, 800), np.uint8))
     out = folder / "hc.csv"
-    counts = write_predictions(list_images([folder]), Oracle(phantoms), PixelSizes(0.12), out)
+    counts = write_predictions(list_images([folder]), HeadOracle(*phantoms), PixelSizes(0.12), out)
     assert counts == {"measured": 3, "declined": 4}
     rows = {row["image"]: row for row in rows_of(out)}
     for name in ("a_empty.png", "b_text.png", "c_cut.png"):
@@ -93,7 +80,7 @@ def test_bad_files_become_rows_and_do_not_stop_the_rest(folder, phantoms):
 def test_a_scan_without_pixel_size_is_declined_by_name(folder, phantoms):
     sizes = PixelSizes(by_name={"scan0.png": 0.12})
     results = {
-        p.name: r for p, r, *_ in predict_heads(list_images([folder]), Oracle(phantoms), sizes)
+        p.name: r for p, r, *_ in predict_heads(list_images([folder]), HeadOracle(*phantoms), sizes)
     }
     assert not results["scan0.png"].reason
     assert "pixel size of scan1.png is not in the table" in results["scan1.png"].reason
@@ -112,7 +99,7 @@ def test_a_dicom_file_is_measured_at_the_size_that_it_states(tmp_path, phantoms)
         dicom(tmp_path / name, phantoms[0], size)
     dicom(tmp_path / "absurd.dcm", phantoms[0], 30.0)
     sizes, oracle = PixelSizes(by_name={"b.dcm": 2 * size, "c.dcm": 1.001 * size}), phantoms[:1] * 3
-    write_predictions(list_images([tmp_path]), Oracle(oracle), sizes, tmp_path / "hc.csv")
+    write_predictions(list_images([tmp_path]), HeadOracle(*oracle), sizes, tmp_path / "hc.csv")
     stated, other, same, absurd = sorted(
         rows_of(tmp_path / "hc.csv"), key=lambda r: len(r["image"])
     )
@@ -137,14 +124,16 @@ def test_a_colour_scan_of_another_size_is_measured_too(folder, phantoms):
     colour = cv2.cvtColor(phantom.image, cv2.COLOR_GRAY2BGR)
     cv2.imwrite(str(folder / "colour.png"), colour)
     paths = [folder / "colour.png"]
-    ((_, result, *_),) = predict_heads(paths, Oracle([phantom]), PixelSizes(phantom.pixel_size_mm))
+    ((_, result, *_),) = predict_heads(
+        paths, HeadOracle(phantom), PixelSizes(phantom.pixel_size_mm)
+    )
     assert result.hc_mm == pytest.approx(phantom.hc_mm, rel=0.003)
 
 
 def test_overlays_are_pictures_of_the_scan_size(folder, phantoms):
     sizes = read_pixel_sizes(folder / "sizes.csv")
     write_predictions(
-        list_images([folder]), Oracle(phantoms), sizes, folder / "o.csv", folder / "o"
+        list_images([folder]), HeadOracle(*phantoms), sizes, folder / "o.csv", folder / "o"
     )
     picture = cv2.imread(str(folder / "o" / "scan0.png"))
     assert picture.shape == (*phantoms[0].image.shape, 3)
@@ -152,7 +141,7 @@ def test_overlays_are_pictures_of_the_scan_size(folder, phantoms):
 
 
 def test_the_batch_size_does_not_change_the_answer(folder, phantoms):
-    paths, oracle = list_images([folder]), Oracle(phantoms)
+    paths, oracle = list_images([folder]), HeadOracle(*phantoms)
     one, many = (
         [r.hc_mm for _, r, *_ in predict_heads(paths, oracle, PixelSizes(0.1), batch_size=n)]
         for n in (1, 16)

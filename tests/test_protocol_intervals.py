@@ -165,7 +165,8 @@ def test_the_error_of_each_watched_case_is_kept_each_epoch_and_over_a_cut(tmp_pa
     pytest.importorskip("torch")
     from dataclasses import replace
 
-    from test_torch_fit import SETTINGS, Cut, line, tiny
+    from made_up_fits import cut_after
+    from test_torch_fit import SETTINGS, line, tiny
 
     from fetal_lib.training.history import read_history
     from fetal_lib.training.torch_arrays import Arrays
@@ -182,12 +183,8 @@ def test_the_error_of_each_watched_case_is_kept_each_epoch_and_over_a_cut(tmp_pa
         fit_torch(folder, network, Arrays(x[13:], y[13:], settings, loss, watched), progress)
         return network
 
-    def cut(event, **fields):
-        if fields["epoch"] == 3:
-            raise Cut
-
     network = fit(tmp_path / "whole")
-    with pytest.raises(Cut):
+    with cut_after(3) as cut:
         fit(tmp_path / "cut", cut)
     np.save(watched_file(tmp_path / "cut", 4), np.zeros(13))  # cut before its checkpoint
     fit(tmp_path / "cut")

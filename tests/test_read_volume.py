@@ -298,8 +298,6 @@ def test_series_that_make_no_volume_are_refused(tmp_path):
 
 def test_real_templates_agree_with_nibabel():
     folder = real_data("spina_bifida_atlas")
-    if folder is None:
-        pytest.skip("no spina bifida atlas; set FETAL_TEST_DATA")
     path = sorted(folder.glob("*/srr.nii.gz"))[0]
     volume, image = read_volume(path), nibabel.load(path)
     np.testing.assert_allclose(volume.data, image.get_fdata(), rtol=1e-6)

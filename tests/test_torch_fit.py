@@ -5,6 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from made_up_fits import cut_after  # noqa: E402
+
 from fetal_lib.models.torch_weights import load_torch_weights  # noqa: E402
 from fetal_lib.training.history import read_history  # noqa: E402
 from fetal_lib.training.torch_arrays import Arrays, epoch_batches, of_output  # noqa: E402
@@ -32,21 +34,13 @@ SETTINGS = TorchSettings(epochs=6, batch_size=8, learning_rate=1e-2, ema=0.9, se
 MSE = of_output(torch.nn.functional.mse_loss)
 
 
-class Cut(Exception):
-    pass
-
-
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
     x, y = line()
     whole = tiny()
     task = Arrays(x, y, SETTINGS, MSE, (x, y), jitter)
     fit_torch(tmp_path / "whole", whole, task)
 
-    def cut(event, **fields):
-        if fields["epoch"] == 3:
-            raise Cut
-
-    with pytest.raises(Cut):
+    with cut_after(3) as cut:
         fit_torch(tmp_path / "cut", tiny(), task, cut)
     assert len(read_history(tmp_path / "cut")) == 3
     again, seen = tiny(), []
