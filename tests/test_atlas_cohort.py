@@ -7,11 +7,7 @@ from made_up_scans import real_data
 
 from fetal_phantoms.atlas_cohort import Template, make_individual
 from fetal_phantoms.atlas_set import write_atlas_cohort
-from fetal_phantoms.diffeomorphism import (
-    exponential,
-    jacobian_determinant,
-    random_velocity,
-)
+from fetal_phantoms.diffeomorphism import exponential, jacobian_determinant, random_velocity
 
 WEEKS = (22, 26, 30)
 

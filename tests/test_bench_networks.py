@@ -8,11 +8,7 @@ torch = pytest.importorskip("torch")
 
 from plain_networks import plain_network  # noqa: E402
 
-from fetal_lib.models.segmentation_networks import (  # noqa: E402
-    build_network,
-    count_parameters,
-    example_inputs,
-)
+from fetal_lib.models.segmentation_networks import build_network, count_parameters, example_inputs  # noqa: E402
 
 SIDE, N, ROUNDS, TRIES = 64, 8, 9, 5
 SLOWER = 1.1

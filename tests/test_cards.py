@@ -9,13 +9,7 @@ from test_book import BOOK, PROJECT, ROW, write_run
 from fetal_book.app.shelf import SHIPPED
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.published import published_runs
-from fetal_book.site.cards import (
-    ModelText,
-    failures,
-    read_cards,
-    sources,
-    write_model_cards,
-)
+from fetal_book.site.cards import ModelText, failures, read_cards, sources, write_model_cards
 from fetal_book.site.claims import read_sources
 from fetal_book.site.data_sheets import sheet, write_data_sheets
 from fetal_book.site.shown_runs import ShownRun

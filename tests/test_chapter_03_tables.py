@@ -7,9 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from fetal_book.chapters.biometry_segmentation import report, robust
-from fetal_book.parameters.biometry_segmentation import (
-    BiometrySegmentationParameters,
-)
+from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 
 
 def test_the_source_s_table_stands_beside_ours_row_by_row():

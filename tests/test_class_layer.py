@@ -8,10 +8,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from fetal_lib.training.class_layer import ABSENT, fit_class_layer  # noqa: E402
-from fetal_lib.training.keras_classification import (  # noqa: E402
-    Classification,
-    ClassifierSettings,
-)
+from fetal_lib.training.keras_classification import Classification, ClassifierSettings  # noqa: E402
 from fetal_lib.training.keras_fit import fit_keras  # noqa: E402
 from fetal_lib.training.keras_forward import forward  # noqa: E402
 

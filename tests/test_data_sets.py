@@ -7,13 +7,7 @@ from fetal_book.parameters.base import ParameterError
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
-from fetal_book.runs.data_sets import (
-    chapter_data,
-    check_data,
-    data_folder,
-    find_data,
-    with_folders,
-)
+from fetal_book.runs.data_sets import chapter_data, check_data, data_folder, find_data, with_folders
 from fetal_book.runs.execute import worker_environment
 
 

@@ -7,12 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetal_lib.data.groups import (
-    anomaly_case,
-    hc18_examination,
-    planes_patient,
-    source_stem,
-)
+from fetal_lib.data.groups import anomaly_case, hc18_examination, planes_patient, source_stem
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.folds import k_folds, nested_folds
 from fetal_lib.data.splits.shares import split_by_class, split_by_group

@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 from made_up_scans import real_data
 
-from fetal_lib.data.groups import (
-    anomaly_case,
-    hc18_examination,
-    planes_patient,
-    source_stem,
-)
+from fetal_lib.data.groups import anomaly_case, hc18_examination, planes_patient, source_stem
 
 HASH = "rf.3801581fd5b2aea9f6e53a0455a86f34"
 

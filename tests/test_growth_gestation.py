@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fetal_lib.growth.gestation import (
-    format_weeks_days,
-    parse_weeks_days,
-    trimester,
-)
+from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days, trimester
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,6 @@ EFW_TABLE = {  # weeks: 3rd, 10th, 50th, 90th, 97th centile in g
 }
 CENTILES = (3, 10, 50, 90, 97)
 Z_OF_CENTILE = (-1.8808, -1.2816, 0.0, 1.2816, 1.8808)
-LINEAR = [measure for measure in MEASURES if measure != "CISTERNA_MAGNA"]
 
 
 @pytest.mark.parametrize("measure", COLUMNS)

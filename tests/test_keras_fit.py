@@ -12,10 +12,7 @@ from fetal_lib.models.weights import load_weights, round_weights, save_weights  
 from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
 from fetal_lib.training.history import read_history  # noqa: E402
 from fetal_lib.training.keras_fit import fit_keras  # noqa: E402
-from fetal_lib.training.keras_segmentation import (  # noqa: E402
-    Segmentation,
-    SegmentationSettings,
-)
+from fetal_lib.training.keras_segmentation import Segmentation, SegmentationSettings  # noqa: E402
 
 
 def discs(n=12, side=32):

@@ -22,10 +22,7 @@ from fetal_lib.training.segmentation_loss import (  # noqa: E402
     soft_dice_loss,
 )
 from fetal_lib.training.torch_fit import fit_torch  # noqa: E402
-from fetal_lib.training.torch_segmentation import (  # noqa: E402
-    Segmentation,
-    SegmentationSettings,
-)
+from fetal_lib.training.torch_segmentation import Segmentation, SegmentationSettings  # noqa: E402
 
 
 def discs(n=12, side=32, seed=0):

@@ -15,11 +15,7 @@ from fetal_book.cli.predict import app  # noqa: E402
 from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_anomaly_cnn  # noqa: E402
 from fetal_lib.predict.anomaly import anomaly_row, write_answers  # noqa: E402
-from fetal_lib.predict.anomaly_model import (  # noqa: E402
-    AnomalyModel,
-    AnomalyModelSpec,
-    load_anomaly_model,
-)
+from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec, load_anomaly_model  # noqa: E402
 
 CLASSES = ("normal", "encephalocele", "porencephaly", "vein_of_galen")
 

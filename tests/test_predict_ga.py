@@ -12,13 +12,7 @@ from typer.testing import CliRunner
 keras = pytest.importorskip("keras")
 pytest.importorskip("nibabel")
 
-from made_up_models import (  # noqa: E402
-    N_SLICES,
-    SIDE,
-    fetal_scan,
-    fixed_age_model,
-    save_volume,
-)
+from made_up_models import N_SLICES, SIDE, fetal_scan, fixed_age_model, save_volume  # noqa: E402
 
 from fetal_book.chapters.gestational_age.save import least_likeness  # noqa: E402
 from fetal_book.cli.predict import app  # noqa: E402

@@ -14,11 +14,7 @@ cv2 = pytest.importorskip("cv2")
 from made_up_models import HeadOracle  # noqa: E402
 
 from fetal_lib.models.unet import get_unet  # noqa: E402
-from fetal_lib.predict.head_circumference import (  # noqa: E402
-    list_images,
-    predict_heads,
-    write_predictions,
-)
+from fetal_lib.predict.head_circumference import list_images, predict_heads, write_predictions  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402

@@ -8,11 +8,7 @@ import yaml
 from test_book import ROW, write_run
 from test_chapter_02 import some_cases
 
-from fetal_book.chapters.brain_anomalies.source import (
-    PROTOCOLS,
-    add_differences,
-    score_protocol,
-)
+from fetal_book.chapters.brain_anomalies.source import PROTOCOLS, add_differences, score_protocol
 from fetal_book.chapters.head_circumference.source import (
     SourceProtocol,
     add_accuracies,

@@ -6,15 +6,7 @@ import signal
 
 import psutil
 import pytest
-from made_up_project import (
-    CHAPTER,
-    alive,
-    call_cli,
-    run_folder,
-    start_cli,
-    wait_for,
-    write_project,
-)
+from made_up_project import CHAPTER, alive, call_cli, run_folder, start_cli, wait_for, write_project
 
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.record import read_record

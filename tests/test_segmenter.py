@@ -18,20 +18,12 @@ from fetal_book.chapters.biometry_segmentation.scores import (  # noqa: E402
     paired_tests,
     score_structures,
 )
-from fetal_book.chapters.biometry_segmentation.source import (  # noqa: E402
-    pixel_counts,
-    pooled_dice,
-)
+from fetal_book.chapters.biometry_segmentation.source import pixel_counts, pooled_dice  # noqa: E402
 from fetal_book.chapters.case_scores import add_means  # noqa: E402
 from fetal_book.chapters.outlines import circumference_mm  # noqa: E402
 from fetal_lib.geometry.ellipse import Ellipse  # noqa: E402
 from fetal_lib.models.segmentation_networks import build_network, example_inputs  # noqa: E402
-from fetal_lib.predict.segmenter import (  # noqa: E402
-    Segmenter,
-    SegmenterSpec,
-    fuse_members,
-    load_segmenter,
-)
+from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec, fuse_members, load_segmenter  # noqa: E402
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
 

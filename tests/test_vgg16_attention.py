@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from fetal_lib.models.vgg16_attention import (
-    backbone_of,
-    get_age_network,
-    set_fine_tuning_depth,
-)
+from fetal_lib.models.vgg16_attention import backbone_of, get_age_network, set_fine_tuning_depth
 
 
 @pytest.mark.slow
