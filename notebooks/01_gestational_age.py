@@ -64,14 +64,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_book.chapters.age_scores import age_rows
-from fetal_book.chapters.gestational_age import baselines, external, fit
-from fetal_book.chapters.gestational_age import data as fetus_data
-from fetal_book.chapters.gestational_age import leak, maps, report, save
-from fetal_book.chapters.gestational_age import scores as score
-from fetal_book.chapters.tables import ranking
-from fetal_book.runs.published import published_runs, reference_table
-from fetal_book.runs.session import open_run
+from fetal_lib.data.layouts.fetal_mri import read_cases
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.data.spread import evenly_spaced
@@ -81,7 +74,16 @@ from fetal_lib.plots import agreement
 from fetal_lib.plots import gestational_age as plots
 from fetal_lib.plots.learning import learning_curves
 from fetal_lib.plots.pictures import picture_sheet
-from fetal_lib.data.layouts.fetal_mri import read_cases
+
+# %% tags=["hide-input"]
+from fetal_book.chapters.age_scores import age_rows
+from fetal_book.chapters.gestational_age import baselines, external, fit
+from fetal_book.chapters.gestational_age import data as fetus_data
+from fetal_book.chapters.gestational_age import leak, maps, report, save
+from fetal_book.chapters.gestational_age import scores as score
+from fetal_book.chapters.tables import ranking
+from fetal_book.runs.published import published_runs, reference_table
+from fetal_book.runs.session import open_run
 
 run = open_run("01_gestational_age", globals())
 p = run.parameters

@@ -71,14 +71,6 @@ import warnings
 import pandas as pd
 from IPython.display import Markdown, display
 
-from fetal_book.chapters.brain_anomalies import (
-    checks, cutoffs, decide, explain, fit, rankings, report, source,
-)
-from fetal_book.chapters.brain_anomalies import data as images
-from fetal_book.chapters.brain_anomalies import scores as score
-from fetal_book.chapters.brain_anomalies import starts, strange
-from fetal_book.chapters.tables import pretty, ranking, results_table
-from fetal_book.runs.session import open_run
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 from fetal_lib.plots import (
     agreement, anomaly_images, classification, confidence, heads,
@@ -88,6 +80,15 @@ from fetal_lib.training.history import read_history
 from fetal_phantoms.anomalies.labels import LABELS
 
 # %% tags=["hide-input"]
+from fetal_book.chapters.brain_anomalies import (
+    checks, cutoffs, decide, explain, fit, rankings, report, source,
+)
+from fetal_book.chapters.brain_anomalies import data as images
+from fetal_book.chapters.brain_anomalies import scores as score
+from fetal_book.chapters.brain_anomalies import starts, strange
+from fetal_book.chapters.tables import pretty, ranking, results_table
+from fetal_book.runs.session import open_run
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=".*np.object.*")
 run = open_run("02_brain_anomalies", globals())
@@ -443,7 +444,8 @@ run.save_figure(
 
 # %%
 Markdown(
-    f"Best on validation, and looked at from here on: **{NETWORK_NAMES[best]}**."
+    "Best on validation, and looked at from here on: "
+    f"**{NETWORK_NAMES[best]}**."
 )
 
 # %% mystnb={"figure": {"name": "fig-02-confusion", "caption": "Confusion matrix of the network that is best on validation; numbers are test images, shades the share of the true class."}, "image": {"alt": "Confusion matrix of the classes with counts: true classes in rows, predicted ones in columns."}}

@@ -61,15 +61,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from fetal_book.chapters.biometry_segmentation import data as cases
-from fetal_book.chapters.biometry_segmentation import ensembles, explain, fit
-from fetal_book.chapters.biometry_segmentation import growth, network_cost
-from fetal_book.chapters.biometry_segmentation import report, robust, source
-from fetal_book.chapters.biometry_segmentation import scores as score
-from fetal_book.chapters.example_cases import typical_and_worst
-from fetal_book.chapters.tables import plain, pretty
-from fetal_book.runs.published import reference_table
-from fetal_book.runs.session import open_run
 from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_group
@@ -81,6 +72,16 @@ from fetal_lib.plots.audit import audit_figure
 from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]
+from fetal_book.chapters.biometry_segmentation import data as cases
+from fetal_book.chapters.biometry_segmentation import ensembles, explain, fit
+from fetal_book.chapters.biometry_segmentation import growth, network_cost
+from fetal_book.chapters.biometry_segmentation import report, robust, source
+from fetal_book.chapters.biometry_segmentation import scores as score
+from fetal_book.chapters.example_cases import typical_and_worst
+from fetal_book.chapters.tables import plain, pretty
+from fetal_book.runs.published import reference_table
+from fetal_book.runs.session import open_run
+
 warnings.filterwarnings("ignore", category=UserWarning)
 run = open_run("03_biometry_segmentation", globals())
 p = run.parameters

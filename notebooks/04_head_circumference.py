@@ -58,16 +58,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from fetal_book.chapters.head_circumference import data as cases
-from fetal_book.chapters.head_circumference import external, fit, report
-from fetal_book.chapters.head_circumference import scores as score, source
-from fetal_book.chapters.case_scores import interval_of
-from fetal_book.chapters.example_cases import typical_and_worst
-from fetal_book.chapters.outlines import bright_ellipses
-from fetal_book.chapters.tables import plain, ranking
-from fetal_book.runs.session import open_run
 from fetal_lib.baselines import head_size, mask_features
 from fetal_lib.data.audit.cases import audit_cases
+from fetal_lib.data.layouts.heads import load_arrays, read_table
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
@@ -76,10 +69,18 @@ from fetal_lib.plots import agreement, growth, heads, segmentation_checks
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.plots.learning import learning_curves
 from fetal_lib.readers.image import read_gray
-from fetal_lib.data.layouts.heads import load_arrays, read_table
 from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]
+from fetal_book.chapters.head_circumference import data as cases
+from fetal_book.chapters.head_circumference import external, fit, report
+from fetal_book.chapters.head_circumference import scores as score, source
+from fetal_book.chapters.case_scores import interval_of
+from fetal_book.chapters.example_cases import typical_and_worst
+from fetal_book.chapters.outlines import bright_ellipses
+from fetal_book.chapters.tables import plain, ranking
+from fetal_book.runs.session import open_run
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=".*np.object.*")
 run = open_run("04_head_circumference", globals())

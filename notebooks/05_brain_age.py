@@ -67,6 +67,16 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
+from fetal_lib.baselines.age_regression import volume_regressors
+from fetal_lib.data.layouts.adult_mri import read_cases
+from fetal_lib.data.layouts.adult_scan import read_scan
+from fetal_lib.data.splits.check import assert_disjoint
+from fetal_lib.data.spread import evenly_spaced
+from fetal_lib.plots import agreement, brain_age
+from fetal_lib.plots import volumes as views
+from fetal_lib.plots.learning import learning_curves
+
+# %% tags=["hide-input"]
 from fetal_book.chapters.brain_age import data as brain_data
 from fetal_book.chapters.brain_age import explain, models, report, save
 from fetal_book.chapters.brain_age import segmenter, source, volumes
@@ -77,14 +87,6 @@ from fetal_book.chapters.brain_age.walk import preprocessing_steps
 from fetal_book.chapters.tables import plain, pretty, ranking, results_table
 from fetal_book.runs.published import reference_table
 from fetal_book.runs.session import open_run
-from fetal_lib.baselines.age_regression import volume_regressors
-from fetal_lib.data.splits.check import assert_disjoint
-from fetal_lib.data.spread import evenly_spaced
-from fetal_lib.plots import agreement, brain_age
-from fetal_lib.plots import volumes as views
-from fetal_lib.plots.learning import learning_curves
-from fetal_lib.data.layouts.adult_mri import read_cases
-from fetal_lib.data.layouts.adult_scan import read_scan
 
 run = open_run("05_brain_age", globals())
 p = run.parameters

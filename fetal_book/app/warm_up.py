@@ -39,9 +39,10 @@ def _anomaly(shelf: Shelf) -> None:
 
 def _head(shelf: Shelf) -> None:
     from fetal_book.app.growth_chart import growth_chart
-    from fetal_book.app.head import Scale, measure_scan
+    from fetal_book.app.head import measure_scan
+    from fetal_lib.predict.pixel_sizes import PixelSize
 
-    measure_scan(BLANK, "", Scale(0.1, ""), 1.0, math.nan, shelf.get("hc"))
+    measure_scan(BLANK, "", PixelSize(0.1), 1.0, math.nan, shelf.get("hc"))
     with markup.FIGURES:
         for known in (False, True):
             growth_chart(known)
