@@ -60,7 +60,7 @@ from IPython.display import Markdown
 
 from fetal_lib.baselines import head_size, mask_features
 from fetal_lib.data.audit.cases import audit_cases
-from fetal_lib.data.layouts.heads import load_arrays, read_table
+from fetal_lib.data.layouts.heads import load_arrays, read_cases
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
@@ -113,7 +113,7 @@ Markdown(run.banner())
 
 # %% mystnb={"table": {"name": "tab-04-sizes", "caption": "Pixel size and head circumference of all images, both in mm."}}
 folder = cases.find_data(p)
-table = read_table(folder)
+table = read_cases(folder)
 shape = (p.image_size, p.image_size)
 arrays = load_arrays(table, shape)
 run.data_fingerprint = cases.fingerprint(table, arrays)

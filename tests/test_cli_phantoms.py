@@ -3,13 +3,13 @@
 from typer.testing import CliRunner
 
 from fetal_book.cli.phantoms import app
-from fetal_lib.data.layouts.heads import read_table
+from fetal_lib.data.layouts.heads import read_cases
 
 
 def test_heads_are_written_in_a_layout_that_the_loader_reads(tmp_path):
     done = CliRunner().invoke(app, ["heads", str(tmp_path / "set"), "--n", "3", "--seed", "5"])
     assert done.exit_code == 0, done.output
-    table = read_table(tmp_path / "set")
+    table = read_cases(tmp_path / "set")
     assert table["examination"].nunique() == 3 and table["hc_mm"].between(40, 400).all()
 
 

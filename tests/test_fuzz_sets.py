@@ -164,9 +164,9 @@ def spoil(path: Path, how: str) -> None:
 
 SPOILT = ("empty", "cut", "text", "size", "frames", "floats", "gone", "folder")
 READERS = {
-    "heads": (write_heads, heads.read_table, heads.iter_cases),
-    "heads in memory": (write_heads, heads.read_table, heads.load_arrays),
-    "clinical": (write_clinical, clinical_ultrasound.read_table, iter_cases),
+    "heads": (write_heads, heads.read_cases, heads.iter_cases),
+    "heads in memory": (write_heads, heads.read_cases, heads.load_arrays),
+    "clinical": (write_clinical, clinical_ultrasound.read_cases, iter_cases),
     "folders": (write_clinical, lambda folder: mask_folders.find(folder).usable(), iter_cases),
 }
 
@@ -212,6 +212,6 @@ def test_unicode_names_are_read(tmp_path):
     (folder / "images" / "0.png").rename(folder / "images" / "Fötus №1 α.png")
     path = folder / "table.csv"
     path.write_text(path.read_text().replace("images/0.png", "images/Fötus №1 α.png"), "utf-8")
-    table = clinical_ultrasound.read_table(folder)
+    table = clinical_ultrasound.read_cases(folder)
     image, mask, _ = next(iter_cases(table, SIZE))
     assert np.array_equal(image, scan(0)) and np.array_equal(mask > 0, head(0).mask(SIZE))

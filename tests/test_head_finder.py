@@ -72,7 +72,7 @@ def test_held_out_examinations_share_nothing_with_the_rest(tmp_path: Path) -> No
     hc18 = write_head_set(tmp_path / "heads", 16, 0)
     images, masks, held = head_finder.real_heads(hc18)
     assert images.shape == masks.shape and 0 < held.sum() < len(held) / 2
-    from fetal_lib.data.layouts.heads import read_table
+    from fetal_lib.data.layouts.heads import read_cases
 
-    names = read_table(hc18)["examination"].to_numpy(str)
+    names = read_cases(hc18)["examination"].to_numpy(str)
     assert not set(names[held]) & set(names[~held])

@@ -8,23 +8,22 @@ from made_up_scans import real_data
 from planted_leaks import verdict_of
 
 from fetal_lib.data.audit.cases import audit_cases
-from fetal_lib.data.layouts.brain_anomalies import read_cases
-from fetal_lib.data.layouts.heads import read_table
+from fetal_lib.data.layouts import brain_anomalies, heads
 from fetal_lib.data.splits.shares import split_by_group
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def heads():
+@pytest.fixture(scope="module", name="heads")
+def hc18_heads():
     folder = real_data("hc18")
-    return read_table(folder)
+    return heads.read_cases(folder)
 
 
 @pytest.fixture(scope="module")
 def brains():
     folder = real_data("fetal_us_abnormalities")
-    return read_cases(folder)
+    return brain_anomalies.read_cases(folder)
 
 
 def test_hc18_split_by_image_puts_one_picture_on_both_sides(heads):

@@ -10,7 +10,7 @@ from made_up_scans import SIZE, head, real_data, ring_of, save, scan, write_head
 
 from fetal_lib.data.bad_files import BadFilesError
 from fetal_lib.data.layouts.heads import iter_cases as iter_heads
-from fetal_lib.data.layouts.heads import read_table as read_heads
+from fetal_lib.data.layouts.heads import read_cases as read_heads
 from fetal_lib.data.layouts.mask_folders import find
 from fetal_lib.data.masks import iter_cases
 

@@ -21,9 +21,9 @@ def layouts_own_loader(name: str):
 
 
 CHAPTERS = {  # as the chapters read it: the cases, then their files
-    "hc18": lambda folder: heads.load_arrays(heads.read_table(folder), (32, 32)),
+    "hc18": lambda folder: heads.load_arrays(heads.read_cases(folder), (32, 32)),
     "clinical_ultrasound": lambda folder: list(
-        iter_cases(clinical_ultrasound.read_table(folder), (32, 32))
+        iter_cases(clinical_ultrasound.read_cases(folder), (32, 32))
     ),
     "bids_fetal": lambda folder: list(fetal_mri.iter_scans(fetal_mri.read_cases(folder))),
     "bids_adult": lambda folder: list(adult_mri.iter_scans(adult_mri.read_cases(folder).rows)),
@@ -108,7 +108,7 @@ def test_a_table_parted_by_semicolons_has_decimal_commas(sound, tmp_path):
     text = text.replace("0.2", "0,2").replace("180.5", "180,5")
     (folder / "table.csv").write_text(text, "utf-8")
     assert one_answer("clinical_ultrasound", folder)
-    assert set(clinical_ultrasound.read_table(folder)["pixel_size_mm"]) == {0.2}
+    assert set(clinical_ultrasound.read_cases(folder)["pixel_size_mm"]) == {0.2}
 
 
 def test_pictures_of_a_plane_are_in_the_order_of_their_numbers_for_all(sound, tmp_path):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fetal_lib.data.layouts.clinical_ultrasound import read_table
+from fetal_lib.data.layouts.clinical_ultrasound import read_cases
 from fetal_lib.data.masks import iter_cases
 from fetal_lib.geometry.ellipse import head_circumference_mm
 from fetal_lib.geometry.fit import ellipse_from_mask
@@ -176,7 +176,7 @@ def biometry(tmp_path_factory):
 
 
 def test_biometry_set_is_read_by_the_clinical_loader(biometry):
-    table = read_table(biometry)
+    table = read_cases(biometry)
     assert (biometry / "table.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
     assert list(table["structure"]) == ["head", "abdomen"] * 4
     assert table["subject"].nunique() == 4
@@ -188,7 +188,7 @@ def test_biometry_set_is_read_by_the_clinical_loader(biometry):
 
 
 def test_masks_of_the_set_give_its_circumferences(biometry):
-    for _, row in read_table(biometry).iterrows():
+    for _, row in read_cases(biometry).iterrows():
         mask = cv2.imread(str(row["mask_path"]), cv2.IMREAD_UNCHANGED)
         assert set(np.unique(mask)) == {0, 255}
         if np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()]).any():
@@ -200,6 +200,6 @@ def test_masks_of_the_set_give_its_circumferences(biometry):
 
 
 def test_abdomen_set_leaves_the_heads_numbers_empty(tmp_path):
-    table = read_table(write_abdomen_set(tmp_path / "set", 2, 1))
+    table = read_cases(write_abdomen_set(tmp_path / "set", 2, 1))
     assert list(table["structure"]) == ["abdomen"] * 2
     assert table["hc_mm"].isna().all() and table["ac_mm"].notna().all()

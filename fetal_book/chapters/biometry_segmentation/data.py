@@ -97,8 +97,8 @@ def source_names(data: list[str]) -> list[str]:
 
 def _read_source(folder: Path) -> pd.DataFrame:
     if (folder / clinical_ultrasound.TABLE_NAME).is_file():
-        return clinical_ultrasound.read_table(folder).assign(layout="clinical")
-    table = heads.read_table(folder).rename(columns={"examination": "subject"})
+        return clinical_ultrasound.read_cases(folder).assign(layout="clinical")
+    table = heads.read_cases(folder).rename(columns={"examination": "subject"})
     missing = {name: np.nan for name in SIZES if name not in table}
     return table.assign(structure="head", layout="hc18", **missing)
 

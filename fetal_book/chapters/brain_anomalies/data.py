@@ -72,7 +72,7 @@ def find_data(parameters: BrainAnomaliesParameters) -> Path:
     """
     p = parameters
     if p.external_data:
-        read_table(Path(p.external_data))
+        sixteen_classes(Path(p.external_data))
     if p.data == "phantom":
         refuse_reserved(p.seed)
     size = phantom_size(p.image_size)
@@ -97,11 +97,11 @@ def phantom_size(side: int) -> tuple[int, int]:
 
 def load_cases(folder: Path, side: int, view: str = "head") -> Cases:
     """Read a folder in any of the known formats."""
-    table, left_out = read_table(folder)
+    table, left_out = sixteen_classes(folder)
     return _as_cases(table, left_out, make_views(table, side, view))
 
 
-def read_table(folder: Path) -> tuple[pd.DataFrame, int]:
+def sixteen_classes(folder: Path) -> tuple[pd.DataFrame, int]:
     """Return the path table of the sixteen classes, and how many images are of none of them. A set
     that says only normal or abnormal is read by the class in its file names.
     """
@@ -159,7 +159,7 @@ def read_views(run: Run, folder: Path) -> Cases:
     """Read the cases of a run; views that were made before are taken from the cache."""
     p = run.parameters
     run.fingerprint_folder(folder)
-    table, left_out = read_table(folder)
+    table, left_out = sixteen_classes(folder)
 
     def make(into: Path) -> None:
         np.savez_compressed(into / "views.npz", **make_views(table, p.image_size, p.view))

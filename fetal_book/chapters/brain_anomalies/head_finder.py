@@ -20,7 +20,7 @@ import numpy as np
 import typer
 
 from fetal_lib.data.images import squash
-from fetal_lib.data.layouts.heads import load_arrays, read_table
+from fetal_lib.data.layouts.heads import load_arrays, read_cases
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.unet import get_unet
@@ -71,7 +71,7 @@ def phantom_abdomens(n: int, seed: int = HEAD_FINDER) -> tuple[np.ndarray, np.nd
 
 def real_heads(folder: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read HC18: images and masks (N, 96, 96), uint8, and whether a head is held out (N,), bool."""
-    table = read_table(folder)
+    table = read_cases(folder)
     arrays = load_arrays(table, (SIDE, SIDE))
     examinations = table["examination"].to_numpy(str)
     fold = k_folds(examinations, table["hc_mm"].to_numpy(float), HELD_OUT, 0)

@@ -9,7 +9,7 @@ from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_runs, score_text
 from fetal_book.runs.session import Run
-from fetal_lib.data.layouts.heads import load_arrays, read_table
+from fetal_lib.data.layouts.heads import load_arrays, read_cases
 from fetal_lib.predict.head_model import HeadModel
 
 CHAPTER = "04_head_circumference"
@@ -21,7 +21,7 @@ def score_external(
 ) -> pd.DataFrame:
     """Score a model on a set that had no part in its training; add the rows to the run."""
     p = parameters
-    table = read_table(p.external_data)
+    table = read_cases(p.external_data)
     arrays = load_arrays(table, model.shape)
     _, measured = measure_heads(model, table, arrays)
     scores = score_ellipses(table, arrays, [m.ellipse for m in measured])

@@ -87,7 +87,7 @@ def _pixel_size(path: Path, stated: float) -> float:
     return math.nan if size is None else size
 
 
-def read_table(folder: str | Path) -> pd.DataFrame:
+def read_cases(folder: str | Path) -> pd.DataFrame:
     """Return the case table of a folder in the clinical layout; no image is decoded.
 
     Parameters

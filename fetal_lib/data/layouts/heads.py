@@ -181,7 +181,7 @@ def _look(row: Any, head: Head) -> list[Problem]:
     return [Problem(str(row.mask_path), "circumference", message)]
 
 
-def read_table(folder: str | Path) -> pd.DataFrame:
+def read_cases(folder: str | Path) -> pd.DataFrame:
     """Return the path table of a folder in HC18's layout.
 
     Parameters
@@ -220,7 +220,7 @@ def load_arrays(
     Parameters
     ----------
     table : DataFrame
-        From :func:`read_table`.
+        From :func:`read_cases`.
     shape : (height, width)
         Size in pixels that every image is squashed to.
     progress : callable, optional
@@ -264,7 +264,7 @@ def iter_cases(
     Parameters
     ----------
     table : DataFrame
-        From :func:`read_table`.
+        From :func:`read_cases`.
     shape : (height, width)
 
     Yields
