@@ -125,7 +125,7 @@ def test_signatures_hold_constructors_and_properties_are_properties(page):
     assert signatures["Pair"] == "class Pair(left: int, right: list[int] = [])"
     assert signatures["shown"] == "property shown: str"
     assert signatures["LIMIT"] == "LIMIT = 3"
-    assert signatures["score"].startswith("score( a: int, b: dict[str, int] =")
+    assert signatures["score"].startswith("score(a: int, b: dict[str, int] =")
     assert "c: str = 'a, b'," in signatures["score"]
 
 
