@@ -81,7 +81,7 @@ def faulty(tmp_path):
 def test_verify_prints_a_table_and_json_and_exits_with_1(faulty):
     table = run("verify", faulty)
     assert table.exit_code == 1
-    assert table.stdout.splitlines()[0].split()[:2] == ["file", "kind"]
+    assert table.stdout.splitlines()[0].split()[:2] == ["kind", "n"]
     assert "images/1.png" in table.stdout and "layout clinical_ultrasound" in table.stdout
     result = run("verify", faulty, "--json")
     report = json.loads(result.stdout)
@@ -89,6 +89,26 @@ def test_verify_prints_a_table_and_json_and_exits_with_1(faulty):
     assert [(item["file"], item["kind"]) for item in report["problems"]] == [
         ("images/1.png", "zero bytes")
     ]
+
+
+def test_problems_are_a_line_a_kind_and_the_whole_list_is_a_file(tmp_path, monkeypatch):
+    rows = ["image,mask,subject,structure", *(f"a{n}.png,b{n}.png,s,head" for n in range(5))]
+    save_text(tmp_path / "my set" / "table.csv", *rows, "a6.png,b6.png,,foot")
+    monkeypatch.chdir(tmp_path)
+    lines = run("verify", "my set").stdout.splitlines()
+    assert [line.split()[:2] for line in lines[1:4]] == [
+        ["missing", "12"],
+        ["value", "1"],
+        ["no", "value"],
+    ]
+    assert "a0.png: no such file in my set; table.csv names it (also b0.png, a1.png)" in lines[1]
+    assert lines[-1] == "the whole list: my set-problems.csv"
+    listed = (tmp_path / "my set-problems.csv").read_text().splitlines()
+    assert len(listed) == 15 and sum("no such file" in line for line in listed) == 12
+    monkeypatch.chdir("my set")  # what is checked is not written to
+    run("verify", ".")
+    assert {path.name for path in tmp_path.rglob("*.csv")} == {"table.csv", "my set-problems.csv"}
+    assert not (tmp_path / "my set" / "my set-problems.csv").exists()
 
 
 def test_verify_takes_a_layout_and_changes_nothing(faulty):

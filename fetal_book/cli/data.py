@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fetal_book.cli.data_report import print_kinds, write_problems
 from fetal_book.cli.terminal import errors_in_a_sentence, progress_bar, table_lines
 
 if TYPE_CHECKING:
@@ -163,23 +164,32 @@ def _target(target: str) -> tuple[Path, Manifest | None]:
 
 
 @app.command()
-def verify(target: Target, layout: LayoutName = None, as_json: Json = False) -> None:
-    """Check a folder and list all problems; exit code 1 where there is one."""
+def verify(
+    target: Target,
+    layout: LayoutName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the whole list here; default NAME-problems.csv, where it is long."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a folder: a line a kind of problem, the whole list in a file.
+
+    Exit code 1: there is a problem.
+    """
     from fetal_lib.data.verify import verify_folder
 
     with errors_in_a_sentence("data verify", status=1), progress_bar("verify") as progress:
-        report = verify_folder(*_target(target), layout, progress)
-    if as_json:
-        typer.echo(json.dumps(report.as_dict(), indent=1))
-    else:
-        for items, title in (
-            (report.problems, "what was found, the rule, the fix"),
-            (report.notes, "noted: left out, or odd; it stops nobody"),
-        ):
-            rows = [(item.file, item.kind, item.message) for item in items]
-            if rows:
-                _print_table([("file", "kind", title), *rows])
-        typer.echo(report.summary())
+        folder, manifest = _target(target)
+        report = verify_folder(folder, manifest, layout, progress)
+        if as_json:
+            typer.echo(json.dumps(report.as_dict(), indent=1))
+        else:
+            print_kinds(report)
+        if out is not None or not (as_json or report.is_short):
+            typer.echo(f"the whole list: {write_problems(report, out)}", err=as_json)
     if not report.ok:
         raise typer.Exit(1)
 

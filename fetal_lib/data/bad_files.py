@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from fetal_lib.data.report import Problem
+from fetal_lib.data.report import Problem, examples
 from fetal_lib.errors import UserError
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")
-MAX_SHOWN = 200
 IMAGE_MARKS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
 POINTER = "a git-annex pointer, not the file: get its content"
 
@@ -27,7 +26,7 @@ class FileFault(UserError, ValueError):
 
 
 class BadFilesError(UserError, ValueError):
-    """Name every file that cannot be used and why; ``problems`` holds one entry a fault.
+    """Say which files cannot be used and why, by kind; ``problems`` holds every one.
 
     Examples
     --------
@@ -38,12 +37,11 @@ class BadFilesError(UserError, ValueError):
     Repair them, or take them out of the set.
     """
 
-    def __init__(self, what: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, what: str, problems: Sequence[Problem], list_all: str = "") -> None:
         lines = [f"{what}: {len(problems)} file(s) cannot be used."]
-        lines += [f"  {problem}" for problem in problems[:MAX_SHOWN]]
-        if len(problems) > MAX_SHOWN:
-            lines.append(f"  and {len(problems) - MAX_SHOWN} more")
-        super().__init__("\n".join([*lines, "Repair them, or take them out of the set."]))
+        lines += [f"  {line}" for line in examples(problems)]
+        fix = "Repair them, or take them out of the set"
+        super().__init__("\n".join([*lines, f"{fix}; {list_all}." if list_all else f"{fix}."]))
         self.problems = tuple(problems)
 
 

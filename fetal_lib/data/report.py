@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+N_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,12 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.file}: {self.message}"
+
+    @property
+    def place(self) -> str:
+        """The file, and the line of it that the message names."""
+        line = re.match(r"line \d+", self.message)
+        return f"{self.file} {line.group()}" if line else self.file
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,12 @@ class FolderReport:
         """Return whether there is no problem."""
         return not self.problems
 
+    @property
+    def is_short(self) -> bool:
+        """Return whether there is at most one problem and one note of each kind."""
+        lists = (self.problems, self.notes)
+        return all(len({one.kind for one in items}) == len(items) for items in lists)
+
     def summary(self) -> str:
         """Return one line: layout, cases, problems and notes by kind."""
         layout = f" (layout {self.layout})" if self.layout else ""
@@ -73,3 +89,39 @@ def _counted(items: tuple[Problem, ...], noun: str) -> str:
     kinds = Counter(item.kind for item in items)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     return f"{len(items)} {noun}{'s' if len(items) > 1 else ''} ({listed})" if items else ""
+
+
+def by_kind(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    """Return problems under their kinds, the commonest kind first."""
+    kinds: dict[str, list[Problem]] = {}
+    for one in problems:
+        kinds.setdefault(one.kind, []).append(one)
+    return dict(sorted(kinds.items(), key=lambda item: -len(item[1])))
+
+
+def kind_rows(problems: Iterable[Problem]) -> list[tuple[str, str, str]]:
+    """Return a row a kind: its name, how many there are, and three examples.
+
+    The first example is told in full, the others by their place.
+
+    Examples
+    --------
+    >>> kind_rows(Problem(f"{n}.png", "zero bytes", "0 bytes: copy it again") for n in range(9))
+    [('zero bytes', '9', '0.png: 0 bytes: copy it again (also 1.png, 2.png)')]
+    """
+    rows = []
+    for kind, found in by_kind(problems).items():
+        places = list(dict.fromkeys(one.place for one in found[1:]))
+        more = ", ".join(places[: N_EXAMPLES - 1])
+        rows.append((kind, str(len(found)), f"{found[0]} (also {more})" if more else f"{found[0]}"))
+    return rows
+
+
+def examples(problems: Sequence[Problem]) -> list[str]:
+    """Return the first three problems of each kind in full, and how many more there are of it."""
+    lines = []
+    for kind, found in by_kind(problems).items():
+        lines += [str(one) for one in found[:N_EXAMPLES]]
+        if len(found) > N_EXAMPLES:
+            lines.append(f"and {len(found) - N_EXAMPLES} more of this kind ({kind})")
+    return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,8 @@ class Found:
         """
         problems = self.problems or self.emptiness()
         if problems:
-            raise BadFilesError(f"data={str(self.folder)!r}", problems)
+            list_all = f"`fetal-lib data verify {shlex.quote(str(self.folder))}` lists them all"
+            raise BadFilesError(f"data={str(self.folder)!r}", problems, list_all)
         return self.rows
 
     def emptiness(self) -> list[Problem]:
