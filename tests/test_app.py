@@ -15,7 +15,7 @@ keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
 from made_up_app import OneModel, made_up_choice, png  # noqa: E402
-from made_up_models import HeadOracle  # noqa: E402
+from made_up_models import HeadOracle, adult_age_model  # noqa: E402
 
 from fetal_book.app import anomaly, brain_age, head, uploads  # noqa: E402
 from fetal_book.app.shelf import Loaded  # noqa: E402
@@ -154,7 +154,7 @@ def test_several_heads_become_a_table_to_take_home(tmp_path, phantom, measured):
     files[1].path.write_bytes(b"nothing")
     html = head.answer_files(files, OneModel(measured), None, str(phantom.pixel_size_mm))
     good, bad = csv_of(html)
-    assert (good["image"], good["status"], bad["status"]) == ("good.png", "measured", "declined")
+    assert (good["image"], good["status"], bad["status"]) == ("good.png", "measured", "failed")
     assert float(good["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.004)
     assert bad["reason"].startswith("bad.png: no image")
     with pytest.raises(UploadError, match="one pixel size for all"):
@@ -204,7 +204,7 @@ def test_several_scans_are_named_in_a_table(tmp_path, phantom, model, choice):
     assert good["status"] == "answered" and good["label"] in CLASSES
     assert good["one_of"].split()[0] == good["label"] and good["second"] in CLASSES
     assert good["model"] == bad["model"] == "runs/mine (phantoms)"
-    assert (bad["image"], bad["status"]) == ("bad.png", "unreadable")
+    assert (bad["image"], bad["status"]) == ("bad.png", "failed")
 
 
 def test_the_table_of_anomalies_has_the_pixel_size_that_each_answer_rests_on(
@@ -222,7 +222,7 @@ def test_the_table_of_anomalies_has_the_pixel_size_that_each_answer_rests_on(
     shelf = OneModel(Loaded(model, choice))
     stated, unknown, absurd = csv_of(anomaly.answer_files(files, shelf))
     assert (stated["pixel_size_mm"], unknown["pixel_size_mm"]) == ("0.20000", "")
-    assert absurd["status"] == "unreadable" and not absurd["pixel_size_mm"]
+    assert absurd["status"] == "declined" and not absurd["pixel_size_mm"]
     assert absurd["reason"].startswith("absurd.dcm: its header states a pixel of 30 mm")
     with pytest.raises(UploadError, match="Give the right pixel size yourself"):
         anomaly.answer_files(files[2:], shelf)
@@ -283,7 +283,7 @@ def test_an_age_is_years_of_an_adult_or_nothing():
 def test_a_file_that_is_no_scan_has_no_brain_age(tmp_path, choice):
     file = Upload(tmp_path / "secret-folder", "a.nii.gz")
     file.path.write_bytes(b"no gzip")
-    html = brain_age.answer_files([file], OneModel(Loaded(None, choice)), None, "")
+    html = brain_age.answer_files([file], OneModel(Loaded(adult_age_model(), choice)), None, "")
     assert "I don’t know" in html and "a.nii.gz" in html and "secret-folder" not in html
 
 

@@ -180,7 +180,7 @@ def test_several_scans_give_a_table_to_take_home(tabs, server, scans, tmp_path):
     assert "3 scans" in text and page.count("#result-anomaly tbody tr") == 3
     rows = take_home(page, "anomaly", tmp_path, "brain_anomalies.csv")
     assert [row["image"] for row in rows] == names
-    assert rows[2]["status"] == "unreadable" and rows[0]["label"] in LABELS
+    assert rows[2]["status"] == "failed" and rows[0]["label"] in LABELS
     wait_for_no_files(server.folder)
 
 

@@ -115,11 +115,13 @@ def test_bad_files_become_rows_and_the_source_files_stay(model, folder):
     before = {p.name: p.read_bytes() for p in folder.glob("*.png")}
     paths = sorted(folder.glob("*.png"))
     counts = write_answers(paths, model, folder / "out" / "answers.csv")
-    assert counts == {"answered": 5, "unsure": 0, "unreadable": 2}
+    assert counts == {"answered": 5, "declined": 0, "failed": 2}
     rows = rows_of(folder / "out" / "answers.csv")
     assert [row["image"] for row in rows] == [p.name for p in paths]
     assert all(row["reason"] for row in rows[:2]) and not rows[0]["label"]
     assert all(0 < float(row["confidence"]) <= 1 for row in rows[2:])
+    told = {(row["interval_level"], row["reason"]) for row in rows[2:]}
+    assert told == {("0.90", "pixel_size_mm: none was given and the file states none")}
     assert {p.name: p.read_bytes() for p in folder.glob("*.png")} == before
     assert not list(folder.rglob("*.part")) and {row["pixel_size_mm"] for row in rows} == {""}
 
@@ -178,7 +180,7 @@ def test_a_dicom_file_is_taken_at_the_size_that_it_states(model, tmp_path):
     assert (stated["pixel_size_mm"], named["pixel_size_mm"]) == ("0.20000", "0.10000")
     assert stated["pixel_size_from"] == "stated in the file"
     assert named["pixel_size_from"] == "table; the file states 0.2 mm"
-    assert absurd["status"] == "unreadable" and "a pixel of 30 mm" in absurd["reason"]
+    assert absurd["status"] == "declined" and "a pixel of 30 mm" in absurd["reason"]
 
 
 def test_the_command_says_what_is_missing_without_a_traceback(folder, tmp_path):

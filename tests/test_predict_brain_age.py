@@ -40,7 +40,7 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
         read_known_ages(ages),
         tmp_path / "p",
     )
-    assert counts == {"predicted": 1, "declined": 3}
+    assert counts == {"predicted": 1, "declined": 2, "failed": 1}
     rows = list(csv.DictReader((tmp_path / "t.csv").open()))
     told = rows[0]
     ml = [float(told[f"{k}_ml"]) for k in ("csf", "gray", "white")]
@@ -59,7 +59,9 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
 def test_without_a_known_age_there_is_no_centile_and_far_ages_are_declined(scans, tmp_path):
     paths = [scans / "a_T1w.nii.gz"]
     write_ages(paths, adult_age_model(), tmp_path / "a.csv")
-    assert next(csv.DictReader((tmp_path / "a.csv").open()))["csf_centile"] == ""
+    row = next(csv.DictReader((tmp_path / "a.csv").open()))
+    assert row["csf_centile"] == "" and "need the person's age" in row["reason"]
+    assert row["interval_level"] == "0.90" and row["status"] == "predicted"
     write_ages(paths, adult_age_model(map_intercept=400.0), tmp_path / "b.csv")
     row = next(csv.DictReader((tmp_path / "b.csv").open()))
     assert row["status"] == "declined" and "far outside the ages" in row["reason"]

@@ -116,13 +116,23 @@ def test_what_is_no_fetal_brain_is_declined_and_the_rest_is_told(model, tmp_path
     inputs = [*sorted((tmp_path / "in").iterdir())]
     before = {p.name: p.read_bytes() for p in inputs}
     out, pictures = tmp_path / "t.csv", tmp_path / "p"
-    assert write_ages(list_cases(inputs), model, out, pictures) == {"predicted": 1, "declined": 9}
+    assert write_ages(list_cases(inputs), model, out, pictures) == {
+        "predicted": 1,
+        "declined": 7,
+        "failed": 2,
+    }
     rows = {row["scan"].split(".")[0]: row for row in csv.DictReader(out.open())}
     wrong = {k: rows[k]["reason"] for k, text in reasons.items() if text not in rows[k]["reason"]}
     assert not wrong
-    assert all(rows[k]["ga_days"] == "" and rows[k]["status"] == "declined" for k in reasons)
+    status = {k: "failed" if k in ("empty", "broken") else "declined" for k in reasons}
+    assert all(rows[k]["ga_days"] == "" and rows[k]["status"] == status[k] for k in reasons)
     last = rows["z_T2w"]
     assert last["ga_weeks_days"] == "29+2" and last["low_days"] == "196.0"
+    assert (
+        last["interval_level"] == "0.90"
+        and not last["reason"]
+        and "" not in list(last.values())[:-1]
+    )
     assert (pictures / "z_T2w.png").stat().st_size > 10_000
     assert not (pictures / "broken.png").exists()
     assert {p.name: p.read_bytes() for p in inputs} == before

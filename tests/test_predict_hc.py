@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +13,20 @@ keras = pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
 from made_up_models import HeadOracle  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
+from fetal_book.cli.predict import app  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
-from fetal_lib.predict.head_circumference import list_images, predict_heads, write_predictions  # noqa: E402
+from fetal_lib.predict.columns import COLUMNS, EXIT_CODES  # noqa: E402
+from fetal_lib.predict.head_circumference import (  # noqa: E402
+    head_circumference_row,
+    list_images,
+    predict_heads,
+    write_predictions,
+)
+from fetal_lib.predict.head_measure import HeadMeasurement  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
-from fetal_lib.predict.pixel_sizes import PixelSizes, read_pixel_sizes  # noqa: E402
+from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes, read_pixel_sizes  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 
@@ -44,18 +54,31 @@ def test_heads_are_measured_in_millimetres(folder, phantoms):
     sizes = read_pixel_sizes(folder / "sizes.csv")
     out = folder / "out" / "hc.csv"
     counts = write_predictions(list_images([folder]), HeadOracle(*phantoms), sizes, out)
-    assert counts == {"measured": 3, "declined": 0}
+    assert counts == {"measured": 3, "declined": 0, "failed": 0}
     for row, phantom in zip(rows_of(out), phantoms, strict=True):
         assert float(row["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.003)
         assert float(row["hc_low_mm"]) < phantom.hc_mm < float(row["hc_high_mm"])
         assert 0 < float(row["hc_centile"]) < 100
         assert abs(float(row["ga_hadlock_days"]) - phantom.ga_days) < 30
+        assert row["interval_level"] == "0.90" and row["reason"] == ""
 
 
 def test_a_centile_is_given_only_for_a_known_age(folder, phantoms):
     out = folder / "hc.csv"
     write_predictions(list_images([folder]), HeadOracle(*phantoms), PixelSizes(0.12), out)
     assert {row["hc_centile"] for row in rows_of(out)} == {""}
+    assert all("hc_centile: needs the age from dating" in row["reason"] for row in rows_of(out))
+
+
+def test_an_uncalibrated_model_has_no_interval_and_a_small_head_no_age(phantoms):
+    size, spec = PixelSize(0.1, "given"), HeadModelSpec(128, 128, 4, 0.0)
+    row = head_circumference_row(Path("a.png"), HeadMeasurement(hc_mm=60.0), size, spec, 90.0)
+    assert list(row) == list(COLUMNS["hc"]) and row["status"] == "measured"
+    for column in ("hc_low_mm", "hc_high_mm", "interval_level", "ga_intergrowth", "hc_centile"):
+        assert row[column] == ""
+    for why in ("interval: the model was not calibrated", "ga_intergrowth: hc_mm: received 60"):
+        assert why in row["reason"]
+    assert "hc_centile: " in row["reason"] and "ga_hadlock_days: hc_mm" not in row["reason"]
 
 
 def test_bad_files_become_rows_and_do_not_stop_the_rest(folder, phantoms):
@@ -66,10 +89,10 @@ def test_bad_files_become_rows_and_do_not_stop_the_rest(folder, phantoms):
     cv2.imwrite(str(folder / "d_blank.png"), np.zeros((540, 800), np.uint8))
     out = folder / "hc.csv"
     counts = write_predictions(list_images([folder]), HeadOracle(*phantoms), PixelSizes(0.12), out)
-    assert counts == {"measured": 3, "declined": 4}
+    assert counts == {"measured": 3, "declined": 1, "failed": 3}
     rows = {row["image"]: row for row in rows_of(out)}
     for name in ("a_empty.png", "b_text.png", "c_cut.png"):
-        assert rows[name]["reason"] and not rows[name]["hc_mm"]
+        assert rows[name]["reason"] and rows[name]["status"] == "failed"
     assert rows["d_blank.png"]["reason"] == "no head found"
 
 
@@ -237,6 +260,7 @@ def test_the_shipped_model_measures_phantoms_from_the_command_line(tmp_path):
     [
         ([], "pixel size: none given"),
         (["--pixel-size", "120"], "side of a pixel in millimetres"),
+        (["--pixel-size", "0,12mm"], "received '0.12mm'; it must be a number"),
         (["--pixel-size", "0.1", "--table", "none.csv"], "no such file"),
     ],
 )
@@ -245,6 +269,23 @@ def test_bad_arguments_give_one_line_and_no_traceback(folder, arguments, message
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nothing_measured_is_exit_code_3_and_a_decimal_comma_is_understood(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    out = tmp_path / "hc.csv"
+    told = ["hc", str(tmp_path / "text.png"), "--pixel-size", "0,12", "--out", str(out)]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 3 and "1 failed" in done.output
+    (row,) = rows_of(out)
+    assert row["status"] == "failed" and "no image" in row["reason"]
+
+
+@pytest.mark.parametrize("command", COLUMNS)
+def test_help_explains_every_column_and_exit_code(command):
+    told = " ".join(CliRunner().invoke(app, [command, "--help"], terminal_width=100).output.split())
+    for words in (*COLUMNS[command].values(), *EXIT_CODES.values()):
+        assert words in told
 
 
 def test_a_folder_s_images_are_found_whatever_their_endings_case_and_others_are_left(tmp_path):

@@ -15,7 +15,6 @@ from fetal_book.app.uploads import (
     Upload,
     UploadError,
     pixel_size,
-    read_number,
     read_scan,
     shrunk,
 )
@@ -37,7 +36,7 @@ def answer_files(
     files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
 ) -> str:
     """Return the result for one scan, or the table for several, as HTML."""
-    sizes = given_sizes(read_number(pixel_size_mm, "pixel size"), None)
+    sizes = given_sizes(pixel_size_mm)
     loaded = shelf.get("anomaly", label)
     finder = shelf.head_finder().model if loaded.model.spec.view == "head" else None
     if len(files) == 1:
@@ -170,7 +169,7 @@ def _answer_many(
 ) -> str:
     start, rows = perf_counter(), []
     for file in files:
-        size = PixelSize()
+        size, scan = PixelSize(), None
         try:
             scan, factor = shrunk(read_scan(file))
             size = pixel_size(file, sizes)
@@ -178,6 +177,7 @@ def _answer_many(
                 *_, answer = _answer(scan, size.mm * factor, loaded.model, finder)
             row = anomaly_row(file.path, answer, size=size)
         except UploadError as error:
-            row = anomaly_row(file.path, None, str(error), size)
+            declined = None if scan is None else AnomalyAnswer(reason=str(error))
+            row = anomaly_row(file.path, declined, str(error), size)
         rows.append(row | {"image": file.name})
     return markup.results(rows, "scans", "brain_anomalies.csv", loaded.choice, start)

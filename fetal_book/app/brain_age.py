@@ -11,10 +11,11 @@ import numpy as np
 
 from fetal_book.app import markup
 from fetal_book.app.shelf import Loaded, Shelf
-from fetal_book.app.uploads import Upload, UploadError, read_number
+from fetal_book.app.uploads import Upload, UploadError
 from fetal_book.app.volumes import volume_path
 from fetal_lib.predict.age_model import NORM_TISSUES
 from fetal_lib.predict.brain_age import AgeReading, brain_age_row, read_age
+from fetal_lib.predict.pixel_sizes import read_number
 
 AGE_RANGE = (18.0, 100.0)
 
@@ -51,7 +52,7 @@ def _read(file: Upload, loaded: Loaded) -> AgeReading:
             reading = read_age(path, loaded.model)
             return replace(reading, reason=reading.reason.replace(str(path), file.name))
     except UploadError as error:
-        return AgeReading(reason=str(error))
+        return AgeReading(reason=str(error), failed=True)
 
 
 def _parts(reading: AgeReading, row: dict[str, str], loaded: Loaded) -> tuple[str, ...]:

@@ -36,9 +36,10 @@ def answer_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None
         except ValueError as error:
             raise UploadError(_without(folder, str(error))) from None
         rows = [
-            gestational_age_row(case, reading) | {"reason": _without(folder, reading.reason)}
+            gestational_age_row(case, reading, loaded.model.spec)
             for case, reading in zip(cases, readings, strict=True)
         ]
+        rows = [row | {"reason": _without(folder, row["reason"])} for row in rows]
     if len(rows) > 1:
         return markup.results(rows, "brains", "gestational_age.csv", loaded.choice, start)
     parts = _parts(readings[0], rows[0], loaded)

@@ -18,7 +18,6 @@ from fetal_book.app.uploads import (
     UploadError,
     from_data_url,
     pixel_size,
-    read_number,
     read_scan,
     shrunk,
 )
@@ -27,7 +26,13 @@ from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
-from fetal_lib.predict.pixel_sizes import PixelSize, check_pixel_size, given_sizes, stated_mm
+from fetal_lib.predict.pixel_sizes import (
+    PixelSize,
+    check_pixel_size,
+    given_sizes,
+    read_number,
+    stated_mm,
+)
 
 ASK = (
     "Millimetres need a scale: type the pixel size, or click two points of the scale on the image "
@@ -139,10 +144,10 @@ def answer_files(
     files: Sequence[Upload], shelf: Shelf, label: str | None = None, pixel_size_mm: Any = None
 ) -> str:
     """Return the table of several scans, with one pixel size or that of each file, as HTML."""
-    sizes = given_sizes(read_number(pixel_size_mm, "pixel size"), None)
+    sizes = given_sizes(pixel_size_mm)
     loaded, start, rows = shelf.get("hc", label), perf_counter(), []
     for file in files:
-        size = PixelSize()
+        size, scan = PixelSize(), None
         try:
             scan, factor = shrunk(read_scan(file))
             size = pixel_size(file, sizes)
@@ -150,8 +155,9 @@ def answer_files(
             if not math.isnan(size.mm):
                 found = _measure(scan, size.mm * factor, loaded)
         except ValueError as error:
-            found = HeadMeasurement(reason=str(error))
-        rows.append(head_circumference_row(file.path, found, size) | {"image": file.name})
+            found = HeadMeasurement(reason=str(error), failed=scan is None)
+        row = head_circumference_row(file.path, found, size, loaded.model.spec)
+        rows.append(row | {"image": file.name})
     if math.isnan(sizes.common_mm) and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
     return markup.results(rows, "scans", "head_circumference.csv", loaded.choice, start)

@@ -41,21 +41,6 @@ class ScaleNeeded(UploadError):
     """The scan is there, its scale is not yet."""
 
 
-def read_number(text: Any, name: str) -> float | None:
-    """Return a number that was typed, with a decimal point or comma; None for an empty field.
-
-    >>> read_number(" 0,13", "pixel size"), read_number("", "pixel size")
-    (0.13, None)
-    """
-    words = str(text if text is not None else "").strip().replace(",", ".")
-    if not words:
-        return None
-    try:
-        return float(words)
-    except ValueError:
-        raise UploadError(f"{name}: received {words[:20]!r}; it must be a number.") from None
-
-
 class Ledger:
     """Count who still needs an uploaded file: equal files of two users are one on the disk."""
 

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from fetal_book.cli.terminal import errors_in_a_sentence
+from fetal_lib.predict.columns import COLUMNS, EXIT_CODES
 
+NOTHING = 3
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     help="Apply a trained model to your own files.",
 )
+
+
+PixelSize = Annotated[
+    str,
+    typer.Option(
+        metavar="MM",
+        help="Side of a pixel in mm (0.12 or 0,12), for all scans; DICOM files may state it.",
+    ),
+]
+
+
+class Explained(TyperCommand):
+    """A command whose help ends with the columns of its table and its exit codes."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write both below the options."""
+        for title, words in (("Columns", COLUMNS[self.name]), ("Exit codes", EXIT_CODES)):
+            with formatter.section(title):
+                formatter.write_dl(list(words.items()))
 
 
 @app.callback()
@@ -21,13 +44,10 @@ def _group() -> None:
     """Apply a trained model to your own files. Research use only, not for diagnosis."""
 
 
-@app.command("hc")
+@app.command("hc", cls=Explained)
 def predict_hc(
     images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(help="Side of a pixel in mm, for all scans; DICOM files may state their own."),
-    ] = None,
+    pixel_size: PixelSize = "",
     table: Annotated[
         Path | None,
         typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
@@ -60,7 +80,7 @@ def predict_hc(
     _say(counts, out)
 
 
-@app.command("ga")
+@app.command("ga", cls=Explained)
 def predict_ga(
     scans: Annotated[
         list[Path],
@@ -89,16 +109,14 @@ def predict_ga(
     _say(counts, out)
 
 
-@app.command("anomaly")
+@app.command("anomaly", cls=Explained)
 def predict_anomaly(
     images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
     model: Annotated[
         Path | None, typer.Option(help="Folder of a finished run of chapter 02.")
     ] = None,
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_anomalies.csv"),
-    pixel_size: Annotated[
-        float | None, typer.Option(help="Side of a pixel in mm, the same for all scans.")
-    ] = None,
+    pixel_size: PixelSize = "",
     table: Annotated[
         Path | None, typer.Option(help="CSV: filename, pixel size(mm); for scans that differ.")
     ] = None,
@@ -121,7 +139,7 @@ def predict_anomaly(
     _say(counts, out)
 
 
-@app.command("brain-age")
+@app.command("brain-age", cls=Explained)
 def predict_brain_age(
     scans: Annotated[list[Path], typer.Argument(help="T1 scans (NIfTI), or folders of scans.")],
     model: Annotated[
@@ -151,3 +169,6 @@ def predict_brain_age(
 
 def _say(counts: dict[str, int], out: Path) -> None:
     typer.echo(", ".join(f"{n} {status}" for status, n in counts.items()) + f": {out}")
+    if not next(iter(counts.values())):
+        typer.echo("no scan got a number; the column reason says why", err=True)
+        raise typer.Exit(NOTHING)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
-from fetal_lib.predict.batch import number_text, write_rows
+from fetal_lib.predict.batch import number_text, status_of, write_rows
 from fetal_lib.predict.brain_view import load_head_finder, views_of
+from fetal_lib.predict.columns import reason_text
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
@@ -40,17 +41,18 @@ def classify_scans(
     Yields
     ------
     path, answer, problem, pixel_size
-        ``answer`` is None, and ``problem`` says why, where a scan cannot be read.
+        ``answer`` is None where a scan cannot be read; ``problem`` says why.
     """
     queue = iter(paths)
     finder = load_head_finder() if model.spec.view == "head" else None
     while batch := list(islice(queue, batch_size)):
         loaded = [_load(path, sizes) for path in batch]
-        good = [(scan, size.mm) for scan, _, size in loaded if scan is not None]
+        good = [(scan, size.mm) for scan, problem, size in loaded if not problem]
         scans, known = zip(*good, strict=True) if good else ((), ())
         answers = iter(answer_scans(scans, model, finder, known))
         for path, (scan, problem, size) in zip(batch, loaded, strict=True):
-            yield path, None if scan is None else next(answers), problem, size
+            declined = AnomalyAnswer(reason=problem) if scan is not None else None
+            yield path, declined if problem else next(answers), problem, size
 
 
 def answer_scans(
@@ -74,10 +76,12 @@ def answer_scans(
 
 
 def _load(path: Path, sizes: PixelSizes) -> tuple[np.ndarray | None, str, PixelSize]:
+    scan = None
     try:
-        return read_gray(path), "", sizes.find(path)
+        scan = read_gray(path)
+        return scan, "", sizes.find(path)
     except (ValueError, OSError) as error:
-        return None, str(error), PixelSize()
+        return scan, str(error), PixelSize()
 
 
 def anomaly_row(
@@ -88,17 +92,20 @@ def anomaly_row(
 ) -> dict[str, str]:
     """Return the row of the result table; an image that is not answered keeps its best guess.
 
-    ``status`` is ``answered``, ``unsure`` (see ``reason``) or ``unreadable``. The pixel size stands
-    beside the answer, which may be another without it; it is empty where it was not known.
+    The pixel size stands beside the answer, which may be another without it; it is empty where it
+    was not known. Without an answer the problem is that the file cannot be read.
     """
-    if answer is None:
-        status, answer = "unreadable", AnomalyAnswer("", math.nan, (), (), math.nan, problem)
-    else:
-        status = "unsure" if answer.reason else "answered"
+    failed = answer is None
+    answer = answer or AnomalyAnswer(reason=problem)
+    notes = {"pixel_size_mm": ""}
+    if math.isnan(size.mm):
+        notes["pixel_size_mm"] = "none was given and the file states none"
+    if len(answer.runners_up) < 2:
+        notes["third"] = "the model knows fewer classes"
     second, third = (*answer.runners_up, ("", math.nan), ("", math.nan))[:2]
     return {
         "image": path.name,
-        "status": status,
+        "status": status_of("anomaly", answer.reason, failed),
         "label": answer.label,
         "confidence": number_text(answer.confidence, 4),
         "second": second[0],
@@ -106,10 +113,11 @@ def anomaly_row(
         "third": third[0],
         "third_confidence": number_text(third[1], 4),
         "one_of": " ".join(answer.candidates),
+        "interval_level": number_text(answer.level, 2),
         "distance": number_text(answer.distance),
         "pixel_size_mm": number_text(size.mm, 5),
         "pixel_size_from": size.origin,
-        "reason": answer.reason,
+        "reason": reason_text(answer.reason, notes),
     }
 
 
@@ -132,7 +140,7 @@ def write_answers(
     Returns
     -------
     dict
-        Number of scans ``answered``, ``unsure`` and ``unreadable``.
+        Number of scans ``answered``, ``declined`` and ``failed``.
     """
     rows = (anomaly_row(*found) for found in classify_scans(paths, model, sizes=sizes))
-    return write_rows(rows, out, ("answered", "unsure", "unreadable"), len(paths))
+    return write_rows(rows, out, "anomaly", len(paths))

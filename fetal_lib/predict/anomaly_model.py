@@ -97,14 +97,17 @@ class AnomalyAnswer:
         Squared feature distance to the nearest class.
     reason : str
         Why the model says "I don't know"; empty where it answers.
+    level : float
+        The coverage that is promised for the set.
     """
 
-    label: str
-    confidence: float
-    runners_up: tuple[tuple[str, float], ...]
-    candidates: tuple[str, ...]
-    distance: float
+    label: str = ""
+    confidence: float = math.nan
+    runners_up: tuple[tuple[str, float], ...] = ()
+    candidates: tuple[str, ...] = ()
+    distance: float = math.nan
     reason: str = ""
+    level: float = math.nan
 
 
 class AnomalyModel(SavedModel):
@@ -199,7 +202,9 @@ class AnomalyModel(SavedModel):
             reason = "no fetal head found in the image"
         candidates = tuple(spec.labels[k] for k in order if chosen[k])
         runners = tuple(ranked[1:3])
-        return AnomalyAnswer(label, confidence, runners, candidates, float(distance), reason)
+        return AnomalyAnswer(
+            label, confidence, runners, candidates, float(distance), reason, spec.set_coverage
+        )
 
     def write_arrays(self, folder: Path) -> None:
         """Write ``weights.npz``, and ``distance.npz`` where there is a feature distance."""

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from fetal_lib.predict.columns import COLUMNS, statuses
+
 
 def list_files(
     inputs: Sequence[str | Path], inside: Callable[[Path], list[Path]], kind: str, wanted: str
@@ -37,30 +39,48 @@ def list_files(
 
 
 def write_rows(
-    rows: Iterable[dict[str, str]], out: str | Path, statuses: Sequence[str], n_scans: int
+    rows: Iterable[dict[str, str]], out: str | Path, command: str, n_scans: int
 ) -> dict[str, int]:
     """Write rows to a CSV as they come, with a bar that is seen on a terminal and nowhere else.
 
-    Rows have the same keys, ``status`` among them, and are taken one at a time, so that one is in
-    memory; the CSV appears when all ``n_scans`` are written. The number of rows of each status is
-    returned.
+    Rows have the command's columns and are taken one at a time, so that one is in memory; the CSV
+    appears when all ``n_scans`` are written. The number of rows of each status is returned, of
+    those that got their number first.
     """
     from tqdm import tqdm
 
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.name}.part")
-    counts = dict.fromkeys(statuses, 0)
+    counts = dict.fromkeys(statuses(command), 0)
     with part.open("w", newline="", encoding="utf-8") as file:
-        writer = None
+        writer = csv.DictWriter(file, list(COLUMNS[command]))
+        writer.writeheader()
         for row in tqdm(rows, total=n_scans, unit="scan", file=sys.stderr, disable=None):
-            if writer is None:
-                writer = csv.DictWriter(file, list(row))
-                writer.writeheader()
             writer.writerow(row)
             counts[row["status"]] += 1
     part.replace(out)
     return counts
+
+
+def status_of(command: str, reason: str, failed: bool) -> str:
+    """Return the status of a scan: without a reason it got its number.
+
+    >>> status_of("hc", "", False), status_of("hc", "no head found", False)
+    ('measured', 'declined')
+    """
+    return statuses(command)[2 if failed else 1 if reason else 0]
+
+
+def interval_notes(high: float, level: float) -> tuple[dict[str, str], str]:
+    """Return why there is no interval, and its level as the table shows it.
+
+    >>> interval_notes(12.0, 0.9)
+    ({}, '0.90')
+    """
+    if math.isfinite(high):
+        return {}, number_text(level, 2)
+    return {"interval": "the model was not calibrated; a finished run's model is"}, ""
 
 
 def number_text(value: float, digits: int = 1) -> str:

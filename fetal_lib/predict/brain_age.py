@@ -19,7 +19,14 @@ from fetal_lib.baselines.tissue_mixture import segment_tissues
 from fetal_lib.data.adult_mri_quality import quality_check
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
-from fetal_lib.predict.batch import list_files, number_text, write_rows
+from fetal_lib.predict.batch import (
+    interval_notes,
+    list_files,
+    number_text,
+    status_of,
+    write_rows,
+)
+from fetal_lib.predict.columns import reason_text
 
 if TYPE_CHECKING:
     from fetal_lib.baselines.tissue_mixture import TissueMixture
@@ -42,6 +49,7 @@ class AgeReading:
     age_years, low_years, high_years : NaN when declined.
     volumes_ml : of CSF, gray and white matter in template space; NaN when declined.
     reason : empty when an age was predicted.
+    failed : whether the reason is that the file cannot be read.
     t1, labels : the scan on the 2 mm grid and its tissues, for a picture.
     """
 
@@ -50,6 +58,7 @@ class AgeReading:
     high_years: float = math.nan
     volumes_ml: tuple[float, float, float] = (math.nan, math.nan, math.nan)
     reason: str = ""
+    failed: bool = False
     t1: np.ndarray | None = None
     labels: np.ndarray | None = None
 
@@ -76,7 +85,7 @@ def read_age(path: Path, model: AgeModel) -> AgeReading:
     try:
         scan = read_scan(path.name, path)
     except (ValueError, OSError) as error:
-        return AgeReading(reason=str(error))
+        return AgeReading(reason=str(error), failed=True)
     reasons = quality_check(scan.volume)
     if reasons:
         return AgeReading(reason=f"{'; '.join(reasons)}; {ADVICE}")
@@ -113,7 +122,7 @@ def _reading(
         return AgeReading(reason=reason, t1=t1, labels=found.labels)
     half = model.spec.half_width_years
     volumes_ml = tuple(float(v) for v in volumes)
-    return AgeReading(age, age - half, age + half, volumes_ml, "", t1, found.labels)
+    return AgeReading(age, age - half, age + half, volumes_ml, t1=t1, labels=found.labels)
 
 
 def _volumes_ml(found: TissueMixture) -> np.ndarray:
@@ -149,15 +158,19 @@ def brain_age_row(
         tissue: math.nan if known_age is None else model.centile(tissue, ml / total, known_age)
         for tissue, ml in volumes.items()
     }
+    notes, level = interval_notes(reading.high_years, model.spec.interval_coverage)
+    if known_age is None:
+        notes["csf_centile, gray_centile, white_centile"] = "need the person's age, see --ages"
     return {
         "scan": path.name,
-        "status": "declined" if reading.reason else "predicted",
+        "status": status_of("brain-age", reading.reason, reading.failed),
         "brain_age_years": number_text(reading.age_years),
         "low_years": number_text(reading.low_years),
         "high_years": number_text(reading.high_years),
+        "interval_level": level,
         **{f"{tissue}_ml": number_text(ml) for tissue, ml in volumes.items()},
         **{f"{tissue}_centile": number_text(value) for tissue, value in centiles.items()},
-        "reason": reading.reason,
+        "reason": reason_text(reading.reason, notes),
     }
 
 
@@ -181,7 +194,7 @@ def write_ages(
     Returns
     -------
     dict
-        Number of scans ``predicted`` and ``declined``.
+        Number of scans ``predicted``, ``declined`` and ``failed``.
     """
     known_ages = known_ages or {}
 
@@ -192,7 +205,7 @@ def write_ages(
                 save_picture(Path(pictures), path, reading)
             yield brain_age_row(path, reading, model, known_ages.get(path.name))
 
-    return write_rows(rows(), out, ("predicted", "declined"), len(paths))
+    return write_rows(rows(), out, "brain-age", len(paths))
 
 
 def save_picture(folder: Path, path: Path, reading: AgeReading) -> None:

@@ -16,13 +16,14 @@ import numpy as np
 from fetal_lib.data.plane_slices import find_brain
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.models.vgg16_attention import PLANES
-from fetal_lib.predict.batch import number_text, write_rows
+from fetal_lib.predict.batch import interval_notes, number_text, status_of, write_rows
+from fetal_lib.predict.columns import reason_text
 from fetal_lib.predict.gestational_age_cases import Case, read_case
 from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
 from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 
 if TYPE_CHECKING:
-    from fetal_lib.predict.gestational_age_model import GaModel
+    from fetal_lib.predict.gestational_age_model import GaModel, GaModelSpec
 
 LIMITS_DAYS = (133.0, 279.0)  # 19+0 to 39+6 weeks
 UNMASKED = (
@@ -43,6 +44,7 @@ class GaReading:
     likeness : with the pictures of the training, NaN where none was made.
     spread_days : SD between slices and networks.
     reason : empty when an age was predicted.
+    failed : whether the reason is that the file cannot be read.
     images : uint8 (n, S, S, P), None where the scan could not be cut.
     """
 
@@ -53,6 +55,7 @@ class GaReading:
     likeness: float = float("nan")
     spread_days: float = float("nan")
     reason: str = ""
+    failed: bool = False
     images: np.ndarray | None = None
 
 
@@ -61,10 +64,13 @@ def read_age(case: Case, model: GaModel) -> GaReading:
     spec = model.spec
     try:
         scan = read_case(case)
+    except (ValueError, OSError) as error:
+        return GaReading(reason=str(error), failed=True)
+    try:
         if scan.volume is not None and np.isnan(find_brain(scan.volume, scan.mask).volume_ml):
             return GaReading(reason=UNMASKED)
         cut = cut_scan(scan, spec.n_slices, spec.image_size, spec.size_normalised)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         return GaReading(reason=str(error))
     images = as_pictures(cut)[..., [PLANES.index(plane) for plane in spec.planes]]
     like = model.likeness(images)
@@ -107,20 +113,24 @@ def _no_fetal_brain(brain_ml: float, like: float, model: GaModel) -> str:
     return ""
 
 
-def gestational_age_row(case: Case, reading: GaReading) -> dict[str, str]:
+def gestational_age_row(case: Case, reading: GaReading, spec: GaModelSpec) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value."""
     answered = not reading.reason
+    notes, level = interval_notes(reading.high_days, spec.interval_coverage)
+    if case.path is None:
+        notes["brain_ml"] = "pictures do not say how large a voxel is"
     return {
         "scan": case.name,
-        "status": "predicted" if answered else "declined",
+        "status": status_of("ga", reading.reason, reading.failed),
         "ga_days": number_text(reading.ga_days),
         "ga_weeks_days": format_weeks_days(reading.ga_days) if answered else "",
         "low_days": number_text(reading.low_days),
         "high_days": number_text(reading.high_days),
+        "interval_level": level,
         "brain_ml": number_text(reading.brain_ml),
         "likeness": number_text(reading.likeness, 2),
         "spread_days": number_text(reading.spread_days),
-        "reason": reading.reason,
+        "reason": reason_text(reading.reason, notes),
     }
 
 
@@ -142,7 +152,7 @@ def write_ages(
     Returns
     -------
     dict
-        Number of scans ``predicted`` and ``declined``.
+        Number of scans ``predicted``, ``declined`` and ``failed``.
     """
 
     def rows() -> Iterator[dict[str, str]]:
@@ -150,9 +160,9 @@ def write_ages(
             reading = read_age(case, model)
             if pictures is not None and reading.images is not None:
                 save_picture(Path(pictures), case, reading, model)
-            yield gestational_age_row(case, reading)
+            yield gestational_age_row(case, reading, model.spec)
 
-    return write_rows(rows(), out, ("predicted", "declined"), len(cases))
+    return write_rows(rows(), out, "ga", len(cases))
 
 
 def save_picture(folder: Path, case: Case, reading: GaReading, model: GaModel) -> None:

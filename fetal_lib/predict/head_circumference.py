@@ -15,11 +15,18 @@ from typing import NamedTuple
 import numpy as np
 
 from fetal_lib.data.images import squash
-from fetal_lib.growth import intergrowth_size
+from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
-from fetal_lib.predict.batch import list_files, number_text, write_rows
-from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan
-from fetal_lib.predict.head_model import HeadModel
+from fetal_lib.predict.batch import (
+    interval_notes,
+    list_files,
+    number_text,
+    status_of,
+    write_rows,
+)
+from fetal_lib.predict.columns import reason_text
+from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan, why_not
+from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.readers.image import read_gray
 
@@ -51,6 +58,7 @@ class Loaded(NamedTuple):
     scan: np.ndarray | None
     size: PixelSize
     problem: str = ""
+    failed: bool = False
 
 
 def predict_heads(
@@ -80,14 +88,18 @@ def predict_heads(
 
     def load(path: Path) -> Loaded:
         try:
-            size = sizes.find(path)
-            if math.isnan(size.mm):
-                where = "is not in the table and not" if sizes.by_name else "is not"
-                problem = f"pixel size of {path.name} {where} stated in the file"
-                return Loaded(path, None, size, f"{problem}; add a row or give --pixel-size")
-            return Loaded(path, read_gray(path), size)
+            scan = read_gray(path)
         except (ValueError, OSError) as error:
+            return Loaded(path, None, PixelSize(), str(error), failed=True)
+        try:
+            size = sizes.find(path)
+        except ValueError as error:
             return Loaded(path, None, PixelSize(), str(error))
+        if not math.isnan(size.mm):
+            return Loaded(path, scan, size)
+        where = "is not in the table and not" if sizes.by_name else "is not"
+        problem = f"pixel size of {path.name} {where} stated in the file"
+        return Loaded(path, None, size, f"{problem}; add a row or give --pixel-size")
 
     queue = iter(paths)
     with ThreadPoolExecutor(2) as pool:
@@ -113,33 +125,45 @@ def _maps(loaded: Sequence[Loaded], model: HeadModel) -> list[np.ndarray | None]
 
 def _measure(loaded: Loaded, probs: np.ndarray | None, half: float) -> HeadMeasurement:
     if loaded.scan is None:
-        return HeadMeasurement(reason=loaded.problem)
+        return HeadMeasurement(reason=loaded.problem, failed=loaded.failed)
     return measure_head(probs, loaded.scan.shape, loaded.size.mm, half)
 
 
 def head_circumference_row(
-    path: Path, result: HeadMeasurement, size: PixelSize, ga_days: float = math.nan
+    path: Path,
+    result: HeadMeasurement,
+    size: PixelSize,
+    spec: HeadModelSpec,
+    ga_days: float = math.nan,
 ) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value.
 
-    The age, in days, is one that is known from dating, for the centile.
+    The spec is the model's. The age, in days, is one that is known from dating, for the centile.
     """
+    hc_mm, weeks = result.hc_mm, ga_days / 7
+    notes, level_text = interval_notes(result.hc_high_mm, spec.interval_coverage)
+    notes["ga_intergrowth"] = why_not(intergrowth_age.ga_days_from_hc, hc_mm)
+    notes["ga_hadlock_days"] = why_not(hadlock.ga_weeks, "HC", hc_mm)
+    notes["hc_centile"] = (
+        "needs the age from dating, ga_days of a table"
+        if math.isnan(ga_days)
+        else why_not(intergrowth_size.centile, "HC", hc_mm, weeks)
+    )
     return {
         "image": path.name,
-        "status": "declined" if result.reason else "measured",
-        "hc_mm": number_text(result.hc_mm, 2),
+        "status": status_of("hc", result.reason, result.failed),
+        "hc_mm": number_text(hc_mm, 2),
         "hc_low_mm": number_text(result.hc_low_mm, 2),
         "hc_high_mm": number_text(result.hc_high_mm, 2),
+        "interval_level": level_text,
         "ga_intergrowth": format_weeks_days(result.ga_days) if result.ga_days > 0 else "",
         "ga_intergrowth_days": number_text(result.ga_days),
         "ga_hadlock_days": number_text(result.ga_hadlock_days),
-        "hc_centile": number_text(
-            or_nan(intergrowth_size.centile, "HC", result.hc_mm, ga_days / 7)
-        ),
+        "hc_centile": number_text(or_nan(intergrowth_size.centile, "HC", hc_mm, weeks)),
         "pixel_size_mm": number_text(size.mm, 5),
         "pixel_size_from": size.origin,
         "cut_share": number_text(result.cut_share, 3),
-        "reason": result.reason,
+        "reason": reason_text(result.reason, notes),
     }
 
 
@@ -165,7 +189,7 @@ def write_predictions(
     Returns
     -------
     dict
-        Number of scans ``measured`` and ``declined``.
+        Number of scans ``measured``, ``declined`` and ``failed``.
     """
     from fetal_lib.predict.head_overlay import save_overlay
 
@@ -178,6 +202,6 @@ def write_predictions(
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
             ga_days = sizes.ga_days.get(path.name, math.nan)
-            yield head_circumference_row(path, result, size, ga_days)
+            yield head_circumference_row(path, result, size, model.spec, ga_days)
 
-    return write_rows(rows(), out, ("measured", "declined"), len(paths))
+    return write_rows(rows(), out, "hc", len(paths))

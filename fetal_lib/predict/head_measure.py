@@ -33,7 +33,7 @@ class HeadMeasurement:
     Attributes
     ----------
     hc_mm, hc_low_mm, hc_high_mm : float
-        Head circumference and its conformal interval.
+        Head circumference and its conformal interval, which an uncalibrated model has not.
     ga_days, ga_hadlock_days : float
         Gestational age from HC by INTERGROWTH-21st and by Hadlock 1984; NaN
         outside the range for which a formula was made.
@@ -45,6 +45,8 @@ class HeadMeasurement:
         In pixels of the scan.
     reason : str
         Why the measurement was declined; empty when it was not.
+    failed : bool
+        Whether the reason is that the file cannot be read.
     """
 
     hc_mm: float = math.nan
@@ -56,6 +58,7 @@ class HeadMeasurement:
     agreement: float = math.nan
     ellipse: Ellipse | None = None
     reason: str = ""
+    failed: bool = False
 
 
 def measure_head(
@@ -104,10 +107,10 @@ def measure_head(
     reason = decline_reason(ellipse, shape["cut_share"], shape["agreement"], hc_mm)
     if reason:
         return HeadMeasurement(**shape, reason=reason)
-    half = relative_half_width * hc_mm
+    half = relative_half_width * hc_mm if math.isfinite(relative_half_width) else math.nan
     return HeadMeasurement(
         hc_mm=hc_mm,
-        hc_low_mm=max(0.0, hc_mm - half),
+        hc_low_mm=hc_mm - half,
         hc_high_mm=hc_mm + half,
         ga_days=or_nan(intergrowth_age.ga_days_from_hc, hc_mm),
         ga_hadlock_days=7 * or_nan(hadlock.ga_weeks, "HC", hc_mm),
@@ -156,3 +159,18 @@ def or_nan(formula: Callable[..., float], *sizes: float | str) -> float:
         return float(formula(*sizes))
     except ValueError:
         return math.nan
+
+
+def why_not(formula: Callable[..., float], *sizes: float | str) -> str:
+    """Return why a formula gives no value, empty where it does.
+
+    Examples
+    --------
+    >>> why_not(intergrowth_age.ga_days_from_hc, 60.0)
+    'hc_mm: received 60; it must be from 98 to 346 mm'
+    """
+    try:
+        formula(*sizes)
+    except ValueError as error:
+        return str(error).split(". ")[0]
+    return ""

@@ -40,6 +40,19 @@ def check_pixel_size(pixel_size_mm: float) -> None:
         )
 
 
+def read_number(text: object, name: str) -> float | None:
+    """Return a number that was typed, with a decimal point or comma; None for an empty text.
+
+    >>> read_number(" 0,13", "pixel size"), read_number("", "pixel size")
+    (0.13, None)
+    """
+    words = str(text if text is not None else "").strip().replace(",", ".")
+    try:
+        return float(words) if words else None
+    except ValueError:
+        raise ValueError(f"{name}: received {words[:20]!r}; it must be a number.") from None
+
+
 @dataclass(frozen=True)
 class PixelSize:
     """The side of a pixel and how it became known.
@@ -136,14 +149,15 @@ class PixelSizes:
         return False
 
 
-def given_sizes(pixel_size_mm: float | None, table: str | Path | None) -> PixelSizes:
-    """Return what a user gave: one size for all, a table, both or neither.
+def given_sizes(typed: object, table: str | Path | None = None) -> PixelSizes:
+    """Return what a user gave: one size in mm for all, as it was typed, a table, both or neither.
 
     Raises
     ------
     ValueError
-        If the size is no pixel's, or as `read_pixel_sizes`.
+        If the size is no number or no pixel's, or as `read_pixel_sizes`.
     """
+    pixel_size_mm = read_number(typed, "pixel size")
     if pixel_size_mm is not None:
         check_pixel_size(pixel_size_mm)
     common = math.nan if pixel_size_mm is None else pixel_size_mm
