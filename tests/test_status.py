@@ -144,7 +144,9 @@ def test_a_staged_page_has_the_run_box_after_its_title_and_hides_nothing(project
     nbformat.validate(notebook)
     sources = [cell.source for cell in notebook.cells]
     assert sources[0] == "# Title" and sources[2] == "Text."
-    assert "Made-up data" in sources[1] and "**ok**" in sources[1] and "`seed = 7`" in sources[1]
+    assert (
+        "Made-up data" in sources[1] and "**ok**" in sources[1] and "-p seed=7\n```" in sources[1]
+    )
     assert notebook.cells[3].metadata.tags == ["injected-parameters", "hide-input"]
     assert sources[3] == '# Parameters\ndata = "heads"\n'
     assert notebook.cells[4].metadata.tags == ["remove-cell"]

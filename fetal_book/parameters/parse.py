@@ -1,8 +1,9 @@
-"""Turn the text of `-p name=value` into a typed value, by the field's annotation."""
+"""Turn the text of `-p name=value` into a typed value, by the field's annotation, and back."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ def parse_value(cls: type[ChapterParameters], name: str, text: str) -> Any:
     )
 
 
+def value_text(value: Any) -> str:
+    """Return a value as the text that :func:`parse_value` reads it from.
+
+    >>> value_text(True), value_text(None), value_text([1, 2]), value_text("a b")
+    ('true', 'none', '[1, 2]', 'a b')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value)
+    return "none" if value is None else str(value)
+
+
 def _readings(text: str) -> Iterator[Any]:
     """Yield what a text may mean, text last.
 
@@ -71,6 +85,9 @@ def _readings(text: str) -> Iterator[Any]:
         if "_" not in word:
             with contextlib.suppress(ValueError):
                 yield number(word)
+    if word[:1] in ("[", "{"):
+        with contextlib.suppress(ValueError):
+            yield json.loads(word)
     yield text
     yield word
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fetal_book.runs.again import again_text
 from fetal_book.runs.data_sets import find_data
 from fetal_book.runs.folder import data_name
 from fetal_lib.data.kinds import ATLAS_LAYOUT, PHANTOM, data_words, kind_by_name
 
 if TYPE_CHECKING:
     from fetal_book.parameters.base import ChapterParameters
-    from fetal_book.parameters.chapters import Chapter
+    from fetal_book.runs.record import RunRecord
 
 MADE_UP = (
     "**Made-up data.** Every image on this page is a phantom that this project draws itself{but}. "
@@ -30,20 +31,11 @@ SEVERAL = (
 )
 
 
-def banner_text(chapter: Chapter, parameters: ChapterParameters) -> str:
-    """Return the banner as MyST Markdown, the data note first, then the run.
-
-    >>> from fetal_book.parameters.chapters import get_chapter
-    >>> chapter = get_chapter("04")
-    >>> text = banner_text(chapter, chapter.parameters_class()())
-    >>> "Made-up data" in text, "profile `quick`" in text
-    (True, True)
-    """
-    name = data_name(parameters.data)
+def banner_text(parameters: ChapterParameters, record: RunRecord) -> str:
+    """Return the banner as MyST Markdown, the data note first, then the run and its command."""
     return (
-        f"{data_note(parameters)}\n\nThis page shows chapter `{chapter.name}`, profile "
-        f"`{parameters.profile}`, data `{name}`, seed {parameters.seed}. `fetal-lib run "
-        f"{chapter.number} --profile {parameters.profile}` makes it again."
+        f"{data_note(parameters)}\n\nThis page shows chapter `{record.chapter}`, profile "
+        f"`{record.profile}`, data `{record.data}`, seed {parameters.seed}. {again_text(record)}"
     )
 
 

@@ -283,7 +283,7 @@ class Run:
 
     def banner(self) -> str:
         """Return Markdown that says what data the page rests on and which run made it."""
-        return banner_text(self.chapter, self.parameters)
+        return banner_text(self.parameters, self._record)
 
     def finish(self) -> None:
         """Write results.json and what the record needs to know; call it in the last cell."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.project import public_path
+from fetal_book.runs.again import again_text
 from fetal_book.runs.exhibits import copy_exhibits, describe_outputs, index_of
 from fetal_book.runs.pairs import has_tag, without_traces
 from fetal_book.runs.record import RunRecord, ended_ok
@@ -114,18 +115,13 @@ def run_box(record: RunRecord) -> str:
     commit = record.code.get("commit")
     code = f"`{commit[:10]}`" if commit else "not under version control"
     code += ", with changes that are not committed" if record.code.get("dirty") else ""
-    own = [
-        f"`{name} = {entry['value']}`"
-        for name, entry in record.parameters.items()
-        if not str(entry["origin"]).startswith(("default", "profile")) and name != "profile"
-    ]
     lines = [
         f":::{{{kind}}}",
         data,
         "",
         f"Run of {record.started[:16].replace('T', ' ')} UTC: **{record.status}**, profile "
         f"`{record.profile}`, {record.wall_s:.0f} s on {hardware_text(record)}.",
-        f"Code: {code}. Changed parameters: {', '.join(own) if own else 'none'}.",
+        f"Code: {code}. {again_text(record)}",
         "",
         "*Record* holds all parameters, versions and hashes; *Results* every number of this page.",
         ":::",

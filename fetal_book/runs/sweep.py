@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fetal_book.parameters.base import PROFILES
 from fetal_book.parameters.chapters import get_chapter
-from fetal_book.parameters.parse import anchor_paths
+from fetal_book.parameters.parse import anchor_paths, value_text
 from fetal_book.parameters.project import project_root, public_path
 from fetal_book.parameters.resolve import resolve_parameters
 from fetal_book.runs.data_sets import check_data
@@ -44,7 +44,7 @@ class Case:
 
     def arguments(self) -> str:
         """Return the parameters as ``-p NAME=VALUE`` for a shell."""
-        words = [f"{name}={_text(value)}" for name, value in self.parameters.items()]
+        words = [f"{name}={value_text(value)}" for name, value in self.parameters.items()]
         return " ".join(f"-p {shlex.quote(word)}" for word in words)
 
 
@@ -76,14 +76,10 @@ class Sweep(BaseModel):
             varied = dict(zip(self.grid, values, strict=True))
             for seed in self.seeds:
                 own = varied | {"seed": seed}
-                words = [f"{name}-{_text(_public(value))}" for name, value in own.items()]
+                words = [f"{name}-{value_text(_public(value))}" for name, value in own.items()]
                 name = re.sub(r"[^A-Za-z0-9.-]+", "_", "-".join(words))
                 cases.append(Case(name, self.parameters | own))
         return cases
-
-
-def _text(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _public(value: Value) -> Value:

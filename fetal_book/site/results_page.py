@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fetal_book.runs.again import command_again
+from fetal_book.runs.record import RunRecord
 from fetal_book.runs.results import METRICS, results_table
 from fetal_book.site.markdown import table
 from fetal_book.site.shown_runs import (
@@ -83,7 +85,7 @@ def provenance(run: ShownRun, chapters: list[str]) -> str:
         "Data": about_data(run),
         "Where": where,
         "Profile, seed": f"`{run.profile}`, {record.get('seeds', {}).get('seed', 'unknown')}",
-        "Changed parameters": changed_text(record),
+        "Makes it again": f"`{command_again(RunRecord.model_validate(record))}`",
         "Code": commit + (", with changes that are not committed" if code.get("dirty") else ""),
         "Finished": str(record.get("finished") or "unknown")[:10],
         "Machine": hardware.get("gpu")
@@ -103,17 +105,6 @@ def about_data(run: ShownRun) -> str:
     title = atlases().get(run.data)
     words = f"{run.data_words} ({title})" if title else run.data_words
     return f"{words}: they share a few templates, so that folds flatter; none of them is a person"
-
-
-def changed_text(record: dict[str, Any]) -> str:
-    """List the parameters that neither a default nor the profile set."""
-    own = [
-        f"`{name} = {entry['value']}`"
-        for name, entry in record.get("parameters", {}).items()
-        if not str(entry.get("origin", "")).startswith(("default", "profile"))
-        and name not in ("profile", "data", "out")
-    ]
-    return ", ".join(own) or "none"
 
 
 def split_table(rows: pd.DataFrame, label: str = "", caption: str = "") -> str:
