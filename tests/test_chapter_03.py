@@ -21,12 +21,12 @@ from fetal_book.chapters.biometry_segmentation import (  # noqa: E402
 )
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.explain import cam_curves, segmentation_cam, shuffled  # noqa: E402
-from fetal_book.chapters.biometry_segmentation.growth import size_flags  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.network_cost import released_cost_ratio  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.source import image_level_parts  # noqa: E402
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters  # noqa: E402
 from fetal_lib.growth import hadlock, intergrowth_weight  # noqa: E402
+from fetal_lib.growth.examination import size_flags  # noqa: E402
 from fetal_lib.metrics.intervals import with_interval  # noqa: E402
 from fetal_lib.models.segmentation_networks import NETWORKS  # noqa: E402
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec  # noqa: E402

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth_size, intergrowth_weight
+from fetal_lib.growth.examination import MACROSOMIA_G
 from fetal_lib.plots.style import BLUE, GREEN, GREY, ORANGE, VERMILION, new_figure, tidy, words_only
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 CENTILE_Z = {"3rd": -1.8808, "10th": -1.2816, "50th": 0.0, "90th": 1.2816, "97th": 1.8808}
 HEAD_WEEKS, WEIGHT_WEEKS = (14, 40), (22, 40)
-MACROSOMIA_G = 4000.0
 
 
 def draw_centiles(

@@ -6,30 +6,9 @@ import numpy as np
 import pandas as pd
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size, intergrowth_weight
+from fetal_lib.growth.examination import HEAVY, LGA, SGA, size_flags
 from fetal_lib.growth.intergrowth_weight import EFW_GA_WEEKS_RANGE
 from fetal_lib.predict.head_measure import or_nan
-
-SMALL_CENTILE, LARGE_CENTILE = 10.0, 90.0
-MACROSOMIA_G = 4000.0
-SGA, LGA, HEAVY = "SGA (< 10th centile)", "LGA (> 90th centile)", "EFW > 4000 g"
-
-
-def size_flags(weight_g: float, centile: float) -> str:
-    """Word what a weight and its centile allow to say; size alone is not growth restriction.
-
-    Examples
-    --------
-    >>> size_flags(4100.0, 95.0)
-    'LGA (> 90th centile); EFW > 4000 g'
-    """
-    flags = []
-    if centile < SMALL_CENTILE:
-        flags.append(SGA)
-    if centile > LARGE_CENTILE:
-        flags.append(LGA)
-    if weight_g > MACROSOMIA_G:
-        flags.append(HEAVY)
-    return "; ".join(flags)
 
 
 def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
