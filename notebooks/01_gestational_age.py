@@ -173,7 +173,9 @@ brains.table["fold"] = 0
 for fold in folds:
     brains.table.loc[fold.test, "fold"] = fold.number
 assert_disjoint(brains.table["group"], brains.table["fold"])
-run.save_table(brains.table[["subject", "slice", "fold"]], "split", "The folds.")
+run.save_table(
+    brains.table[["subject", "slice", "fold"]], "split", "The folds."
+)
 parts = brains.table.groupby(brains.table["fold"] + 1).agg(
     fetuses=("group", "nunique"),
     samples=("subject", "size"),
@@ -372,7 +374,9 @@ Markdown(report.calibration_text(result, p.seed))
 # oldest lie to one side.
 
 # %% mystnb={"figure": {"name": "fig-01-interval", "caption": "Error of each fetus within its prediction interval, youngest first."}, "image": {"alt": "Prediction interval of each fetus with the true age inside or outside."}}
-half = score.cross_conformal(pred - days, result["fold"].to_numpy(), p.coverage)
+half = score.cross_conformal(
+    pred - days, result["fold"].to_numpy(), p.coverage
+)
 covered = intervals.empirical_coverage(days, pred - half, pred + half)
 inside = (np.abs(pred - days) <= half).astype(float)
 run.add_result(
@@ -386,7 +390,9 @@ run.add_result(
 with_ends = result.assign(low_days=pred - half, high_days=pred + half)
 run.save_table(with_ends, "predictions", "Each fetus with its interval.")
 labels = "fetuses, youngest first", "true - predicted (days)"
-figure = agreement.interval_figure(days, pred - half, pred + half, *labels, pred)
+figure = agreement.interval_figure(
+    days, pred - half, pred + half, *labels, pred
+)
 run.save_figure(
     figure,
     "interval",
@@ -436,7 +442,9 @@ titles = [f"{one.ga_days / 7:.0f} weeks" for one in shown]
 pictures = [one.image for one in shown]
 gates = [one.gates for one in shown]
 figure = plots.map_gallery(pictures, gates, names, titles, "mean gate")
-run.save_figure(figure, "gates", "Gate maps.", "Gate maps over slices of brains.")
+run.save_figure(
+    figure, "gates", "Gate maps.", "Gate maps over slices of brains."
+)
 
 # %% tags=["remove-input"]
 Markdown(maps.gate_text(seen))
@@ -444,7 +452,9 @@ Markdown(maps.gate_text(seen))
 # %% mystnb={"figure": {"name": "fig-01-cams", "caption": "Grad-CAM maps of the same fetuses: the brighter, the more days of the answer, in either direction."}, "image": {"alt": "Grad-CAM maps over slices of fetal brains in three planes."}}
 cams = [one.cams for one in shown]
 figure = plots.map_gallery(pictures, cams, names, titles, "Grad-CAM (days)")
-run.save_figure(figure, "cams", "Grad-CAM maps.", "Grad-CAM maps over slices of brains.")
+run.save_figure(
+    figure, "cams", "Grad-CAM maps.", "Grad-CAM maps over slices of brains."
+)
 
 # %% [markdown]
 # Four checks {cite:p}`adebayo2018,petsiuk2018`. A map that lies on a region no more than

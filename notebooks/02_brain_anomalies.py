@@ -73,11 +73,7 @@ from IPython.display import Markdown, display
 
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
 from fetal_lib.plots import (
-    agreement,
-    anomaly_images,
-    classification,
-    confidence,
-    heads,
+    agreement, anomaly_images, classification, confidence, heads,
 )
 from fetal_lib.plots.audit import audit_figure
 from fetal_lib.training.history import read_history
@@ -85,14 +81,7 @@ from fetal_phantoms.anomalies.labels import LABELS
 
 # %% tags=["hide-input"]
 from fetal_book.chapters.brain_anomalies import (
-    checks,
-    cutoffs,
-    decide,
-    explain,
-    fit,
-    rankings,
-    report,
-    source,
+    checks, cutoffs, decide, explain, fit, rankings, report, source,
 )
 from fetal_book.chapters.brain_anomalies import data as images
 from fetal_book.chapters.brain_anomalies import scores as score
@@ -233,7 +222,9 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-02-baselines", "caption": "Test part, without a network, with 95 % intervals over patients."}}
 train, val, test = (cases.part(part) for part in ("train", "val", "test"))
 for name, probs in checks.baseline_probs(train, test, p.seed).items():
-    for row in score.summarise(test.labels, probs, test.groups, name, "test", p.seed):
+    for row in score.summarise(
+        test.labels, probs, test.groups, name, "test", p.seed
+    ):
         run.add_result(**row)
 pretty(results_table(run.rows, report.SHOWN))
 
@@ -346,7 +337,9 @@ for name, arguments in fit.network_arguments(p, choice).items():
     network = fit.fitted_network(name, arguments, done.folder)
     scored[name] = decide.score_network(name, arguments, network, cases, p)
     histories[NETWORK_NAMES[name]] = read_history(done.folder)
-    run.add_result(model=name, split="train", metric="train_s", value=done.train_s)
+    run.add_result(
+        model=name, split="train", metric="train_s", value=done.train_s
+    )
 best = decide.best_on_validation(scored, val)
 
 # %% [markdown]
@@ -396,7 +389,9 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-02-results", "caption": "Test part, all models, with 95 % intervals over patients."}}
 for name, s in scored.items():
-    for row in score.summarise(test.labels, s.test_probs, test.groups, name, "test", p.seed):
+    for row in score.summarise(
+        test.labels, s.test_probs, test.groups, name, "test", p.seed
+    ):
         run.add_result(**row)
 results = results_table(run.rows, report.SHOWN)
 run.save_table(results, "results", "Test part, all models.")
@@ -448,7 +443,10 @@ run.save_figure(
 )
 
 # %%
-Markdown(f"Best on validation, and looked at from here on: **{NETWORK_NAMES[best]}**.")
+Markdown(
+    "Best on validation, and looked at from here on: "
+    f"**{NETWORK_NAMES[best]}**."
+)
 
 # %% mystnb={"figure": {"name": "fig-02-confusion", "caption": "Confusion matrix of the network that is best on validation; numbers are test images, shades the share of the true class."}, "image": {"alt": "Confusion matrix of the classes with counts: true classes in rows, predicted ones in columns."}}
 confusion, names = report.confusion_of(scored[best], test)
@@ -502,7 +500,9 @@ run.save_figure(
 )
 
 # %% mystnb={"figure": {"name": "fig-02-mean-roc", "caption": "Micro-averaged ROC and precision-recall curves of the three networks, all pairs of an image and a class pooled; the legend has both areas under the ROC curve."}, "image": {"alt": "ROC and precision-recall curves of three networks."}}
-figure = classification.mean_roc_figure(*report.micro_curves(scored, test, run.rows))
+figure = classification.mean_roc_figure(
+    *report.micro_curves(scored, test, run.rows)
+)
 run.save_figure(
     figure,
     "mean_roc",
@@ -572,7 +572,9 @@ Markdown(text if len(folds) else "No folds were asked for (`cv_folds=0`).")
 # %% mystnb={"figure": {"name": "fig-02-reliability", "caption": "Reliability of the confidence on the test part, before and after temperature scaling; the area of a point is its number of images."}, "image": {"alt": "Accuracy over confidence before and after temperature scaling."}}
 calibration = decide.calibration_table(scored, test)
 run.save_table(calibration, "calibration", "Calibration, test part.")
-figure = confidence.reliability_figure(report.reliabilities(scored[best], test))
+figure = confidence.reliability_figure(
+    report.reliabilities(scored[best], test)
+)
 run.save_figure(
     figure,
     "reliability",
@@ -604,7 +606,9 @@ run.add_result(
     n=len(test),
     ci95=report.coverage_interval(inside, test, p.seed),
 )
-figure = confidence.sets_figure(size, inside, p.coverage, report.risk_curves(scored, test))
+figure = confidence.sets_figure(
+    size, inside, p.coverage, report.risk_curves(scored, test)
+)
 run.save_figure(
     figure,
     "sets",
@@ -633,9 +637,13 @@ pretty(abstained)
 # share that the model refuses for any of its reasons: no head found, too far, or not sure.
 
 # %% mystnb={"figure": {"name": "fig-02-strange", "caption": "Feature distance of the test part and of images that show no fetal brain; the line is the limit from validation."}, "image": {"alt": "Feature distances by kind of image with the limit."}}
-distances, refusals = strange.strangeness(scored[best], strange.strange_scans(test, p.seed), test)
+distances, refusals = strange.strangeness(
+    scored[best], strange.strange_scans(test, p.seed), test
+)
 run.save_table(refusals, "strange", "Images that are no fetal brain.")
-figure = confidence.strangeness_figure(distances, scored[best].model.spec.strange_above)
+figure = confidence.strangeness_figure(
+    distances, scored[best].model.spec.strange_above
+)
 run.save_figure(
     figure,
     "strange",
@@ -699,7 +707,9 @@ Markdown(explain.explained_words(explained.summary))
 # %% mystnb={"figure": {"name": "fig-02-border", "caption": "Macro-F1 on test images as they are, with the surroundings of the head black, and with nothing but them."}, "image": {"alt": "Bars of macro-F1 for three views of the image and three networks."}}
 border = checks.border_table(scored, test, p.seed)
 run.save_table(border, "border", "Border black, and border alone.")
-figure = classification.border_figure(border, [NETWORK_NAMES[name] for name in scored])
+figure = classification.border_figure(
+    border, [NETWORK_NAMES[name] for name in scored]
+)
 run.save_figure(
     figure,
     "border",
@@ -736,7 +746,10 @@ pretty(costs, 2)
 
 # %% mystnb={"figure": {"name": "fig-02-cost", "caption": "Macro-F1 of the networks of this run over parameters, multiply-accumulates and latency."}, "image": {"alt": "Macro-F1 over three measures of cost for three networks."}}
 here = costs[costs["setting"] == "this run"].replace(NETWORK_NAMES)
-f1 = {label: report.value_of(run.rows, name, "macro_f1") for name, label in NETWORK_NAMES.items()}
+f1 = {
+    label: report.value_of(run.rows, name, "macro_f1")
+    for name, label in NETWORK_NAMES.items()
+}
 figure = classification.cost_figure(here, f1)
 run.save_figure(
     figure,

@@ -152,9 +152,14 @@ kinds = [rows.index for _, rows in table.groupby("structure", sort=False)]
 each = 8 // len(kinds)
 pick = np.concatenate([at[evenly_spaced(each, len(at))] for at in kinds])
 rows = table.iloc[pick]
-titles = [f"{s}, {v:.0f} mm" for s, v in zip(rows["structure"], rows["true_mm"], strict=True)]
+titles = [
+    f"{s}, {v:.0f} mm"
+    for s, v in zip(rows["structure"], rows["true_mm"], strict=True)
+]
 shown = arrays.select(pick)
-figure = heads.gallery(shown.images, shown.masks, titles, sizes_hw=shown.sizes_hw)
+figure = heads.gallery(
+    shown.images, shown.masks, titles, sizes_hw=shown.sizes_hw
+)
 run.save_figure(
     figure,
     "data",
@@ -288,7 +293,9 @@ run.save_figure(
 # %% mystnb={"table": {"name": "tab-03-choice", "caption": "Validation part, all networks, with 95 % intervals over subjects."}}
 table_val = table[val].reset_index(drop=True)
 references_val = cases.references(table_val, arrays_val)
-_, scores_val, _ = report.score_all(segmenters, table_val, arrays_val, references_val)
+_, scores_val, _ = report.score_all(
+    segmenters, table_val, arrays_val, references_val
+)
 report.add_scores(run, scores_val, "val")
 best = report.choose_best(scores_val)
 choice = report.results_table(run.rows, "val", ("dice", "adf_mm"))
@@ -318,7 +325,9 @@ Markdown(report.choice_text(scores_val, best, p.seed))
 table_test = table[test].reset_index(drop=True)
 arrays_test = arrays.select(test)
 references = cases.references(table_test, arrays_test)
-probs, scores, members = report.score_all(segmenters, table_test, arrays_test, references)
+probs, scores, members = report.score_all(
+    segmenters, table_test, arrays_test, references
+)
 baseline = report.ellipse_baseline(arrays_test, p.seed)
 found = score.score_structures(table_test, references, baseline)
 scores["ellipse_fit"] = found
@@ -477,7 +486,9 @@ diffusion = next((n for n in names if n.startswith("med_seg")), "")
 ensemble, fused, sampled = members.get(diffusion), None, None
 test_part = (table_test, arrays_test, references)
 if diffusion:
-    fused = ensembles.ensemble_table(segmenters[diffusion], ensemble, *test_part)
+    fused = ensembles.ensemble_table(
+        segmenters[diffusion], ensemble, *test_part
+    )
     run.save_table(fused, "ensemble", "Ways to fuse the ensemble.")
 fused if fused is None else pretty(fused)
 
@@ -565,7 +576,9 @@ if "attention_unet" in names:
 if ensemble is not None:
     shown["ensemble SD"] = [uncertainty_map(ensemble[:, i]) for i in pick]
 titles = [f"test image {i + 1}" for i in pick]
-figure = segmentation_checks.map_grid(some.images, some.masks, shown, titles, some.sizes_hw)
+figure = segmentation_checks.map_grid(
+    some.images, some.masks, shown, titles, some.sizes_hw
+)
 run.save_figure(
     figure,
     "maps",
@@ -618,7 +631,9 @@ Markdown(explain.cam_verdict(checks, areas))
 # for small gaps between networks.
 
 # %% mystnb={"table": {"name": "tab-03-robustness-hardest", "caption": "Mean Dice of each network under each change, at the level that costs most."}}
-changes = robust.robustness_table(segmenters, arrays_test, table_test, p.robust_images, p.seed)
+changes = robust.robustness_table(
+    segmenters, arrays_test, table_test, p.robust_images, p.seed
+)
 run.save_table(changes, "robustness", "Dice and circumference under changes.")
 hardest = robust.largest_losses(changes)
 run.save_table(hardest, "robustness_hardest", "Dice at the hardest level.")

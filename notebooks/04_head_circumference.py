@@ -239,7 +239,10 @@ guesses = {
     "mean": np.full(len(truth), table.loc[train, "hc_mm"].mean()),
     "pixel_size": zoom.predict(test_table["pixel_size_mm"]),
 }
-scores = {name: score.size_scores(test_table, guess) for name, guess in guesses.items()}
+scores = {
+    name: score.size_scores(test_table, guess)
+    for name, guess in guesses.items()
+}
 scans = map(read_gray, test_table["image_path"])
 found = bright_ellipses(scans, p.seed)
 scores["ellipse_fit"] = score.score_ellipses(test_table, test_arrays, found)
@@ -260,7 +263,9 @@ pd.Series(simple, name="ADF (mm)").round(1).to_frame()
 published = get_unet(256, 256, 16)
 unet = get_unet(*shape, p.base_filters, p.dropout)
 shapes = fit.layer_shapes(unet)
-run.add_result(model="unet", split="all", metric="params", value=unet.count_params())
+run.add_result(
+    model="unet", split="all", metric="params", value=unet.count_params()
+)
 Markdown(
     f"Parameters at the published setting: **{published.count_params():,}** "
     f"(as wired in the source: 1,179,121). In this run: "
@@ -289,9 +294,13 @@ shapes.style.hide().format(thousands=",")
 
 # %% mystnb={"table": {"name": "tab-04-last-epochs", "caption": "Last epochs: loss and pixel accuracy on the training and (val_) the validation part, and the seconds that an epoch took."}}
 settings = fit.fit_settings(p, arrays)
-outcome = fit.fit_unet(run, cases.select(arrays, train), cases.select(arrays, val), settings)
+outcome = fit.fit_unet(
+    run, cases.select(arrays, train), cases.select(arrays, val), settings
+)
 history = read_history(outcome.folder)
-run.add_result(model="unet", split="train", metric="train_s", value=outcome.train_s)
+run.add_result(
+    model="unet", split="train", metric="train_s", value=outcome.train_s
+)
 pd.DataFrame(history).set_index("epoch").tail(3).round(4)
 
 # %% mystnb={"figure": {"name": "fig-04-curves", "caption": "Binary cross-entropy of the training and validation part. Training images are altered where augment is set; validation images never are."}, "image": {"alt": "Loss of the training and of the validation part over epochs, on a logarithmic axis."}}
@@ -328,7 +337,9 @@ run.save_figure(
 # independent, which frames of one examination are not: one image of each is drawn.
 
 # %%
-model = fit.calibrated_model(outcome.folder, p, table[val], cases.select(arrays, val))
+model = fit.calibrated_model(
+    outcome.folder, p, table[val], cases.select(arrays, val)
+)
 probs, measured = score.measure_heads(model, test_table, test_arrays)
 ellipses = [m.ellipse for m in measured]
 scores["unet"] = score.score_ellipses(test_table, test_arrays, ellipses)
@@ -349,7 +360,8 @@ Markdown(
 pick = typical_and_worst(scores["unet"]["dice"].to_numpy())
 picked = scores["unet"].iloc[pick]
 titles = [
-    f"Dice {d:.3f}, {e:+.1f} mm" for d, e in zip(picked["dice"], picked["df_mm"], strict=True)
+    f"Dice {d:.3f}, {e:+.1f} mm"
+    for d, e in zip(picked["dice"], picked["df_mm"], strict=True)
 ]
 figure = heads.gallery(
     test_arrays.images[pick],
@@ -423,7 +435,9 @@ run.save_table(by_age, "by_trimester", "Errors by trimester.")
 by_age.style.hide().format(precision=2, na_rep="")
 
 # %% mystnb={"figure": {"name": "fig-04-trimester", "caption": "Signed difference of head circumference by trimester (Hadlock age of the reference HC)."}, "image": {"alt": "Box plots of the signed difference of head circumference by trimester."}}
-figure = agreement.error_by_group(report.errors_by_trimester(kept), "measured - reference (mm)")
+figure = agreement.error_by_group(
+    report.errors_by_trimester(kept), "measured - reference (mm)"
+)
 figure.axes[0].axhline(0, color="0.4", lw=0.8)
 run.save_figure(
     figure,
@@ -439,7 +453,9 @@ run.save_figure(
 
 # %% mystnb={"figure": {"name": "fig-04-growth", "caption": "Measured heads of the test part on the INTERGROWTH-21st chart; dashed: Hadlock's median."}, "image": {"alt": "Growth chart of head circumference against gestational age."}}
 ages = cases.known_ages(folder, scores["unet"])
-figure = growth.head_growth_chart(ages["ga_weeks"], ages["hc_pred_mm"], "measured, test part")
+figure = growth.head_growth_chart(
+    ages["ga_weeks"], ages["hc_pred_mm"], "measured, test part"
+)
 run.save_figure(
     figure,
     "growth",
@@ -562,7 +578,9 @@ Markdown(
 # %% mystnb={"table": {"name": "tab-04-second-experiment", "caption": "Millimetres from a mask, test part, with 95 % intervals over examinations: VGG16 features without and with the pixel size, and the U-Net's ellipse."}}
 features = source.vgg_features(run, p, model, arrays)
 hc, size = table["hc_mm"].to_numpy(), table["pixel_size_mm"].to_numpy()
-blind = mask_features.regress_from_features(features[train], hc[train], features[test])
+blind = mask_features.regress_from_features(
+    features[train], hc[train], features[test]
+)
 scaled = mask_features.regress_with_pixel_size(
     features[train], hc[train], size[train], features[test], size[test]
 )

@@ -252,7 +252,9 @@ etiv_ml = table["etiv_ml"].to_numpy(float)
 absolute = volumes.absolute_volumes(parts_ml, etiv_ml)
 names = ("csf", "gray", "white")
 ml = dict(zip(names, absolute.T, strict=True))
-share = dict(zip(names, (parts_ml / parts_ml.sum(axis=1, keepdims=True)).T, strict=True))
+share = dict(
+    zip(names, (parts_ml / parts_ml.sum(axis=1, keepdims=True)).T, strict=True)
+)
 figure = brain_age.volumes_by_age(age, ml, share)
 run.save_figure(
     figure,
@@ -407,7 +409,9 @@ relative = volumes.relative_volumes(parts_ml)
 sets = {
     "volumes": relative,
     "volumes_absolute": absolute,
-    "volumes_covariates": np.column_stack([relative, volumes.covariates(table)]),
+    "volumes_covariates": np.column_stack(
+        [relative, volumes.covariates(table)]
+    ),
     "volumes_contrast": models.contrast_features(tissues),
     "res_unet": volumes.relative_volumes(segmented.volumes["res_unet_truth"]),
 }
@@ -437,7 +441,9 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-05-propagated", "caption": "What the segmenter's error does to the age, in years: the same regressor, other volumes."}}
 line, _ = volume_regressors()["linear"]
-propagated = volumes.propagate_segmentation(age, parts, line, parts_ml, segmented.volumes)
+propagated = volumes.propagate_segmentation(
+    age, parts, line, parts_ml, segmented.volumes
+)
 run.save_table(propagated, "propagated", "Segmentation error in years.")
 pretty(propagated)
 
@@ -559,7 +565,8 @@ Markdown(report.paired_text(run, age[kept], answers, "volumes_linear", people))
 # %% mystnb={"figure": {"name": "fig-05-decades", "caption": "Mean absolute error by decade of age, with 95 % intervals."}, "image": {"alt": "Mean absolute error of three models in each decade."}}
 shown = ("volumes_linear", "maps_gaussian", "ensemble")
 decades = {
-    name: by_decade(age[kept], predictions[name].outer[kept], people, p.seed) for name in shown
+    name: by_decade(age[kept], predictions[name].outer[kept], people, p.seed)
+    for name in shown
 }
 figure = brain_age.decades_figure(decades)
 run.save_figure(
@@ -765,7 +772,9 @@ Markdown(
 # tested on subjects that neither fitted nor chose it.
 
 # %% mystnb={"table": {"name": "tab-05-real", "caption": "Reference runs on real scans, with 95 % intervals over subjects; MAE in years."}} tags=["hide-input"]
-reference = reference_table("05_brain_age", ["mae_years", "r2", "ccc"], report.REFERENCE_MODELS)
+reference = reference_table(
+    "05_brain_age", ["mae_years", "r2", "ccc"], report.REFERENCE_MODELS
+)
 shown = pretty(plain(reference))
 shown if len(reference) else Markdown("No reference run is kept yet.")
 
