@@ -108,6 +108,25 @@ def clinical(folder: Path) -> None:
     save_text(folder / "table.csv", *rows)
 
 
+BIOMETRY = {  # lines, plane in the names, column of the subject, ends of the lines
+    "Head": (("ofd", "bpd"), 3, "SubjectID", "4,12,28,12,16,21,16,3"),
+    "Abdomen": (("tad", "apad"), 2, "SubjectID", "6,12,26,12,16,22,16,2"),
+    "Femur": (("fl",), 5, "Patient", "9,8,21,13"),
+}
+
+
+def biometry(folder: Path, images: str = "images", tables: str = ".", ending: str = "jpg") -> None:
+    for name, (lines, plane, subject, values) in BIOMETRY.items():
+        ends = [f"{line}_{end}_{axis}" for line in lines for end in "12" for axis in "xy"]
+        columns = ["image_name", "scale", "center_w", "center_h", *ends, subject]
+        rows = [",".join([*columns, "px_to_mm_rate", "Algo"])]
+        for n, algo in ((1, "AlokaFit"), (2, "")):
+            image = f"Patient0000{n}_Plane{plane}_1_of_1"
+            save(folder / images / f"{image}.{ending}", noise(10 * plane + n))
+            rows.append(f"{image}.png,0.141,16,12,{values},{n},3.5,{algo}")
+        save_text(folder / tables / f"{name}.csv", *rows)
+
+
 def two_folders(folder: Path) -> None:
     rows = ["filename,pixel_size_mm"]
     for n in range(3):
@@ -187,6 +206,7 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "boxes": ("yolo_boxes", boxes),
     "cases": ("anomaly_cases", anomaly_cases),
     "clinical": ("clinical_ultrasound", clinical),
+    "biometry": ("fetal_biometry", biometry),
     "two_folders": ("mask_folders", two_folders),
     "slices": ("slices", slices),
     "fetal_bids": ("bids_fetal", fetal_bids),

@@ -29,6 +29,7 @@ def test_shipped_manifests_keep_the_schema(name):
 
 WANTED = {
     "hc18",
+    "fetal_biometry_fp",
     "fetal_planes_db",
     "fetal_brain_anomalies_16",
     "fetal_us_abnormalities",

@@ -11,6 +11,7 @@ from fetal_lib.data.layouts import (
     boxes,
     clinical_ultrasound,
     fetal_atlas,
+    fetal_biometry,
     fetal_planes,
     heads,
     ixi,
@@ -27,6 +28,7 @@ LAYOUTS: dict[str, Layout] = {
     module.LAYOUT.name: module.LAYOUT
     for module in (
         heads,
+        fetal_biometry,
         fetal_planes,
         labelled,
         boxes,
