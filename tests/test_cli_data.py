@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from made_up_folders import FOLDERS, clinical, fetal_bids, save_text
+from made_up_folders import FOLDERS, biometry, clinical, fetal_bids, save_text
 from typer.testing import CliRunner
 
 from fetal_book.cli.data import app
@@ -231,3 +231,13 @@ def test_asking_for_help_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert not {"pandas", "cv2", "scipy", "sklearn", "nibabel", "matplotlib", "torch"} & loaded
+
+
+def test_an_audit_tells_what_was_left_out_before_it(tmp_path):
+    biometry(tmp_path)
+    table = tmp_path / "Head.csv"
+    table.write_text(table.read_text().replace("3.5,AlokaFit", "0.05,AlokaFit"))
+    printed = run("audit", tmp_path, "--no-images").stdout
+    assert "Patient00001_Plane3_1_of_1.jpg  implausible  left out: HC is 3.3 mm" in printed
+    report = json.loads(run("audit", tmp_path, "--no-images", "--json").stdout)
+    assert [note["kind"] for note in report["notes"]] == ["implausible"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,12 @@ def audit_folder(folder: Path, layout: Layout, images: bool = True, seed: int = 
         raise LayoutError(
             f"layout '{layout.name}' has no label that could leak; the audit reads {known}"
         )
-    cases = _one_row_a_picture(layout.find(folder).usable(), folder)
+    found = layout.find(folder)
+    cases = _one_row_a_picture(found.usable(), folder)
     looked_at = None
     if images:
         looked_at = "image_path" if "image_path" in cases else _middle_slices(cases["path"])
-    return audit_cases(
+    report = audit_cases(
         cases,
         looked_at,
         label=next(column for column in roles.labels if cases[column].notna().all()),
@@ -57,6 +59,7 @@ def audit_folder(folder: Path, layout: Layout, images: bool = True, seed: int = 
         metadata=_varied(cases, roles.metadata),
         seed=seed,
     )
+    return replace(report, notes=tuple(found.notes))
 
 
 def _varied(cases: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
@@ -96,9 +99,12 @@ def _middle_slices(paths: Iterable[Path]) -> Iterator[np.ndarray]:
 
 
 def print_report(report: AuditReport, table: Callable[[list[tuple[str, ...]]], None]) -> None:
-    """Print the findings, what was not checked, and the verdict."""
+    """Print the findings, what was left out or not checked, and the verdict."""
     found = report.findings[list(SHOWN)].astype(str)
     table([SHOWN, *found.itertuples(index=False, name=None)])
+    if report.notes:
+        notes = [(one.file, one.kind, one.message) for one in report.notes]
+        table([("file", "kind", "noted: left out, or odd"), *notes])
     for check, reason in report.not_checked.items():
         typer.echo(f"not checked: {check} ({reason})")
     n_torn, n_pairs = len(report.torn), len(report.pairs)
@@ -115,6 +121,7 @@ def report_as_dict(report: AuditReport) -> dict[str, Any]:
         "pairs": json.loads(report.pairs.to_json(orient="records")),
         "torn": json.loads(report.torn.to_json(orient="records")),
         "not_checked": report.not_checked,
+        "notes": [asdict(note) for note in report.notes],
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.data.audit.clues import ClueScore
+from fetal_lib.data.report import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,8 @@ class AuditReport:
         Check and why it was left out.
     thumbs : dict
         48 x 48 pictures, uint8, of the twelve closest pairs, by image name.
+    notes : tuple of Problem
+        What the set's layout left out or found odd, before anything was audited.
     """
 
     findings: pd.DataFrame
@@ -85,6 +88,7 @@ class AuditReport:
     torn: pd.DataFrame
     not_checked: dict[str, str] = field(default_factory=dict)
     thumbs: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
 
     @property
     def verdict(self) -> str:

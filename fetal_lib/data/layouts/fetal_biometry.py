@@ -51,6 +51,7 @@ MEASURES = ("bpd_mm", "ofd_mm", "hc_mm", "tad_mm", "apad_mm", "ac_mm", "fl_mm")
 SIZE_OF = {"head": "hc_mm", "abdomen": "ac_mm", "femur": "fl_mm"}
 PLACES = (".", "data/annotations/FP", "annotations/FP", "annotations")
 SUBJECT_COLUMNS = ("SubjectID", "Patient")
+ONE_FETUS = {"799": "786"}  # one scan of an abdomen stands under both numbers
 SCALE, CENTER = "px_to_mm_rate", ("center_w", "center_h")
 PIXELS = (-10_000, 10_000, "pixels")
 MAX_SKEW_DEG, MAX_OFFSET = 30.0, 0.25  # of two diameters of one ellipse
@@ -58,7 +59,7 @@ MAX_WEEKS_APART = 5.0  # more than the two standard deviations of two measures a
 
 
 def find(folder: Path) -> Found:
-    """Find the rows of the three tables with their images, in the order of the files.
+    """Find the rows of the three tables with their images, in the order of the names.
 
     Returns
     -------
@@ -78,6 +79,7 @@ def find(folder: Path) -> Found:
     if paths and len(paths) < n_before:
         message = f"{len(paths)} images, such as {next(iter(paths))}, are in none of the tables"
         found.note(".", "not listed", message)
+    found.cases.sort(key=lambda case: case["image"])
     _note_ages(found)
     return found
 
@@ -99,7 +101,11 @@ def _add_table(found: Found, table: Path, structure: str, paths: dict[str, Path]
         if path is None or not all(known(values[end]) for end in ends):
             continue
         points = np.array([values[end] for end in ends]).reshape(-1, 2, 2)
-        case = {"image": path.name, "image_path": path, "subject": row[subject]}
+        case = {
+            "image": path.name,
+            "image_path": path,
+            "subject": ONE_FETUS.get(row[subject], row[subject]),
+        }
         case |= {"structure": structure, "lines": tuple(points), "pixel_size_mm": values[SCALE]}
         case |= {"machine": "Aloka" if row.get("Algo", "").startswith("Aloka") else "GE Voluson"}
         case |= {"split": PARTS.get(row.get("Split", "").casefold(), "")} | _sizes(case)
