@@ -7,6 +7,7 @@ import pytest
 
 from fetal_book.app import shelf
 from fetal_book.app.shelf import TASKS, AppError, Loaded, Shelf, choices
+from fetal_book.runs.find_runs import ModelError
 
 
 def write_run(root, chapter, name, started, profile="quick", data="phantom", status="ok"):
@@ -32,10 +33,11 @@ def test_the_newest_run_is_first_real_data_before_phantoms_and_smoke_last(tmp_pa
     assert [one.kind for one in found] == ["real data"] * 3 + ["phantoms", "real data"]
     first, *_ = choices(TASKS["hc"], tmp_path / hc / "old")
     assert first.run.endswith("/old")
+    assert choices(TASKS["hc"], "04")[0] == found[0]
 
 
 def test_a_folder_without_a_model_is_refused_with_the_command_that_makes_one(tmp_path):
-    with pytest.raises(AppError, match=r"no model.json in .*`fetal-lib run 02` makes one"):
+    with pytest.raises(ModelError, match=r"no model.json in(?s:.*)`fetal-lib run 02` makes one"):
         choices(TASKS["anomaly"], tmp_path)
 
 

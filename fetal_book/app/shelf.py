@@ -8,12 +8,16 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
-from fetal_book.parameters.project import ProjectError, shown
+from fetal_book.parameters.project import shown
+from fetal_book.runs.folder import data_name
 from fetal_lib.errors import UserError
+
+if TYPE_CHECKING:
+    from fetal_book.runs.record import RunRecord
 
 SHIPPED = Path(fetal_lib.__file__).parent / "pretrained"
 
@@ -79,54 +83,39 @@ class Choice:
 def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:
     """Return the models for a task, the one to start with first.
 
-    That is the chosen one; else the newest run on data that are not phantoms; else the shipped
-    model; else the newest run on phantoms. Runs with the profile ``smoke``, which prove the
-    wiring only, come last.
+    That is the chosen one, a run's folder or its chapter; else the newest run on data that are
+    not phantoms; else the shipped model; else the newest run on phantoms. Runs with the profile
+    ``smoke``, which prove the wiring only, come last.
     """
-    from fetal_book.runs.status import run_folders
+    from fetal_book.runs.find_runs import model_home, model_runs
 
-    found = []
-    try:
-        folders = run_folders(get_chapter(task.chapter))
-    except ProjectError:
-        folders = []
-    for folder in folders:
-        choice = _choice(folder)
-        if choice is not None:
-            found.append(choice)
-    found.sort(key=lambda one: one.started, reverse=True)
+    chapter = get_chapter(task.chapter)
+    found = [_of_run(run.folder / "model", run.folder, run.record) for run in model_runs(chapter)]
     shipped = SHIPPED / task.shipped
     if (shipped / "model.json").is_file():
         found.append(_described(shipped, "shipped with fetal-lib", _trained_on(shipped)))
     found.sort(key=lambda one: (one.profile == "smoke", one.kind == "phantoms"))
     if chosen is None:
         return found
-    first = _choice(Path(chosen).expanduser(), must_be_ok=False)
-    if first is None:
-        raise AppError(
-            f"model for {task.name}: no model.json in {str(chosen)!r}; name the folder of a "
-            f"finished run (`{task.command}` makes one)."
-        )
+    first = _in_folder(model_home(chapter, chosen))
     return [first, *(one for one in found if one.folder.resolve() != first.folder.resolve())]
 
 
-def _choice(folder: Path, must_be_ok: bool = True) -> Choice | None:
-    """Return a run's model, None where it has none."""
-    from fetal_book.runs.folder import data_name
+def _in_folder(model: Path) -> Choice:
+    """Return the model in a folder, whether or not a run made it."""
     from fetal_book.runs.record import known_record
 
-    inner = folder / "model"
-    model = inner if (inner / "model.json").is_file() else folder
-    if not (model / "model.json").is_file():
-        return None
-    record = known_record(model.parent if model.name == "model" else folder)
-    run = shown(folder.resolve(), last=2)
+    folder = model.parent if model.name == "model" else model
+    record = known_record(folder)
     if record is None:
-        return None if must_be_ok else _described(model, run, _trained_on(model))
-    if must_be_ok and record.status != "ok":
-        return None
+        return _described(model, shown(folder.resolve(), last=2), _trained_on(model))
+    return _of_run(model, folder, record)
+
+
+def _of_run(model: Path, folder: Path, record: RunRecord) -> Choice:
     details = {"profile": record.profile, "started": record.started[:16].replace("T", " ")}
     details["commit"] = (record.code.get("commit") or "")[:10]
+    run = shown(folder.resolve(), last=2)
     return _described(model, run, data_name(record.data), **details)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-RUN = "Folder of a finished run; without it the newest."
+RUN = "Folder of a finished run; without it the newest, real data before phantoms."
 
 
 @app.command()
@@ -22,10 +21,14 @@ def app_command(
     share: Annotated[
         bool, typer.Option("--share", help="Open a tunnel by Gradio's servers: anyone gets in.")
     ] = False,
-    model_anomaly: Annotated[Path | None, typer.Option(help=f"Chapter 02. {RUN}")] = None,
-    model_hc: Annotated[Path | None, typer.Option(help=f"Chapter 04. {RUN}")] = None,
-    model_ga: Annotated[Path | None, typer.Option(help=f"Chapter 01. {RUN}")] = None,
-    model_brain_age: Annotated[Path | None, typer.Option(help=f"Chapter 05. {RUN}")] = None,
+    model_anomaly: Annotated[
+        str | None, typer.Option(metavar="RUN", help=f"Chapter 02. {RUN}")
+    ] = None,
+    model_hc: Annotated[str | None, typer.Option(metavar="RUN", help=f"Chapter 04. {RUN}")] = None,
+    model_ga: Annotated[str | None, typer.Option(metavar="RUN", help=f"Chapter 01. {RUN}")] = None,
+    model_brain_age: Annotated[
+        str | None, typer.Option(metavar="RUN", help=f"Chapter 05. {RUN}")
+    ] = None,
 ) -> None:
     """Open a page in the browser: drop a scan, see what a trained model says.
 

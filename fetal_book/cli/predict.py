@@ -29,6 +29,24 @@ PixelSize = Annotated[
 ]
 
 
+def model_option(number: str, without: str = "") -> Any:
+    """Return the option for the model of a chapter."""
+    words = f"Folder of a finished run, or {number}: the newest of that chapter, real data before"
+    return typer.Option(metavar="RUN", help=f"{words} phantoms{without}.")
+
+
+def home(number: str, model: str) -> Path:
+    """Return the folder of the model that the option names, and say which run made it."""
+    from fetal_book.parameters.chapters import get_chapter
+    from fetal_book.runs.find_runs import FoundRun, model_home
+    from fetal_book.runs.record import known_record
+
+    folder = model_home(get_chapter(number), model or None)
+    if record := known_record(folder.parent):
+        typer.echo(f"model: {FoundRun(folder.parent, record).words}")
+    return folder
+
+
 class Explained(TyperCommand):
     """A command whose help ends with the columns of its table and its exit codes."""
 
@@ -52,9 +70,7 @@ def predict_hc(
         Path | None,
         typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run; without it the shipped model.")
-    ] = None,
+    model: Annotated[str, model_option("04", "; without it the shipped model")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("head_circumference.csv"),
     overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
 ) -> None:
@@ -75,7 +91,7 @@ def predict_hc(
                 "pixel size: none given and none stated in a file, and without it millimetres "
                 "cannot be known; give --pixel-size 0.12 or --table sizes.csv."
             )
-        network = load_head_model(model)
+        network = load_head_model(home("04", model))
         counts = write_predictions(paths, network, sizes, out, overlays)
     _say(counts, out)
 
@@ -86,9 +102,7 @@ def predict_ga(
         list[Path],
         typer.Argument(help="T2 volumes (NIfTI), slices as pictures, or folders of them."),
     ],
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run of chapter 01.")
-    ] = None,
+    model: Annotated[str, model_option("01")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("gestational_age.csv"),
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for pictures of what was looked at.")
@@ -105,16 +119,14 @@ def predict_ga(
     from fetal_lib.predict.gestational_age_model import load_ga_model
 
     with errors_in_a_sentence("predict ga"):
-        counts = write_ages(list_cases(scans), load_ga_model(model), out, pictures)
+        counts = write_ages(list_cases(scans), load_ga_model(home("01", model)), out, pictures)
     _say(counts, out)
 
 
 @app.command("anomaly", cls=Explained)
 def predict_anomaly(
     images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run of chapter 02.")
-    ] = None,
+    model: Annotated[str, model_option("02")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_anomalies.csv"),
     pixel_size: PixelSize = "",
     table: Annotated[
@@ -135,16 +147,14 @@ def predict_anomaly(
 
     with errors_in_a_sentence("predict anomaly"):
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
-        counts = write_answers(paths, load_anomaly_model(model), out, sizes)
+        counts = write_answers(paths, load_anomaly_model(home("02", model)), out, sizes)
     _say(counts, out)
 
 
 @app.command("brain-age", cls=Explained)
 def predict_brain_age(
     scans: Annotated[list[Path], typer.Argument(help="T1 scans (NIfTI), or folders of scans.")],
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run of chapter 05.")
-    ] = None,
+    model: Annotated[str, model_option("05")] = "",
     ages: Annotated[
         Path | None, typer.Option(help="CSV with scan and age: known ages, for centiles.")
     ] = None,
@@ -163,7 +173,7 @@ def predict_brain_age(
     with errors_in_a_sentence("predict brain-age"):
         paths = list_scans(scans)
         known = {} if ages is None else read_known_ages(ages)
-        counts = write_ages(paths, load_age_model(model), out, known, pictures)
+        counts = write_ages(paths, load_age_model(home("05", model)), out, known, pictures)
     _say(counts, out)
 
 

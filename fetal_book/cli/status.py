@@ -17,7 +17,8 @@ def status(
 ) -> None:
     """Show for every chapter how its last run ended, and whether it is still up to date."""
     from fetal_book.cli.terminal import table_lines
-    from fetal_book.runs.status import age_text, all_statuses, up_to_date_text
+    from fetal_book.runs.find_runs import age_text
+    from fetal_book.runs.status import all_statuses, up_to_date_text
 
     statuses = all_statuses()
     if as_json:

@@ -98,20 +98,6 @@ def hardware_text(record: RunRecord) -> str:
     return f"{text}, {hardware['gpu']}" if hardware.get("gpu") else text
 
 
-def age_text(seconds: float | None) -> str:
-    """Return an age in its largest unit.
-
-    >>> age_text(40), age_text(7300), age_text(200000)
-    ('40 s', '2 h', '2 d')
-    """
-    if seconds is None:
-        return ""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
-
-
 def up_to_date_text(status: ChapterStatus) -> str:
     """Return whether a finished run still stands, and if not, why."""
     if status.status != "ok":

@@ -98,7 +98,11 @@ def find_model(folder: str | Path | None, chapter: str) -> Path:
     for home in (named, named / "model"):
         if (home / "model.json").is_file():
             return home
-    what = "no model is shipped" if folder is None else f"model={str(named)!r}: no model.json in it"
+    if folder is None:
+        what = "no model is shipped"
+    else:
+        lacks = "no model.json in it" if named.exists() else "there is no such folder"
+        what = f"model={str(named)!r}: {lacks}"
     advice = (
         f"give --model the folder of a finished run of {chapter}, for example after `fetal-lib "
         f"run {chapter[:2]}`"
