@@ -54,7 +54,7 @@ test: $(STAMP)  ## all tests, the fast tier first
 test-fast: $(STAMP)  ## the tests that take a minute or two together
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
 
-lab: $(STAMP)  ## open the chapters in JupyterLab, the .py and .ipynb of each paired
+lab: $(STAMP)  ## open the chapters in JupyterLab
 	@$(BIN)/fetal-lib notebooks sync
 	@$(BIN)/python -m jupyter lab --notebook-dir . --LabApp.default_url /lab/tree/notebooks
 

@@ -53,13 +53,6 @@ external_data = ""
 save_model = True
 
 # %% tags=["hide-input"]
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import warnings
-
-warnings.filterwarnings("ignore", message=".*np.object.*")
-
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display

@@ -66,7 +66,6 @@ save_model = True
 
 # %% tags=["hide-input"]
 import os
-import warnings
 
 import pandas as pd
 from IPython.display import Markdown, display
@@ -89,8 +88,6 @@ from fetal_book.chapters.brain_anomalies import starts, strange
 from fetal_book.chapters.tables import pretty, ranking, results_table
 from fetal_book.runs.session import open_run
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-warnings.filterwarnings("ignore", message=".*np.object.*")
 run = open_run("02_brain_anomalies", globals())
 p = run.parameters
 

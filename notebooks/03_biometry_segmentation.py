@@ -55,8 +55,6 @@ source_epochs = 12
 save_model = True
 
 # %% tags=["hide-input"]
-import warnings
-
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -82,7 +80,6 @@ from fetal_book.chapters.tables import plain, pretty
 from fetal_book.runs.published import reference_table
 from fetal_book.runs.session import open_run
 
-warnings.filterwarnings("ignore", category=UserWarning)
 run = open_run("03_biometry_segmentation", globals())
 p = run.parameters
 

@@ -51,9 +51,6 @@ external_data = ""
 save_model = True
 
 # %% tags=["hide-input"]
-import os
-import warnings
-
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -81,8 +78,6 @@ from fetal_book.chapters.outlines import bright_ellipses
 from fetal_book.chapters.tables import plain, ranking
 from fetal_book.runs.session import open_run
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-warnings.filterwarnings("ignore", message=".*np.object.*")
 run = open_run("04_head_circumference", globals())
 p = run.parameters
 

@@ -45,7 +45,7 @@ def test_banner_and_pages_agree(tmp_path, data):
 @pytest.mark.parametrize("data", atlases())
 def test_blends_of_templates_are_not_called_plain_data(data):
     text = banner(data=data)
-    assert text.startswith(":::{warning}\n")
+    assert text.startswith("> **Data")
     assert f"**Data: individuals blended from templates of `{data}`.**" in text
     assert "no blend of two is a person" in text and "numbers of folds flatter" in text
     assert "come from this data set" not in text

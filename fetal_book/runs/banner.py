@@ -32,7 +32,7 @@ SEVERAL = (
 
 
 def banner_text(parameters: ChapterParameters, record: RunRecord) -> str:
-    """Return the banner as MyST Markdown, the data note first, then the run and its command."""
+    """Return the banner as Markdown, the data note first, then the run and its command."""
     return (
         f"{data_note(parameters)}\n\nThis page shows chapter `{record.chapter}`, profile "
         f"`{record.profile}`, data `{record.data}`, seed {parameters.seed}. {again_text(record)}"
@@ -44,15 +44,11 @@ def data_note(parameters: ChapterParameters) -> str:
     name, more = data_name(parameters.data), " and ".join(further_data(parameters))
     if name == PHANTOM:
         but, of_them = (f", but for {more}", " of phantoms") if more else ("", "")
-        return _boxed("warning", MADE_UP.format(but=but, of_them=of_them))
+        return "> " + MADE_UP.format(but=but, of_them=of_them)
     kind = own_kind(parameters.data)
     text = BLENDED if kind == "blend" else SEVERAL if more else SCANS
     data = data_words(name, kind, mark="`")
-    return _boxed("warning" if kind == "blend" else "note", text.format(data=data, more=more))
-
-
-def _boxed(kind: str, text: str) -> str:
-    return f":::{{{kind}}}\n{text}\n:::"
+    return "> " + text.format(data=data, more=more)
 
 
 def own_kind(data: str) -> str:

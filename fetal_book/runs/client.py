@@ -49,10 +49,11 @@ class OwnManager(AsyncKernelManager):
 
 
 class BoundedClient(PapermillNotebookClient):
-    """Run cells, and keep a cell's output from filling memory and page."""
+    """Run cells, and keep warnings off the page, and a cell's output from filling it."""
 
-    def __init__(self, nb_man: Any, **kw: Any) -> None:
+    def __init__(self, nb_man: Any, on_stderr: Callable[[str], None], **kw: Any) -> None:
         super().__init__(nb_man, kernel_manager_class=OwnManager, record_timing=False, **kw)
+        self._on_stderr = on_stderr
         self.iopub_timeout = IOPUB_TIMEOUT_S
         self._sizes: dict[int, int] = {}
 
@@ -63,8 +64,14 @@ class BoundedClient(PapermillNotebookClient):
         display_id: str | None,
         cell_index: int,
     ) -> NotebookNode | None:
-        """Take an output, unless the cell has put out too much already; errors always count."""
+        """Take an output, unless the cell has put out too much already; errors always count.
+
+        What goes to standard error is handed on.
+        """
         content = msg["content"]
+        if content.get("name") == "stderr":
+            self._on_stderr(content["text"])
+            return None
         size = output_size(content)
         limit = PER_STREAM_LIMIT if "text" in content else OUTPUT_LIMIT
         used = self._sizes.get(cell_index, 0)
@@ -94,13 +101,13 @@ class OwnEngine(NBClientEngine):
         kernel_name: str,
         on_kernel: Callable[[Popen[bytes]], None],
         on_cell: Callable[..., None],
+        on_stderr: Callable[[str], None],
         start_timeout: int = 120,
         **kwargs: Any,
     ) -> Any:
         """Execute the notebook that papermill manages; say what its kernel is, and each cell."""
-        client = BoundedClient(
-            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, on_cell_start=on_cell
-        )
+        start = {"startup_timeout": start_timeout, "on_cell_start": on_cell}
+        client = BoundedClient(nb_man, on_stderr, kernel_name=kernel_name, **start)
         client.on_notebook_start = lambda notebook: on_kernel(client.km.provisioner.process)
         return client.execute()
 

@@ -29,6 +29,7 @@ from fetal_book.runs.folder import (
     take_over,
 )
 from fetal_book.runs.pairs import read_chapter, without_traces, write_notebook
+from fetal_book.runs.plain_text import plain_notebook
 from fetal_book.runs.process import signal_text
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.session import SESSION_FILE
@@ -213,7 +214,8 @@ def settle_notebook(record: RunRecord, folder: Path) -> None:
     """
     running = folder / RUNNING_FILE
     if record.status == "ok":
-        write_notebook(folder / "executed.ipynb", without_traces(read_chapter(running)))
+        executed = without_traces(read_chapter(running))
+        write_notebook(folder / "executed.ipynb", plain_notebook(executed, record.chapter))
         running.unlink(missing_ok=True)
         return
     (folder / "results.json").unlink(missing_ok=True)

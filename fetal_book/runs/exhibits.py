@@ -95,21 +95,26 @@ def copy_exhibits(run_folder: Path, target: Path) -> None:
         shutil.copyfile(run_folder / name, target / name)
 
 
-def saved_names(source: str, method: str) -> list[str]:
-    """List the names under which a cell saves figures or tables, in the order of the calls.
+def saved_captions(source: str, method: str) -> dict[str, str]:
+    """Return names and captions under which a cell saves figures or tables, in their order.
 
-    >>> saved_names('run.save_table(scores, "results", "All models.")', "save_table")
-    ['results']
+    A caption that is not written out is empty.
+
+    >>> saved_captions('run.save_table(scores, "results", "All models.")', "save_table")
+    {'results': 'All models.'}
     """
     try:
         calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     except SyntaxError:
-        return []
-    calls = [call for call in calls if getattr(call.func, "attr", "") == method]
-    given = [
-        [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "name")] for call in calls
-    ]
-    return [node.value for nodes in given for node in nodes[:1] if isinstance(node, ast.Constant)]
+        return {}
+    found = {}
+    for call in calls:
+        given = dict(zip(("name", "caption"), call.args[1:3], strict=False))
+        given |= {keyword.arg: keyword.value for keyword in call.keywords}
+        texts = {k: v.value for k, v in given.items() if isinstance(v, ast.Constant)}
+        if getattr(call.func, "attr", "") == method and "name" in texts:
+            found[texts["name"]] = texts.get("caption", "")
+    return found
 
 
 def label(kind: str, chapter: str, name: str) -> str:
@@ -128,17 +133,16 @@ def describe_outputs(cell: Cell, chapter: str, figures: Index, tables: Index) ->
     order). A cell that draws has its code folded: the figure and its caption carry the argument.
     """
     metadata, source = cell["metadata"], "".join(cell["source"])
-    drawn = [name for name in saved_names(source, "save_figure") if name in figures]
-    if not _count(cell, "image/"):  # a cell may draw in some runs only
+    drawn = [name for name in saved_captions(source, "save_figure") if name in figures]
+    if not count_shown(cell, "image/"):  # a cell may draw in some runs only
         metadata.get("mystnb", {}).pop("figure", None)
     elif drawn:
         _describe_figure(metadata, chapter, drawn[-1], figures[drawn[-1]])
     own = metadata.get("mystnb", {}).pop("table", None)
-    saved = [name for name in saved_names(source, "save_table") if name in tables]
-    shown = _count(cell, "text/html")
+    saved = [name for name in saved_captions(source, "save_table") if name in tables]
+    shown = count_shown(cell, "text/html")
     entries = [
-        {"name": label("tab", chapter, name), "caption": tables[name]["caption"]}
-        for name in dict.fromkeys(saved)
+        {"name": label("tab", chapter, name), "caption": tables[name]["caption"]} for name in saved
     ]
     if own:
         entries = own if isinstance(own, list) else [own]
@@ -156,8 +160,8 @@ def _describe_figure(metadata: dict[str, Any], chapter: str, name: str, entry: A
         metadata["tags"] = [*tags, "hide-input"]
 
 
-def _count(cell: Cell, kind: str) -> int:
-    """Count the outputs of a MIME type; of HTML, those that hold a table."""
+def count_shown(cell: Cell, kind: str) -> int:
+    """Count a cell's outputs of a MIME type; of HTML, those that hold a table."""
     found = 0
     for output in cell.get("outputs", []):
         data = output.get("data", {})

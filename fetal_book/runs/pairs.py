@@ -1,10 +1,10 @@
 """Make a chapter's clean notebook from its text form, and tell whether the two are still the same.
 
 ``notebooks/NN_name.py`` (Jupytext's percent format) is the truth. ``NN_name.ipynb`` beside it is
-generated: no outputs, no execution counts, cell ids that depend on the cell's text only, so that a
-change of one cell is a diff of one cell. The notebook carries a digest of its own cells. By it a
-notebook that somebody edited by hand is told from one that is merely older than its text, and is
-never overwritten unasked.
+generated: plain Markdown, no outputs, no execution counts, cell ids that depend on the cell's text
+only, so that a change of one cell is a diff of one cell. The notebook carries a digest of its own
+cells. By it a notebook that somebody edited by hand is told from one that is merely older than its
+text, and is never overwritten unasked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fetal_book.runs.plain_text import plain_notebook
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_text
 
@@ -66,12 +67,15 @@ def notebook_from_text(text: str) -> Notebook:
     cells = [_clean_cell(cell) for cell in jupytext.reads(text, fmt="py:percent").cells]
     for cell, cell_id in zip(cells, _cell_ids(cells), strict=True):
         cell["id"] = cell_id
-    metadata = {
-        "kernelspec": dict(KERNELSPEC),
-        "language_info": {"name": "python"},
-        DIGEST_KEY: _digest(cells),
-    }
+    metadata = {"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def generated(pair: Pair) -> Notebook:
+    """Return the notebook that belongs beside a chapter's text: the same in plain Markdown."""
+    notebook = plain_notebook(read_chapter(pair.text), pair.name)
+    digest = {DIGEST_KEY: _digest(notebook["cells"])}
+    return notebook | {"metadata": notebook["metadata"] | digest}
 
 
 def read_chapter(path: Path) -> Notebook:
@@ -113,7 +117,7 @@ def pair_state(pair: Pair) -> PairState:
     """
     if not pair.notebook.exists():
         return "missing"
-    expected = notebook_from_text(pair.text.read_text(encoding="utf-8"))
+    expected = generated(pair)
     found = _read_notebook(pair.notebook)
     if found == expected:
         return "equal"
@@ -136,10 +140,10 @@ def sync_pair(pair: Pair, *, force: bool = False) -> bool:
         raise EditedNotebookError(
             f"notebook {pair.notebook.name}: its cells were changed by hand and differ from "
             f"{pair.text.name}. The text is the one to edit, the notebook is generated from it. "
-            f"Bring the changes over with `jupytext --to py:percent {pair.notebook.name}`, or drop "
+            f"Make the changes in {pair.text.name} (JupyterLab: Open With > Notebook), or drop "
             "them with `fetal-lib notebooks sync --force`."
         )
-    _write_notebook(pair.notebook, notebook_from_text(pair.text.read_text(encoding="utf-8")))
+    _write_notebook(pair.notebook, generated(pair))
     return True
 
 

@@ -21,6 +21,7 @@ from fetal_book.runs.record import RunRecord, utc_now
 from fetal_book.runs.results import result_row, results_document, row_key
 from fetal_book.runs.stale import data_fingerprint, used_modules
 from fetal_book.runs.start import FOLDER_VARIABLE, start_alone, start_in_parent
+from fetal_book.runs.warnings_log import WARNINGS_FILE, log_warnings
 from fetal_lib.files.atomic import append_line, write_json
 from fetal_lib.files.fingerprint import module_hashes
 
@@ -69,6 +70,7 @@ def open_run(chapter: str, namespace: MutableMapping[str, Any]) -> Run:
         parameters, folder, record, lock = start_alone(known, namespace)
         run = Run(known, with_folders(parameters), folder, record, lock)
         watch_cells(run.note_failure)
+    log_warnings(run.folder / WARNINGS_FILE)
     namespace.update(parameters.model_dump(exclude={"out"}))
     run.progress(event="start", chapter=known.name, profile=parameters.profile)
     return run

@@ -12,11 +12,13 @@ from fetal_book.parameters.project import public_path
 from fetal_book.runs.again import again_text
 from fetal_book.runs.exhibits import copy_exhibits, describe_outputs, index_of
 from fetal_book.runs.pairs import has_tag, without_traces
+from fetal_book.runs.plain_text import markdown_cell
 from fetal_book.runs.record import RunRecord, ended_ok
 from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
 from fetal_book.runs.status import hardware_text
+from fetal_book.runs.text_only import site_notebook
 from fetal_lib.errors import UserError
-from fetal_lib.files.atomic import read_json, write_json
+from fetal_lib.files.atomic import write_json
 
 
 class StageError(UserError, ValueError):
@@ -34,8 +36,8 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     """
     run_folder, book_folder = Path(run_folder), Path(book_folder)
     record = ended_ok(run_folder)
-    notebook = read_json(run_folder / "executed.ipynb")
-    if not isinstance(notebook, dict) or not notebook.get("cells"):
+    notebook = site_notebook(run_folder)
+    if notebook is None:
         raise StageError(f"{run_folder.name}: executed.ipynb is missing or broken; run it again")
     refuse_errors(record.chapter, notebook)
     notebook = without_traces(notebook)
@@ -95,11 +97,6 @@ def split_title(cell: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | 
     rest = "".join(lines[end:]).strip()
     head = {**cell, "source": "".join(lines[:end]).rstrip("\n")}
     return head, (markdown_cell(rest, f"{cell.get('id', 'title')}-text") if rest else None)
-
-
-def markdown_cell(text: str, cell_id: str) -> dict[str, Any]:
-    """Return a Markdown cell."""
-    return {"cell_type": "markdown", "id": cell_id[:64], "metadata": {}, "source": text}
 
 
 def run_box(record: RunRecord) -> str:

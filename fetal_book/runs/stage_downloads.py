@@ -10,6 +10,7 @@ from typing import Any
 
 from fetal_book.runs.exhibits import index_of
 from fetal_book.runs.pairs import has_tag, write_notebook
+from fetal_book.runs.plain_text import plain_notebook
 from fetal_lib.files.atomic import write_bytes, write_text
 
 INJECTED = "injected-parameters"
@@ -19,7 +20,7 @@ KEPT_METADATA = {"notebook_metadata_filter": "-all", "cell_metadata_filter": "ta
 
 def write_downloads(notebook: dict[str, Any], chapter: str, folder: Path) -> None:
     """Write the executed notebook, its text and an archive of the tables beside the exhibits."""
-    write_notebook(folder / f"{chapter}.ipynb", notebook)
+    write_notebook(folder / f"{chapter}.ipynb", plain_notebook(notebook, chapter))
     write_text(folder / f"{chapter}.py", percent_text(notebook))
     tables = sorted((folder / "tables").glob("*.csv"))
     archive = folder / f"{chapter}-tables.zip"

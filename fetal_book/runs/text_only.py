@@ -14,6 +14,7 @@ from typing import Any
 from fetal_book.parameters.chapters import Chapter
 from fetal_book.parameters.resolve import Resolved
 from fetal_book.runs.pairs import has_tag, read_chapter, write_notebook
+from fetal_book.runs.plain_text import plain_notebook
 from fetal_book.runs.record import RunRecord, utc_now
 from fetal_book.runs.stage_downloads import INJECTED
 from fetal_book.runs.stale import (
@@ -23,7 +24,8 @@ from fetal_book.runs.stale import (
     same_parameters,
     stale_reasons,
 )
-from fetal_lib.files.atomic import read_json
+from fetal_book.runs.worker import INPUT_FILE
+from fetal_lib.files.atomic import read_json, write_json
 
 
 def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord | None:
@@ -43,14 +45,29 @@ def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord 
     if not reasons:
         return record
     notebook = chapter.notebook()
-    renewed = with_outputs(read_chapter(notebook)["cells"], executed["cells"])
+    text = read_chapter(notebook)
+    renewed = with_outputs(text["cells"], executed["cells"])
     if reasons != [NOTEBOOK_CHANGED] or renewed is None:
         return None
-    write_notebook(folder / "executed.ipynb", executed | {"cells": renewed})
+    write_json(folder / INPUT_FILE, text)
+    executed = plain_notebook(executed | {"cells": renewed}, chapter.name)
+    write_notebook(folder / "executed.ipynb", executed)
     record.notebook["sha256"] = notebook_sha256(notebook)
     record.text_renewed = utc_now()
     record.write(folder)
     return record
+
+
+def site_notebook(folder: Path) -> dict[str, Any] | None:
+    """Return a run's executed notebook with the text as the chapter has it, for the site.
+
+    None where there is no notebook.
+    """
+    executed, text = (read_json(folder / name) for name in ("executed.ipynb", INPUT_FILE))
+    if not isinstance(executed, dict) or not executed.get("cells"):
+        return None
+    cells = with_outputs(text["cells"], executed["cells"]) if isinstance(text, dict) else None
+    return executed | {"cells": cells or executed["cells"]}
 
 
 def with_outputs(

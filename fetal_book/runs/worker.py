@@ -15,6 +15,7 @@ from typing import Any
 
 from fetal_book.runs.process import die_with_parent, identity, signal_text
 from fetal_book.runs.record import utc_now
+from fetal_book.runs.warnings_log import WARNINGS_FILE
 from fetal_lib.files.atomic import append_line, write_json
 
 OUTCOME_FILE = "logs/outcome.json"
@@ -56,6 +57,10 @@ def execute(notebook: Path, folder: Path, parameters: dict[str, Any]) -> dict[st
         heading = headings[min(cell_index, len(headings) - 1)]
         append_line(folder / "progress.jsonl", {"time": utc_now(), **event, "heading": heading})
 
+    def on_stderr(text: str) -> None:
+        with (folder / WARNINGS_FILE).open("a", encoding="utf-8") as log:
+            log.write(text)
+
     try:
         execute_notebook(
             brace(folder / INPUT_FILE),
@@ -66,6 +71,7 @@ def execute(notebook: Path, folder: Path, parameters: dict[str, Any]) -> dict[st
             progress_bar=False,
             on_kernel=on_kernel,
             on_cell=on_cell,
+            on_stderr=on_stderr,
         )
     except PapermillExecutionError as error:
         return failed_cell(error)
