@@ -1,4 +1,4 @@
-"""Commands of `fetal-lib data`: list, show, fetch, verify, audit.
+"""Commands of `fetal-lib data`: list, show, fetch, verify, convert, audit.
 
 Exit codes: 0 done, 1 a problem was found or something failed, 3 there are steps to do by hand.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fetal_book.cli.data_convert import convert
 from fetal_book.cli.data_report import print_kinds, write_problems
 from fetal_book.cli.terminal import errors_in_a_sentence, progress_bar, table_lines
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Data sets: list, show, fetch, verify, audit.",
+    help="Data sets: list, show, fetch, verify, convert, audit.",
 )
 BY_HAND = 3
 FIELDS = ("title", "kind", "version", "doi", "url", "licence", "citation", "access")
@@ -192,6 +193,9 @@ def verify(
             typer.echo(f"the whole list: {write_problems(report, out)}", err=as_json)
     if not report.ok:
         raise typer.Exit(1)
+
+
+app.command()(convert)
 
 
 @app.command()

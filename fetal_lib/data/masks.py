@@ -94,6 +94,23 @@ def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndar
     >>> mask_from_drawing(np.eye(3, dtype=np.uint8)).sum()
     np.int64(3)
     """
+    mask = cut_at_half(drawing, path)
+    if not is_outline(mask):
+        return mask
+    try:
+        return fill_outline(mask)
+    except ValueError as error:
+        raise FileFault(path, "outline", f"an outline that cannot be filled. {error}") from error
+
+
+def cut_at_half(drawing: np.ndarray, path: str | Path = "mask") -> np.ndarray:
+    """Return what was drawn, filled or as an outline, without soft edges: bool (H, W).
+
+    Raises
+    ------
+    FileFault
+        As `mask_from_drawing`.
+    """
     largest = int(drawing.max())
     if largest == 0:
         raise FileFault(path, "empty mask", "nothing is drawn; a mask marks one structure")
@@ -106,12 +123,7 @@ def mask_from_drawing(drawing: np.ndarray, path: str | Path = "mask") -> np.ndar
     mask = drawing >= max(1, largest / 2)
     if mask.all():
         raise FileFault(path, "full mask", "it covers the whole image; a mask marks one structure")
-    if not is_outline(mask):
-        return mask
-    try:
-        return fill_outline(mask)
-    except ValueError as error:
-        raise FileFault(path, "outline", f"an outline that cannot be filled. {error}") from error
+    return mask
 
 
 def is_outline(mask: np.ndarray) -> bool:

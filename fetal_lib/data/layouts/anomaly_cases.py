@@ -1,4 +1,4 @@
-"""Anomaly phantoms: ``cases.csv`` with an image, its lesion's mask, its class and patient a row."""
+"""Phantoms and own scans: ``cases.csv`` with an image, a lesion's mask, class and patient a row."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ LIMITS = {"ga_days": (70, 310, "days (weeks × 7)"), "pixel_size_mm": (0.02, 1.0
 
 
 def find(folder: Path) -> Found:
-    """Find the images of a phantom set; ``lesion_path`` is None where nothing is drawn."""
+    """Find the images of the table; ``lesion_path`` is None where nothing is drawn."""
     found = Found(folder)
     sheet = Sheet(found, folder / TABLE_NAME, COLUMNS, ("lesion",), LIMITS, ("image",))
+    made_up = {"source": "phantom"} if (folder / "phantom.json").is_file() else {}
     for line, row, values in sheet:
         sheet.need(line, row, COLUMNS)
         image = _file(found, "images", row["image"])
         lesion = _file(found, "lesions", row.get("lesion", ""))
         if image is None or not row["label"] or (row.get("lesion") and lesion is None):
             continue
-        more = {"subject": row["patient"], "source": "phantom", "lesion_path": lesion}
+        more = {"subject": row["patient"], "lesion_path": lesion} | made_up
         numbers = {column: values[column] for column in LIMITS if column in sheet.columns}
         add_image(found, image, {row["label"]}, "", **more, **numbers)
     return finish(found)

@@ -48,7 +48,7 @@ def find(folder: Path) -> Found:
         image, mask = (found.file(name, sheet.name) if name else None for name in names)
         if image is None or mask is None:
             continue
-        values["pixel_size_mm"] = _pixel_size(image, values["pixel_size_mm"])
+        values["pixel_size_mm"] = pixel_size_of(image, values["pixel_size_mm"])
         case = {"image": row["image"], "image_path": image, "mask_path": mask}
         case |= {"subject": plain_name(row["subject"]), "structure": row["structure"].casefold()}
         found.cases.append(case | values)
@@ -74,7 +74,7 @@ def _refuse_other_units(sheet: Sheet) -> None:
             sheet.problem("columns", message)
 
 
-def _pixel_size(path: Path, stated: float) -> float:
+def pixel_size_of(path: Path, stated: float) -> float:
     """Return the table's pixel size, else that of a DICOM header, else NaN."""
     if known(stated) or path.suffix.lower() not in (".dcm", ".dicom"):
         return stated

@@ -36,23 +36,31 @@ def find(folder: Path) -> Found:
     """
     found = Found(folder)
     images, masks = _listed(folder)
-    by_stem = _by_stem(found, images, masks)
+    masks_of = paired(found, images, masks)
     sizes = _pixel_sizes(found, [path.name for path in images])
+    for path, mask in masks_of.items():
+        case = {"image": path.name, "image_path": path, "mask_path": mask}
+        size = sizes.get(plain_name(path.name), math.nan)
+        found.cases.append(case | {"subject": stem_of(path), "pixel_size_mm": size})
+    return found
+
+
+def paired(found: Found, images: list[Path], masks: list[Path]) -> dict[Path, Path]:
+    """Return the mask of each image, by their names; what has not exactly one is a problem."""
+    near, pairs = _by_stem(found, images, masks), {}
     for path in images:
-        near = by_stem[_stem(path)]
-        names = ", ".join(mask.name for mask in near)
-        if not near:
+        named = near[_key(path)]
+        names = ", ".join(mask.name for mask in named)
+        if not named:
             rule = " or ".join(f"{path.stem}{suffix}.png" for suffix in ("", *SUFFIXES))
             message = f"an image without a mask; {rule} is needed"
-            found.problem(relative(path, folder), "missing mask", message)
-        elif len(near) > 1:
-            message = f"{len(near)} masks ({names}); keep one"
-            found.problem(relative(path, folder), "duplicate", message)
+            found.problem(relative(path, found.folder), "missing mask", message)
+        elif len(named) > 1:
+            message = f"{len(named)} masks ({names}); keep one"
+            found.problem(relative(path, found.folder), "duplicate", message)
         else:
-            case = {"image": path.name, "image_path": path, "mask_path": near[0]}
-            size = sizes.get(plain_name(path.name), math.nan)
-            found.cases.append(case | {"subject": _stem(path), "pixel_size_mm": size})
-    return found
+            pairs[path] = named[0]
+    return pairs
 
 
 def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -61,26 +69,25 @@ def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     images = visible(scans or folder, "*", IMAGE_ENDINGS)
     if drawn is not None:
         return images, visible(drawn, "*", IMAGE_ENDINGS)
-    masks = [path for path in images if _without_suffix(_stem(path)) != _stem(path)]
+    masks = [path for path in images if without_suffix(stem_of(path)) != stem_of(path)]
     return [path for path in images if path not in masks], masks
 
 
 def _by_stem(found: Found, images: list[Path], masks: list[Path]) -> dict[str, list[Path]]:
     """Return the masks of each image, by its name; those of no image become problems."""
-    by_stem: dict[str, list[Path]] = {_stem(path): [] for path in images}
-    for stem in repeated([path.stem for path in images]):
-        path = next(path for path in images if _stem(path) == stem)
-        message = f"{stem}: two images of this name; keep one"
+    near: dict[str, list[Path]] = {_key(path): [] for path in images}
+    for stem in repeated([_key(path) for path in images]):
+        path = next(path for path in images if _key(path) == stem)
+        message = f"{stem_of(path)}: two images of this name; keep one"
         found.problem(relative(path, found.folder), "duplicate", message)
     for path in masks:
-        stem = _stem(path)
-        key = stem if stem in by_stem else _without_suffix(stem)
-        if key in by_stem:
-            by_stem[key].append(path)
+        key = _key(path) if _key(path) in near else without_suffix(_key(path))
+        if key in near:
+            near[key].append(path)
         else:
-            message = f"a mask without an image; {key}.png is needed"
+            message = f"a mask without an image; {without_suffix(stem_of(path))}.png is needed"
             found.problem(relative(path, found.folder), "missing", message)
-    return by_stem
+    return near
 
 
 def _pixel_sizes(found: Found, names: list[str]) -> dict[str, float]:
@@ -111,11 +118,17 @@ def _sub(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
-def _stem(path: Path) -> str:
-    return plain_name(path.stem)
+def stem_of(path: Path) -> str:
+    """Return a name without its ending, also of ``.nii.gz``, with composed letters."""
+    return plain_name(path.name.removesuffix(".gz").rpartition(".")[0])
 
 
-def _without_suffix(stem: str) -> str:
+def _key(path: Path) -> str:
+    return stem_of(path).casefold()
+
+
+def without_suffix(stem: str) -> str:
+    """Return the name of the image that a mask of this name is drawn on."""
     ending = next((suffix for suffix in SUFFIXES if stem.casefold().endswith(suffix)), "")
     return stem[: len(stem) - len(ending)]
 

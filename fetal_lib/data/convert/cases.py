@@ -1,0 +1,213 @@
+"""Find a user's images, masks and table, and put together what belongs to one image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fetal_lib.data.bad_files import plain_name
+from fetal_lib.data.convert.columns import Column, ConvertError, understand, values_of
+from fetal_lib.data.images import IMAGE_ENDINGS
+from fetal_lib.data.layouts.base import Found, relative, visible
+from fetal_lib.data.layouts.bids import VOLUMES
+from fetal_lib.data.layouts.clinical_ultrasound import pixel_size_of
+from fetal_lib.data.layouts.mask_folders import MASK_FOLDERS, paired, stem_of, without_suffix
+from fetal_lib.readers.delimited import TextTable, read_text_table
+
+TABLES, WORKBOOKS = (".csv", ".tsv", ".txt"), (".xlsx", ".xls", ".ods", ".numbers")
+TEXTS = ("patient", "structure", "class", "sex")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Hold one image and what is known of it.
+
+    Attributes
+    ----------
+    image, mask : Path, and Path or None.
+    texts : by meaning; empty where unknown.
+    numbers : by meaning, in the units of the layouts; NaN where unknown.
+    """
+
+    image: Path
+    mask: Path | None
+    texts: Mapping[str, str]
+    numbers: Mapping[str, float]
+
+    def number(self, name: str) -> float:
+        """Return a number, NaN where it is unknown."""
+        return self.numbers.get(name, math.nan)
+
+
+@dataclass
+class Source:
+    """Hold what was understood of a user's folder.
+
+    Attributes
+    ----------
+    found : its folder, problems and notes.
+    cases : the images that can be converted as far as names and table tell.
+    table : Path, or None without one.
+    columns : what each column of the table is taken as.
+    """
+
+    found: Found
+    table: Path | None = None
+    columns: Sequence[Column] = ()
+    cases: list[Case] = field(default_factory=list)
+
+    def has(self, meaning: str) -> bool:
+        """Return whether a column of that meaning was found."""
+        return any(column.meaning == meaning for column in self.columns)
+
+
+def read_source(
+    place: Path,
+    table: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    pixel_size_mm: float = math.nan,
+) -> Source:
+    """Find images, masks and table of a folder; nothing is opened but the table.
+
+    Parameters
+    ----------
+    place : a folder, or a table whose folder is meant.
+    table : the table, where the folder does not hold exactly one.
+    columns, units : what the user says of columns, see `understand`.
+    pixel_size_mm : of all images for which neither the table nor the file says it.
+
+    Raises
+    ------
+    ConvertError, TableReadError
+        ValueErrors: if there is no image, or the table cannot be read or understood.
+    """
+    if place.is_file():
+        place, table = place.parent, place
+    if not place.is_dir():
+        raise ConvertError(f"{place} is no folder; name the one that holds the images")
+    source = Source(Found(place), table or _table_in(place))
+    images, masks = _listed(place)
+    if not images:
+        kinds = ", ".join((*IMAGE_ENDINGS, *VOLUMES))
+        raise ConvertError(f"{place}: no image in it ({kinds}); name the folder that holds them")
+    rows, masks_by_image = {}, {}
+    if source.table is None and (columns or units):
+        raise ConvertError(f"{place}: no table in it for --column or --unit; name it by --table")
+    if source.table is not None:
+        text = read_text_table(source.table, ())
+        source.columns = understand(text, columns or {}, units or {})
+        rows, masks_by_image = _matched(source, text, images, masks)
+    if not source.has("mask"):
+        masks_by_image = paired(source.found, images, masks) if masks else {}
+    for image in images:
+        texts, values = rows.get(image, ({}, {}))
+        if rows and image not in rows:
+            message = f"no row of {source.table.name} names it"
+            source.found.problem(relative(image, place), "not listed", message)
+        elif masks and masks_by_image.get(image) is None:
+            continue  # told as a problem
+        else:
+            size = values.get("pixel_size_mm", math.nan)
+            size = pixel_size_of(image, size) if math.isnan(pixel_size_mm) else size
+            values["pixel_size_mm"] = pixel_size_mm if math.isnan(size) else size
+            source.cases.append(Case(image, masks_by_image.get(image), texts, values))
+    return source
+
+
+def _table_in(folder: Path) -> Path | None:
+    """Return the only table of a folder; a workbook is named so that its reader refuses it."""
+    tables = visible(folder, "*", TABLES) or visible(folder, "*", WORKBOOKS)
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise ConvertError(f"{folder}: {len(tables)} tables ({names}); name one by --table")
+    return tables[0] if tables else None
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return images and masks below a folder: masks by their folder's name or their own."""
+    paths = visible(folder, "**/*", (*IMAGE_ENDINGS, *VOLUMES))
+    masks = {path for path in paths if _is_mask(path, folder)}
+    return [path for path in paths if path not in masks], [p for p in paths if p in masks]
+
+
+def _is_mask(path: Path, folder: Path) -> bool:
+    homes = {part.casefold() for part in path.relative_to(folder).parts[:-1]}
+    return bool(homes & set(MASK_FOLDERS)) or without_suffix(stem_of(path)) != stem_of(path)
+
+
+Rows = dict[Path, tuple[dict[str, str], dict[str, float]]]
+
+
+def _matched(
+    source: Source, text: TextTable, images: list[Path], masks: list[Path]
+) -> tuple[Rows, dict[Path, Path]]:
+    """Return the row, and where the table names it the mask, of each image."""
+    found, name = source.found, text.path.name
+    values, faults = values_of(text, source.columns)
+    for fault in faults:
+        found.problem(name, fault.kind, str(fault))
+    header = {one.meaning: one.header for one in source.columns if one.meaning}
+    near = _Names(images, found.folder)
+    if "image" not in header:
+        header["image"] = _column_of_names(source, text, near)
+    near_masks, rows, pairs = _Names(masks, found.folder), {}, {}
+    for line, row, numbers in zip(text.lines, text.rows, values, strict=True):
+        image = near.one(found, name, line, row[header["image"]])
+        if image is None:
+            continue
+        if image in rows:
+            found.problem(name, "duplicate", f"line {line}: {image.name} has a row already")
+        rows[image] = {one: row[header[one]] for one in TEXTS if one in header}, numbers
+        if "mask" in header and row[header["mask"]]:
+            mask = near_masks.one(found, name, line, row[header["mask"]])
+            pairs |= {} if mask is None else {image: mask}
+        elif "mask" in header:
+            found.problem(name, "no value", f"line {line}: no mask for {image.name}")
+    return rows, pairs
+
+
+def _column_of_names(source: Source, text: TextTable, near: _Names) -> str:
+    """Return the column whose cells are names of the images, most of them."""
+    n_known = {h: sum(bool(near.all(row[h])) for row in text.rows) for h in text.columns}
+    best = max(n_known, key=lambda header: n_known[header])
+    if 2 * n_known[best] <= len(text.rows):
+        found = ", ".join(map(repr, text.columns))
+        raise ConvertError(
+            f"{text.path.name}: no column names the images; found {found}. Give "
+            "--column 'image=NAME OF THE COLUMN'"
+        )
+    source.columns = [
+        Column(one.header, "image", examples=one.examples) if one.header == best else one
+        for one in source.columns
+    ]
+    return best
+
+
+class _Names:
+    """Find files by what a table calls them: a path, a name, or a name without its ending."""
+
+    def __init__(self, paths: Sequence[Path], folder: Path) -> None:
+        self._known: dict[str, list[Path]] = {}
+        for path in paths:
+            for name in {relative(path, folder), path.name, stem_of(path)}:
+                self._known.setdefault(_key(name), []).append(path)
+
+    def all(self, name: str) -> list[Path]:
+        key = _key(name)
+        return self._known.get(key) or self._known.get(key.rpartition(".")[0], [])
+
+    def one(self, found: Found, table: str, line: int, name: str) -> Path | None:
+        """Return the one file of a name; another number of them is a problem."""
+        paths = self.all(name)
+        if len(paths) != 1:
+            many = f"{len(paths)} files have this name" if paths else "no such file in the folder"
+            kind = "duplicate" if paths else "missing"
+            found.problem(table, kind, f"line {line}: {name!r}: {many}")
+        return paths[0] if len(paths) == 1 else None
+
+
+def _key(name: str) -> str:
+    return plain_name(name.replace("\\", "/")).casefold()
