@@ -26,6 +26,7 @@ from fetal_lib.predict.head_circumference import (  # noqa: E402
 )
 from fetal_lib.predict.head_measure import HeadMeasurement  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
+from fetal_lib.predict.head_overlay import write_below  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes, read_pixel_sizes  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
@@ -157,6 +158,19 @@ def test_overlays_are_pictures_of_the_scan_size(folder, phantoms):
     picture = cv2.imread(str(folder / "o" / "scan0.png"))
     assert picture.shape == (*phantoms[0].image.shape, 3)
     assert (picture[..., 2].astype(int) - picture[..., 0] > 100).sum() > 500  # an orange line
+
+
+@pytest.mark.parametrize("width", [200, 800, 3000])
+def test_letters_are_outlined_and_have_no_ghost_beside_them(width):
+    grey = np.full((width // 2, width, 3), 128, np.uint8)
+    drawn = write_below(
+        grey, "no head found: the region is no ellipse (Dice with its fit 0.71) " * 2
+    )
+    light, dark = drawn[..., 0] > 150, drawn[..., 0] < 60
+    reach = 2 * max(1, width // 450) + 5
+    near = cv2.dilate(light.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    assert light.any() and dark.sum() > 0.5 * light.sum() and not (dark & ~near).any()
+    assert not (light | dark)[:, [0, -1]].any()  # long texts are broken, not cut
 
 
 def test_the_batch_size_does_not_change_the_answer(folder, phantoms):

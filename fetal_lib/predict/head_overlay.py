@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,18 +30,43 @@ def draw_overlay(scan: np.ndarray, result: HeadMeasurement) -> np.ndarray:
     import cv2
 
     canvas = cv2.cvtColor(scan, cv2.COLOR_GRAY2BGR)
-    scale = max(0.4, scan.shape[1] / 1100)
     if result.ellipse is not None:
         points = np.round(result.ellipse.boundary(360) * 16).astype(np.int32)
-        cv2.polylines(canvas, [points], True, ORANGE, 2, cv2.LINE_AA, shift=4)
-    text = result.reason or (
-        f"HC {result.hc_mm:.1f} mm ({result.hc_low_mm:.1f}-{result.hc_high_mm:.1f})"
+        line = max(2, scan.shape[1] // 500)
+        cv2.polylines(canvas, [points], True, ORANGE, line, cv2.LINE_AA, shift=4)
+    text = result.reason
+    if math.isfinite(result.hc_mm):
+        text = f"HC {result.hc_mm:.1f} mm"
+    if math.isfinite(result.hc_high_mm):
+        text += f" ({result.hc_low_mm:.1f}-{result.hc_high_mm:.1f})"
+    return write_below(canvas, text)
+
+
+def write_below(canvas: np.ndarray, text: str) -> np.ndarray:
+    """Return a picture, uint8 (H, W, 3), with a text in its lower left corner, white on black."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = canvas.shape[:2]
+    size = max(11, width // 45)
+    margin, font = size // 2, ImageFont.load_default(size)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width - 2 * margin:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    image = Image.fromarray(canvas)
+    ImageDraw.Draw(image).multiline_text(
+        (margin, height - margin),
+        "\n".join(lines),
+        "white",
+        font,
+        anchor="ld",
+        stroke_width=max(1, size // 10),
+        stroke_fill="black",
     )
-    origin = (10, scan.shape[0] - 14)
-    for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(canvas, text, origin, font, scale, colour, width, cv2.LINE_AA)
-    return canvas
+    return np.array(image)
 
 
 def save_overlay(path: str | Path, scan: np.ndarray, result: HeadMeasurement) -> None:
