@@ -44,9 +44,10 @@ def test_bench_predict_hc_at_steady_state(tmp_path):
     pytest.importorskip("keras")
     import psutil
 
-    from fetal_lib.predict.head_circumference import list_images, write_predictions
+    from fetal_lib.predict.head_circumference import write_predictions
     from fetal_lib.predict.head_model import load_head_model
     from fetal_lib.predict.pixel_sizes import PixelSizes
+    from fetal_lib.predict.scans import list_images
     from fetal_phantoms.head import write_head_set
 
     write_head_set(tmp_path / "set", n_examinations=60, seed=5)

@@ -20,14 +20,15 @@ from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
     head_circumference_row,
-    list_images,
     predict_heads,
     write_predictions,
 )
+from fetal_lib.predict.head_gate import HeadCheck  # noqa: E402
 from fetal_lib.predict.head_measure import HeadMeasurement  # noqa: E402
 from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 from fetal_lib.predict.head_overlay import write_below  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes, read_pixel_sizes  # noqa: E402
+from fetal_lib.predict.scans import list_images  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
 
@@ -137,6 +138,18 @@ def test_sizes_are_known_if_given_or_if_one_file_states_its_own(tmp_path, folder
     (tmp_path / "empty.dcm").touch()
     assert not PixelSizes().know_any([tmp_path / "empty.dcm"])
     assert PixelSizes().know_any([*paths, dicom(tmp_path / "a.dcm", phantoms[0], 0.1)])
+
+
+def test_what_is_no_head_is_declined_without_a_number_and_its_overlay_says_why(folder, phantoms):
+    def gate(scans):
+        return [HeadCheck("other", 0.9, "no head: an abdomen")] * len(scans)
+
+    oracle, sizes = HeadOracle(*phantoms), PixelSizes(0.12)
+    write_predictions(list_images([folder]), oracle, sizes, folder / "o.csv", folder / "o", gate)
+    for row in rows_of(folder / "o.csv"):
+        assert (row["status"], row["reason"]) == ("declined", "no head: an abdomen")
+        assert not row["hc_mm"] and row["pixel_size_mm"] == "0.12000"
+    assert (cv2.imread(str(folder / "o" / "scan0.png")) != phantoms[0].image[..., None]).any()
 
 
 def test_a_colour_scan_of_another_size_is_measured_too(folder, phantoms):

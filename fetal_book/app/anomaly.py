@@ -58,6 +58,11 @@ def answer_scan(
     """
     start = perf_counter()
     model, (scan, factor) = loaded.model, shrunk(scan)
+    problem = loaded.no_head(scan)
+    if problem:
+        first = markup.headline(HEADLINE, "I don’t know", f"{problem}.", "unknown")
+        shown = markup.pictures(markup.picture(markup.data_url(scan), "Your scan", "scan"))
+        return markup.result(name, first, shown, choice=loaded.choice, start=start)
     with loaded.lock:
         view, ellipse, answer = _answer(scan, size.mm * factor, model, finder)
         heat = explain(model, view, answer.label)
@@ -173,8 +178,10 @@ def _answer_many(
         try:
             scan, factor = shrunk(read_scan(file))
             size = pixel_size(file, sizes)
-            with loaded.lock:
-                *_, answer = _answer(scan, size.mm * factor, loaded.model, finder)
+            answer = AnomalyAnswer(reason=loaded.no_head(scan))
+            if not answer.reason:
+                with loaded.lock:
+                    *_, answer = _answer(scan, size.mm * factor, loaded.model, finder)
             row = anomaly_row(file.path, answer, size=size)
         except UploadError as error:
             declined = None if scan is None else AnomalyAnswer(reason=str(error))

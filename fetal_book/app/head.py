@@ -164,7 +164,9 @@ def answer_files(
 
 
 def _measure(scan: np.ndarray, pixel_size_mm: float, loaded: Loaded) -> HeadMeasurement:
-    model = loaded.model
+    model, problem = loaded.model, loaded.no_head(scan)
+    if problem:
+        return HeadMeasurement(reason=problem)
     with loaded.lock:
         (probs,) = model.probs(squash(scan, model.shape)[None])
     return measure_head(probs, scan.shape, pixel_size_mm, model.spec.relative_half_width)

@@ -15,10 +15,16 @@ from fetal_book.parameters.chapters import get_chapter
 from fetal_book.parameters.project import shown
 from fetal_book.runs.folder import data_name
 from fetal_lib.errors import UserError
+from fetal_lib.predict.head_gate import Gate, load_head_gate
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fetal_book.runs.record import RunRecord
 
+OF_HEADS = ("anomaly", "hc")
+GATE = threading.Lock()
+"""Held while a scan is checked."""
 SHIPPED = Path(fetal_lib.__file__).parent / "pretrained"
 
 
@@ -154,11 +160,22 @@ def named(place: str) -> Callable[..., Any]:
 
 @dataclass
 class Loaded:
-    """A model in memory, its source, and the lock that one prediction at a time holds."""
+    """A model in memory, its source, the lock that one prediction at a time holds, and the check.
+
+    A scan in which the check sees no head is declined; without one all scans are answered.
+    """
 
     model: Any
     choice: Choice
     lock: threading.Lock = field(default_factory=threading.Lock)
+    gate: Gate | None = None
+
+    def no_head(self, scan: np.ndarray) -> str:
+        """Return why a scan, uint8 (H, W), shows no head; empty where it may."""
+        if self.gate is None:
+            return ""
+        with GATE:
+            return self.gate([scan])[0].reason
 
 
 class Shelf:
@@ -197,6 +214,6 @@ class Shelf:
                     self._loaded[key] = load()
         return self._loaded[key]
 
-    @staticmethod
-    def _load(task: Task, choice: Choice) -> Loaded:
-        return Loaded(named(task.loader)(choice.folder), choice)
+    def _load(self, task: Task, choice: Choice) -> Loaded:
+        gate = load_head_gate() if task.name in OF_HEADS else None
+        return Loaded(named(task.loader)(choice.folder), choice, gate=gate)

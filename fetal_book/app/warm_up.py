@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from fetal_book.app import markup
-from fetal_book.app.shelf import Shelf
+from fetal_book.app.shelf import Loaded, Shelf
 
 BLANK = np.zeros((64, 96), np.uint8)
 LOG = logging.getLogger(__name__)
@@ -32,9 +33,15 @@ def warm_up(task: str, shelf: Shelf) -> None:
 def _anomaly(shelf: Shelf) -> None:
     from fetal_book.app.anomaly import answer_scan
 
-    loaded = shelf.get("anomaly")
+    loaded = _unasked(shelf.get("anomaly"))
     finder = shelf.head_finder().model if loaded.model.spec.view == "head" else None
     answer_scan(BLANK, "", loaded, finder)
+
+
+def _unasked(loaded: Loaded) -> Loaded:
+    """Have the check ready, and return what answers a blank scan all the same."""
+    loaded.no_head(BLANK)
+    return replace(loaded, gate=None)
 
 
 def _head(shelf: Shelf) -> None:
@@ -42,7 +49,7 @@ def _head(shelf: Shelf) -> None:
     from fetal_book.app.head import measure_scan
     from fetal_lib.predict.pixel_sizes import PixelSize
 
-    measure_scan(BLANK, "", PixelSize(0.1), 1.0, math.nan, shelf.get("hc"))
+    measure_scan(BLANK, "", PixelSize(0.1), 1.0, math.nan, _unasked(shelf.get("hc")))
     with markup.FIGURES:
         for known in (False, True):
             growth_chart(known)

@@ -29,6 +29,11 @@ PixelSize = Annotated[
 ]
 
 
+AnyPlane = Annotated[
+    bool, typer.Option("--any-plane", help="Answer also what is not recognised as a head.")
+]
+
+
 def model_option(number: str, without: str = "") -> Any:
     """Return the option for the model of a chapter."""
     words = f"Folder of a finished run, or {number}: the newest of that chapter, real data before"
@@ -73,6 +78,7 @@ def predict_hc(
     model: Annotated[str, model_option("04", "; without it the shipped model")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("head_circumference.csv"),
     overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    any_plane: AnyPlane = False,
 ) -> None:
     """Measure fetal head circumference in millimetres on ultrasound scans.
 
@@ -80,9 +86,11 @@ def predict_hc(
     the reason why it was declined. A centile needs a known age: the column ga_days.
     Research use only, not for clinical decisions.
     """
-    from fetal_lib.predict.head_circumference import list_images, write_predictions
+    from fetal_lib.predict.head_circumference import write_predictions
+    from fetal_lib.predict.head_gate import load_head_gate
     from fetal_lib.predict.head_model import load_head_model
     from fetal_lib.predict.pixel_sizes import given_sizes
+    from fetal_lib.predict.scans import list_images
 
     with errors_in_a_sentence("predict hc"):
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
@@ -92,7 +100,8 @@ def predict_hc(
                 "cannot be known; give --pixel-size 0.12 or --table sizes.csv."
             )
         network = load_head_model(home("04", model))
-        counts = write_predictions(paths, network, sizes, out, overlays)
+        gate = None if any_plane else load_head_gate()
+        counts = write_predictions(paths, network, sizes, out, overlays, gate)
     _say(counts, out)
 
 
@@ -132,6 +141,7 @@ def predict_anomaly(
     table: Annotated[
         Path | None, typer.Option(help="CSV: filename, pixel size(mm); for scans that differ.")
     ] = None,
+    any_plane: AnyPlane = False,
 ) -> None:
     """Name the class of fetal brain, of sixteen, on ultrasound scans.
 
@@ -142,12 +152,14 @@ def predict_anomaly(
     """
     from fetal_lib.predict.anomaly import write_answers
     from fetal_lib.predict.anomaly_model import load_anomaly_model
-    from fetal_lib.predict.head_circumference import list_images
+    from fetal_lib.predict.head_gate import load_head_gate
     from fetal_lib.predict.pixel_sizes import given_sizes
+    from fetal_lib.predict.scans import list_images
 
     with errors_in_a_sentence("predict anomaly"):
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
-        counts = write_answers(paths, load_anomaly_model(home("02", model)), out, sizes)
+        gate = None if any_plane else load_head_gate()
+        counts = write_answers(paths, load_anomaly_model(home("02", model)), out, sizes, gate)
     _say(counts, out)
 
 

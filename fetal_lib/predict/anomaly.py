@@ -13,9 +13,10 @@ from fetal_lib.predict.anomaly_model import AnomalyAnswer, AnomalyModel
 from fetal_lib.predict.batch import number_text, status_of, write_rows
 from fetal_lib.predict.brain_view import load_head_finder, views_of
 from fetal_lib.predict.columns import reason_text
+from fetal_lib.predict.head_gate import Gate
 from fetal_lib.predict.head_model import HeadModel
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
-from fetal_lib.readers.image import read_gray
+from fetal_lib.predict.scans import only_heads, read_scan
 
 UNKNOWN, UNKNOWN_SIZE = PixelSizes(), PixelSize()
 
@@ -25,6 +26,7 @@ def classify_scans(
     model: AnomalyModel,
     batch_size: int = 32,
     sizes: PixelSizes = UNKNOWN,
+    gate: Gate | None = None,
 ) -> Iterator[tuple[Path, AnomalyAnswer | None, str, PixelSize]]:
     """Yield an answer for each scan, in order.
 
@@ -37,6 +39,8 @@ def classify_scans(
     sizes : PixelSizes
         A DICOM file that they do not name is taken at the size that it states. A scan without
         one is answered as well, with its widths in mm unknown.
+    gate : Gate, optional
+        Declines what is no head.
 
     Yields
     ------
@@ -46,12 +50,12 @@ def classify_scans(
     queue = iter(paths)
     finder = load_head_finder() if model.spec.view == "head" else None
     while batch := list(islice(queue, batch_size)):
-        loaded = [_load(path, sizes) for path in batch]
-        good = [(scan, size.mm) for scan, problem, size in loaded if not problem]
-        scans, known = zip(*good, strict=True) if good else ((), ())
-        answers = iter(answer_scans(scans, model, finder, known))
-        for path, (scan, problem, size) in zip(batch, loaded, strict=True):
-            declined = AnomalyAnswer(reason=problem) if scan is not None else None
+        scans = only_heads([read_scan(path, sizes) for path in batch], gate)
+        good = [(scan.image, scan.size.mm) for scan in scans if not scan.problem]
+        images, known = zip(*good, strict=True) if good else ((), ())
+        answers = iter(answer_scans(images, model, finder, known))
+        for path, image, size, problem in scans:
+            declined = None if image is None else AnomalyAnswer(reason=problem)
             yield path, declined if problem else next(answers), problem, size
 
 
@@ -73,15 +77,6 @@ def answer_scans(
     views, ellipses = zip(*made, strict=True)
     found = np.array([spec.view == "whole" or ellipse is not None for ellipse in ellipses])
     return model.answer(np.stack(views), found)
-
-
-def _load(path: Path, sizes: PixelSizes) -> tuple[np.ndarray | None, str, PixelSize]:
-    scan = None
-    try:
-        scan = read_gray(path)
-        return scan, "", sizes.find(path)
-    except (ValueError, OSError) as error:
-        return scan, str(error), PixelSize()
 
 
 def anomaly_row(
@@ -126,6 +121,7 @@ def write_answers(
     model: AnomalyModel,
     out: str | Path,
     sizes: PixelSizes = UNKNOWN,
+    gate: Gate | None = None,
 ) -> dict[str, int]:
     """Classify scans and write a CSV.
 
@@ -136,11 +132,13 @@ def write_answers(
     out : path
         It appears when all scans are done.
     sizes : PixelSizes
+    gate : Gate, optional
+        Declines what is no head.
 
     Returns
     -------
     dict
         Number of scans ``answered``, ``declined`` and ``failed``.
     """
-    rows = (anomaly_row(*found) for found in classify_scans(paths, model, sizes=sizes))
+    rows = (anomaly_row(*found) for found in classify_scans(paths, model, sizes=sizes, gate=gate))
     return write_rows(rows, out, "anomaly", len(paths))

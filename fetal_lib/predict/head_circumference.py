@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, repeat
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,46 +18,16 @@ from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import (
     interval_notes,
-    list_files,
     number_text,
     status_of,
     write_rows,
 )
 from fetal_lib.predict.columns import reason_text
+from fetal_lib.predict.head_gate import Gate
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan, why_not
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
-from fetal_lib.readers.image import read_gray
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm"}
-
-
-def list_images(inputs: Sequence[str | Path]) -> list[Path]:
-    """Return the image files that paths name, folders searched one level deep.
-
-    Annotation files of HC18 (``*_Annotation.png``) are left out.
-
-    Raises
-    ------
-    ValueError
-        If a path does not exist, or nothing is found; all missing ones are named.
-    """
-    return list_files(inputs, _scans, "images", ", ".join(sorted(SUFFIXES)))
-
-
-def _scans(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    return [path for path in found if not path.stem.endswith("_Annotation")]
-
-
-class Loaded(NamedTuple):
-    """A scan that was read, or why it was not."""
-
-    path: Path
-    scan: np.ndarray | None
-    size: PixelSize
-    problem: str = ""
-    failed: bool = False
+from fetal_lib.predict.scans import Scan, only_heads, read_scan
 
 
 def predict_heads(
@@ -67,6 +36,7 @@ def predict_heads(
     sizes: PixelSizes,
     batch_size: int = 16,
     keep_scan: bool = False,
+    gate: Gate | None = None,
 ) -> Iterator[tuple[Path, HeadMeasurement, np.ndarray | None, PixelSize]]:
     """Yield a measurement for each scan, in order.
 
@@ -79,6 +49,8 @@ def predict_heads(
         Scans in memory at a time (as many again are being read ahead).
     keep_scan : bool
         Hand out the scan as well, for overlays.
+    gate : Gate, optional
+        Declines what is no head; without it everything is measured.
 
     Yields
     ------
@@ -86,47 +58,44 @@ def predict_heads(
         ``scan`` is uint8 (H, W), or None when not kept or not readable.
     """
 
-    def load(path: Path) -> Loaded:
-        try:
-            scan = read_gray(path)
-        except (ValueError, OSError) as error:
-            return Loaded(path, None, PixelSize(), str(error), failed=True)
-        try:
-            size = sizes.find(path)
-        except ValueError as error:
-            return Loaded(path, None, PixelSize(), str(error))
-        if not math.isnan(size.mm):
-            return Loaded(path, scan, size)
-        where = "is not in the table and not" if sizes.by_name else "is not"
-        problem = f"pixel size of {path.name} {where} stated in the file"
-        return Loaded(path, None, size, f"{problem}; add a row or give --pixel-size")
+    def load(path: Path) -> Scan:
+        return _sized(read_scan(path, sizes), sizes)
 
     queue = iter(paths)
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(load, p) for p in islice(queue, batch_size)]
         while waiting:
-            loaded = [job.result() for job in waiting]
+            scans = only_heads([job.result() for job in waiting], gate)
             waiting = [pool.submit(load, p) for p in islice(queue, batch_size)]
-            maps = _maps(loaded, model)
+            maps = _maps(scans, model)
             half = repeat(model.spec.relative_half_width)
-            for one, result in zip(loaded, pool.map(_measure, loaded, maps, half), strict=True):
-                yield one.path, result, one.scan if keep_scan else None, one.size
+            for scan, result in zip(scans, pool.map(_measure, scans, maps, half), strict=True):
+                yield scan.path, result, scan.image if keep_scan else None, scan.size
 
 
-def _maps(loaded: Sequence[Loaded], model: HeadModel) -> list[np.ndarray | None]:
-    """Return the network's map of each scan, None where there is no scan."""
-    scans = [one.scan for one in loaded if one.scan is not None]
-    if not scans:
-        return [None] * len(loaded)
-    batch = np.stack([squash(scan, model.shape) for scan in scans])
+def _sized(scan: Scan, sizes: PixelSizes) -> Scan:
+    """Add the problem to a scan whose pixel size is not known."""
+    if scan.problem or not math.isnan(scan.size.mm):
+        return scan
+    where = "is not in the table and not" if sizes.by_name else "is not"
+    problem = f"pixel size of {scan.path.name} {where} stated in the file"
+    return scan._replace(problem=f"{problem}; add a row or give --pixel-size")
+
+
+def _maps(scans: Sequence[Scan], model: HeadModel) -> list[np.ndarray | None]:
+    """Return the network's map of each scan, None where it is not measured."""
+    images = [scan.image for scan in scans if not scan.problem]
+    if not images:
+        return [None] * len(scans)
+    batch = np.stack([squash(image, model.shape) for image in images])
     maps = iter(model.probs(batch, batch_size=len(batch)))
-    return [None if one.scan is None else next(maps) for one in loaded]
+    return [None if scan.problem else next(maps) for scan in scans]
 
 
-def _measure(loaded: Loaded, probs: np.ndarray | None, half: float) -> HeadMeasurement:
-    if loaded.scan is None:
-        return HeadMeasurement(reason=loaded.problem, failed=loaded.failed)
-    return measure_head(probs, loaded.scan.shape, loaded.size.mm, half)
+def _measure(scan: Scan, probs: np.ndarray | None, half: float) -> HeadMeasurement:
+    if scan.problem:
+        return HeadMeasurement(reason=scan.problem, failed=scan.image is None)
+    return measure_head(probs, scan.image.shape, scan.size.mm, half)
 
 
 def head_circumference_row(
@@ -173,6 +142,7 @@ def write_predictions(
     sizes: PixelSizes,
     out: str | Path,
     overlays: str | Path | None = None,
+    gate: Gate | None = None,
 ) -> dict[str, int]:
     """Measure scans, write a CSV and, if asked, a picture of each measured ellipse.
 
@@ -185,6 +155,8 @@ def write_predictions(
         The CSV; it appears when all scans are done.
     overlays : path, optional
         Folder for pictures; created when missing.
+    gate : Gate, optional
+        Declines what is no head.
 
     Returns
     -------
@@ -197,7 +169,7 @@ def write_predictions(
         Path(overlays).mkdir(parents=True, exist_ok=True)
 
     def rows() -> Iterator[dict[str, str]]:
-        found = predict_heads(paths, model, sizes, keep_scan=bool(overlays))
+        found = predict_heads(paths, model, sizes, keep_scan=bool(overlays), gate=gate)
         for path, result, scan, size in found:
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
