@@ -16,6 +16,11 @@ from fetal_lib.data.catalogue import manifest_names
 from fetal_phantoms.head import write_head_set
 
 
+@pytest.fixture(autouse=True)
+def _lists_are_written_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 

@@ -28,6 +28,11 @@ HC_MM = [round(head(i).perimeter * 0.5, 3) for i in range(4)]
 OWN = "Bild;Patient ID;{};{};Bemerkung"
 
 
+@pytest.fixture(autouse=True)
+def _lists_are_written_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 def run(*arguments):
     return CliRunner().invoke(app, ["convert", *map(str, arguments)])
 
@@ -142,6 +147,8 @@ def test_all_that_is_wrong_is_grouped_and_nothing_is_written_unless_it_may_be_le
 def test_a_dry_run_writes_nothing_and_a_folder_in_use_is_refused(tmp_path):
     own = own_folder(tmp_path / "own")
     assert run(own, tmp_path / "out", "--dry-run").exit_code == 0
+    (own / "images" / "Scan 2.png").unlink()
+    assert run(own, tmp_path / "out", "--dry-run").exit_code == 1
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
     for out in (own, own / "out", tmp_path):
         assert "it must lie apart from" in run(own, out).output

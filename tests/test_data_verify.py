@@ -15,6 +15,11 @@ from fetal_lib.data.verify import verify_folder
 from fetal_phantoms.head import write_head_set
 
 
+@pytest.fixture(autouse=True)
+def _lists_are_written_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     return write_head_set(tmp_path_factory.mktemp("sets") / "sound", 8, 1)

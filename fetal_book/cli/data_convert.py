@@ -75,11 +75,11 @@ def convert(
             typer.echo(remark)
         if dry_run:
             problems = tuple(source.found.problems)
-            report = FolderReport(str(folder), len(source.cases), problems, target.layout)
+            report = FolderReport(str(folder), len(source.cases), problems)
         else:
             report = write(source, target, out, leave_out, progress)
         print_kinds(report)
-        if not report.is_short:
+        if not (dry_run or report.is_short):
             typer.echo(f"the whole list: {write_problems(report)}")
     if dry_run or not report.ok:
         hint = "" if report.ok else "; repair what is named, or leave it out by --leave-out"

@@ -191,7 +191,7 @@ def convert(
         names = target.names(source.cases)
         written = write_cases(source.cases, names, target.write, part, progress)
         problems = (*source.found.problems, *_below(source, written.problems))
-        report = FolderReport(str(out), len(written.rows), problems, target.layout)
+        report = FolderReport(str(source.found.folder), len(written.rows), problems)
         if written.rows and (leave_out or not problems):
             write_table(part / target.table, written.rows)
             write_table(part / ORIGINS, written.origins)
