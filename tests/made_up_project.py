@@ -14,6 +14,7 @@ import pytest
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
+from fetal_book.runs.attempt import attempt_folder
 
 CHAPTER = "04_head_circumference"
 LIBRARY = Path(fetal_lib.__file__).resolve().parents[1]
@@ -54,6 +55,11 @@ def work_in(root: Path, patch: pytest.MonkeyPatch) -> Path:
 def run_folder(root: Path, name: str = "smoke-phantom") -> Path:
     """Return the default run folder."""
     return root / "runs" / CHAPTER / name
+
+
+def attempt(root: Path, name: str = "smoke-phantom") -> Path:
+    """Return where the run of the default folder is written until it has succeeded."""
+    return attempt_folder(run_folder(root, name))
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -6,7 +6,16 @@ import signal
 
 import psutil
 import pytest
-from made_up_project import CHAPTER, alive, call_cli, run_folder, start_cli, wait_for, write_project
+from made_up_project import (
+    CHAPTER,
+    alive,
+    attempt,
+    call_cli,
+    run_folder,
+    start_cli,
+    wait_for,
+    write_project,
+)
 
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.record import read_record
@@ -20,14 +29,14 @@ def start_busy(project):
     """Start a run whose kernel hangs in C; return the process and the ids of its children."""
     write_project(project, "run.progress('busy')", C_LOOP)
     process = start_cli(project, *RUN)
-    progress = run_folder(project) / "progress.jsonl"
+    progress = attempt(project) / "progress.jsonl"
     wait_for(lambda: progress.exists() and '"busy"' in progress.read_text())
-    content = json.loads((run_folder(project) / "logs" / "processes.json").read_text())
+    content = json.loads((attempt(project) / "logs" / "processes.json").read_text())
     return process, content["worker"]["pid"], content["kernel"]["pid"]
 
 
 def status_of(project):
-    return read_record(run_folder(project))
+    return read_record(attempt(project))
 
 
 def status_by_cli(project):
@@ -78,7 +87,7 @@ def test_an_interrupted_run_says_so_and_leaves_no_process(project, number):
     record = status_of(project)
     assert record.status == "interrupted" and record.wall_s > 0
     assert not alive(worker) and not alive(kernel)
-    assert (run_folder(project) / "logs" / "failed.ipynb").exists()
+    assert (attempt(project) / "logs" / "failed.ipynb").exists()
 
 
 def test_a_run_that_takes_too_long_is_ended(project):
@@ -94,7 +103,7 @@ def test_children_of_the_kernel_die_with_an_ended_run(project):
     code = "import subprocess\nchild = subprocess.Popen(['sleep', '300'])"
     write_project(project, code, "(run.folder / 'child').write_text(str(child.pid))", C_LOOP)
     process = start_cli(project, *RUN)
-    note = run_folder(project) / "child"
+    note = attempt(project) / "child"
     wait_for(lambda: note.exists() and note.read_text() != "")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -113,7 +122,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(projec
 
 def test_orphans_that_are_on_record_are_ended_by_the_next_run(project):
     orphan = psutil.Popen(["sleep", "300"])
-    folder = run_folder(project)
+    folder = attempt(project)
     (folder / "logs").mkdir(parents=True)
     identity = {"pid": orphan.pid, "started": orphan.create_time()}
     stranger = {"pid": os.getpid(), "started": 1.0}  # an id that was used anew

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from made_up_project import CHAPTER, parameters_source, run_folder
+from made_up_project import CHAPTER, attempt, parameters_source, run_folder
 
 from fetal_book.parameters.base import ParameterError
+from fetal_book.runs.banner import data_note
 from fetal_book.runs.folder import RunFolderError
 from fetal_book.runs.record import RunRecord, read_record
 from fetal_book.runs.results import METRICS, ResultError, read_results, result_row, results_table
@@ -25,11 +26,13 @@ def notebook(injected="", **values):
 
 def test_a_run_of_an_unchanged_notebook_has_the_defaults(project):
     run = open_run(CHAPTER, notebook())
-    assert run.folder == run_folder(project, "quick-phantom")
+    assert run.folder == attempt(project, "quick-phantom")
     assert run.parameters == type(run.parameters)()
     assert read_record(run.folder).status == "running"
     run.finish()
+    assert run.folder == run_folder(project, "quick-phantom")
     assert read_record(run.folder).status == "ok"
+    assert [path.name for path in run.folder.parent.iterdir()] == ["quick-phantom"]
 
 
 def test_edited_and_injected_values_are_told_apart(project):
@@ -188,7 +191,9 @@ def test_tables_and_figures_repeat_to_the_byte_and_carry_their_texts(project):
         run.save_figure(figure, "heads", "Heads.", " ")
 
 
-def test_the_record_names_no_person_and_no_machine(project, tmp_path, monkeypatch):
+def test_the_record_names_no_person_and_no_machine(
+    project, tmp_path, tmp_path_factory, monkeypatch
+):
     data = tmp_path / "home of somebody" / "heads"
     data.mkdir(parents=True)
     monkeypatch.setenv("USER", "somebody")
@@ -196,13 +201,16 @@ def test_the_record_names_no_person_and_no_machine(project, tmp_path, monkeypatc
     run.finish()
     text = (run.folder / "record.json").read_text()
     assert str(tmp_path) not in text
-    outside = open_run(CHAPTER, notebook(data="/srv/somebody/heads"))
+    elsewhere = tmp_path_factory.mktemp("somebody") / "heads"
+    elsewhere.mkdir()
+    outside = open_run(CHAPTER, notebook(data=str(elsewhere)))
     outside.finish()
     assert "somebody" not in (outside.folder / "record.json").read_text()
     assert outside.folder.name == "quick-heads" and outside.data_name == "heads"
 
 
 def test_the_banner_says_made_up_or_real(project):
+    (project / "hc18").mkdir()
     phantom = open_run(CHAPTER, notebook())
     assert "Made-up data" in phantom.banner()
     phantom.finish()
@@ -212,14 +220,14 @@ def test_the_banner_says_made_up_or_real(project):
 
 
 def test_the_banner_names_further_data_and_does_not_call_them_phantoms(project):
+    (project / "hc18").mkdir()
     run = open_run(CHAPTER, notebook(external_data="hc18"))
     assert "phantom that this project draws itself, but for `hc18`." in run.banner()
     assert "The numbers of phantoms show" in run.banner()
     run.finish()
-    real = open_run(CHAPTER, notebook(data="hc18", external_data="phantom"))
-    assert "**Data: `hc18`, and phantoms.**" in real.banner()
-    assert "not from phantoms" not in real.banner()
-    real.finish()
+    real = run.parameters.model_copy(update={"data": "hc18", "external_data": "phantom"})
+    text = data_note(real)
+    assert "**Data: `hc18`, and phantoms.**" in text and "not from phantoms" not in text
 
 
 def test_what_flaws_do_is_kept_in_one_table_and_the_same_pair_again_replaces_it(project):

@@ -40,6 +40,16 @@ def find_data(name: str) -> Path | None:
     return next((place.resolve() for place in places if place.is_dir()), None)
 
 
+def data_digest(data: str) -> str:
+    """Return six digits that tell folders of the same name apart: a hash of where they are.
+
+    >>> data_digest("phantom") == data_digest("phantom"), len(data_digest("phantom"))
+    (True, 6)
+    """
+    place = None if data in DATA_WORDS else find_data(data)
+    return hashlib.sha256(str(place or data).encode()).hexdigest()[:6]
+
+
 def data_folder(data: str, make_phantoms: Callable[[Path], None], spec: dict) -> Path:
     """Return the folder that a `data` parameter names; phantoms are made once for one spec.
 

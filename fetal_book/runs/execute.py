@@ -20,13 +20,18 @@ from fetal_book.parameters.notebook_cell import check_parameters_cell
 from fetal_book.parameters.parse import anchor_paths
 from fetal_book.parameters.project import project_root, shown
 from fetal_book.parameters.resolve import Resolved, resolve_parameters
+from fetal_book.runs.attempt import (
+    begin_attempt,
+    end_orphans,
+    forget_attempt,
+    settle,
+    take_name,
+)
 from fetal_book.runs.data_sets import check_data, data_root
 from fetal_book.runs.folder import (
     check_folder,
-    end_orphans,
     held_folder,
     run_folder,
-    take_over,
 )
 from fetal_book.runs.pairs import read_chapter, without_traces, write_notebook
 from fetal_book.runs.plain_text import plain_notebook
@@ -91,22 +96,41 @@ def run_chapter(
     folder = run_folder(chapter.name, resolved.parameters)
     check_folder(folder)
     with stop_signals() as stop, held_folder(folder):
+        settle(folder)
         standing = renew_text(chapter, resolved, folder) if only_if_needed else None
         if standing is not None:
+            forget_attempt(folder)
             say(f"{chapter.name}: the outputs in {shown(folder)} stand; the text is renewed")
             return RunOutcome(folder, standing)
         record = new_record(chapter, resolved, "fetal-lib run")
-        record.previous = take_over(folder)
-        record.write(folder)
+        attempt, record.previous = begin_attempt(folder)
+        record.write(attempt)
         say(f"{chapter.name}: profile {record.profile}, data {record.data}, in {shown(folder)}")
+        if folder.name.endswith(f"-{record.data_digest}"):
+            say(f"other data called {record.data} have the folder without {record.data_digest}")
         job = {
             "notebook": str(notebook),
-            "folder": str(folder),
+            "folder": str(attempt),
             "parameters": own_parameters(resolved),
             "parent_pid": os.getpid(),
         }
         close_truthfully(record, job, stop, timeout_s, say)
-    return RunOutcome(folder, record)
+        if record.status == "ok":
+            return RunOutcome(take_name(attempt), record)
+        if is_bad_data(record, attempt):
+            forget_attempt(folder)
+    if not attempt.exists() and not resolved.parameters.out:
+        with contextlib.suppress(OSError):  # other runs are in it
+            folder.parent.rmdir()
+    return RunOutcome(attempt, record)
+
+
+def is_bad_data(record: RunRecord, attempt: Path) -> bool:
+    """Say whether a run failed while it read its data: the message says all that is to know."""
+    error = record.error or {}
+    message = str(error.get("message"))
+    unread = error.get("name") == "BadFilesError" or message.startswith(("data=", "data:"))
+    return unread and not any((attempt / name).exists() for name in ("tables", "figures", "model"))
 
 
 def own_parameters(resolved: Resolved) -> dict[str, Any]:

@@ -1,18 +1,25 @@
-"""The folder of a run: where it is, who holds it, what is removed when a run starts in it."""
+"""The folder of a run: which one it is, and who holds it."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fetal_book.parameters.project import public_path, runs_root, shown
-from fetal_book.runs.process import end_tree, same_process
-from fetal_book.runs.record import KEEP_PREVIOUS, RECORD_FILE, RunRecord, known_record
+from fetal_book.parameters.project import DATA_WORDS, public_path, runs_root, shown
+from fetal_book.runs.attempt import (
+    ATTEMPT,
+    PREVIOUS,
+    attempt_folder,
+    previous_folder,
+    result_folder,
+)
+from fetal_book.runs.data_sets import data_digest
+from fetal_book.runs.process import same_process
+from fetal_book.runs.record import RECORD_FILE, RunRecord, known_record
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json
 
@@ -20,10 +27,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from fetal_book.parameters.base import ChapterParameters
-
-LOCK_FILE = ".lock"
-# What a run writes, and so what the next run in the same folder removes first.
-OUTPUTS = ("results.json", "tables", "figures", "model", "executed.ipynb", "progress.jsonl", "logs")
 
 
 class RunFolderError(UserError, RuntimeError):
@@ -43,36 +46,62 @@ def data_name(data: str) -> str:
 
 
 def run_folder(chapter: str, parameters: ChapterParameters) -> Path:
-    """Return the folder that a run writes to: `out`, or `runs/<chapter>/<profile>-<data name>`."""
-    if not parameters.out:
-        return runs_root() / chapter / f"{parameters.profile}-{data_name(parameters.data)}"
-    return Path(parameters.out).expanduser().resolve()
+    """Return the folder of a run: `out`, or `runs/<chapter>/<profile>-<data name>`.
+
+    Where a run on other data of that name has this folder, the digest of the data is added.
+    """
+    if parameters.out:
+        return Path(parameters.out).expanduser().resolve()
+    name, digest = data_name(parameters.data), data_digest(parameters.data)
+    folder = runs_root() / chapter / f"{parameters.profile}-{name}"
+    records = [known_record(one) for one in (folder, attempt_folder(folder))]
+    others = any(one is not None and one.data_digest not in (None, digest) for one in records)
+    if others or (name in DATA_WORDS and parameters.data != name):
+        return folder.with_name(f"{folder.name}-{digest}")
+    return folder
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that holds something else than a run."""
+    """Refuse a folder that holds something else than a run, or that a run cannot replace."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"out: received {folder}; it must be a folder; this is a file")
-    if folder.is_dir() and not (folder / RECORD_FILE).exists():
-        others = [path.name for path in folder.iterdir() if path.name != LOCK_FILE]
-        if others:
-            raise RunFolderError(
-                f"out: received {folder}; it must be new, empty or an earlier run's folder; "
-                f"this one holds {', '.join(sorted(others)[:3])} and no {RECORD_FILE}, and a run "
-                "would write among them; name another folder"
-            )
+    if folder.name.endswith((ATTEMPT, PREVIOUS)):
+        raise RunFolderError(
+            f"out: received {folder}; {ATTEMPT} and {PREVIOUS} end the names of what belongs to "
+            "another run; name another folder"
+        )
+    if folder.is_mount() or Path.cwd().is_relative_to(folder):
+        raise RunFolderError(
+            f"out: received {folder}; a run is written beside its folder and takes its name, "
+            f"which the working folder or a disk cannot give; name one in it: {folder / 'run'}"
+        )
+    for place in (folder, attempt_folder(folder), previous_folder(folder)):
+        if place.is_dir() and not (place / RECORD_FILE).exists():
+            others = sorted(path.name for path in place.iterdir())
+            if others:
+                raise RunFolderError(
+                    f"out: received {folder}; it must be new, empty or an earlier run's folder; "
+                    f"{place.name} holds {', '.join(others[:3])} and no {RECORD_FILE}, and a run "
+                    "would write among them; name another folder"
+                )
+
+
+def lock_file(folder: Path) -> Path:
+    """Return the file whose lock says that a run of a folder is under way."""
+    return folder.with_name(f".{result_folder(folder).name}.lock")
 
 
 def lock_folder(folder: Path) -> FileLock:
     """Take the folder for this process; the operating system frees it when the process ends."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK_FILE, is_singleton=True)
+    lock = FileLock(lock_file(folder), is_singleton=True)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0.5, poll_interval=0.1)
     except Timeout:
-        pid = ((read_json(folder / RECORD_FILE) or {}).get("process") or {}).get("pid", "unknown")
+        record = read_json(attempt_folder(folder) / RECORD_FILE) or {}
+        pid = (record.get("process") or {}).get("pid", "unknown")
         raise RunFolderError(
             f"out: {shown(folder)} is in use by another run (process {pid}); wait for it, end it, "
             "or give this run its own folder with --out (in a notebook: out)"
@@ -85,6 +114,12 @@ def lock_folder(folder: Path) -> FileLock:
     return lock
 
 
+def release(lock: FileLock) -> None:
+    """Let go of a folder, and leave no lock file behind."""
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release(force=True)
+
+
 @contextlib.contextmanager
 def held_folder(folder: Path) -> Iterator[None]:
     """Hold the folder for the length of a `with` block."""
@@ -92,14 +127,14 @@ def held_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release(force=True)
+        release(lock)
 
 
 def is_held(folder: Path) -> bool:
     """Say whether a living process holds the folder."""
     from filelock import FileLock, Timeout
 
-    path = folder / LOCK_FILE
+    path = lock_file(folder)
     if not path.exists():
         return False
     try:
@@ -112,40 +147,6 @@ def is_held(folder: Path) -> bool:
 def is_alive(folder: Path, record: RunRecord) -> bool:
     """Say whether a run that is recorded as `running` has a living process."""
     return same_process(record.process) is not None or is_held(folder)
-
-
-def take_over(folder: Path) -> list[dict[str, Any]]:
-    """Clear a folder for a new run, and return the short records of earlier ones, newest first.
-
-    The caller holds the lock. Old outputs go because a page must never pair the numbers of one
-    run with the record of another; fits stay in the cache.
-    """
-    end_orphans(folder)
-    previous: list[dict[str, Any]] = []
-    record = known_record(folder)
-    if record is not None:
-        if record.status == "running":
-            record.close("killed", "the process that ran it is gone")
-            record.wall_s = None
-        previous = [record.short(), *record.previous][:KEEP_PREVIOUS]
-    for name in OUTPUTS:
-        path = folder / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    return previous
-
-
-def end_orphans(folder: Path) -> list[int]:
-    """Kill the worker and the kernel of an earlier run that outlived it; return their ids."""
-    ended = []
-    for identified in (read_json(folder / "logs" / "processes.json") or {}).values():
-        process = same_process(identified)
-        if process is not None:
-            end_tree(process)
-            ended.append(process.pid)
-    return ended
 
 
 def public_parameters(

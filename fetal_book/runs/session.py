@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from fetal_book.parameters.base import ChapterParameters
 from fetal_book.parameters.chapters import Chapter, get_chapter
 from fetal_book.parameters.project import cache_root
+from fetal_book.runs.attempt import take_name
 from fetal_book.runs.banner import banner_text
 from fetal_book.runs.cell_errors import unwatch_cells, watch_cells
 from fetal_book.runs.data_sets import with_folders
 from fetal_book.runs.exhibits import save_figure, save_table
-from fetal_book.runs.folder import data_name
+from fetal_book.runs.folder import data_name, release
 from fetal_book.runs.machine import peak_gpu_mb, peak_rss_mb
 from fetal_book.runs.record import RunRecord, utc_now
 from fetal_book.runs.results import result_row, results_document, row_key
@@ -84,7 +85,8 @@ class Run:
     chapter : Chapter
     parameters : ChapterParameters
     folder : Path
-        The run folder; write model files to `folder / "model"`.
+        Where the run is written; model files go to `folder / "model"`. A run without a parent
+        takes its name when it is finished.
     record : RunRecord
     lock : FileLock or None
         None when a parent process holds the folder.
@@ -316,4 +318,5 @@ class Run:
         record.close("ok")
         record.write(self.folder)
         if self._lock is not None and self._lock.is_locked:
-            self._lock.release(force=True)
+            self.folder = take_name(self.folder)
+            release(self._lock)

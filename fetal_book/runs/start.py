@@ -12,13 +12,14 @@ from fetal_book.parameters.chapters import Chapter, ChapterError
 from fetal_book.parameters.notebook_cell import notebook_values
 from fetal_book.parameters.project import project_root
 from fetal_book.parameters.resolve import Resolved, resolve_parameters
+from fetal_book.runs.attempt import begin_attempt, settle
+from fetal_book.runs.data_sets import check_data, data_digest
 from fetal_book.runs.folder import (
     check_folder,
     data_name,
     lock_folder,
     public_parameters,
     run_folder,
-    take_over,
 )
 from fetal_book.runs.machine import code_state, environment, hardware, versions
 from fetal_book.runs.process import identity
@@ -48,6 +49,7 @@ def new_record(chapter: Chapter, resolved: Resolved, started_by: str) -> RunReco
         title=chapter.title,
         profile=parameters.profile,
         data=data_name(parameters.data),
+        data_digest=data_digest(parameters.data),
         started_by=started_by,
         process=identity(),
         code=code_state(root),
@@ -63,17 +65,22 @@ def new_record(chapter: Chapter, resolved: Resolved, started_by: str) -> RunReco
 def start_alone(
     chapter: Chapter, namespace: Mapping[str, Any]
 ) -> tuple[ChapterParameters, Path, RunRecord, FileLock]:
-    """Start a run of a notebook that papermill or a person executes without a parent."""
+    """Start a run of a notebook that papermill or a person executes without a parent.
+
+    The folder returned is the attempt, which takes its name when the run is finished.
+    """
     cls = chapter.parameters_class()
     values, origin = notebook_values(cls, namespace)
     resolved = resolve_parameters(chapter, None, values, origin)
+    check_data(resolved.parameters)
     folder = run_folder(chapter.name, resolved.parameters)
     check_folder(folder)
     lock = lock_folder(folder)
+    settle(folder)
     record = new_record(chapter, resolved, "notebook")
-    record.previous = take_over(folder)
-    record.write(folder)
-    return resolved.parameters, folder, record, lock
+    attempt, record.previous = begin_attempt(folder)
+    record.write(attempt)
+    return resolved.parameters, attempt, record, lock
 
 
 def start_in_parent(

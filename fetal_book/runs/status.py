@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fetal_book.parameters.chapters import CHAPTERS, Chapter
 from fetal_book.parameters.project import runs_root, shown
+from fetal_book.runs.attempt import PREVIOUS, attempt_folder
 from fetal_book.runs.folder import is_alive
 from fetal_book.runs.record import RunRecord, known_record, seconds_between, utc_now
 from fetal_book.runs.stale import stale_reasons
@@ -39,10 +40,15 @@ class ChapterStatus:
 
 
 def run_folders(chapter: Chapter) -> list[Path]:
-    """Return the folders of a chapter's runs: `runs/<chapter>/*` and `runs/book/<chapter>`."""
+    """Return the folders of a chapter's runs: `runs/<chapter>/*` and `runs/book/<chapter>`.
+
+    Attempts are among them; results that a newer one replaced are not.
+    """
     root = runs_root()
-    folders = [*sorted((root / chapter.name).glob("*")), root / "book" / chapter.name]
-    return [folder for folder in folders if (folder / "record.json").is_file()]
+    shown_run = root / "book" / chapter.name
+    found = [*sorted((root / chapter.name).glob("*")), shown_run, attempt_folder(shown_run)]
+    runs = [folder for folder in found if (folder / "record.json").is_file()]
+    return [folder for folder in runs if folder.suffix != PREVIOUS]
 
 
 def last_run(folders: Iterable[Path]) -> tuple[Path, RunRecord] | None:
