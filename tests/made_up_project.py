@@ -62,6 +62,12 @@ def attempt(root: Path, name: str = "smoke-phantom") -> Path:
     return attempt_folder(run_folder(root, name))
 
 
+def content(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder by its name, to the byte."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
 def environment(root: Path) -> dict[str, str]:
     """Return the environment in which the project is the made-up one."""
     mine = {k: v for k, v in os.environ.items() if not k.startswith("FETAL_")}

@@ -142,5 +142,7 @@ def test_a_run_ends_with_its_place_and_exit_code_0(project):
     assert (code, errors) == (0, "")
     lines = output.splitlines()
     assert "profile smoke, data phantom" in lines[0] and lines[-1].startswith("ok in ")
+    assert any(line.split() == ["mean", "(baseline)", "0.33", "-", "3"] for line in lines)
+    assert "The numbers of smoke prove the wiring and nothing else." in lines
     assert os.pathsep  # the folder is shown relative to the project
     assert str(project) not in output

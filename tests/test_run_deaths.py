@@ -11,12 +11,14 @@ from made_up_project import (
     alive,
     attempt,
     call_cli,
+    content,
     run_folder,
     start_cli,
     wait_for,
     write_project,
 )
 
+from fetal_book.runs.attempt import previous_folder
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.record import read_record
 
@@ -75,6 +77,29 @@ def test_when_the_parent_is_killed_worker_and_kernel_die_and_the_record_is_close
     outcome = run_chapter("04", "smoke")
     assert outcome.record.status == "ok"
     assert outcome.record.previous[0]["status"] == "killed"
+
+
+def test_a_finished_run_outlives_the_kill_of_the_next_and_is_kept_once_when_replaced(project):
+    run_chapter("04", "smoke")
+    (run_folder(project) / "notes.txt").write_text("mine")
+    first = content(run_folder(project))
+    process, worker, kernel = start_busy(project)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: not alive(worker) and not alive(kernel), 10)
+    assert content(run_folder(project)) == first
+    assert status_by_cli(project)["status"] == "killed"
+    write_project(project)
+    second = run_chapter("04", "smoke")
+    assert second.folder == run_folder(project) and second.record.status == "ok"
+    assert [entry["status"] for entry in second.record.previous] == ["killed", "ok"]
+    assert first.pop("notes.txt") == content(run_folder(project)).pop("notes.txt")
+    previous = previous_folder(run_folder(project))
+    assert content(previous) == first
+    run_chapter("04", "smoke")
+    assert read_record(previous) == second.record
+    left = {path.name for path in run_folder(project).parent.iterdir()}
+    assert left == {"smoke-phantom", "smoke-phantom.previous"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -10,6 +10,7 @@ from made_up_project import (
     CHAPTER,
     attempt,
     call_cli,
+    content,
     environment,
     run_folder,
     work_in,
@@ -94,9 +95,9 @@ def test_a_folder_in_use_is_refused(project):
 
 
 @pytest.mark.slow
-def test_a_failing_cell_is_told_with_its_place_and_leaves_no_results(project):
-    first = run_chapter("04", "smoke")
-    assert first.exit_code == 0
+def test_a_failing_cell_is_told_with_its_place_and_the_result_before_it_stands(project):
+    assert run_chapter("04", "smoke").exit_code == 0
+    first = content(run_folder(project))
     write_project(project, "x = 1", "def f():\n    raise ValueError('too small')\n\nf()")
     outcome = run_chapter("04", "smoke")
     record = read_record(outcome.folder)
@@ -108,6 +109,31 @@ def test_a_failing_cell_is_told_with_its_place_and_leaves_no_results(project):
     left = {path.name for path in outcome.folder.iterdir()}
     assert "results.json" not in left and "executed.ipynb" not in left
     assert "too small" in (outcome.folder / "logs" / "failed.ipynb").read_text()
+    assert outcome.folder == attempt(project) and content(run_folder(project)) == first
+
+
+@pytest.mark.slow
+def test_bad_data_leave_no_folder_and_other_failures_do(project):
+    bad = "from fetal_lib.data.bad_files import BadFilesError\nraise BadFilesError('data', [])"
+    write_project(project, bad)
+    outcome = run_chapter("04", "smoke")
+    assert outcome.record.error["name"] == "BadFilesError" and outcome.exit_code == 1
+    assert list((project / "runs").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_closed_pipe_does_not_end_a_run(project):
+    words = f"{sys.executable} -m fetal_book run 04 --profile smoke"
+    script = f"{words} 2>&1 | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 1
+    assert read_record(run_folder(project)).status == "ok"
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """The notebook's side of a run: parameters, results, tables, figures, record."""
 
 import json
+import re
 
 import pytest
-from made_up_project import CHAPTER, attempt, parameters_source, run_folder
+from made_up_project import CHAPTER, attempt, content, parameters_source, run_folder
 
 from fetal_book.parameters.base import ParameterError
+from fetal_book.runs.attempt import attempt_folder, previous_folder
 from fetal_book.runs.banner import data_note
 from fetal_book.runs.folder import RunFolderError
 from fetal_book.runs.record import RunRecord, read_record
@@ -88,6 +90,52 @@ def test_running_all_cells_again_in_the_same_kernel_starts_anew(project):
     assert read_record(third.folder).previous[1]["status"] == "ok"
     third.finish()
     assert json.loads((third.folder / "results.json").read_text())["rows"] == []
+
+
+def test_folders_of_the_same_name_have_runs_of_their_own(project, tmp_path_factory):
+    folders = []
+    for word in ("heads", "heads", "phantom"):
+        data = tmp_path_factory.mktemp("data") / word
+        data.mkdir()
+        for _ in range(2):  # the second run is that of the same folder again
+            run = open_run(CHAPTER, notebook(data=str(data)))
+            run.finish()
+            folders.append(run.folder.name)
+    assert folders[::2] == folders[1::2]
+    assert folders[0] == "quick-heads" and re.fullmatch("quick-heads-[0-9a-f]{6}", folders[2])
+    assert re.fullmatch("quick-phantom-[0-9a-f]{6}", folders[4])  # that name is the phantoms'
+
+
+def test_data_that_are_not_there_make_no_folder(project):
+    with pytest.raises(ParameterError, match="data: received 'heads'; it is neither"):
+        open_run(CHAPTER, notebook(data="heads"))
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("renamed_first", [False, True])
+def test_a_run_that_was_killed_before_it_had_its_name_gets_it(project, renamed_first):
+    folder = run_folder(project, "quick-phantom")
+    for split in ("val", "test"):
+        run = open_run(CHAPTER, notebook())
+        run.add_result(model="mean", split=split, metric="dice", value=0.5)
+        run.finish()
+    whole = content(folder)
+    folder.rename(attempt_folder(folder))  # what a kill before the last rename leaves
+    if not renamed_first:
+        previous_folder(folder).rename(folder)
+    open_run(CHAPTER, notebook())
+    assert content(folder) == whole
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [(".", "name one in it: "), ("a.previous", "belongs to another run; name another folder")],
+)
+def test_a_folder_that_a_run_cannot_replace_is_refused(project, monkeypatch, out, words):
+    monkeypatch.chdir(project)
+    with pytest.raises(RunFolderError, match=words):
+        open_run(CHAPTER, notebook(out=out))
+    assert not (project / "runs").exists()
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(project, tmp_path):

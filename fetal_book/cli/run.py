@@ -39,33 +39,52 @@ def run(
     """
     if ctx.args:
         ctx.fail(extra_words_text(chapter, ctx.args))
+    from fetal_book.cli.terminal import say
     from fetal_book.parameters.chapters import get_chapter
     from fetal_book.parameters.parse import parse_assignments
     from fetal_book.runs.execute import run_chapter
 
     values = parse_assignments(get_chapter(chapter).parameters_class(), parameter or [])
-    outcome = run_chapter(
-        chapter, profile, values, out, timeout, say=typer.echo, only_if_needed=if_needed
-    )
-    lines = closing_lines(outcome)
-    for line in lines:
-        typer.echo(line, err=outcome.exit_code != 0)
+    outcome = run_chapter(chapter, profile, values, out, timeout, say, only_if_needed=if_needed)
+    for line in closing_lines(outcome):
+        say(line, err=outcome.exit_code != 0)
     raise typer.Exit(outcome.exit_code)
 
 
 def closing_lines(outcome) -> list[str]:
     """Return what to say at the end of a run."""
     from fetal_book.parameters.project import shown
+    from fetal_book.runs.attempt import previous_folder, result_folder
 
     record, folder = outcome.record, shown(outcome.folder)
+    before = previous_folder(outcome.folder)
     if record.status == "ok":
-        return [f"ok in {record.wall_s:.0f} s: {folder}/results.json, {folder}/executed.ipynb"]
+        kept = [f"the result before it is kept in {shown(before)}"] if before.is_dir() else []
+        last = f"ok in {record.wall_s:.0f} s: {folder}/results.json, {folder}/executed.ipynb"
+        return [*score_lines(outcome), *kept, last]
     lines = [f"fetal-lib run: {record.status}: {record.reason}"]
     if record.error:
         lines += [*error_lines(record.error), f"  in the cell: {record.error['source']}"]
     if (outcome.folder / "logs" / "failed.ipynb").is_file():
         lines.append(f"  as far as it came: {folder}/logs/failed.ipynb")
+    if (standing := result_folder(outcome.folder)).is_dir():
+        lines.append(f"  the result before it stands: {shown(standing)}")
     return lines
+
+
+def score_lines(outcome) -> list[str]:
+    """Return the main scores of a run that succeeded, beside their baselines."""
+    from fetal_book.cli.terminal import table_lines
+    from fetal_book.parameters.chapters import get_chapter
+    from fetal_book.runs.main_scores import main_scores, metric_words
+
+    lines, metrics = [], {}
+    for title, rows in main_scores(get_chapter(outcome.record.chapter), outcome.folder):
+        lines += [f"{title}, 95 % intervals in brackets:", *table_lines(rows, "  ")]
+        metrics |= dict.fromkeys(rows[0][1:-1])
+    if lines and outcome.record.profile == "smoke":
+        lines.append("The numbers of smoke prove the wiring and nothing else.")
+    return [*lines, *map(metric_words, metrics)]
 
 
 def error_lines(error: dict[str, Any]) -> list[str]:

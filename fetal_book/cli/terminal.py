@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +15,15 @@ from fetal_lib.files.fingerprint import PACKAGES
 
 WIDEST = 60
 """A longer cell moves the rest of its row, not of all rows."""
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a line; where nobody reads any more (`| head`), go on in silence."""
+    try:
+        typer.echo(text, err=err)
+    except OSError:
+        stream = sys.stderr if err else sys.stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def table_lines(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:

@@ -33,6 +33,7 @@ class Chapter:
     """Name one chapter after its notebook; where its parts are follows from the name.
 
     A draft can be run, but the book leaves it out until its quick run has been looked at.
+    Its main scores are `metrics` of `models` (all without a name) beside those of `baselines`.
 
     >>> chapter = Chapter("04_head_circumference", "Head circumference with a U-Net")
     >>> chapter.number, chapter.topic, chapter.parameters_class().__name__
@@ -42,6 +43,9 @@ class Chapter:
     name: str
     title: str
     draft: bool = False
+    metrics: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -82,11 +86,48 @@ class Chapter:
 
 
 PLANNED = (
-    Chapter("01_gestational_age", "Gestational age from three-plane fetal MRI"),
-    Chapter("02_brain_anomalies", "Sixteen fetal brain classes on ultrasound"),
-    Chapter("03_biometry_segmentation", "Five segmentation networks, and what they measure"),
-    Chapter("04_head_circumference", "Head circumference with a U-Net"),
-    Chapter("05_brain_age", "Brain age from T1 MRI"),
+    Chapter(
+        "01_gestational_age",
+        "Gestational age from three-plane fetal MRI",
+        metrics=("mae_days", "r2"),
+        baselines=("mean", "brain_area", "slice_measures", "brain_volume"),
+    ),
+    Chapter(
+        "02_brain_anomalies",
+        "Sixteen fetal brain classes on ultrasound",
+        metrics=("macro_f1", "auc_macro"),
+        baselines=("commonest_class", "grey_histogram", "border_only", "edges_logistic"),
+        models=("cnn", "separable_cnn", "xception", "xception_random"),
+    ),
+    Chapter(
+        "03_biometry_segmentation",
+        "Five segmentation networks, and what they measure",
+        metrics=("dice", "adf_mm"),
+        baselines=("ellipse_fit",),
+    ),
+    Chapter(
+        "04_head_circumference",
+        "Head circumference with a U-Net",
+        metrics=("adf_mm", "dice"),
+        baselines=("mean", "pixel_size", "ellipse_fit"),
+        models=("unet",),
+    ),
+    Chapter(
+        "05_brain_age",
+        "Brain age from T1 MRI",
+        metrics=("mae_years", "r2"),
+        baselines=("mean", "nwbv"),
+        models=(
+            "volumes_linear",
+            "volumes_poly3",
+            "res_unet_linear",
+            "resnext",
+            "sfcn",
+            "maps_gaussian",
+            "ensemble",
+            "predict_model",
+        ),
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from fetal_book.chapters.brain_age.scores import (
 )
 from fetal_book.chapters.brain_age.segmenter import Segmented
 from fetal_book.chapters.case_scores import interval_of
+from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import NestedPrediction, conformal_half_widths
 from fetal_lib.metrics.intervals import (
@@ -31,18 +32,7 @@ ROUNDING = 1e-9  # years
 TISSUES = ("csf", "gray", "white")
 
 # What the table of reference runs shows: baselines, each approach, the ensemble, the saved model.
-REFERENCE_MODELS = (
-    "mean",
-    "nwbv",
-    "volumes_linear",
-    "volumes_poly3",
-    "res_unet_linear",
-    "resnext",
-    "sfcn",
-    "maps_gaussian",
-    "ensemble",
-    "predict_model",
-)
+REFERENCE_MODELS = (*CHAPTERS["05_brain_age"].baselines, *CHAPTERS["05_brain_age"].models)
 
 
 def _add_dice(

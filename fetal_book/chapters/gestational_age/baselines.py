@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.gestational_age.data import PlaneSet, channels, network_name
+from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.parameters.gestational_age import GestationalAgeParameters
 from fetal_lib.baselines.age_regression import nested_predict, volume_regressors
 from fetal_lib.baselines.brain_volume import fit_size_regression
@@ -15,7 +16,7 @@ from fetal_lib.baselines.slice_shape import PER_PLANE, slice_measures
 from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import bootstrap_ci
 
-BASELINES = ("mean", "brain_area", "slice_measures", "brain_volume")
+BASELINES = CHAPTERS["01_gestational_age"].baselines
 
 
 def baseline_answers(
