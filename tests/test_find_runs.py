@@ -37,6 +37,7 @@ def test_a_chapters_name_stands_for_its_newest_finished_run_wherever_it_is(runs,
     for place in PLACES:
         write(runs / place, day=20 if place == newest else 10)
     write(runs / f"{newest}.attempt", day=25, status="failed")
+    write(runs / f"{newest}.previous", day=28)
     write(runs / "book" / "04_head_circumference", day=26, chapter="04_head_circumference")
     write(runs / "no_model", day=27, model=False)
     for named in ("05", "5", "brain_age", NAME):

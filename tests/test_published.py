@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from fetal_book.parameters.chapters import CHECKOUT as ROOT
+from fetal_book.parameters.chapters import get_chapter
 from fetal_book.parameters.project import project_root
+from fetal_book.runs.main_scores import main_scores
 from fetal_book.runs.published import (
     PublishError,
     publish,
@@ -147,3 +150,15 @@ def test_what_the_project_publishes_can_be_read():
     for path in (project_root() / "book" / "published").glob("*"):
         for published in published_runs(path.name):
             assert published.rows and published.hardware
+
+
+@pytest.mark.parametrize(
+    "one", sorted((ROOT / "book/published").glob("*/*")), ids=lambda one: one.name
+)
+def test_the_end_of_a_run_shows_a_network_beside_a_baseline(one):
+    chapter = get_chapter(one.parent.name)
+    (title, (head, *lines)), *_ = main_scores(chapter, one)
+    assert title.startswith("held-out cases of ") and head == ["", *chapter.metrics, "n"]
+    baselines = [line[0] for line in lines if line[0].endswith(" (baseline)")]
+    assert baselines and 0 < len(lines) - len(baselines) < 10
+    assert set(chapter.baselines) == {name.removesuffix(" (baseline)") for name in baselines}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fetal_book.parameters.chapters import Chapter, ChapterError, get_chapter
 from fetal_book.parameters.project import ProjectError, runs_root, shown
+from fetal_book.runs.attempt import PREVIOUS
 from fetal_book.runs.record import RunRecord, known_record, seconds_between, utc_now
 from fetal_lib.data.kinds import PHANTOM
 from fetal_lib.errors import UserError
@@ -43,7 +44,8 @@ class FoundRun:
 def chapter_runs(chapter: Chapter) -> list[FoundRun]:
     """Return the runs of a chapter, the last one first; broken records are passed over.
 
-    Outside a project there are none.
+    Attempts are among them, results that a newer one replaced are not; outside a project there
+    are none.
     """
     try:
         root = runs_root()
@@ -51,7 +53,8 @@ def chapter_runs(chapter: Chapter) -> list[FoundRun]:
         return []
     folders = [path.parent for place in PLACES for path in root.glob(f"{place}/record.json")]
     runs = [FoundRun(one, record) for one in folders if (record := known_record(one)) is not None]
-    own = [run for run in runs if run.record.chapter == chapter.name]
+    kept = [run for run in runs if run.folder.suffix != PREVIOUS]
+    own = [run for run in kept if run.record.chapter == chapter.name]
     return sorted(own, key=lambda run: run.record.started, reverse=True)
 
 
