@@ -24,6 +24,8 @@ from fetal_lib.metrics.selective import FeatureDistance  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_anomaly_cnn  # noqa: E402
 from fetal_lib.predict.anomaly_model import AnomalyModel, AnomalyModelSpec  # noqa: E402
 from fetal_lib.predict.brain_view import head_view  # noqa: E402
+from fetal_lib.predict.columns import COLUMNS  # noqa: E402
+from fetal_lib.predict.head_gate import HeadCheck  # noqa: E402
 from fetal_lib.predict.pixel_sizes import PixelSize  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
 
@@ -129,6 +131,19 @@ def test_a_head_is_measured_with_interval_age_and_centile(phantom, measured):
     assert "made-up images" in text and "<a>" not in html and 'data-picture="chart"' in html
 
 
+def test_what_is_no_head_is_not_measured_and_not_classified(phantom, measured, model, choice):
+    def gate(scans):
+        return [HeadCheck("other", 0.9, "no head: an <abdomen>")] * len(scans)
+
+    scale = PixelSize(phantom.pixel_size_mm, "typed")
+    wary = replace(measured, gate=gate)
+    told = head.measure_scan(phantom.image, "a", scale, 1.0, float("nan"), wary)
+    loaded = Loaded(model, choice, gate=gate)
+    for html in (told, anomaly.answer_scan(phantom.image, "a", loaded, None)):
+        assert "I don’t know" in html and "no head: an &lt;abdomen&gt;." in html
+        assert "fl-bar" not in html and " mm, 90%" not in html
+
+
 def test_without_dating_there_is_no_centile_and_without_a_head_no_number(phantom, measured):
     scale = PixelSize(phantom.pixel_size_mm, "typed")
     html = head.measure_scan(phantom.image, "a", scale, 1.0, float("nan"), measured)
@@ -157,6 +172,7 @@ def test_several_heads_become_a_table_to_take_home(tmp_path, phantom, measured):
     assert (good["image"], good["status"], bad["status"]) == ("good.png", "measured", "failed")
     assert float(good["hc_mm"]) == pytest.approx(phantom.hc_mm, rel=0.004)
     assert bad["reason"].startswith("bad.png: no image")
+    assert [*good] == [*COLUMNS["hc"], "model"] and COLUMNS["hc"]["hc_mm"] in words(html)
     with pytest.raises(UploadError, match="one pixel size for all"):
         head.answer_files(files, OneModel(measured), None, "")
 

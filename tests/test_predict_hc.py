@@ -16,6 +16,7 @@ from made_up_models import HeadOracle  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from fetal_book.cli.predict import app  # noqa: E402
+from fetal_book.site.predict_columns import write_predict_columns  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
@@ -313,6 +314,14 @@ def test_help_explains_every_column_and_exit_code(command):
     told = " ".join(CliRunner().invoke(app, [command, "--help"], terminal_width=100).output.split())
     for words in (*COLUMNS[command].values(), *EXIT_CODES.values()):
         assert words in told
+
+
+def test_the_page_of_the_commands_explains_what_help_explains(tmp_path):
+    write_predict_columns(tmp_path, [])
+    page = (tmp_path / "book" / "generated" / "predict_columns.md").read_text("utf-8")
+    told = [*COLUMNS.values(), EXIT_CODES]
+    assert page.count("| `") == sum(map(len, told))
+    assert all(f"| `{name}` | {words} |" in page for rows in told for name, words in rows.items())
 
 
 def test_a_folder_s_images_are_found_whatever_their_endings_case_and_others_are_left(tmp_path):

@@ -187,4 +187,4 @@ def _answer_many(
             declined = None if scan is None else AnomalyAnswer(reason=str(error))
             row = anomaly_row(file.path, declined, str(error), size)
         rows.append(row | {"image": file.name})
-    return markup.results(rows, "scans", "brain_anomalies.csv", loaded.choice, start)
+    return markup.results(rows, "scans", "anomaly", "brain_anomalies.csv", loaded.choice, start)

@@ -41,7 +41,7 @@ def answer_files(
         for file, reading in zip(files, readings, strict=True)
     ]
     if len(files) > 1:
-        return markup.results(rows, "scans", "brain_age.csv", loaded.choice, start)
+        return markup.results(rows, "scans", "brain-age", "brain_age.csv", loaded.choice, start)
     parts = _parts(readings[0], rows[0], loaded)
     return markup.result(files[0].name, *parts, choice=loaded.choice, start=start)
 

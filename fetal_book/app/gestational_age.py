@@ -41,7 +41,7 @@ def answer_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None
         ]
         rows = [row | {"reason": _without(folder, row["reason"])} for row in rows]
     if len(rows) > 1:
-        return markup.results(rows, "brains", "gestational_age.csv", loaded.choice, start)
+        return markup.results(rows, "brains", "ga", "gestational_age.csv", loaded.choice, start)
     parts = _parts(readings[0], rows[0], loaded)
     return markup.result(rows[0]["scan"], *parts, choice=loaded.choice, start=start)
 

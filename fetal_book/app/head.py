@@ -160,7 +160,7 @@ def answer_files(
         rows.append(row | {"image": file.name})
     if math.isnan(sizes.common_mm) and not any(row["pixel_size_mm"] for row in rows):
         raise ScaleNeeded("Several scans need one pixel size for all: type it, then drop them.")
-    return markup.results(rows, "scans", "head_circumference.csv", loaded.choice, start)
+    return markup.results(rows, "scans", "hc", "head_circumference.csv", loaded.choice, start)
 
 
 def _measure(scan: np.ndarray, pixel_size_mm: float, loaded: Loaded) -> HeadMeasurement:

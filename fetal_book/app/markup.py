@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_book.app.shelf import Choice
+from fetal_lib.predict.columns import COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -144,11 +145,18 @@ def result(title: str, *parts: str, choice: Choice, start: float) -> str:
 
 
 def results(
-    rows: Sequence[Mapping[str, str]], noun: str, file_name: str, choice: Choice, start: float
+    rows: Sequence[Mapping[str, str]],
+    noun: str,
+    command: str,
+    file_name: str,
+    choice: Choice,
+    start: float,
 ) -> str:
-    """Return the results of several scans, as a table."""
+    """Return the results of several scans, as a table with the columns of a command."""
     listed = table(rows, file_name, choice)
-    return result(f"{len(rows)} {noun}", listed, choice=choice, start=start)
+    meanings = {name.replace("_", " "): text for name, text in COLUMNS[command].items()}
+    words = f"<details><summary>What the columns mean</summary>{facts(meanings)}</details>"
+    return result(f"{len(rows)} {noun}", listed, words, choice=choice, start=start)
 
 
 def table(rows: Sequence[Mapping[str, str]], file_name: str, choice: Choice) -> str:

@@ -91,14 +91,16 @@ def try_it() -> None:
 
 @app.command(hidden=True)
 def cards() -> None:
-    """Write model cards, data sheets and checklists."""
+    """Write model cards, data sheets, checklists and what the columns of predictions mean."""
     from fetal_book.site.cards import write_model_cards
     from fetal_book.site.checklists import write_checklists
     from fetal_book.site.data_sheets import write_data_sheets
     from fetal_book.site.jobs import book_chapters
+    from fetal_book.site.predict_columns import write_predict_columns
 
     root = project_root()
-    for write in (write_model_cards, write_data_sheets, write_checklists):
+    made = (write_model_cards, write_data_sheets, write_checklists, write_predict_columns)
+    for write in made:
         write(root, book_chapters(root))
 
 

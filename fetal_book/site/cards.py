@@ -16,7 +16,15 @@ from fetal_lib.files.fingerprint import file_sha256
 CARDS_FILE = "cards.yml"
 SCORED = ("test", "external")
 SHIPPED_FILE = "weights.npz"
-PAGES = ("model_cards", "data_sheets", "phantom_sheets", "own_layouts", "claim", "tripod_ai")
+PAGES = (
+    "model_cards",
+    "data_sheets",
+    "phantom_sheets",
+    "own_layouts",
+    "claim",
+    "tripod_ai",
+    "predict_columns",
+)
 """Files below ``book/generated`` that ``fetal-lib book cards`` writes, without suffix."""
 
 
@@ -83,6 +91,7 @@ def sources(root: Path) -> list[str]:
     found += (root / "fetal_lib" / "pretrained").rglob("*.json")
     found += (root / "fetal_lib" / "pretrained").rglob("card.md")
     found += (root / "fetal_book" / "parameters").rglob("*.yml")
+    found.append(root / "fetal_lib" / "predict" / "columns.py")
     return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
 
 
