@@ -207,7 +207,7 @@ def scored_as(probs, **spec):
 
 def test_images_of_one_patient_do_not_narrow_the_intervals_of_a_screening():
     from fetal_book.chapters.brain_anomalies.cutoffs import screening_table
-    from fetal_lib.metrics.classification import wilson_interval
+    from fetal_lib.metrics.intervals import wilson_interval
     from fetal_phantoms.anomalies.labels import LABELS
 
     cases = some_cases()

@@ -43,6 +43,12 @@ def test_shown_tables_keep_their_signs_and_say_when_they_are_empty():
     assert "nothing in this run has what it needs" in pretty(pd.DataFrame()).to_html()
 
 
+def test_shown_ends_of_an_interval_without_width_are_left_out():
+    rows = [{"f1": 1.0, "f1_low": 1.0, "f1_high": 1.0}, {"f1": 0.8, "f1_low": 0.6, "f1_high": 0.9}]
+    text = pretty(pd.DataFrame(rows)).to_html()
+    assert text.count("1.000") == 1 and text.count("–") == 2 and "0.600" in text
+
+
 def test_a_model_card_lists_the_test_rows_and_the_intended_use():
     run = SimpleNamespace(rows=ROWS, parameters=SimpleNamespace(profile="quick", seed=3))
     card = model_card(run, "sfcn", "Age", "`made up`", "; ages 20 to 90.", ["A note."], "A limit.")

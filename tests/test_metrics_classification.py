@@ -69,7 +69,7 @@ def test_the_interval_of_an_accuracy_is_as_wide_as_the_binomial_says():
     low, high = intervals.percentile_interval(cls.accuracy(cls.bootstrap_confusions(true, pred, 2)))
     half = 1.96 * np.sqrt(0.75 * 0.25 / 400)
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
-    wilson = cls.wilson_interval(300, 400)
+    wilson = intervals.wilson_interval(300, 400)
     assert wilson[0] == pytest.approx(low, abs=0.01) and wilson[1] == pytest.approx(high, abs=0.01)
 
 

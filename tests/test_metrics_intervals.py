@@ -6,8 +6,14 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
-from fetal_lib.metrics.intervals import bootstrap_ci, conformal_quantile, empirical_coverage
+from fetal_lib.metrics.intervals import (
+    bootstrap_ci,
+    conformal_quantile,
+    empirical_coverage,
+    with_interval,
+)
 from fetal_lib.metrics.regression import mae
 
 VALUES = np.random.default_rng(0).gamma(2, 3, 200)
@@ -45,6 +51,28 @@ def test_copies_of_a_case_add_no_certainty_when_grouped():
     assert grouped == pytest.approx(single)
     naive = bootstrap_ci(copies)
     assert (naive[1] - naive[0]) < 0.55 * (grouped[1] - grouped[0])
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_where_all_cases_agree_a_share_has_the_interval_of_its_patients_not_of_its_images(right):
+    images, patients = np.full(60, right), np.arange(60) // 10
+    low, high = bootstrap_ci(images, groups=patients)
+    exact = proportion_confint(6 * right, 6, method="wilson")
+    assert (low, high) == pytest.approx(exact, abs=1e-6) and high - low > 0.35
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((1.0, 1.0), "1.000 (no spread)"),
+        ((0.9996, 1.0), "1.000 (0.9996 to 1.0000)"),
+        ((0.61, 1.0), "1.000 (0.610 to 1.000)"),
+        ((float("nan"), float("nan")), "1.000"),
+        (None, "1.000"),
+    ],
+)
+def test_an_interval_of_width_zero_is_not_printed_as_certainty(ends, words):
+    assert with_interval(1.0, ends) == words
 
 
 def test_groups_may_be_names():

@@ -77,9 +77,15 @@ def plain(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def pretty(table: pd.DataFrame, digits: int = 3) -> Styler:
-    """Return a table without its index and with few digits, for display; words if it is empty."""
+    """Return a table without its index and with few digits, for display; words if it is empty.
+
+    Ends of an interval (`low` and `high`, `f1_low` and `f1_high`) that are the same are left out.
+    """
     if table.empty:
         table = pd.DataFrame({"table": ["empty: nothing in this run has what it needs"]})
+    for low in [name for name in map(str, table) if name.split("_")[-1] == "low"]:
+        ends = [low, low.removesuffix("low") + "high"]
+        table = table.assign(**table[ends].mask(table[ends[0]] == table[ends[1]]))
     small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}
     how = {"precision": digits, "thousands": ",", "na_rep": "–", "escape": "html"}
     return table.style.hide(axis="index").format(small, **how)

@@ -6,7 +6,6 @@ small parts of its folder; its weights stay where they are.
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from fetal_book.runs.record import ended_ok, read_record
 from fetal_book.runs.results import read_results
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
+from fetal_lib.metrics.intervals import with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,15 +92,7 @@ def score_text(row: dict[str, Any]) -> str:
     '6.05 (5.38 to 6.79)'
     """
     digits = 4 if row["metric"] in ("dice", "iou") else 2
-    text = _rounded(row["value"], digits)
-    if row["ci95"] is None or not all(map(math.isfinite, row["ci95"])):
-        return text
-    low, high = (_rounded(end, digits) for end in row["ci95"])
-    return f"{text} ({low} to {high})"
-
-
-def _rounded(value: float, digits: int) -> str:
-    return f"{round(value, digits) + 0:.{digits}f}"  # + 0: no minus before a nought
+    return with_interval(row["value"], row["ci95"], digits)
 
 
 def _read(folder: Path) -> PublishedRun:

@@ -17,6 +17,7 @@ from fetal_book.runs.session import FLAWS
 from fetal_book.site.jobs import published_results, run_folder
 from fetal_lib.data.kinds import PHANTOM, data_words, kind_by_name
 from fetal_lib.files.atomic import read_json
+from fetal_lib.metrics.intervals import interval_words
 
 ATLAS = ("blend", "template")
 GROUPS = {
@@ -233,8 +234,7 @@ def interval_text(row: Any) -> str:
     """
     if math.isnan(row["ci95_low"]):
         return "–"
-    decimals = decimal_places(row["value"])
-    return f"{row['ci95_low']:,.{decimals}f} to {row['ci95_high']:,.{decimals}f}"
+    return interval_words(row["ci95_low"], row["ci95_high"], decimal_places(row["value"]))
 
 
 def count_text(n: Any) -> str:

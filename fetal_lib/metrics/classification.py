@@ -239,21 +239,3 @@ def redrawn_rows(
     for _ in range(n_resamples):
         drawn = np.concatenate([rng.choice(ids, len(ids)) for ids in of_kind])
         yield np.concatenate([members[i] for i in drawn])
-
-
-def wilson_interval(n_right: float, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share: for figures of which only the counts are known.
-
-    References
-    ----------
-    Wilson EB. J Am Stat Assoc 1927;22:209-212. doi:10.1080/01621459.1927.10502953
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in wilson_interval(160, 193)]
-    [0.77, 0.876]
-    """
-    share, z = n_right / n, 1.959964
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(middle - half), float(middle + half)

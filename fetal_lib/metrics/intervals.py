@@ -7,6 +7,8 @@ Field CA, Welsh AH. Bootstrapping clustered data. J R Stat Soc B 2007; 69:369-39
 DOI 10.1111/j.1467-9868.2007.00593.x
 Lei J et al. Distribution-free predictive inference for regression. JASA 2018; 113:1094-1111.
 DOI 10.1080/01621459.2017.1307116
+Wilson EB. Probable inference, the law of succession, and statistical inference. JASA 1927;
+22:209-212. DOI 10.1080/01621459.1927.10502953
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def bootstrap_ci(
     Returns
     -------
     tuple (low, high), unit of the statistic. Both NaN when there is one group (or case) only, or
-    when more than half of the resamples have no finite statistic.
+    when more than half of the resamples have no finite statistic. Resamples of what is always true,
+    or never, all say the same: the mean of such bools has Wilson's interval for as many groups.
 
     Raises
     ------
@@ -55,12 +58,17 @@ def bootstrap_ci(
     >>> low, high = bootstrap_ci(np.arange(100.0))
     >>> bool(low < 49.5 < high), bool(10 < high - low < 13)
     (True, True)
+    >>> [round(end, 2) for end in bootstrap_ci(np.array([True] * 6))]
+    [0.61, 1.0]
     """
+    share = np.asarray(values).dtype == bool and statistic is np.mean
     values = check_cases(values, n_resamples, coverage)
     labels = group_numbers(groups, len(values))
     n_groups = int(labels.max()) + 1
     if n_groups < 2:
         return float("nan"), float("nan")
+    if share and values.min() == values.max():
+        return wilson_interval(n_groups * values.flat[0], n_groups)
     rng = np.random.default_rng(seed)
     draws = _draws(rng, n_resamples, n_groups)
     if statistic is np.mean:
@@ -92,6 +100,20 @@ def percentile_interval(found: np.ndarray, coverage: float = 0.95) -> tuple[floa
     return float(low), float(high)
 
 
+def wilson_interval(n_right: float, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share: for counts alone, and where all cases agree.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in wilson_interval(160, 193)]
+    [0.77, 0.876]
+    """
+    share, z = n_right / n, 1.959964
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
 def with_interval(value: float, ci95: Sequence[float] | None, digits: int = 3) -> str:
     """Write a number as tables show it, with its interval where there is one.
 
@@ -100,8 +122,31 @@ def with_interval(value: float, ci95: Sequence[float] | None, digits: int = 3) -
     >>> with_interval(6.053, (5.378, 6.788), 2), with_interval(0.5, None)
     ('6.05 (5.38 to 6.79)', '0.500')
     """
-    text = f"{value:.{digits}f}"
-    return text if ci95 is None else text + " ({:.{d}f} to {:.{d}f})".format(*ci95, d=digits)
+    text = _rounded(value, digits)
+    known = ci95 is not None and np.isfinite(ci95).all()
+    return f"{text} ({interval_words(*ci95, digits)})" if known else text
+
+
+def interval_words(low: float, high: float, digits: int = 3) -> str:
+    """Write an interval so that no one takes it for certainty.
+
+    With more digits where its ends would read the same; resamples that all gave one value have
+    no spread to tell of.
+
+    Examples
+    --------
+    >>> interval_words(0.97, 0.9743), interval_words(0.9996, 1.0), interval_words(1.0, 1.0)
+    ('0.970 to 0.974', '0.9996 to 1.0000', 'no spread')
+    """
+    if low == high:
+        return "no spread"
+    while digits < 9 and _rounded(low, digits) == _rounded(high, digits):
+        digits += 1
+    return f"{_rounded(low, digits)} to {_rounded(high, digits)}"
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0:,.{digits}f}"  # + 0: no minus before a nought
 
 
 def check_cases(

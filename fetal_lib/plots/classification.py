@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.metrics.intervals import interval_words
 from fetal_lib.metrics.roc import Band, Curve
 from fetal_lib.plots.style import (
     BLUE,
@@ -158,9 +159,8 @@ def roc_grid(bands: Mapping[str, Band]) -> Figure:
         axes.fill_between(band.x, band.low, band.high, color=BLUE, alpha=0.2, lw=0)
         axes.plot(band.x, band.y, color=BLUE, lw=1.3)
         axes.plot([0, 1], [0, 1], ":", color=GREY, lw=0.8)
-        low, high = band.auc_ci95
-        axes.text(0.97, 0.06, f"{band.auc:.3f}\n({low:.3f}-{high:.3f})\nn = {band.n}",
-                  ha="right", fontsize=6.5)  # fmt: skip
+        text = f"{band.auc:.3f}\n({interval_words(*band.auc_ci95)})\nn = {band.n}"
+        axes.text(0.97, 0.06, text, ha="right", fontsize=6.5)
         axes.set_title(title, fontsize=7)
         axes.tick_params(labelsize=7)
         tidy(axes)

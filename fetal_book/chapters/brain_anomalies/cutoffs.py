@@ -7,7 +7,7 @@ import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.decide import Scored
-from fetal_lib.metrics.classification import wilson_interval
+from fetal_lib.metrics.intervals import wilson_interval
 from fetal_lib.metrics.roc import recall_threshold, roc_band, youden_threshold
 
 NORMAL = LABELS.index("normal")

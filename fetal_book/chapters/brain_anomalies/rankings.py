@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from fetal_lib.metrics.classification import wilson_interval
+from fetal_lib.metrics.intervals import wilson_interval
 
 LOG = (("CNN", 0.829, 193), ("separable CNN", 0.808, 193), ("Xception", 0.950, 180))
 """Model, test accuracy and number of test images in the source's own console log."""

@@ -18,7 +18,7 @@ from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.audit.report import AuditReport
 from fetal_lib.metrics.calibration import Reliability, reliability, softmax
 from fetal_lib.metrics.classification import bootstrap_confusions, confusion_matrix
-from fetal_lib.metrics.intervals import percentile_interval
+from fetal_lib.metrics.intervals import bootstrap_ci, percentile_interval
 from fetal_lib.metrics.roc import Band, Curve, one_hot, pr_curve, roc_band, roc_curve
 from fetal_lib.metrics.selective import RiskCoverage, risk_coverage
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
@@ -140,6 +140,8 @@ def risk_curves(scored: Mapping[str, Scored], test: Cases) -> dict[str, RiskCove
 
 def coverage_interval(inside: np.ndarray, test: Cases, seed: int) -> tuple[float, float]:
     """Return the 95 % interval of the share of sets that hold the true class, over patients."""
+    if inside.all() or not inside.any():
+        return bootstrap_ci(inside, groups=test.groups)
     draws = bootstrap_confusions(
         np.zeros(len(inside), int), 1 - inside.astype(int), 2, test.groups, seed=seed
     )
