@@ -61,7 +61,7 @@ lab: $(STAMP)  ## open the chapters in JupyterLab
 app: $(STAMP)  ## open the trained models as a page in the browser
 	@$(BIN)/fetal-lib app
 
-status: $(STAMP)  ## the last run of every chapter, and which are stale
+status: $(STAMP)  ## the runs of every chapter that stand, what failed since, and sweeps
 	@$(BIN)/fetal-lib status
 
 bench: $(STAMP)  ## measure this computer: imports, help, networks, predictions, answers in the app

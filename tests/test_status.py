@@ -10,7 +10,11 @@ from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.record import RecordError, read_record
 from fetal_book.runs.session import open_run
 from fetal_book.runs.stage import StageError, stage_chapter
-from fetal_book.runs.status import chapter_status, up_to_date_text, write_status_page
+from fetal_book.runs.status import (
+    chapter_statuses,
+    up_to_date_text,
+    write_status_page,
+)
 from fetal_lib.files.atomic import write_json
 
 
@@ -34,7 +38,7 @@ def change(folder, **values):
 
 
 def status():
-    return chapter_status(get_chapter("04"))
+    return chapter_statuses(get_chapter("04"))[0]
 
 
 def test_a_chapter_without_a_run_says_so(project):
@@ -45,6 +49,7 @@ def test_a_fresh_run_is_up_to_date(project):
     finished_run()
     found = status()
     assert (found.status, found.stale, found.data) == ("ok", False, "phantom")
+    assert found.again == f"fetal-lib run {CHAPTER} --profile quick"
     assert up_to_date_text(found) == "up to date"
 
 
@@ -94,13 +99,50 @@ def test_a_running_record_without_a_process_is_shown_as_killed(project):
     assert (found.status, found.reason) == ("killed", "the process that ran it is gone")
 
 
-def test_the_last_run_counts_and_a_broken_record_is_passed_over(project):
-    finished_run()
+def test_each_profile_and_data_has_its_newest_finished_run_and_what_failed_since(project):
+    """Whoever started them: the book, `--out`; a failure does not hide what stands."""
+    old = finished_run(out=str(project / "runs" / "longer"))
+    change(old, started="2026-01-01T09:00:00.000Z", finished="2026-01-01T09:10:00.000Z")
+    newest = finished_run(out=str(project / "runs" / "book" / CHAPTER))
     finished_run(profile="smoke")
+    failed = finished_run(out=str(project / "runs" / "later"))
+    change(failed, status="failed", reason="a cell raised OSError")
     broken = run_folder(project, "broken")
-    broken.mkdir()
+    broken.mkdir(exist_ok=True)
     (broken / "record.json").write_text("{")
-    assert status().profile == "smoke"
+    found = chapter_statuses(get_chapter("04"))
+    assert [(one.profile, one.status, one.folder) for one in found] == [
+        ("quick", "ok", newest.relative_to(project).as_posix()),
+        ("quick", "failed", "runs/later"),
+        ("smoke", "ok", f"runs/{CHAPTER}/smoke-phantom"),
+    ]
+
+
+def test_sweeps_tell_how_far_they_are_and_hide_no_run_of_their_chapter(project):
+    from typer.testing import CliRunner
+
+    from fetal_book.cli import app
+    from fetal_book.runs.sweep import Sweep
+    from fetal_book.runs.sweep_state import note_sweep
+
+    finished_run()
+    folder = project / "runs" / "sweeps" / "widths"
+    note_sweep(Sweep(chapter="04", grid={"base_filters": [4, 8]}, seeds=[0, 1]), folder)
+    for name in ("base_filters-4-seed-0", "base_filters-4-seed-1"):
+        finished_run(out=str(folder / name))
+    failed = finished_run(out=str(folder / "base_filters-8-seed-0"))
+    change(failed, status="failed", reason="no memory")
+    table = CliRunner().invoke(app, ["status"]).output
+    assert re.search(
+        r"^widths +04_head_circumference +quick +2/4 finished; failed: base_filters-8-seed-0, in",
+        table,
+        re.M,
+    )
+    known = json.loads(CliRunner().invoke(app, ["status", "--json"]).output)
+    assert known["sweeps"][0]["finished"] == 2 and known["sweeps"][0]["cases"] == 4
+    assert [run["folder"] for run in known["runs"] if run["folder"]] == [
+        f"runs/{CHAPTER}/quick-phantom"
+    ]
 
 
 def test_the_status_page_is_a_table_with_a_row_a_chapter(project, tmp_path):

@@ -1,12 +1,15 @@
 """A sweep file becomes runs, and runs become one table; bad files are refused before a run."""
 
 import json
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from made_up_project import call_cli, write_project
 from typer.testing import CliRunner
 
 from fetal_book.cli import app
@@ -136,3 +139,19 @@ def test_the_workflow_runs_what_is_missing_and_writes_the_table(tmp_path):
     assert f"6 runs in one table: {out}/sweep.csv" in done.stdout + done.stderr
     lines = (out / "sweep.csv").read_text().splitlines()
     assert lines[0].startswith("base_filters,augment,model") and len(lines) == 3
+
+
+@pytest.mark.slow
+def test_a_sweep_tells_each_case_that_ended_and_why_one_failed(tmp_path):
+    project = write_project(tmp_path / "project", "assert seed != 1, 'no luck'")
+    shutil.copytree(ROOT / "workflow", project / "workflow")
+    path = written(project, "chapter: 04\nprofile: smoke\nseeds: [0, 1]")
+    code, output, errors = call_cli(project, "sweep", str(path), "--cores", "4")
+    assert code == 1
+    lines = (output + errors).splitlines()
+    assert "0/2 finished; each case's output: runs/sweeps/widths/.done" in lines
+    assert any(re.fullmatch(r"1/2 seed-0, \d+ s", line) for line in lines)
+    failed = r"seed-1 failed after \d+ s: fetal-lib run: failed: cell \d+ raised AssertionError"
+    assert any(re.fullmatch(failed, line) for line in lines)
+    _, table, _ = call_cli(project, "status")
+    assert "1/2 finished; failed: seed-1, in runs/sweeps/widths" in table

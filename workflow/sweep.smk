@@ -12,11 +12,14 @@ min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir).parent.resolve()))
 
 from fetal_book.runs.sweep import read_sweep
+from fetal_book.runs.sweep_state import note_sweep
 
 FILE = config["sweep"]
 OUT = config["out"]
 SWEEP = read_sweep(FILE)
 CASES = {case.name: case for case in SWEEP.cases()}
+DONE = f"{OUT}/.done"
+note_sweep(SWEEP, Path(OUT))
 FETAL_LIB = f"{shlex.quote(sys.executable)} -m fetal_book"
 
 
@@ -32,27 +35,34 @@ rule all:
 
 rule case:
     output:
-        f"{OUT}/.done/{{case}}",
+        f"{DONE}/{{case}}",
     log:
-        f"{OUT}/.done/{{case}}.log",
+        f"{DONE}/{{case}}.log",
     params:
         chapter=SWEEP.chapter,
         profile=SWEEP.profile,
         values=lambda wildcards: CASES[wildcards.case].arguments(),
         out=lambda wildcards: shlex.quote(f"{OUT}/{wildcards.case}"),
+        done=shlex.quote(DONE),
+        cases=len(CASES),
     threads: 2
     resources:
         gpu=min(int(config.get("gpu", 0)), 1),
         mem_mb=8000,
         runtime=720,
     shell:
+        "begun=$SECONDS; "
         "{FETAL_LIB} run {params.chapter} --profile {params.profile} {params.values} "
-        "--if-needed --out {params.out} > {log:q} 2>&1 && touch {output:q}"
+        "--if-needed --out {params.out} > {log:q} 2>&1 || {{ "
+        "echo {wildcards.case} failed after $((SECONDS - begun)) s: $(grep ^fetal-lib {log:q} | tail -n 1); "
+        "exit 1; }}; touch {output:q}; "
+        "echo $(find {params.done} -type f ! -name '*.log' | wc -l)/{params.cases} "
+        "{wildcards.case}, $((SECONDS - begun)) s"
 
 
 rule table:
     input:
-        expand(f"{OUT}/.done/{{case}}", case=CASES),
+        expand(f"{DONE}/{{case}}", case=CASES),
     output:
         f"{OUT}/sweep.csv",
     params:

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fetal_book.cli.run", "Execute a chapter, with other parameters or data if you like."),
     "sweep": ("fetal_book.cli.sweep", "Run a chapter over a grid of parameters and seeds."),
     "parameters": ("fetal_book.cli.parameters", "List a chapter's parameters."),
-    "status": ("fetal_book.cli.status", "Show the last run of every chapter."),
+    "status": ("fetal_book.cli.status", "Show the runs that stand, what failed since, and sweeps."),
     "predict": ("fetal_book.cli.predict", "Apply a trained model to your own images."),
     "app": ("fetal_book.cli.open_app", "Open the trained models as a page in the browser."),
     "data": ("fetal_book.cli.data", "List, fetch and check data sets."),

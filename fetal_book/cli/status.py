@@ -1,4 +1,4 @@
-"""`fetal-lib status`: the last run of every chapter."""
+"""`fetal-lib status`: the runs of every chapter, and the sweeps."""
 
 from __future__ import annotations
 
@@ -15,18 +15,29 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show for every chapter how its last run ended, and whether it is still up to date."""
+    """Show the finished runs that stand, what failed or runs since, and how far sweeps are.
+
+    For each chapter, profile and data the newest finished run, whoever started it; beneath it a
+    later one that did not finish.
+    """
     from fetal_book.cli.terminal import table_lines
     from fetal_book.runs.find_runs import age_text
     from fetal_book.runs.status import all_statuses, up_to_date_text
+    from fetal_book.runs.sweep_state import sweep_statuses, sweep_text
 
-    statuses = all_statuses()
+    runs, sweeps = all_statuses(), sweep_statuses()
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in statuses], indent=2))
+        both = {"runs": [asdict(run) for run in runs], "sweeps": [asdict(one) for one in sweeps]}
+        typer.echo(json.dumps(both, indent=2))
         return
-    rows = [("chapter", "status", "profile", "data", "age", "")]
-    rows += [
-        (s.chapter, s.status, s.profile, s.data, age_text(s.age_s), up_to_date_text(s))
-        for s in statuses
-    ]
+    rows, last = [("chapter", "run", "profile", "data", "age", "")], ""
+    for run in runs:
+        note = ", in ".join(word for word in (up_to_date_text(run), run.folder) if word)
+        name = run.chapter if run.chapter != last else ""
+        rows.append((name, run.status, run.profile, run.data, age_text(run.age_s), note))
+        last = run.chapter
     typer.echo("\n".join(table_lines(rows)))
+    if sweeps:
+        lines = [("sweep", "chapter", "profile", "")]
+        lines += [(one.name, one.chapter, one.profile, sweep_text(one)) for one in sweeps]
+        typer.echo("\n" + "\n".join(table_lines(lines)))

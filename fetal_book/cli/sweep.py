@@ -25,6 +25,7 @@ def sweep(
     """Run every case that is not finished, then write sweep.csv: mean and SD over seeds."""
     from fetal_book.parameters.project import project_root, runs_root, shown
     from fetal_book.runs.sweep import check_sweep_data, read_sweep, sweep_table
+    from fetal_book.runs.sweep_state import note_sweep, sweep_status
     from fetal_book.site.launch import run_workflow, sweep_command, wait_for_orphans
     from fetal_lib.files.atomic import write_text
 
@@ -42,6 +43,11 @@ def sweep(
             typer.echo(f"{case.name}: {command} --out {shlex.quote(place)}")
         return
     folder.mkdir(parents=True, exist_ok=True)
+    note_sweep(plan, folder)
+    state = sweep_status(folder)
+    typer.echo(
+        f"{state.finished}/{state.cases} finished; each case's output: {shown(folder)}/.done"
+    )
     command = sweep_command(root, file.absolute(), folder, cores)
     wait_for_orphans(folder, [folder / case.name for case in plan.cases()])
     run_workflow(root, folder, command)

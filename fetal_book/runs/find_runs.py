@@ -19,6 +19,7 @@ from fetal_lib.errors import UserError
 from fetal_lib.predict.model_folder import find_model
 
 PLACES = ("*", "*/*", "*/*/*")
+SWEEP_FILE = "sweep.json"
 LISTED = 5
 
 
@@ -44,18 +45,30 @@ class FoundRun:
 def chapter_runs(chapter: Chapter) -> list[FoundRun]:
     """Return the runs of a chapter, the last one first; broken records are passed over.
 
-    Attempts are among them, results that a newer one replaced are not; outside a project there
-    are none.
+    A result that a newer one of its folder replaced is left out.
     """
-    try:
-        root = runs_root()
-    except ProjectError:
-        return []
-    folders = [path.parent for place in PLACES for path in root.glob(f"{place}/record.json")]
-    runs = [FoundRun(one, record) for one in folders if (record := known_record(one)) is not None]
-    kept = [run for run in runs if run.folder.suffix != PREVIOUS]
-    own = [run for run in kept if run.record.chapter == chapter.name]
+    folders = [path.parent for place in PLACES for path in _below_runs(f"{place}/record.json")]
+    runs = [
+        FoundRun(folder, record)
+        for folder in folders
+        if folder.suffix != PREVIOUS and (record := known_record(folder)) is not None
+    ]
+    own = [run for run in runs if run.record.chapter == chapter.name]
     return sorted(own, key=lambda run: run.record.started, reverse=True)
+
+
+def sweep_folders() -> list[Path]:
+    """Return the folders of sweeps."""
+    return [path.parent for place in PLACES for path in _below_runs(f"{place}/{SWEEP_FILE}")]
+
+
+def is_of_sweep(folder: Path) -> bool:
+    """Say whether a run is a case of a sweep."""
+    return (folder.parent / SWEEP_FILE).is_file()
+
+
+def _below_runs(pattern: str) -> list[Path]:
+    return sorted(runs_root().glob(pattern))
 
 
 def finished_runs(chapter: Chapter) -> list[FoundRun]:
@@ -67,9 +80,13 @@ def model_runs(chapter: Chapter) -> list[FoundRun]:
     """Return the finished runs that left a model, the one to take first.
 
     The newest on real data comes before the newest on phantoms; a run of the profile `smoke`,
-    which proves the wiring only, comes last.
+    which proves the wiring only, comes last. Outside a project there are none.
     """
-    found = [run for run in finished_runs(chapter) if (run.folder / "model/model.json").is_file()]
+    try:
+        runs = finished_runs(chapter)
+    except ProjectError:
+        return []
+    found = [run for run in runs if (run.folder / "model" / "model.json").is_file()]
     return sorted(
         found, key=lambda run: (run.record.profile == "smoke", run.record.data == PHANTOM)
     )

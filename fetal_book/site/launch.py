@@ -22,7 +22,7 @@ def snakemake_command(
 
 def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
     """Compose the command that brings a sweep's table up to date."""
-    settings = "--keep-going --rerun-incomplete --quiet host progress rules".split()
+    settings = "--keep-going --rerun-incomplete --quiet all".split()
     config = ["--config", f"sweep={file}", f"out={out}"]
     return [*_snakemake(root / "workflow" / "sweep.smk", out, cores), *settings, *config]
 
