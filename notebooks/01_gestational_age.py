@@ -371,7 +371,7 @@ half = score.cross_conformal(
     pred - days, result["fold"].to_numpy(), p.coverage
 )
 covered = intervals.empirical_coverage(days, pred - half, pred + half)
-inside = (np.abs(pred - days) <= half).astype(float)
+inside = np.abs(pred - days) <= half
 run.add_result(
     model=fetus_data.network_name(p),
     split="test",

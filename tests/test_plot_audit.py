@@ -50,6 +50,20 @@ def test_the_closest_pairs_are_shown_with_their_names(close_figures):
     assert len(shown) == 4 and shown[0].get_array().shape == (48, 48)
 
 
+@pytest.mark.parametrize("n_pairs", [1, 3])
+def test_long_names_and_classes_do_not_run_into_one_another(close_figures, n_pairs):
+    cases, images = planted_cases("mirrored duplicates", n_groups=40)
+    cases["image"] = [f"Copy-of-moderate-ventriculomegaly_aug_{i}" * 2 for i in range(len(cases))]
+    cases["label"] = "arnold_chiari_malformation_" + cases["label"].astype(str)
+    figure = audit_figure(audit_cases(cases, images, **NAMED), n_pairs=n_pairs)
+    figure.canvas.draw()
+    titles = [ax.get_title(loc="left") and ax._left_title for ax in figure.axes]
+    boxes = [title.get_window_extent() for title in titles if title]
+    assert len(boxes) == n_pairs and boxes[-1].x1 <= figure.bbox.x1
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    assert all("_aug_" in title.get_text() for title in titles if title)
+
+
 def test_images_that_are_handed_in_replace_the_small_ones(close_figures):
     cases, images = planted_cases("exact duplicates", n_groups=40)
     report = audit_cases(cases, images, **NAMED)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 LOOKS = {"ok": (BLUE, "o"), "warning": (ORANGE, "^"), "leak": (VERMILION, "s")}
 ROW_INCHES = 0.3
-PAIR_INCHES = 1.75
-MAX_NAME = 22
+PAIR_INCHES = 1.9
+LINE_CHARACTERS = 114
+"""Of the small print, in a line as wide as the figure."""
 VALUE_FORMAT = {"R2": "R² {:.2f}", "pairs": "{:.0f} pair(s)", "groups": "{:.0f} group(s)"}
 
 
@@ -52,7 +53,7 @@ def audit_figure(
     strengths(upper.subplots(), report.findings)
     panels = lower.subplots(1, n_pairs, squeeze=False)[0]
     for ax, pair in zip(panels, pairs.itertuples(), strict=False):
-        show_pair(ax, pair, images)
+        show_pair(ax, pair, images, LINE_CHARACTERS // n_pairs)
     for ax in panels[len(pairs) :]:
         ax.set_axis_off()
     return figure
@@ -95,7 +96,9 @@ def strengths(axes: Axes, findings: pd.DataFrame) -> Axes:
     return tidy(axes)
 
 
-def show_pair(axes: Axes, pair: Any, images: Mapping[str, np.ndarray]) -> Axes:
+def show_pair(
+    axes: Axes, pair: Any, images: Mapping[str, np.ndarray], characters: int = 38
+) -> Axes:
     """Show two images that look alike side by side, with names, parts and bits that differ.
 
     Parameters
@@ -103,8 +106,10 @@ def show_pair(axes: Axes, pair: Any, images: Mapping[str, np.ndarray]) -> Axes:
     axes : Axes
     pair : row of ``AuditReport.pairs``
     images : mapping of name to ndarray (H, W), uint8
+    characters : int
+        Of a line of text; what is longer is shortened in its middle.
     """
-    lines = []
+    lines, labels = [], []
     for place, side in enumerate("ab"):
         image = images[getattr(pair, f"image_{side}")]
         height = min(1.0, max(0.5, image.shape[0] / image.shape[1]))
@@ -112,9 +117,10 @@ def show_pair(axes: Axes, pair: Any, images: Mapping[str, np.ndarray]) -> Axes:
         box = (left, left + 1, height, 0)
         axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=box)
         label, part = getattr(pair, f"label_{side}"), getattr(pair, f"part_{side}")
-        label = f"{label:.1f}" if isinstance(label, float) else _short(str(label))
-        where = ", ".join(filter(None, (part, label)))
-        lines.append(f"{_short(getattr(pair, f'image_{side}'))} ({where})")
+        labels.append(f"{label:.1f}" if isinstance(label, float) else str(label))
+        where = f" ({part})" if part else ""
+        lines.append(_short(getattr(pair, f"image_{side}"), characters - len(where)) + where)
+    lines.append(_short(" and ".join(dict.fromkeys(filter(None, labels))), characters))
     axes.set(xlim=(0, 2.04), ylim=(height, 0))
     axes.set_title("\n".join(lines), fontsize=7, loc="left")
     how = "identical" if pair.exact else f"{pair.bits} of 144 bits differ"
@@ -124,10 +130,11 @@ def show_pair(axes: Axes, pair: Any, images: Mapping[str, np.ndarray]) -> Axes:
     return hide_ticks(axes)
 
 
-def _short(name: str) -> str:
-    """Shorten a name to 22 characters, from its end.
+def _short(name: str, characters: int) -> str:
+    """Shorten a name in its middle, since long names differ at their ends.
 
-    >>> _short("moderate-ventriculomegaly-36b_png.rf.a9e9.jpg")
-    'moderate-ventriculome…'
+    >>> _short("moderate-ventriculomegaly-36b_png.rf.a9e9.jpg", 21)
+    'moderate-v…f.a9e9.jpg'
     """
-    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
+    half = (characters - 1) // 2
+    return name if len(name) <= characters else f"{name[: characters - 1 - half]}…{name[-half:]}"

@@ -59,7 +59,7 @@ def interval_text(run: Run, name: str, val: pd.DataFrame, test: pd.DataFrame) ->
         return "Nothing was measured, so there is no prediction interval."
     half = conformal_quantile(worst.groupby(level=0).max().to_numpy(), COVERAGE)
     held = _relative_errors(test) <= half
-    inside, whole = held.to_numpy(float), held.groupby(level=0).all()
+    inside, whole = held.to_numpy(bool), held.groupby(level=0).all()
     known = {"model": name, "data": pooled_name(test), "split": "test", "metric": "coverage"}
     ci95 = interval_of(inside, kept["subject"].to_numpy(), run.parameters.seed)
     run.add_result(**known, value=inside.mean(), n=len(kept), ci95=ci95)

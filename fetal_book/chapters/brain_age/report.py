@@ -205,7 +205,7 @@ def intervals(
     kept = parts.tested
     true, pred = age_years[kept], prediction.outer[kept]
     low, high = pred - half[kept], pred + half[kept]
-    inside = ((low <= true) & (true <= high)).astype(float)
+    inside = (low <= true) & (true <= high)
     run.add_result(
         model=model,
         split="test",
