@@ -7,12 +7,15 @@ import pytest
 from made_up_project import CHAPTER, attempt, content, parameters_source, run_folder
 
 from fetal_book.parameters.base import ParameterError
+from fetal_book.parameters.chapters import get_chapter
+from fetal_book.parameters.resolve import resolve_parameters
 from fetal_book.runs.attempt import attempt_folder, previous_folder
 from fetal_book.runs.banner import data_note
 from fetal_book.runs.folder import RunFolderError
 from fetal_book.runs.record import RunRecord, read_record
 from fetal_book.runs.results import METRICS, ResultError, read_results, result_row, results_table
 from fetal_book.runs.session import open_run
+from fetal_book.runs.stale import same_parameters
 
 INJECTED = "# Parameters\n"
 
@@ -93,7 +96,7 @@ def test_running_all_cells_again_in_the_same_kernel_starts_anew(project):
 
 
 def test_folders_of_the_same_name_have_runs_of_their_own(project, tmp_path_factory):
-    folders = []
+    folders, places = [], []
     for word in ("heads", "heads", "phantom"):
         data = tmp_path_factory.mktemp("data") / word
         data.mkdir()
@@ -101,9 +104,13 @@ def test_folders_of_the_same_name_have_runs_of_their_own(project, tmp_path_facto
             run = open_run(CHAPTER, notebook(data=str(data)))
             run.finish()
             folders.append(run.folder.name)
+        places.append(str(data))
     assert folders[::2] == folders[1::2]
     assert folders[0] == "quick-heads" and re.fullmatch("quick-heads-[0-9a-f]{6}", folders[2])
     assert re.fullmatch("quick-phantom-[0-9a-f]{6}", folders[4])  # that name is the phantoms'
+    record = read_record(run_folder(project, folders[0]))
+    orders = [resolve_parameters(get_chapter("04"), None, {"data": place}) for place in places]
+    assert [same_parameters(record, order) for order in orders] == [True, False, False]
 
 
 def test_data_that_are_not_there_make_no_folder(project):

@@ -77,7 +77,7 @@ def take_name(attempt: Path) -> Path:
     folder = result_folder(attempt)
     if folder.is_dir():
         own = {*OUTPUTS, RECORD_FILE}
-        for path in folder.iterdir():
+        for path in list(folder.iterdir()):
             if path.name not in own and not (attempt / path.name).exists():
                 path.rename(attempt / path.name)
         if (old := known_record(folder)) is not None and old.status == "ok":

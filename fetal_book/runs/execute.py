@@ -106,8 +106,10 @@ def run_chapter(
         attempt, record.previous = begin_attempt(folder)
         record.write(attempt)
         say(f"{chapter.name}: profile {record.profile}, data {record.data}, in {shown(folder)}")
-        if folder.name.endswith(f"-{record.data_digest}"):
-            say(f"other data called {record.data} have the folder without {record.data_digest}")
+        digest = record.parameters["data"].get("digest")
+        if digest and folder.name.endswith(f"-{digest}"):
+            plain = folder.name.removesuffix(f"-{digest}")
+            say(f"{plain} belongs to other data called {record.data}")
         job = {
             "notebook": str(notebook),
             "folder": str(attempt),

@@ -54,11 +54,20 @@ def run_folder(chapter: str, parameters: ChapterParameters) -> Path:
         return Path(parameters.out).expanduser().resolve()
     name, digest = data_name(parameters.data), data_digest(parameters.data)
     folder = runs_root() / chapter / f"{parameters.profile}-{name}"
-    records = [known_record(one) for one in (folder, attempt_folder(folder))]
-    others = any(one is not None and one.data_digest not in (None, digest) for one in records)
+    records = map(known_record, (folder, attempt_folder(folder)))
+    others = [one for one in records if one and not same_place(one.parameters.get("data"), digest)]
     if others or (name in DATA_WORDS and parameters.data != name):
         return folder.with_name(f"{folder.name}-{digest}")
     return folder
+
+
+def same_place(entry: dict[str, Any] | None, digest: str | None) -> bool:
+    """Say whether a parameter's entry in a record may be of the data with this digest.
+
+    An entry without a digest is of an older record, or of no folder.
+    """
+    known = (entry or {}).get("digest")
+    return known is None or known == digest
 
 
 def check_folder(folder: Path) -> None:
@@ -152,12 +161,19 @@ def is_alive(folder: Path, record: RunRecord) -> bool:
 def public_parameters(
     parameters: ChapterParameters, origin: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return `{name: {"value", "origin"}}` as the record holds it, paths made public."""
+    """Return `{name: {"value", "origin"}}` as the record holds it, paths made public.
+
+    A folder of data has its `digest`, too.
+    """
     paths = parameters.path_fields()
-    return {
+    entries = {
         name: {
             "value": public_path(value) if name in paths else value,
             "origin": origin.get(name, "default"),
         }
         for name, value in parameters.model_dump().items()
     }
+    for name in parameters.data_fields():
+        if digest := data_digest(getattr(parameters, name)):
+            entries[name]["digest"] = digest
+    return entries

@@ -34,7 +34,6 @@ class RunRecord(BaseModel):
     error: dict[str, Any] | None = None
     profile: str = "quick"
     data: str = ""
-    data_digest: str | None = None
     started_by: str = ""
     started: str = Field(default_factory=lambda: utc_now())
     finished: str | None = None

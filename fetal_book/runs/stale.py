@@ -15,8 +15,8 @@ from fetal_book.parameters.base import ParameterError
 from fetal_book.parameters.chapters import Chapter, ChapterError
 from fetal_book.parameters.project import cache_root, public_path
 from fetal_book.parameters.resolve import Resolved, load_profiles
-from fetal_book.runs.data_sets import find_data
-from fetal_book.runs.folder import public_parameters
+from fetal_book.runs.data_sets import data_digest, find_data
+from fetal_book.runs.folder import public_parameters, same_place
 from fetal_book.runs.machine import environment, versions
 from fetal_book.runs.record import RunRecord, known_record
 from fetal_lib.files.fingerprint import (
@@ -50,8 +50,9 @@ def serves_order(folder: Path, profile: str, data: str) -> bool:
     record = finished_run(folder)
     if record is None or record.profile != profile:
         return False
-    recorded = record.parameters.get("data", {}).get("value")
-    return recorded == public_path(data) and not _data(record)
+    recorded = record.parameters.get("data", {})
+    same = recorded.get("value") == public_path(data) and same_place(recorded, data_digest(data))
+    return same and not _data(record)
 
 
 def same_parameters(record: RunRecord, resolved: Resolved) -> bool:
@@ -59,7 +60,9 @@ def same_parameters(record: RunRecord, resolved: Resolved) -> bool:
     now = public_parameters(resolved.parameters, resolved.origin)
     names = set(now) - {"out"}
     return set(record.parameters) - {"out"} == names and all(
-        record.parameters[name]["value"] == now[name]["value"] for name in names
+        record.parameters[name]["value"] == now[name]["value"]
+        and same_place(record.parameters[name], now[name].get("digest"))
+        for name in names
     )
 
 

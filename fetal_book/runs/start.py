@@ -13,7 +13,7 @@ from fetal_book.parameters.notebook_cell import notebook_values
 from fetal_book.parameters.project import project_root
 from fetal_book.parameters.resolve import Resolved, resolve_parameters
 from fetal_book.runs.attempt import begin_attempt, settle
-from fetal_book.runs.data_sets import check_data, data_digest
+from fetal_book.runs.data_sets import check_data
 from fetal_book.runs.folder import (
     check_folder,
     data_name,
@@ -49,7 +49,6 @@ def new_record(chapter: Chapter, resolved: Resolved, started_by: str) -> RunReco
         title=chapter.title,
         profile=parameters.profile,
         data=data_name(parameters.data),
-        data_digest=data_digest(parameters.data),
         started_by=started_by,
         process=identity(),
         code=code_state(root),
