@@ -106,7 +106,7 @@ def run_chapter(
         attempt, record.previous = begin_attempt(folder)
         record.write(attempt)
         say(f"{chapter.name}: profile {record.profile}, data {record.data}, in {shown(folder)}")
-        digest = record.parameters["data"].get("digest")
+        digest = record.data_digest
         if digest and folder.name.endswith(f"-{digest}"):
             plain = folder.name.removesuffix(f"-{digest}")
             say(f"{plain} belongs to other data called {record.data}")

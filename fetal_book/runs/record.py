@@ -54,6 +54,11 @@ class RunRecord(BaseModel):
     fits: list[dict[str, Any]] = Field(default_factory=list)
     previous: list[dict[str, Any]] = Field(default_factory=list)
 
+    @property
+    def data_digest(self) -> str:
+        """Six digits that tell its data from others of that name; empty where no folder was."""
+        return (self.parameters.get("data") or {}).get("digest", "")
+
     def write(self, folder: Path) -> None:
         """Write record.json into the run folder, whole or not at all."""
         write_json(Path(folder) / RECORD_FILE, self.model_dump(mode="json"))

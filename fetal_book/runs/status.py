@@ -59,7 +59,7 @@ def chapter_statuses(chapter: Chapter) -> list[RunStatus]:
     for run in chapter_runs(chapter):
         if not is_of_sweep(run.folder):
             record = run.record
-            key = (record.profile, record.data, record.data_digest or "")
+            key = (record.profile, record.data, record.data_digest)
             groups.setdefault(key, []).append(run)
     for runs in groups.values():
         counted += [run for run in runs if run.record.status == "ok"][:1]
