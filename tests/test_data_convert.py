@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from made_up_folders import labels, save_volume
 from made_up_scans import (
     SIZE,
     fingerprint,
@@ -21,7 +22,13 @@ from made_up_scans import (
 from typer.testing import CliRunner
 
 from fetal_book.cli.data import app
-from fetal_lib.data.layouts import anomaly_cases, clinical_ultrasound, heads
+from fetal_lib.data.layouts import (
+    anomaly_cases,
+    bids_adult,
+    bids_fetal,
+    clinical_ultrasound,
+    heads,
+)
 from fetal_lib.data.verify import verify_folder
 
 HC_MM = [round(head(i).perimeter * 0.5, 3) for i in range(4)]
@@ -133,7 +140,7 @@ def test_all_that_is_wrong_is_grouped_and_nothing_is_written_unless_it_may_be_le
     save(own / "images" / "Scan 9.png", scan(9))
     refused = run(own, tmp_path / "out")
     assert refused.exit_code == 1 and not (tmp_path / "out").exists()
-    for kind in ("missing mask", "zero bytes", "not listed"):
+    for kind in ("no mask", "zero bytes", "not listed"):
         assert f"\n{kind} " in refused.stdout
     kept = run(own, tmp_path / "out", "--leave-out")
     assert kept.exit_code == 0, kept.output
@@ -162,7 +169,7 @@ def test_a_dry_run_writes_nothing_and_a_folder_in_use_is_refused(tmp_path):
         (["--column", "patent=Patient ID"], "did you mean 'patient'"),
         (["--column", "hc=Umfang"], "--column: 'Umfang' is none of them"),
         (["--unit", "HC"], "--unit: received 'HC'; it must be COLUMN=UNIT"),
-        (["--chapter", "01"], "folders are converted for"),
+        (["--chapter", "01"], "give a column `GA (weeks)`"),
         (["--table", "nowhere.csv"], "nowhere.csv: no such file"),
     ],
 )
@@ -203,6 +210,30 @@ def test_chapter_02_takes_classes_and_keeps_patients(tmp_path):
     assert table["label"].tolist() == ["normal", "encephalocele", "normal"]
     assert table["subject"].tolist() == ["P0", "P1", "P2"]
     assert table["ga_days"].tolist() == [143, 150, 157] and "phantom" not in set(table["source"])
+
+
+@pytest.mark.parametrize(
+    ("header", "ages", "layout", "column", "read"),
+    [
+        ("GA (weeks)", ("21+3", "30+0", "23+1"), bids_fetal, "ga_days", [150, 162, 210]),
+        ("age", ("44,5", "71", "44,5"), bids_adult, "age_years", [44.5, 44.5, 71]),
+    ],
+)
+def test_volumes_become_bids_with_sessions_and_masks(tmp_path, header, ages, layout, column, read):
+    own = tmp_path / "own"
+    for i in range(3):
+        save_volume(own / f"scan-{i}.nii.gz", seed=i)
+    save_volume(own / "scan-1_dseg.nii.gz", labels())
+    rows = [f"scan-{i};{who};{ages[i]}" for i, who in enumerate(("P-1", "P-2", "P-1"))]
+    (own / "people.csv").write_text("\n".join([f"image;subject;{header}", *rows]) + "\n")
+    result = run(own, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    table = layout.find(tmp_path / "out").usable()
+    assert table["subject"].tolist() == ["sub-P1", "sub-P1", "sub-P2"]
+    assert table[column].tolist() == read and table["labels_path"].notna().sum() == 1
+    for row, source in zip(table.itertuples(), (0, 2, 1), strict=True):
+        assert row.path.read_bytes() == (own / f"scan-{source}.nii.gz").read_bytes()
+        layout.LAYOUT.read(row)
 
 
 @pytest.mark.slow

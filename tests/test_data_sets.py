@@ -1,13 +1,23 @@
 """A data set that a parameter names is found, or refused before anything is trained."""
 
 import pytest
+from made_up_folders import FOLDERS
 from made_up_project import call_cli, environment, write_project
+from typer.testing import CliRunner
 
+from fetal_book.cli.data import app as data_app
 from fetal_book.parameters.base import ParameterError
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
-from fetal_book.runs.data_sets import chapter_data, check_data, data_folder, find_data, with_folders
+from fetal_book.runs.data_sets import (
+    chapter_data,
+    check_data,
+    check_layout,
+    data_folder,
+    find_data,
+    with_folders,
+)
 from fetal_book.runs.execute import worker_environment
 
 
@@ -94,6 +104,24 @@ def test_the_book_on_one_data_set_keeps_the_other_chapters_on_phantoms(tmp_path)
     assert chapter_data("05_brain_age", "phantom") == "phantom"
     assert chapter_data("02_brain_anomalies", "fetal_planes_db") == "phantom"  # no chapter reads it
     assert chapter_data("05_brain_age", "/no/such/folder") == "/no/such/folder"
+
+
+@pytest.mark.parametrize(("name", "made"), FOLDERS.items())
+def test_a_run_takes_a_folder_exactly_when_verifying_says_that_the_chapter_reads_it(
+    name, made, tmp_path, monkeypatch
+):
+    layout, write = made
+    write(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(data_app, ["verify", name]).stdout
+    last = told.splitlines()[-1]
+    assert f"(layout {layout})" in told
+    for chapter in CHAPTERS:
+        if last.startswith("read by") and chapter[:2] in last:
+            check_layout(chapter, name)
+        else:
+            with pytest.raises(ParameterError, match=rf"layout {layout} .*data convert {name} NEW"):
+                check_layout(chapter, name)
 
 
 def test_a_relative_fetal_data_holds_in_the_chapter_s_own_working_folder(sets, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fetal_book.cli.data_convert import convert
-from fetal_book.cli.data_report import print_kinds, write_problems
+from fetal_book.cli.data_report import chapters_line, print_kinds, write_problems
 from fetal_book.cli.terminal import errors_in_a_sentence, progress_bar, table_lines
 
 if TYPE_CHECKING:
@@ -189,6 +189,7 @@ def verify(
             typer.echo(json.dumps(report.as_dict(), indent=1))
         else:
             print_kinds(report)
+            typer.echo(chapters_line(report))
         if out is not None or not (as_json or report.is_short):
             typer.echo(f"the whole list: {write_problems(report, out)}", err=as_json)
     if not report.ok:

@@ -42,7 +42,8 @@ def audit_folder(folder: Path, layout: Layout, images: bool = True, seed: int = 
     if roles is None:
         known = ", ".join(one.name for one in LAYOUTS.values() if one.roles)
         raise LayoutError(
-            f"layout '{layout.name}' has no label that could leak; the audit reads {known}"
+            f"layout '{layout.name}' has no label that could leak; the audit reads {known}. "
+            "`fetal-lib data convert` turns images and masks into one of them"
         )
     found = layout.find(folder)
     cases = _one_row_a_picture(found.usable(), folder)

@@ -24,7 +24,7 @@ def convert(
     folder: Annotated[Path, typer.Argument(metavar="IN", help="Your folder, or its table.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
     chapter: Annotated[
-        str | None, typer.Option(help="02, 03 or 04; default: told from what is in the folder.")
+        str | None, typer.Option(help="01 to 05; default: told from what is in the folder.")
     ] = None,
     table: Annotated[Path | None, typer.Option(help="The table; default: the one in IN.")] = None,
     column: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,17 @@ def print_kinds(report: FolderReport) -> None:
         if items:
             typer.echo("\n".join(table_lines([("kind", "n", title), *kind_rows(items)])))
     typer.echo(report.summary())
+
+
+def chapters_line(report: FolderReport) -> str:
+    """Return which chapters read a folder of its layout, or what makes it one."""
+    from fetal_lib.data.catalogue import chapters_of_layout
+
+    numbers = sorted(name[:2] for name in chapters_of_layout(report.layout))
+    if not numbers:
+        fix = f"fetal-lib data convert {shlex.quote(report.folder)} NEW_FOLDER"
+        return f"no chapter reads this layout; images and masks are turned into one by: {fix}"
+    return f"read by chapter {', '.join(numbers)}"
 
 
 def write_problems(report: FolderReport, path: Path | None = None) -> Path:

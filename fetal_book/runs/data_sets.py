@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -129,18 +130,41 @@ def chapter_data(chapter: str, data: str) -> str:
 
 def _readers(data: str) -> set[str] | None:
     """Return the chapters that read a data set; None where nobody knows."""
-    from fetal_lib.data.catalogue import load_manifest, manifest_names
+    from fetal_lib.data.catalogue import chapters_of_layout, load_manifest, manifest_names
+
+    if data in manifest_names():
+        return set(load_manifest(data).chapters)
+    layouts = _layouts(data)
+    return chapters_of_layout(layouts[0]) if layouts else None
+
+
+def _layouts(data: str) -> list[str]:
+    """Return the layouts that a folder shows the signs of."""
     from fetal_lib.data.layouts.registry import LAYOUTS
 
-    names = manifest_names()
-    if data in names:
-        return set(load_manifest(data).chapters)
     folder = find_data(data)
-    layouts = [one.name for one in LAYOUTS.values() if folder is not None and one.detect(folder)]
-    if not layouts:
-        return None
-    manifests = [load_manifest(name) for name in names]
-    return {name for one in manifests if one.verifier == layouts[0] for name in one.chapters}
+    return [one.name for one in LAYOUTS.values() if folder is not None and one.detect(folder)]
+
+
+def check_layout(chapter: str, data: str) -> None:
+    """Refuse a folder that is in another layout than those of the chapter's manifests.
+
+    A folder in no layout is left to the chapter, which names what is missing; and so is one for a
+    chapter without a manifest.
+    """
+    from fetal_lib.data.catalogue import chapters_of_layout
+    from fetal_lib.data.layouts.registry import LAYOUTS
+
+    seen = [] if data in DATA_WORDS else _layouts(data)
+    read = [name for name in LAYOUTS if seen and chapter in chapters_of_layout(name)]
+    if not read or set(seen) & set(read):
+        return
+    number = chapter[:2]
+    raise ParameterError(
+        f"data: received {data!r}, a folder in the layout {seen[0]} ({LAYOUTS[seen[0]].holds}); "
+        f"chapter {number} reads {', '.join(read)}. Turn it into one of these: "
+        f"fetal-lib data convert {shlex.quote(data)} NEW_FOLDER --chapter {number}"
+    )
 
 
 def explain_missing(name: str, value: str) -> str:

@@ -27,7 +27,7 @@ from fetal_book.runs.attempt import (
     settle,
     take_name,
 )
-from fetal_book.runs.data_sets import check_data, data_root
+from fetal_book.runs.data_sets import check_data, check_layout, data_root
 from fetal_book.runs.folder import (
     check_folder,
     held_folder,
@@ -91,6 +91,7 @@ def run_chapter(
     cls = chapter.parameters_class()
     resolved = resolve_parameters(chapter, profile, anchor_paths(cls, own, project_root()))
     check_data(resolved.parameters)
+    check_layout(chapter.name, resolved.parameters.data)
     notebook = chapter.notebook()
     check_parameters_cell(notebook, cls)
     folder = run_folder(chapter.name, resolved.parameters)

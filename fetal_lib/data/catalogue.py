@@ -94,6 +94,16 @@ def load_manifest(name: str) -> Manifest:
     return read_manifest(manifest_folder() / f"{name}.yml")
 
 
+def chapters_of_layout(layout: str) -> set[str]:
+    """Return the chapters that a manifest of that layout is for.
+
+    >>> sorted(chapters_of_layout("hc18"))
+    ['03_biometry_segmentation', '04_head_circumference']
+    """
+    manifests = map(load_manifest, manifest_names())
+    return {name for one in manifests if one.verifier == layout for name in one.chapters}
+
+
 def data_folder(name: str) -> Path:
     """Return where a data set lies: FETAL_DATA/<name>.
 

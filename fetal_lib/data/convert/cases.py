@@ -13,7 +13,13 @@ from fetal_lib.data.images import IMAGE_ENDINGS
 from fetal_lib.data.layouts.base import Found, relative, visible
 from fetal_lib.data.layouts.bids import VOLUMES
 from fetal_lib.data.layouts.clinical_ultrasound import pixel_size_of
-from fetal_lib.data.layouts.mask_folders import MASK_FOLDERS, paired, stem_of, without_suffix
+from fetal_lib.data.layouts.mask_folders import (
+    MASK_FOLDERS,
+    NO_MASK,
+    paired,
+    stem_of,
+    without_suffix,
+)
 from fetal_lib.readers.delimited import TextTable, read_text_table
 
 TABLES, WORKBOOKS = (".csv", ".tsv", ".txt"), (".xlsx", ".xls", ".ods", ".numbers")
@@ -102,14 +108,14 @@ def read_source(
         rows, masks_by_image = _matched(source, text, images, masks)
     if not source.has("mask"):
         masks_by_image = paired(source.found, images, masks) if masks else {}
+    dropped = {one.file for one in source.found.problems if one.kind != NO_MASK}
+    source.found.problems = [one for one in source.found.problems if one.kind != NO_MASK]
     for image in images:
+        name = relative(image, place)
         texts, values = rows.get(image, ({}, {}))
         if rows and image not in rows:
-            message = f"no row of {source.table.name} names it"
-            source.found.problem(relative(image, place), "not listed", message)
-        elif masks and masks_by_image.get(image) is None:
-            continue  # told as a problem
-        else:
+            source.found.problem(name, "not listed", f"no row of {source.table.name} names it")
+        elif name not in dropped:
             size = values.get("pixel_size_mm", math.nan)
             size = pixel_size_of(image, size) if math.isnan(pixel_size_mm) else size
             values["pixel_size_mm"] = pixel_size_mm if math.isnan(size) else size

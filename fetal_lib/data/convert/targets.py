@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fetal_lib.data.convert.bids import bids_names, write_adult, write_fetal
 from fetal_lib.data.convert.cases import Case, Source
 from fetal_lib.data.convert.columns import ConvertError
 from fetal_lib.data.convert.write import (
@@ -23,13 +24,16 @@ from fetal_lib.data.convert.write import (
 )
 from fetal_lib.data.layouts import anomaly_cases, clinical_ultrasound, heads
 from fetal_lib.data.layouts.base import relative
+from fetal_lib.data.layouts.bids import TABLE_NAME, VOLUMES
 from fetal_lib.data.report import FolderReport, Problem
 from fetal_lib.data.verify import Progress, verify_folder
 
 FIXES = {
-    "mask": "no masks were found: put them into masks/, each named as its image",
+    "mask": "masks lie in masks/, each named as its image, or as NAME_mask beside it",
     "pixel_size_mm": "give a column `pixel size (mm)` of the table, or --pixel-size 0.12 for all",
     "structure": "give a column `structure` of the table, or --structure head (or abdomen) for all",
+    "ga_days": "give a column `GA (weeks)` or `ga_days` of the table",
+    "age": "give a column `age` of the table, in years",
     "class": "give a column `class` of the table, or --column 'class=NAME OF THE COLUMN'",
 }
 
@@ -64,6 +68,7 @@ def _own_names(cases: Sequence[Case]) -> list[str]:
 
 
 TARGETS = {
+    "01": Target("bids_fetal", TABLE_NAME, ("ga_days",), ("mask",), write_fetal, bids_names),
     "02": Target(
         "anomaly_cases",
         anomaly_cases.TABLE_NAME,
@@ -88,11 +93,18 @@ TARGETS = {
         write_head,
         examination_names,
     ),
+    "05": Target("bids_adult", TABLE_NAME, ("age",), ("mask", "sex"), write_adult, bids_names),
 }
 
 
 def choose_chapter(source: Source) -> str:
-    """Return the chapter that reads what was found: classes 02, structures 03, else heads 04."""
+    """Return the chapter that reads what was found.
+
+    Volumes with an age in years go to 05, other volumes to 01; classes without masks to 02,
+    structures to 03, else heads to 04.
+    """
+    if any(case.image.name.lower().endswith(VOLUMES) for case in source.cases):
+        return "05" if source.has("age") else "01"
     if source.has("class") and all(case.mask is None for case in source.cases):
         return "02"
     return "03" if source.has("structure") else "04"
@@ -115,7 +127,7 @@ def complete(source: Source, target: Target, structure: str = "") -> None:
             raise ConvertError(f"layout {target.layout} needs {need} of every image; {FIXES[need]}")
         for case in lacking:
             name = relative(case.image, source.found.folder)
-            source.found.problem(name, "no value", f"no {need}; {FIXES[need]}")
+            source.found.problem(name, f"no {need}", f"no {need} of it; {FIXES[need]}")
             source.cases.remove(case)
 
 
@@ -193,7 +205,8 @@ def convert(
         problems = (*source.found.problems, *_below(source, written.problems))
         report = FolderReport(str(source.found.folder), len(written.rows), problems)
         if written.rows and (leave_out or not problems):
-            write_table(part / target.table, written.rows)
+            rows = {tuple(row.values())[0]: row for row in reversed(written.rows)}
+            write_table(part / target.table, list(reversed(rows.values())))
             write_table(part / ORIGINS, written.origins)
             report = verify_folder(part, layout=target.layout, progress=progress)
             if report.ok:

@@ -95,7 +95,8 @@ def find(folder: Path) -> Found:
     found = Found(folder)
     if not (folder / TABLE_NAME).is_file():
         rule = f"no such file; the folder must hold it and {IMAGE_FOLDER}/, as HC18's release does"
-        found.problem(TABLE_NAME, "missing", f"{rule} (`fetal-lib data show hc18`)")
+        fix = "`fetal-lib data show hc18`; `fetal-lib data convert` makes it of images and masks"
+        found.problem(TABLE_NAME, "missing", f"{rule} ({fix})")
         return found
     if not (folder / IMAGE_FOLDER).is_dir():
         found.problem(IMAGE_FOLDER, "missing", "no such folder; it holds images and outlines")

@@ -18,7 +18,8 @@ from fetal_lib.data.masks import read_masked
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "scans")
 MASK_FOLDERS = ("masks", "mask", "annotations", "labels")
-SUFFIXES = ("_mask", "_annotation", "_seg")
+SUFFIXES = ("_mask", "_annotation", "_seg", "_dseg")
+NO_MASK = "missing mask"
 SIZE_TABLE = "pixel_sizes.csv"
 NAME_COLUMNS = ("filename", "image", "file", "name")
 SIZE_COLUMNS = ("pixel_size_mm", "pixel size(mm)", "pixel_size")
@@ -54,7 +55,7 @@ def paired(found: Found, images: list[Path], masks: list[Path]) -> dict[Path, Pa
         if not named:
             rule = " or ".join(f"{path.stem}{suffix}.png" for suffix in ("", *SUFFIXES))
             message = f"an image without a mask; {rule} is needed"
-            found.problem(relative(path, found.folder), "missing mask", message)
+            found.problem(relative(path, found.folder), NO_MASK, message)
         elif len(named) > 1:
             message = f"{len(named)} masks ({names}); keep one"
             found.problem(relative(path, found.folder), "duplicate", message)
