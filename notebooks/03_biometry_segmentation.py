@@ -3,8 +3,8 @@
 #
 # | | |
 # |---|---|
-# | **Task** | outline head and abdomen on ultrasound; from the outlines HC, AC, age, weight, centile |
-# | **Data** | phantoms (default), HC18, CC BY 4.0 {cite}`hc18data`, or a clinic's own folder; two sources can be joined |
+# | **Task** | outline head, abdomen and femur on ultrasound; from the outlines HC, BPD, OFD, AC, TAD, APAD, FL, age, weight, centile |
+# | **Data** | phantoms (default), HC18, CC BY 4.0 {cite}`hc18data`, callipers on scans of two hospitals (`fetal_biometry_fp`), or a clinic's own folder; two sources can be joined |
 # | **Models** | MedSegDiff-V2, DUCK-Net, Attention U-Net, UNeXt, TransUNet; U-Net and ellipse fit beside them (PyTorch) |
 # | **Source** | project 002; after {cite:t}`wu2024`, {cite:t}`dumitru2023`, {cite:t}`oktay2018`, {cite:t}`valanarasu2022`, {cite:t}`chen2021` |
 # | **Run time** | minutes on two CPU cores (`quick`, narrow networks); published size needs a graphics card |
@@ -119,9 +119,19 @@ Markdown(run.banner())
 # The phantom set holds a head and an abdomen of each fetus in the layout of a
 # clinic's own set: a table, images, filled masks ({numref}`tab-03-images`,
 # {numref}`fig-03-data`). HC18 {cite:p}`heuvel2018` has heads only, so AC, and with it
-# the weight, comes from phantoms or from a clinical set of your own, and from nothing
-# else. `also` joins a second set: all networks learn from both, and results are given
+# the weight, comes from phantoms, from a clinical set of your own, or from
+# `fetal_biometry_fp`: heads, abdomens and femurs of two hospitals
+# {cite:p}`burgosartizzu2020`, on which experts set callipers {cite:p}`divece2025`.
+# `also` joins a second set: all networks learn from both, and results are given
 # pooled and for each.
+#
+# Callipers are no outlines. The reference of a head or an abdomen is the ellipse of
+# its two diameters: the axes have their lengths, and centre and angle bring the four
+# ends of the axes nearest to the four points. A femur is the band along its line, an
+# eighth as wide as long. Overlap with such a mask says how well a network agrees with
+# that drawing, and the millimetres say more. The columns that describe a crop around
+# the answer are not read. {numref}`tab-03-left-out` has what a set's layout left out,
+# such as rows that cannot be true.
 #
 # Images are not subjects. Frames of one subject resemble one another, so the split,
 # the intervals and the paired tests treat all of them as one piece of evidence.
@@ -144,7 +154,12 @@ table.groupby(["source", "structure"]).agg(
 # %% tags=["remove-input"]
 Markdown(cases.data_text(table))
 
-# %% mystnb={"figure": {"name": "fig-03-data", "caption": "Images from all over the set with their reference outline (green)."}, "image": {"alt": "Eight ultrasound images of heads, or of heads and abdomens, each with its reference outline."}}
+# %% mystnb={"table": {"name": "tab-03-left-out", "caption": "What the layouts of the data left out or found odd, with the reason."}} tags=["hide-input"]
+odd = cases.left_out(folders)
+run.save_table(odd, "left_out", "What was left out or found odd.")
+pretty(odd)
+
+# %% mystnb={"figure": {"name": "fig-03-data", "caption": "Images from all over the set with their reference outline (green)."}, "image": {"alt": "Ultrasound images of heads, or of heads, abdomens and femurs, each with its reference outline."}}
 kinds = [rows.index for _, rows in table.groupby("structure", sort=False)]
 each = 8 // len(kinds)
 pick = np.concatenate([at[evenly_spaced(each, len(at))] for at in kinds])
@@ -161,17 +176,17 @@ run.save_figure(
     figure,
     "data",
     "Images from all over the set with their reference outline.",
-    "Eight ultrasound images, each with the outline of its structure.",
+    "Ultrasound images, each with the outline of its structure.",
 )
 
 # %% [markdown]
 # ## Split and leak audit
 #
-# Head and abdomen of one fetus, and all frames of one examination, stay together:
-# subjects are dealt out, stratified by size ({numref}`tab-03-parts`). The validation
-# part is watched during training, stops it where `patience` is set, **chooses the
-# network** that is explained below, and calibrates its prediction interval. The test
-# part is used once, and chooses nothing.
+# All planes of one fetus, and all frames of one examination, stay together: subjects
+# are dealt out, stratified by size ({numref}`tab-03-parts`). The validation part is
+# watched during training, stops it where `patience` is set, **chooses the network**
+# that is explained below, and calibrates its prediction interval. The test part is used
+# once, and chooses nothing.
 #
 # The audit looks for clues to the circumference beside the structure itself
 # ({numref}`tab-03-leak-audit`, {numref}`fig-03-audit`). On phantoms and on HC18 the
@@ -397,21 +412,26 @@ pretty(report.shown_tests(tests))
 # ## Millimetres
 #
 # An ellipse is fitted to the half-probability contour and carried back to the scan
-# as a whole. DF is measured minus annotated, its 95 % limits of agreement
-# {cite:p}`bland1986agreement` follow, ADF is the absolute difference
+# as a whole: its perimeter is HC or AC, its axes are BPD and OFD, or TAD and APAD. An
+# outline does not say which axis of an abdomen is the transverse one; it is taken from
+# the direction of the expert's line, and only for this table. The length of a femur is
+# that of the even band of the same spread as the one found. DF is measured minus
+# annotated (its mean is the bias), its 95 % limits of agreement
+# {cite:p}`bland1986agreement` follow, ADF is the absolute difference, in mm with its
+# 95 % interval over subjects, and as a share of the annotated size
 # ({numref}`tab-03-biometry-errors`; {numref}`fig-03-agreement` has the chosen network,
-# HC and AC together). The limits count each image as independent, frames of one subject
-# too. The floor of any method is how far the reference masks themselves are from the
-# table.
+# HC, AC and FL together). BPD and OFD of HC18 are those of its outlines. The limits
+# count each image as independent, frames of one subject too. The floor of any method is
+# how far the reference masks themselves are from the table.
 
-# %% mystnb={"table": {"name": "tab-03-biometry-errors", "caption": "HC and AC by network, test part; not found: images without a measurement, left out of the columns after it; DF is measured minus annotated, the limits are its 95 % limits of agreement."}}
+# %% mystnb={"table": {"name": "tab-03-biometry-errors", "caption": "Sizes by network, test part; not found: images without a measurement, left out of the columns after it; DF is measured minus annotated, the limits are its 95 % limits of agreement."}}
 floor = report.reference_circumference_gap(table_test, references)
-measures = report.by_structure(scores)
-run.save_table(measures, "biometry_errors", "HC and AC by network.")
+measures = report.by_measure(scores, p.seed)
+run.save_table(measures, "biometry_errors", "Sizes by network.")
 print(f"reference masks against table: {np.nanmean(np.abs(floor)):.2f} mm")
 pretty(measures)
 
-# %% mystnb={"figure": {"name": "fig-03-agreement", "caption": "Measured against reference circumference (HC and AC) of the chosen network, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
+# %% mystnb={"figure": {"name": "fig-03-agreement", "caption": "Measured against reference circumference (HC and AC; FL of a femur) of the chosen network, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
 figure = agreement.agreement_figure(
     scores[best]["true_mm"], scores[best]["pred_mm"], "circumference"
 )
@@ -756,6 +776,7 @@ run.finish()
 # | change | what to expect |
 # |---|---|
 # | `data=hc18` | real heads; no abdomen, so no AC and no weight |
+# | `data=fetal_biometry_fp` | real heads, abdomens and femurs; `also=hc18` joins more heads |
 # | `also=PATH` | a second source, results per source and pooled |
 # | `networks=unext,duck_net_17` | fewer networks |
 # | `predicts=noise`, `signal=1` | the diffusion as published; needs longer training |

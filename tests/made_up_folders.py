@@ -109,21 +109,26 @@ def clinical(folder: Path) -> None:
 
 
 BIOMETRY = {  # lines, plane in the names, column of the subject, ends of the lines
-    "Head": (("ofd", "bpd"), 3, "SubjectID", "4,12,28,12,16,21,16,3"),
-    "Abdomen": (("tad", "apad"), 2, "SubjectID", "6,12,26,12,16,22,16,2"),
-    "Femur": (("fl",), 5, "Patient", "9,8,21,13"),
+    "Head": (("ofd", "bpd"), 3, "SubjectID", (4, 12, 28, 12, 16, 21, 16, 3)),
+    "Abdomen": (("tad", "apad"), 2, "SubjectID", (6, 12, 26, 12, 16, 22, 16, 2)),
+    "Femur": (("fl",), 5, "Patient", (9, 8, 21, 13)),
 }
 
 
-def biometry(folder: Path, images: str = "images", tables: str = ".", ending: str = "jpg") -> None:
-    for name, (lines, plane, subject, values) in BIOMETRY.items():
+def biometry(
+    folder: Path, images: str = "images", tables: str = ".", ending: str = "jpg", scale: int = 1
+) -> None:
+    size = (24 * scale, 32 * scale)
+    for name, (lines, plane, subject, points) in BIOMETRY.items():
+        values = ",".join(str(scale * point) for point in points)
         ends = [f"{line}_{end}_{axis}" for line in lines for end in "12" for axis in "xy"]
         columns = ["image_name", "scale", "center_w", "center_h", *ends, subject]
         rows = [",".join([*columns, "px_to_mm_rate", "Algo"])]
         for n, algo in ((1, "AlokaFit"), (2, "")):
             image = f"Patient0000{n}_Plane{plane}_1_of_1"
-            save(folder / images / f"{image}.{ending}", noise(10 * plane + n))
-            rows.append(f"{image}.png,0.141,16,12,{values},{n},3.5,{algo}")
+            save(folder / images / f"{image}.{ending}", noise(10 * plane + n, size))
+            row = f"{image}.png,0.141,{16 * scale},{12 * scale},{values},{n},{3.5 / scale},{algo}"
+            rows.append(row)
         save_text(folder / tables / f"{name}.csv", *rows)
 
 

@@ -83,8 +83,8 @@ def test_age_and_weight_follow_from_a_subject_s_head_and_abdomen():
             "structure": ["head", "abdomen", "head"],
             "true_mm": [330.0, 340.0, 300.0],
             "pred_mm": [330.0, 340.0, 300.0],
-            "minor_mm": [91.0, 100.0, 80.0],
-            "major_mm": [115.0, 112.0, 100.0],
+            "bpd_mm_pred": [91.0, 100.0, 80.0],
+            "ofd_mm_pred": [115.0, 112.0, 100.0],
         }
     )
     table = pd.DataFrame({"image": ["h", "a", "lone"], "ga_days": [259.0, 259.0, 200.0]})

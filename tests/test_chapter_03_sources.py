@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_folders import BIOMETRY, biometry
 
 pytest.importorskip("torch")
 
@@ -106,6 +107,59 @@ def test_each_source_is_read_by_its_own_reader(joined, tmp_path):
     assert np.array_equal(again.sizes_hw, arrays.sizes_hw[mixed])
     gap = np.abs(report.reference_circumference_gap(table, masks))
     assert (gap < 0.02 * table["true_mm"]).all()
+
+
+@pytest.fixture
+def callipers(tmp_path):
+    from fetal_phantoms.head import write_head_set
+
+    biometry(tmp_path / "callipers", scale=20)
+    write_head_set(tmp_path / "rings", n_examinations=2, seed=1)
+    return tmp_path
+
+
+def test_callipers_and_rings_are_joined_and_every_size_is_scored(callipers):
+    table = read_joined(callipers / "callipers", callipers / "rings")
+    assert table.groupby("structure").size()[["abdomen", "femur"]].tolist() == [2, 2]
+    own = table[table["source"] == "callipers"]
+    assert own.groupby("subject")["structure"].nunique().tolist() == [3, 3]
+    arrays = cases.load_cases(table, (128, 128))
+    masks = cases.references(table, arrays)
+    assert (
+        np.abs(report.reference_circumference_gap(table, masks)) < 0.01 * table["true_mm"]
+    ).all()
+    scores = score_structures(table, masks, arrays.masks / 255)
+    found = report.by_measure({"answer": scores}).set_index("measure")
+    assert list(found.index) == ["HC", "BPD", "OFD", "AC", "TAD", "APAD", "FL"]
+    n_heads = (table["structure"] == "head").sum()
+    assert found["n"].tolist() == [n_heads] * 3 + [2] * 4  # the rings have a BPD and an OFD too
+    gaps = [(scores[f"{one}_pred"] / scores[f"{one}_true"] - 1).abs() for one in cases.MEASURES]
+    assert pd.concat(gaps).dropna().max() < 0.02
+
+
+def test_the_crop_around_the_answer_changes_nothing_that_a_network_sees(callipers):
+    folder = callipers / "callipers"
+
+    def seen():
+        table = read_joined(folder, callipers / "rings")
+        return cases.fingerprint(table, cases.load_cases(table, (32, 32)))
+
+    before = seen()
+    for name in BIOMETRY:
+        sheet = pd.read_csv(folder / f"{name}.csv", dtype=str)
+        sheet.assign(scale="77.7").to_csv(folder / f"{name}.csv", index=False)
+    assert seen() == before
+    for name in BIOMETRY:  # nor is the centre, unless the image has another size
+        sheet = pd.read_csv(folder / f"{name}.csv", dtype=str)
+        sheet.drop(columns=["scale", "center_w", "center_h"]).to_csv(folder / f"{name}.csv")
+    assert seen() == before
+
+
+def test_what_a_layout_left_out_is_told_on_the_page(callipers):
+    table = callipers / "callipers" / "Femur.csv"
+    table.write_text(table.read_text().replace(",0.175,", ",0.9,"))
+    odd = cases.left_out([callipers / "callipers", callipers / "rings"])
+    assert odd["kind"].tolist() == ["implausible"] * 2 and odd["file"].str.contains("Plane5").all()
 
 
 def test_maps_are_of_images_from_all_over_the_test_part(joined):

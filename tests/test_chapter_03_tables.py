@@ -29,21 +29,22 @@ def test_the_source_s_table_stands_beside_ours_row_by_row():
     assert ours.tolist() == pytest.approx([0.85, 0.75, 0.7, 0.55])
 
 
-def test_head_and_abdomen_have_their_own_limits_of_agreement():
-    gaps = {"head": np.array([1.0, 2.0, 6.0]), "abdomen": np.array([-2.0, 2.0, 3.0, np.nan])}
+def test_every_measure_has_its_own_limits_of_agreement():
+    gaps = {"hc_mm": np.array([1.0, 2.0, 6.0]), "ac_mm": np.array([-2.0, 2.0, 3.0, np.nan])}
     parts = []
-    for structure, gap in gaps.items():
-        part = pd.DataFrame({"structure": structure, "true_mm": 200.0, "df_mm": gap})
-        parts.append(part.assign(pred_mm=200 + gap, adf_mm=np.abs(gap)))
-    found = report.by_structure({"unet": pd.concat(parts, ignore_index=True)})
-    found = found.set_index("measure")
-    assert list(found.index) == ["HC", "AC"]
+    for size, gap in gaps.items():
+        part = pd.DataFrame({f"{size}_true": 200.0, f"{size}_pred": 200 + gap})
+        parts.append(part.assign(subject=np.arange(len(gap)).astype(str)))
+    joined = pd.concat(parts, ignore_index=True).assign(bpd_mm_true=np.nan, bpd_mm_pred=90.0)
+    found = report.by_measure({"unet": joined}).set_index("measure")
+    assert list(found.index) == ["HC", "AC"]  # and no BPD, which has no reference
     assert found.loc["AC", ["n", "not found"]].tolist() == [4, 1]
-    for measure, gap in (("HC", gaps["head"]), ("AC", gaps["abdomen"][:3])):
+    for measure, gap in (("HC", gaps["hc_mm"]), ("AC", gaps["ac_mm"][:3])):
         row, spread = found.loc[measure], 1.96 * gap.std(ddof=1)
         assert row["DF (mm)"] == pytest.approx(gap.mean())
         assert row["ADF (mm)"] == pytest.approx(np.abs(gap).mean())
         assert row["ADF (%)"] == pytest.approx(np.abs(gap).mean() / 2)
+        assert row["ADF, low"] <= row["ADF (mm)"] <= row["ADF, high"]
         limits = row[["lower limit (mm)", "upper limit (mm)"]].astype(float)
         assert limits.tolist() == pytest.approx(
             [gap.mean() - spread, gap.mean() + spread], rel=1e-3

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from fetal_lib.baselines.bright_ellipse import fit_bright_ellipse
+from fetal_lib.geometry.biometry import SIZES, sizes_mm
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.fit import ellipse_from_probs
 
@@ -24,6 +25,13 @@ def circumference_mm(probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm:
     """Return the circumference of what `scan_ellipse` finds; NaN where it finds nothing."""
     ellipse = scan_ellipse(probs, size_hw)
     return math.nan if ellipse is None else ellipse.perimeter * pixel_size_mm
+
+
+def charted_mm(
+    structure: str, probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float
+) -> float:
+    """Return HC, AC or FL, by structure; NaN where nothing is found."""
+    return sizes_mm(structure, probs, size_hw, pixel_size_mm)[SIZES[structure][0]]
 
 
 def bright_ellipses(images: Iterable[np.ndarray], seed: int) -> list[Ellipse | None]:

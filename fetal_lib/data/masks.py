@@ -6,7 +6,7 @@ drawing of one structure (the image itself, several labels, nothing) is refused 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,11 @@ def read_masked(row: Any) -> tuple[np.ndarray, np.ndarray]:
     return image, mask_from_drawing(drawing, row.mask_path)
 
 
-def iter_cases(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Case]:
+def iter_cases(
+    table: pd.DataFrame,
+    shape: tuple[int, int],
+    read: Callable[[Any], tuple[np.ndarray, np.ndarray]] = read_masked,
+) -> Iterator[Case]:
     """Read images and masks one after the other and resize them, outlines filled first.
 
     Memory holds one case at a time. Nothing is yielded after the first bad file, so what was
@@ -45,6 +49,8 @@ def iter_cases(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Case]:
         Columns ``image_path`` and ``mask_path``.
     shape : (height, width)
         Size in pixels that every image is squashed to.
+    read : callable
+        Returns image and mask of a row, as `read_masked`.
 
     Yields
     ------
@@ -62,7 +68,7 @@ def iter_cases(table: pd.DataFrame, shape: tuple[int, int]) -> Iterator[Case]:
         At the end, a ValueError that names all files that cannot be used.
     """
     check_shape(shape)
-    return stream(table.itertuples(index=False), lambda row: _resized(*read_masked(row), shape))
+    return stream(table.itertuples(index=False), lambda row: _resized(*read(row), shape))
 
 
 def _resized(image: np.ndarray, mask: np.ndarray, shape: tuple[int, int]) -> Case:

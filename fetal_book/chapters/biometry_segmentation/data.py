@@ -1,4 +1,4 @@
-"""Find, read and select the data of chapter 03: heads and abdomens from one or two sources."""
+"""Find, read and select the data of chapter 03: scans and masks from one or two sources."""
 
 from __future__ import annotations
 
@@ -13,20 +13,31 @@ from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.folder import data_name
-from fetal_lib.data.layouts import clinical_ultrasound, heads
+from fetal_lib.data.layouts import clinical_ultrasound, fetal_biometry, heads
+from fetal_lib.data.layouts.registry import detect_layout
 from fetal_lib.data.masks import iter_cases
+from fetal_lib.geometry.biometry import SIZES
 from fetal_phantoms import abdomen_set
 
-COLUMNS = ("image", "image_path", "mask_path", "subject", "structure", "source", "layout")
-SIZES = ("pixel_size_mm", "true_mm", "ga_days", "hc_mm", "ac_mm", "bpd_mm", "ofd_mm", "fl_mm")
+COLUMNS = ("image", "image_path", "mask_path", "lines", "subject", "structure", "source", "layout")
+MEASURES = tuple(name for names in SIZES.values() for name in names)
+NUMBERS = ("pixel_size_mm", "true_mm", "ga_days", *MEASURES)
 SUBJECTS = {
     "hc18": (
         "A subject is an **examination**, the number that a file's name begins with; a woman who "
         "was examined twice counts twice"
     ),
     "clinical": "A subject is what the set's own table calls so, one fetus",
+    "callipers": (
+        "A subject is one number over all planes. The masks are drawn from callipers of experts: "
+        "ellipses, and the band along a femur"
+    ),
 }
-ITERATE = {"hc18": heads.iter_cases, "clinical": iter_cases}
+ITERATE = {
+    "hc18": heads.iter_cases,
+    "clinical": iter_cases,
+    "callipers": partial(iter_cases, read=fetal_biometry.read),
+}
 
 
 @dataclass(frozen=True)
@@ -56,11 +67,11 @@ def find_data(parameters: BiometrySegmentationParameters) -> list[Path]:
 
 
 def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) -> pd.DataFrame:
-    """Return one path table of all sources: HC18's layout or the clinical one.
+    """Return one path table of all sources: HC18's layout, callipers, or the clinical one.
 
     Subjects of two sources never share a name: it starts with the source's, and so do the names
-    of images where sources share some. ``true_mm`` is the circumference of the structure that the
-    image shows.
+    of images where sources share some. ``true_mm`` is the circumference of the head or
+    abdomen that the image shows, or the length of its femur.
     """
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ValueError(f"also={parameters.also!r}: it is the data itself; name another, or none.")
@@ -70,10 +81,10 @@ def read_cases(parameters: BiometrySegmentationParameters, folders: list[Path]) 
         table = _read_source(folder)
         table["source"] = name
         table["subject"] = table["source"] + ":" + table["subject"].astype(str)
-        head = table["structure"] == "head"
-        table["true_mm"] = table["hc_mm"].where(head, table["ac_mm"])
+        charted = table["structure"].map({name: sizes[0] for name, sizes in SIZES.items()})
+        table["true_mm"] = [table[size].iloc[i] for i, size in enumerate(charted)]
         tables.append(table)
-    joined = pd.concat(tables, ignore_index=True)[[*COLUMNS, *SIZES]]
+    joined = pd.concat(tables, ignore_index=True)[[*COLUMNS, *NUMBERS]]
     if joined["image"].duplicated().any():
         joined["image"] = joined["source"] + "/" + joined["image"]
     return joined
@@ -96,11 +107,20 @@ def source_names(data: list[str]) -> list[str]:
 
 
 def _read_source(folder: Path) -> pd.DataFrame:
-    if (folder / clinical_ultrasound.TABLE_NAME).is_file():
-        return clinical_ultrasound.read_cases(folder).assign(layout="clinical")
-    table = heads.read_cases(folder).rename(columns={"examination": "subject"})
-    missing = {name: np.nan for name in SIZES if name not in table}
-    return table.assign(structure="head", layout="hc18", **missing)
+    if fetal_biometry.LAYOUT.detect(folder):
+        table = fetal_biometry.read_cases(folder).assign(layout="callipers", mask_path=None)
+    elif (folder / clinical_ultrasound.TABLE_NAME).is_file():
+        table = clinical_ultrasound.read_cases(folder).assign(layout="clinical", lines=None)
+    else:
+        table = heads.read_cases(folder).rename(columns={"examination": "subject"})
+        table = table.assign(structure="head", layout="hc18", lines=None)
+    return table.assign(**{name: np.nan for name in NUMBERS if name not in table})
+
+
+def left_out(folders: list[Path]) -> pd.DataFrame:
+    """Return what the sources' layouts left out or found odd: file, kind and message."""
+    notes = [note for one in folders for note in detect_layout(one).find(one).notes]
+    return pd.DataFrame(notes, columns=["file", "kind", "message"])
 
 
 def load_cases(table: pd.DataFrame, shape: tuple[int, int]) -> CaseArrays:

@@ -16,7 +16,8 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
     It has HC, AC, BPD and OFD as annotated and as measured (mm; the last two are the axes of the
     head's ellipse, outer to outer), and from HC and AC the age (days), weight by INTERGROWTH-21st
-    and, with the table's femur length, by Hadlock 1985 (g), the centiles of HC, AC and the first
+    and, with the femur length (measured where the subject has a scan of it, else the table's), by
+    Hadlock 1985 (g), the centiles of HC, AC and the first
     weight at the known age, and the flags. NaN outside a formula's range.
     """
     known = table.set_axis(scores.index)  # sources may share file names: they join nothing
@@ -26,14 +27,15 @@ def biometry_table(scores: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         if not {"head", "abdomen"} <= set(by.index) or by["pred_mm"].isna().any():
             continue
         names = ["ga_days", "fl_mm", "bpd_mm", "ofd_mm"]
-        ga_days, fl_mm, bpd, ofd = known.loc[group.index[0], names].astype(float)
+        ga_days, fl_mm, bpd, ofd = known.loc[group.index, names].astype(float).mean()
         row = {"subject": subject, "ga_days": ga_days, "bpd_true_mm": bpd, "ofd_true_mm": ofd}
         head = by.loc[["head"]]
-        row |= {"bpd_measured_mm": head["minor_mm"].mean()}
-        row |= {"ofd_measured_mm": head["major_mm"].mean()}
+        row |= {"bpd_measured_mm": head["bpd_mm_pred"].mean()}
+        row |= {"ofd_measured_mm": head["ofd_mm_pred"].mean()}
         for kind, column in (("true", "true_mm"), ("measured", "pred_mm")):
             sizes = by[column].groupby(level=0).mean()
-            row |= _derived(sizes["head"], sizes["abdomen"], fl_mm, ga_days, kind)
+            femur = sizes.get("femur", fl_mm)
+            row |= _derived(sizes["head"], sizes["abdomen"], femur, ga_days, kind)
         rows.append(row)
     return pd.DataFrame(rows)
 

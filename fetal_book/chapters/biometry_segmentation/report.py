@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters import tables
-from fetal_book.chapters.biometry_segmentation.data import CaseArrays, pooled_name
+from fetal_book.chapters.biometry_segmentation.data import MEASURES, CaseArrays, pooled_name
 from fetal_book.chapters.biometry_segmentation.scores import METRICS, score_structures
 from fetal_book.chapters.case_scores import add_means, interval_of
-from fetal_book.chapters.outlines import bright_ellipses, circumference_mm
+from fetal_book.chapters.outlines import bright_ellipses, charted_mm
 from fetal_book.chapters.tables import TITLES, plain
 from fetal_book.runs.session import Run
 from fetal_lib.metrics.intervals import conformal_quantile, with_interval
@@ -31,7 +32,6 @@ SHOWN = ("dice", "iou", "recall", "map", "precision", "hd95_mm", "assd_mm", "adf
 """Of the results tables; the first four are the source's."""
 COVERAGE = 0.9
 N_RESAMPLES = 2000
-PLANES = {"head": "HC", "abdomen": "AC"}
 
 
 def score_all(
@@ -137,22 +137,31 @@ def results_table(
     )
 
 
-def by_structure(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return bias, limits of agreement and errors of HC and AC for each model."""
+def by_measure(scores: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """Return bias, limits of agreement and errors of HC, BPD, OFD, AC, TAD, APAD, FL by model.
+
+    A measure of which no image has a reference has no row. The interval is of the ADF, over
+    subjects.
+    """
     rows = []
-    for model, frame in scores.items():
-        for structure, part in frame.groupby("structure", sort=False):
-            kept = part.dropna(subset=["pred_mm", "true_mm"])
-            row = {"model": model, "measure": PLANES[structure]}
-            row |= {"n": len(part), "not found": len(part) - len(kept)}
-            if len(kept) > 2:
-                agreement = bland_altman(kept["true_mm"].to_numpy(), kept["pred_mm"].to_numpy())
-                row |= {"DF (mm)": agreement.bias, "ADF (mm)": kept["adf_mm"].mean()}
-                row |= {"ADF (%)": 100 * (kept["adf_mm"] / kept["true_mm"]).mean()}
-                row |= {"lower limit (mm)": agreement.lower, "upper limit (mm)": agreement.upper}
-            rows.append(row)
-    found = pd.DataFrame(rows).sort_values("measure", ascending=False, kind="stable")
-    return found.reset_index(drop=True)
+    for measure, (model, frame) in product(MEASURES, scores.items()):
+        true, found = f"{measure}_true", f"{measure}_pred"
+        if true not in frame or not frame[true].notna().any():
+            continue
+        part = frame[frame[true].notna()]
+        kept = part[part[found].notna()]
+        row = {"model": model, "measure": measure.removesuffix("_mm").upper()}
+        row |= {"n": len(part), "not found": len(part) - len(kept)}
+        if len(kept) > 2:
+            agreement = bland_altman(kept[true].to_numpy(), kept[found].to_numpy())
+            off = (kept[found] - kept[true]).abs()
+            interval = interval_of(off.to_numpy(), kept["subject"].to_numpy(), seed)
+            row |= {"DF (mm)": agreement.bias, "ADF (mm)": off.mean()}
+            row |= dict(zip(("ADF, low", "ADF, high"), interval or (), strict=False))
+            row |= {"ADF (%)": 100 * (off / kept[true]).mean()}
+            row |= {"lower limit (mm)": agreement.lower, "upper limit (mm)": agreement.upper}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
@@ -198,6 +207,9 @@ def ellipse_baseline(arrays: CaseArrays, seed: int) -> np.ndarray:
 def reference_circumference_gap(
     table: pd.DataFrame, references: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return the reference masks' circumference minus the table's, mm: the floor of errors."""
-    pairs = zip(references, table["pixel_size_mm"], table["true_mm"], strict=True)
-    return np.array([circumference_mm(m / 255, m.shape, size) - true for m, size, true in pairs])
+    """Return HC, AC or FL of the reference masks minus the table's, mm: the floor of errors."""
+    columns = (table[name] for name in ("structure", "pixel_size_mm", "true_mm"))
+    cases = zip(references, *columns, strict=True)
+    return np.array(
+        [charted_mm(one, m / 255, m.shape, size) - true for m, one, size, true in cases]
+    )

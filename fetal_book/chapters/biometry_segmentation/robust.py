@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays
 from fetal_book.chapters.biometry_segmentation.ensembles import single_member
-from fetal_book.chapters.outlines import circumference_mm
+from fetal_book.chapters.outlines import charted_mm
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.predict.segmenter import Segmenter
@@ -121,17 +121,19 @@ def robustness_table(
     """Score networks on changed test images, ``n`` of them, evenly spaced over the part.
 
     Diffusion networks draw a single member here. The Dice is at the network's size, against the
-    mask that was changed with the image; ``circumference (%)`` the median absolute error.
+    mask that was changed with the image; ``circumference (%)`` the median absolute error; of a
+    femur it is that of its length.
     """
     pick = evenly_spaced(n, len(table))
     chosen = arrays.select(pick)
+    structures = table["structure"].iloc[pick]
     single = {name: single_member(segmenter) for name, segmenter in segmenters.items()}
     rows = []
     for change_name, (change, levels) in CHANGES.items():
         for level in levels:
             images, masks = _changed(chosen, change, level, seed)
             for name, segmenter in single.items():
-                scores = _scored(segmenter, images, masks, chosen.sizes_hw)
+                scores = _scored(segmenter, images, masks, chosen.sizes_hw, structures)
                 rows.append({"model": name, "change": change_name, "level": level, **scores})
     return pd.DataFrame(rows)
 
@@ -149,20 +151,26 @@ def _changed(arrays: CaseArrays, change: Change, level: float, seed: int) -> Cha
 
 
 def _scored(
-    segmenter: Segmenter, images: np.ndarray, masks: np.ndarray, sizes_hw: np.ndarray
+    segmenter: Segmenter,
+    images: np.ndarray,
+    masks: np.ndarray,
+    sizes_hw: np.ndarray,
+    structures: Iterable[str],
 ) -> dict[str, float]:
     probs = segmenter.probs(images)
     overlap = [dice(m >= 128, q >= 0.5) for m, q in zip(masks, probs, strict=True)]
-    errors = _length_errors(masks, probs, sizes_hw)
+    errors = _length_errors(masks, probs, sizes_hw, structures)
     return {"dice": float(np.mean(overlap)), "circumference (%)": 100 * float(np.median(errors))}
 
 
-def _length_errors(masks: np.ndarray, probs: np.ndarray, sizes_hw: np.ndarray) -> np.ndarray:
-    """Return absolute errors of the circumference as shares; 1 where none was found."""
+def _length_errors(
+    masks: np.ndarray, probs: np.ndarray, sizes_hw: np.ndarray, structures: Iterable[str]
+) -> np.ndarray:
+    """Return absolute errors of HC, AC or FL as shares; 1 where none was found."""
     errors = []
-    for mask, found, size in zip(masks, probs, sizes_hw, strict=True):
-        true = circumference_mm(mask / 255, tuple(size), 1.0)
-        guess = circumference_mm(found, tuple(size), 1.0)
+    for mask, found, size, shown in zip(masks, probs, sizes_hw, structures, strict=True):
+        true = charted_mm(shown, mask / 255, tuple(size), 1.0)
+        guess = charted_mm(shown, found, tuple(size), 1.0)
         errors.append(abs(guess / true - 1) if np.isfinite(guess) else 1.0)
     return np.array(errors)
 

@@ -1,7 +1,7 @@
-"""Score masks of heads and abdomens: overlap, distances in mm, circumferences; and compare models.
+"""Score masks of heads, abdomens and femurs: overlap, distances, sizes in mm; and compare models.
 
-Masks are compared at the scan's own size. The circumference is that of the ellipse fitted to the
-half-probability contour and carried back to the scan as a whole.
+Masks are compared at the scan's own size. Sizes are those of the ellipse fitted to the
+half-probability contour and carried back to the scan as a whole; a femur's, of its band.
 
 mAP is defined here for one object an image: the share of images whose IoU reaches a threshold,
 averaged over the thresholds 0.50, 0.55 ... 0.95. There is one detection an image, so average
@@ -23,8 +23,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from fetal_book.chapters.outlines import scan_ellipse
-from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.geometry.biometry import SIZES, sizes_mm
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import assd_mm, dice, hausdorff_mm, iou, precision, recall
 
@@ -38,46 +37,50 @@ def score_structures(
 ) -> pd.DataFrame:
     """Score probability maps (N, h, w) against filled masks, uint8, of the scans' own sizes.
 
-    Returns a row an image: ``KNOWN`` of the table, ``pred_mm`` (the circumference), ``minor_mm``
-    and ``major_mm`` (the axes of the ellipse: BPD, outer to outer, and OFD of a head), and the
-    metrics. Lengths are NaN where nothing was found, or where the pixel size is unknown.
+    Returns a row an image: ``KNOWN`` of the table, ``pred_mm`` (HC, AC or FL), every size of the
+    structure as ``hc_mm_true`` and ``hc_mm_pred`` (BPD and OFD are the axes, outer to outer; a
+    head whose table has none is measured on its reference mask), and the metrics. Lengths are NaN
+    where nothing was found, or where the pixel size is unknown.
     """
     rows = []
-    for i, reference in enumerate(references):
-        known = {name: table.iloc[i][name] for name in KNOWN}
-        rows.append(known | _scores(reference, probs[i], known["pixel_size_mm"], known["true_mm"]))
+    for row, reference, found in zip(table.to_dict("records"), references, probs, strict=True):
+        known = {name: row[name] for name in KNOWN}
+        sizes = _sizes(row, reference, found)
+        pred_mm = sizes[f"{SIZES[row['structure']][0]}_pred"]
+        gap_mm = pred_mm - row["true_mm"]
+        lengths = {"pred_mm": pred_mm, **sizes, "df_mm": gap_mm, "adf_mm": abs(gap_mm)}
+        rows.append(known | lengths | _overlap(reference, found, row["pixel_size_mm"]))
     return pd.DataFrame(rows)
 
 
-def _scores(
-    reference: np.ndarray, probs: np.ndarray, size_mm: float, true_mm: float
-) -> dict[str, float]:
+def _sizes(row: dict, reference: np.ndarray, probs: np.ndarray) -> dict[str, float]:
+    """Return the sizes of a case, measured and annotated; of an annotated TAD the direction."""
+    structure, size_mm = row["structure"], row["pixel_size_mm"]
+    tad = row["lines"][0] if structure == "abdomen" and row.get("lines") is not None else None
+    found = sizes_mm(structure, probs, reference.shape, size_mm, tad)
+    true = {name: row.get(name, math.nan) for name in found}
+    true[SIZES[structure][0]] = row["true_mm"]
+    if structure == "head" and any(map(math.isnan, true.values())):
+        drawn = sizes_mm(structure, reference / 255, reference.shape, size_mm)
+        true = {name: drawn[name] if math.isnan(value) else value for name, value in true.items()}
+    named = {f"{name}_true": value for name, value in true.items()}
+    return named | {f"{name}_pred": value for name, value in found.items()}
+
+
+def _overlap(reference: np.ndarray, probs: np.ndarray, size_mm: float) -> dict[str, float]:
     import cv2
 
     true = reference >= 128
     found = cv2.resize(np.float32(probs), true.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
     overlap = iou(true, found)
-    lengths = _lengths(scan_ellipse(probs, reference.shape), size_mm)
-    gap_mm = lengths["pred_mm"] - true_mm
     return {
-        **lengths,
         "dice": dice(true, found),
         "iou": overlap,
         "recall": recall(true, found),
         "precision": precision(true, found),
         "map": float((overlap >= THRESHOLDS).mean()),
         **_distances(true, found, size_mm),
-        "df_mm": gap_mm,
-        "adf_mm": abs(gap_mm),
     }
-
-
-def _lengths(ellipse: Ellipse | None, size_mm: float) -> dict[str, float]:
-    names = ("pred_mm", "minor_mm", "major_mm")
-    if ellipse is None:
-        return dict.fromkeys(names, math.nan)
-    pixels = (ellipse.perimeter, 2 * ellipse.semi_minor, 2 * ellipse.semi_major)
-    return {name: size_mm * value for name, value in zip(names, pixels, strict=True)}
 
 
 def _distances(true: np.ndarray, found: np.ndarray, spacing_mm: float) -> dict[str, float]:
