@@ -25,6 +25,15 @@ def test_the_last_batch_may_be_small():
     assert forward(model, IMAGES[:0]).shape == (0, 3)
 
 
+def test_few_shapes_serve_all_numbers_of_images():
+    model, seen = tiny(), set()
+    predict = model.predict_on_batch
+    model.predict_on_batch = lambda batch: seen.add(len(batch)) or predict(batch)
+    for n in range(1, 11):
+        assert len(forward(model, IMAGES[:n], 8)) == n
+    assert seen == {1, 2, 4, 8}
+
+
 def test_a_network_with_two_outputs_gives_both():
     model = tiny()
     both = keras.Model(model.input, [model.output, model.get_layer("features").output])

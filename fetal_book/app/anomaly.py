@@ -144,11 +144,8 @@ def _words(answer: AnomalyAnswer, model: AnomalyModel, kind: str) -> tuple[str, 
     ranked = [(answer.label, answer.confidence), *answer.runners_up]
     ranked = [(_words_of(name), share) for name, share in ranked]
     if answer.reason:
-        reason = answer.reason
-        if math.isinf(model.spec.abstain_below) and reason.startswith("not sure"):
-            reason = "not sure: this model was never sure enough on its validation images"
         return (
-            markup.headline(HEADLINE, "I don’t know", f"{reason}.", "unknown"),
+            markup.headline(HEADLINE, "I don’t know", f"{answer.reason}.", "unknown"),
             markup.bars(ranked, "Best guesses, not to be relied on", "unknown"),
         )
     sets = ", ".join(_words_of(name) for name in answer.candidates)

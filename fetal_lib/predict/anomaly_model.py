@@ -193,6 +193,8 @@ class AnomalyModel(SavedModel):
         reason = ""
         if confidence < spec.abstain_below:
             reason = f"not sure: confidence {confidence:.0%} is below {spec.abstain_below:.0%}"
+            if math.isinf(spec.abstain_below):
+                reason = "not sure: this model was never sure enough on its validation images"
         if distance > spec.strange_above:
             reason = (
                 f"not like the training images: distance {distance:.0f}, "

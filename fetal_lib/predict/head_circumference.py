@@ -67,7 +67,7 @@ def predict_heads(
         while waiting:
             scans = only_heads([job.result() for job in waiting], gate)
             waiting = [pool.submit(load, p) for p in islice(queue, batch_size)]
-            maps = _maps(scans, model)
+            maps = _maps(scans, model, batch_size)
             half = repeat(model.spec.relative_half_width)
             for scan, result in zip(scans, pool.map(_measure, scans, maps, half), strict=True):
                 yield scan.path, result, scan.image if keep_scan else None, scan.size
@@ -82,13 +82,13 @@ def _sized(scan: Scan, sizes: PixelSizes) -> Scan:
     return scan._replace(problem=f"{problem}; add a row or give --pixel-size")
 
 
-def _maps(scans: Sequence[Scan], model: HeadModel) -> list[np.ndarray | None]:
+def _maps(scans: Sequence[Scan], model: HeadModel, batch_size: int) -> list[np.ndarray | None]:
     """Return the network's map of each scan, None where it is not measured."""
     images = [scan.image for scan in scans if not scan.problem]
     if not images:
         return [None] * len(scans)
     batch = np.stack([squash(image, model.shape) for image in images])
-    maps = iter(model.probs(batch, batch_size=len(batch)))
+    maps = iter(model.probs(batch, batch_size))
     return [None if scan.problem else next(maps) for scan in scans]
 
 

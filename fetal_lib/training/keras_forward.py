@@ -18,7 +18,8 @@ def forward(
 ) -> np.ndarray | tuple[np.ndarray, ...]:
     """Return what a network makes of grey images; one array for each of its outputs.
 
-    The last batch is filled up, so that all have one shape and no graph is traced twice.
+    A batch is filled up, to the batch size or, of few images, to a power of two: no graph is
+    traced anew for every number of images.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def forward(
     -------
     ndarray, shape (N, ...), float32, or a tuple of such
     """
-    size = max(1, min(batch_size, len(images)))
+    size = max(1, min(batch_size, 1 << (len(images) - 1).bit_length()))
     found = [[np.zeros((0, *out.shape[1:]), np.float32)] for out in model.outputs]
     for i in range(0, len(images), size):
         batch = images[i : i + size]
