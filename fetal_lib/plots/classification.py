@@ -19,6 +19,7 @@ from fetal_lib.plots.style import (
     SKY,
     VERMILION,
     new_figure,
+    plain_log_ticks,
     tidy,
 )
 
@@ -88,7 +89,6 @@ def search_figure(trials: Sequence[Mapping]) -> Figure:
     """Show the score of each trial, the best so far, and scores over the learning rate."""
     import pandas as pd
     import seaborn as sns
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, (left, right) = new_figure(1, 2, height=2.6)
     table = pd.DataFrame([row["parameters"] for row in trials])
@@ -107,9 +107,7 @@ def search_figure(trials: Sequence[Mapping]) -> Figure:
     rates = table["learning_rate"]
     right.set(xlabel="learning rate", ylabel="", xscale="log")
     right.set_xlim(rates.min() / 2, rates.max() * 2)
-    right.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
-    right.xaxis.set_minor_formatter(NullFormatter())
+    plain_log_ticks(right.xaxis, (1, 3))
     right.legend(title="balance", frameon=False, fontsize=7, title_fontsize=7)
     tidy(left), tidy(right)
     return figure
@@ -239,7 +237,6 @@ def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
         Network to macro-F1.
     """
     import seaborn as sns
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, panels = new_figure(1, 3, height=2.7, sharey=True)
     table = table.assign(**{"million parameters": table["parameters"] / 1e6})
@@ -250,9 +247,7 @@ def cost_figure(table: pd.DataFrame, score: Mapping[str, float]) -> Figure:
                         palette=COLOURS[: len(table)], markers=MARKERS[: len(table)],
                         legend=axes is panels[0], ax=axes)  # fmt: skip
         axes.set(xscale="log", xlabel=column, ylim=(-0.03, 1.03))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.3g}"))
+        plain_log_ticks(axes.xaxis)
         axes.tick_params(axis="x", labelsize=7)
         axes.margins(x=0.3)
         tidy(axes)

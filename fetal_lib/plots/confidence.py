@@ -10,7 +10,15 @@ import numpy as np
 from fetal_lib.metrics.calibration import Reliability
 from fetal_lib.metrics.selective import RiskCoverage
 from fetal_lib.plots.classification import COLOURS
-from fetal_lib.plots.style import BLUE, GREY, ORANGE, VERMILION, new_figure, tidy
+from fetal_lib.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    new_figure,
+    plain_log_ticks,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +107,7 @@ def strangeness_figure(distances: Mapping[str, np.ndarray], limit: float) -> Fig
                   log_scale=True, ax=axes)  # fmt: skip
     axes.axvline(limit, color=VERMILION, lw=1.2, label="limit, set on validation")
     axes.set(xlabel="squared feature distance to the nearest class", ylabel="")
+    plain_log_ticks(axes.xaxis)
     axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     tidy(axes)
     return figure

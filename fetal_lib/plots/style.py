@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = (
@@ -38,6 +39,16 @@ def new_figure(
     return plt.subplots(
         n_rows, n_columns, figsize=(width, height), layout="constrained", **subplots
     )
+
+
+def plain_log_ticks(axis: Axis, subs: tuple[int, ...] = (1, 2, 5)) -> Axis:
+    """Write few ticks of a logarithmic axis, as plain numbers; return the axis."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=subs, numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.3g}"))
+    axis.set_minor_formatter(NullFormatter())
+    return axis
 
 
 def tidy(axes: Axes) -> Axes:
