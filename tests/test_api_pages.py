@@ -24,6 +24,8 @@ Doe J. Another one. 1951.
 
 from dataclasses import dataclass, field
 
+from pydantic import BaseModel
+
 LIMIT = 3
 """The largest |count|."""
 
@@ -35,6 +37,9 @@ def score(a: int, b: dict[str, int] = {"x": 1}, *, c: str = "a, b", number: floa
     a, b : int
         Counts,
         both positive.
+    c : words that run on;
+        more of them.
+    number : in mm.
 
     Raises
     ------
@@ -65,10 +70,22 @@ class Thing(ValueError):
 
 @dataclass
 class Pair:
-    """Hold two."""
+    """Hold two.
+
+    Attributes
+    ----------
+    left, right : int
+        Both whole.
+    """
 
     left: int
     right: list[int] = field(default_factory=list)
+
+class Entry(BaseModel):
+    """Hold what a file says."""
+
+    path: str
+    size: int = 0
 '''
 
 
@@ -114,7 +131,7 @@ def words(part):
 def test_what_is_public_and_documented_is_there_and_nothing_else(page):
     names = [one.get("id") for one in page.select("dt.sig")]
     module = "fetal_lib.metrics.masks"
-    own = ("LIMIT", "score", "Thing", "Thing.shown", "Pair")
+    own = ("LIMIT", "score", "Thing", "Thing.shown", "Pair", "Entry")
     assert sorted(names) == sorted(f"{module}.{name}" for name in own)
     assert "Never shown" not in page.get_text()
 
@@ -123,6 +140,7 @@ def test_signatures_hold_constructors_and_properties_are_properties(page):
     signatures = {one["id"].rpartition(".")[2]: words(one) for one in page.select("dt.sig")}
     assert signatures["Thing"] == "exception Thing(name: str, size_mm: float = 1.0)"
     assert signatures["Pair"] == "class Pair(left: int, right: list[int] = [])"
+    assert signatures["Entry"] == "class Entry(path: str, size: int = 0)"
     assert signatures["shown"] == "property shown: str"
     assert signatures["LIMIT"] == "LIMIT = 3"
     assert signatures["score"].startswith("score(a: int, b: dict[str, int] =")
@@ -135,6 +153,9 @@ def test_a_docstring_is_text_in_which_only_code_is_code(page):
     assert "Compute 2 |A| / (|A| + |B|) of a and b_, see other." in text
     assert "The largest |count|." in text
     assert "a (int) – Counts, both positive." in text
+    assert "b (int) – Counts, both positive." in text
+    assert "c – words that run on; more of them." in text and "number (in mm)" in text
+    assert "left (int) – Both whole. right (int) – Both whole." in text
     assert "ValueError – If a is negative." in text
     assert ">>> score(1)\n0.5" in page.select_one("div.doctest").get_text()
 

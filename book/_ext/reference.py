@@ -11,20 +11,42 @@ from typing import Any
 
 from astroid.manager import AstroidManager
 
-# Reading their sources for the bases of our classes takes most of the time and shows nothing.
+# Reading their sources for the bases of our classes takes most of the time and shows nothing; a
+# model of pydantic would show the base's own constructor instead of its fields.
 NOT_FOLLOWED = {"torch", "torch.nn", "keras", "keras.layers", "tensorflow", "lightning", "monai"}
+NOT_FOLLOWED |= {"pydantic", "pydantic.main"}
 CODE_OR_BULLET = r"(`+[^`]+`+|^ *\* )"
 MARKS = re.compile(rf"{CODE_OR_BULLET}|([*|]|(?<=\w)_(?!\w))")
 REFERENCES = re.compile(r"(?<=References\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
 PAPER = re.compile(r"\n(?=(?:(?:van|von|den|de) )*[A-Z][\w' -]+ [A-Z]{1,4}(?:,|\.| et al))")
 """Where the next paper of a list begins: a name with initials at the start of a line."""
+FIELDS = re.compile(
+    r"(?<=Parameters\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)"
+    r"|(?<=Attributes\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)",
+    re.DOTALL,
+)
+FIELD = re.compile(r"^(\S.*?) : (.+)((?:\n    .*|\n(?=\n    ))*)", re.MULTILINE)
+RUNS_ON = re.compile(r"[;,]$|\. [A-Z]")
+"""A type that is the beginning of a sentence, or holds the end of one."""
 DOI = re.compile(r"\b(?:doi|DOI)(?::\s*|\s+)(10\.\d{4,}/[^\s,]+[^\s,;.)])")
 
 
 def prepare(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Escape what would be taken for markup, list the papers, and link their DOIs."""
+    """Escape what would be taken for markup, tell types from sentences, and list the papers."""
     plain = [line if line.lstrip().startswith((">>>", "...")) else escaped(line) for line in lines]
-    lines[:] = REFERENCES.sub(listed, "\n".join(plain)).split("\n")
+    text = FIELDS.sub(lambda section: FIELD.sub(field, section[0]), "\n".join(plain))
+    lines[:] = REFERENCES.sub(listed, text).split("\n")
+
+
+def field(found: re.Match[str]) -> str:
+    """Write an argument so that its brackets hold a type, not the first line of a sentence."""
+    names, kind, more = found.groups()
+    first = more.strip()[:1]
+    if more and (first.islower() or first.isdigit() or RUNS_ON.search(kind)):
+        text = f"\n    {kind}{more}"
+    else:
+        text = f" : {kind.removesuffix('.')}{more}"
+    return "\n".join(name + text for name in names.split(", "))
 
 
 def escaped(line: str) -> str:
