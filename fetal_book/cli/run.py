@@ -34,6 +34,7 @@ def run(
 ) -> None:
     """Execute a chapter and write its results, tables and figures to a run folder.
 
+    An earlier result there is replaced when the run has succeeded, and kept as FOLDER.previous.
     `fetal-lib parameters CHAPTER` lists what -p can set. Exit codes: 0 ok, 1 the run failed,
     2 something in the command is wrong, 124 time limit, 130 interrupted.
     """
