@@ -116,9 +116,12 @@ def lock_folder(folder: Path) -> FileLock:
             "or give this run its own folder with --out (in a notebook: out)"
         ) from None
     except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        if isinstance(error, FileExistsError):
+            words = "a part of the path is not a directory"
         raise RunFolderError(
-            f"out: received {shown(folder)}; nothing can be written there "
-            f"({(error.strerror or str(error)).lower()}); name another folder"
+            f"out: received {shown(folder)}; nothing can be written beside it ({words}); "
+            "name another folder"
         ) from error
     return lock
 
