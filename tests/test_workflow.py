@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from fetal_book.parameters.chapters import get_chapter
+from fetal_book.runs.attempt import attempt_folder
 from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -81,11 +82,17 @@ class Stub:
         changed = text.replace("run.finish()", f"print({word!r})\nrun.finish()")
         self.notebook.write_text(changed, encoding="utf-8")
 
+    def last(self) -> dict[str, str]:
+        """Return the record of the run that was started last: of the attempt where one is left."""
+        attempt = attempt_folder(self.record.parent) / self.record.name
+        path = attempt if attempt.exists() else self.record
+        return json.loads(path.read_text(encoding="utf-8"))
+
     def started(self) -> str:
-        return json.loads(self.record.read_text(encoding="utf-8"))["started"]
+        return self.last()["started"]
 
     def status(self) -> str:
-        return json.loads(self.record.read_text(encoding="utf-8"))["status"]
+        return self.last()["status"]
 
     def look(self, address: str, folder: Path) -> str:
         """Open a page as a reader does, from the disk, and return it after its scripts ran."""
