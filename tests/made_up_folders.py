@@ -132,6 +132,10 @@ def biometry(
         save_text(folder / tables / f"{name}.csv", *rows)
 
 
+def measurements(folder: Path) -> None:
+    save_text(folder / "table.csv", "subject,ga_days,fl_mm", "s1,150,31.5", "s1,171,38", "s2,200,")
+
+
 def two_folders(folder: Path) -> None:
     rows = ["filename,pixel_size_mm"]
     for n in range(3):
@@ -212,6 +216,7 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "cases": ("anomaly_cases", anomaly_cases),
     "clinical": ("clinical_ultrasound", clinical),
     "biometry": ("fetal_biometry", biometry),
+    "measurements": ("measurements", measurements),
     "two_folders": ("mask_folders", two_folders),
     "slices": ("slices", slices),
     "fetal_bids": ("bids_fetal", fetal_bids),

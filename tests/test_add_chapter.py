@@ -9,8 +9,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
 from chapter_checks import oversized_cells, typed_results
 from PIL import Image
 
@@ -23,7 +27,9 @@ from fetal_book.parameters.chapters import (
 )
 from fetal_book.site import jobs
 from fetal_lib.data.catalogue import load_manifest, manifest_names
+from fetal_lib.data.verify import verify_folder
 from fetal_lib.files.fingerprint import PACKAGES
+from fetal_lib.growth.intergrowth_size import size_mm
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = PROJECT / "book" / "howto" / "add_chapter.md"
@@ -68,6 +74,19 @@ def test_the_pages_notebook_keeps_the_rules_for_notebooks(tmp_path):
     path = tmp_path / "06.py"
     path.write_text(blocks()[f"notebooks/{CHAPTER}.py"], encoding="utf-8")
     assert oversized_cells(path) == [] and typed_results(path) == []
+
+
+def test_what_the_page_draws_has_no_problem_for_the_verifier_that_it_names(tmp_path, monkeypatch):
+    (draw,) = re.findall(
+        r"def write_phantoms.*?(?=\n\n\n)", blocks()[f"notebooks/{CHAPTER}.py"], re.S
+    )
+    names = {"np": np, "pd": pd, "size_mm": size_mm, "p": SimpleNamespace(seed=0, n_fetuses=300)}
+    exec(draw, names)
+    names["write_phantoms"](tmp_path)
+    manifest = yaml.safe_load(blocks()["data_manifests/own_femurs.yml"])
+    report = verify_folder(tmp_path)
+    assert (report.layout, report.n_cases) == (manifest["verifier"], 300)
+    assert report.ok and not report.notes
 
 
 @pytest.mark.parametrize("chapter", PLANNED, ids=lambda chapter: chapter.name)

@@ -120,7 +120,9 @@ def test_a_run_takes_a_folder_exactly_when_verifying_says_that_the_chapter_reads
         if last.startswith("read by") and chapter[:2] in last:
             check_layout(chapter, name)
         else:
-            with pytest.raises(ParameterError, match=rf"layout {layout} .*data convert {name} NEW"):
+            with pytest.raises(
+                ParameterError, match=rf"'{name}', a folder in the layout {layout} "
+            ):
                 check_layout(chapter, name)
 
 

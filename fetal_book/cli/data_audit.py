@@ -47,13 +47,16 @@ def audit_folder(folder: Path, layout: Layout, images: bool = True, seed: int = 
         )
     found = layout.find(folder)
     cases = _one_row_a_picture(found.usable(), folder)
+    label = next((column for column in roles.labels if cases[column].notna().all()), None)
+    if label is None:
+        raise LayoutError(f"no label is known of every case; one of {', '.join(roles.labels)} must")
     looked_at = None
-    if images:
+    if images and not {"image_path", "path"}.isdisjoint(cases):
         looked_at = "image_path" if "image_path" in cases else _middle_slices(cases["path"])
     report = audit_cases(
         cases,
         looked_at,
-        label=next(column for column in roles.labels if cases[column].notna().all()),
+        label=label,
         group=roles.group,
         part=next(iter(_varied(cases, [roles.part])), None),
         source=next(iter(_varied(cases, [roles.source])), None),

@@ -37,8 +37,8 @@ def chapters_line(report: FolderReport) -> str:
 
     numbers = sorted(name[:2] for name in chapters_of_layout(report.layout))
     if not numbers:
-        fix = f"fetal-lib data convert {shlex.quote(report.folder)} NEW_FOLDER"
-        return f"no chapter reads this layout; images and masks are turned into one by: {fix}"
+        fix = f"; turn it into one: fetal-lib data convert {shlex.quote(report.folder)} NEW_FOLDER"
+        return "no chapter reads this layout" + (fix if report.layout == "mask_folders" else "")
     return f"read by chapter {', '.join(numbers)}"
 
 

@@ -15,6 +15,7 @@ from fetal_book.parameters.project import DATA_WORDS, ProjectError, cache_root, 
 from fetal_lib.errors import did_you_mean
 
 COMPLETE = "complete.json"
+CONVERTED = ("mask_folders", "clinical_ultrasound")  # what holds images with masks
 
 
 def data_root() -> Path | None:
@@ -160,10 +161,11 @@ def check_layout(chapter: str, data: str) -> None:
     if not read or set(seen) & set(read):
         return
     number = chapter[:2]
+    fix = f"fetal-lib data convert {shlex.quote(data)} NEW_FOLDER --chapter {number}"
     raise ParameterError(
         f"data: received {data!r}, a folder in the layout {seen[0]} ({LAYOUTS[seen[0]].holds}); "
-        f"chapter {number} reads {', '.join(read)}. Turn it into one of these: "
-        f"fetal-lib data convert {shlex.quote(data)} NEW_FOLDER --chapter {number}"
+        f"chapter {number} reads {', '.join(read)}"
+        + (f". Turn it into one: {fix}" if seen[0] in CONVERTED else "")
     )
 
 

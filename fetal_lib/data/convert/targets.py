@@ -121,6 +121,11 @@ def complete(source: Source, target: Target, structure: str = "") -> None:
     if structure:
         texts = {"structure": structure}
         source.cases = [replace(one, texts={**one.texts, **texts}) for one in source.cases]
+    if target.layout == "hc18":
+        for case in [one for one in source.cases if one.texts.get("structure", "head") != "head"]:
+            shows = f"it shows {case.texts['structure']}; this layout is of heads"
+            source.found.note(case.image, "no head", shows)
+            source.cases.remove(case)
     for need in target.needs:
         lacking = [case for case in source.cases if not _has(case, need)]
         if lacking and len(lacking) == len(source.cases):

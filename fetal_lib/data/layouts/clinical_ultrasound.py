@@ -41,7 +41,7 @@ def find(folder: Path) -> Found:
     """Find the rows of the table with their images and masks, in the order of the file."""
     found = Found(folder)
     sheet = Sheet(found, folder / TABLE_NAME, REQUIRED, (), LIMITS, ("image", "mask"))
-    _refuse_other_units(sheet)
+    refuse_other_units(sheet)
     for line, row, values in sheet:
         _check_row(sheet, line, row)
         names = [row[column] for column in REQUIRED[:2]]
@@ -64,7 +64,7 @@ def _check_row(sheet: Sheet, line: int, row: Mapping[str, str]) -> None:
         sheet.problem("value", f"line {line}: {row['image']} is its own mask")
 
 
-def _refuse_other_units(sheet: Sheet) -> None:
+def refuse_other_units(sheet: Sheet) -> None:
     """Find columns that were meant to be measurements: ``hc_cm``, ``ga_weeks``, ``pixel``."""
     for column in sheet.columns:
         meant = _STEMS.get(column.replace(" ", "_").replace("-", "_").split("_")[0].casefold())

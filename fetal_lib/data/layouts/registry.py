@@ -17,6 +17,7 @@ from fetal_lib.data.layouts import (
     ixi,
     labelled,
     mask_folders,
+    measurements,
     oasis,
     slices,
 )
@@ -34,6 +35,7 @@ LAYOUTS: dict[str, Layout] = {
         boxes,
         anomaly_cases,
         clinical_ultrasound,
+        measurements,
         oasis,
         ixi,
         bids_fetal,
