@@ -71,7 +71,8 @@ from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]
 from fetal_book.chapters.biometry_segmentation import data as cases
-from fetal_book.chapters.biometry_segmentation import ensembles, explain, fit
+from fetal_book.chapters.biometry_segmentation import crop_scale, ensembles
+from fetal_book.chapters.biometry_segmentation import explain, fit
 from fetal_book.chapters.biometry_segmentation import growth, network_cost
 from fetal_book.chapters.biometry_segmentation import report, robust, source
 from fetal_book.chapters.biometry_segmentation import scores as score
@@ -230,6 +231,22 @@ run.save_figure(
     "Strength of each clue to the circumference.",
     "Lines from zero to the strength of each leak check.",
 )
+
+# %% [markdown]
+# ### A column that knows the answer
+#
+# The tables of `fetal_biometry_fp` describe a crop of each head that was cut around
+# the experts' own points. {numref}`tab-03-crop-scale` predicts the OFD of test heads
+# without a picture: by that crop's `scale` times one number, by the pixel size, and by
+# the mean, each fitted on the training part. Whoever feeds such crops, brought to one
+# size, hands over the answer with the question, even if the column is dropped. No
+# network here is given the column, the crop or its centre. The table is empty where no
+# set has such a column.
+
+# %% mystnb={"table": {"name": "tab-03-crop-scale", "caption": "OFD of test heads by columns of the tables alone: absolute difference, with its 95 % interval over subjects, and as a share of the annotated OFD."}}
+crops = crop_scale.ofd_without_pictures(run, table, folders)
+run.save_table(crops, "crop_scale", "OFD by columns alone.")
+pretty(crops)
 
 # %% [markdown]
 # ## The networks

@@ -12,8 +12,14 @@ from made_up_folders import BIOMETRY, biometry
 pytest.importorskip("torch")
 
 
+from fetal_book.chapters.biometry_segmentation import (
+    crop_scale,
+    ensembles,
+    explain,
+    growth,
+    report,
+)
 from fetal_book.chapters.biometry_segmentation import data as cases
-from fetal_book.chapters.biometry_segmentation import ensembles, explain, growth, report
 from fetal_book.chapters.biometry_segmentation.data import source_names
 from fetal_book.chapters.biometry_segmentation.fit import segmenter_spec
 from fetal_book.chapters.biometry_segmentation.scores import score_structures
@@ -153,6 +159,29 @@ def test_the_crop_around_the_answer_changes_nothing_that_a_network_sees(calliper
         sheet = pd.read_csv(folder / f"{name}.csv", dtype=str)
         sheet.drop(columns=["scale", "center_w", "center_h"]).to_csv(folder / f"{name}.csv")
     assert seen() == before
+
+
+def test_the_side_of_a_crop_tells_the_ofd_that_it_was_cut_around(tmp_path):
+    rng = np.random.default_rng(0)
+    ofd_px, size_mm = rng.uniform(300, 600, 60), rng.uniform(0.1, 0.3, 60)
+    names = [f"Patient{n:05d}_Plane3_1_of_1" for n in range(60)]
+    sheet = pd.DataFrame({"image_name": [f"{name}.png" for name in names]})
+    sheet.assign(scale=ofd_px / 170 * rng.normal(1, 0.01, 60)).to_csv(tmp_path / "Head.csv")
+    paths = [tmp_path / f"{name}.jpg" for name in names]
+    table = pd.DataFrame({"image_path": paths, "pixel_size_mm": size_mm, "source": "made up"})
+    table = table.assign(ofd_mm=ofd_px * size_mm, structure="head", subject=names)
+    table = table.assign(part=np.where(np.arange(60) < 40, "train", "test"))
+    rows, kept = [], []
+    run = SimpleNamespace(parameters=BiometrySegmentationParameters())
+    run.add_result, run.add_difference = (
+        lambda **row: rows.append(row),
+        lambda *row: kept.append(row),
+    )
+    found = crop_scale.ofd_without_pictures(run, table, [tmp_path]).set_index("OFD by")["ADF (%)"]
+    assert found["the crop's scale"] == pytest.approx(0.8, abs=0.4)
+    assert 5 < found["the pixel size, a quadratic"] < found["the mean"]
+    assert [row["n"] for row in rows] == [20] * 3 and kept[0][4][1] < 0  # an interval below zero
+    assert crop_scale.ofd_without_pictures(run, table, [tmp_path / "elsewhere"]).empty
 
 
 def test_what_a_layout_left_out_is_told_on_the_page(callipers):

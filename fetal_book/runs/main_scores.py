@@ -37,7 +37,7 @@ def metric_words(name: str) -> str:
     """Say what a metric is.
 
     >>> metric_words("adf_mm")
-    'adf_mm: absolute difference of the circumferences, lower is better'
+    'adf_mm: absolute difference of the sizes, lower is better'
     """
     return f"{name}: {METRICS[name].description}, {ARROWS[METRICS[name].higher_is_better]}"
 

@@ -68,7 +68,7 @@ def measure_words(metric: str) -> str:
     Examples
     --------
     >>> measure_words("adf_mm")
-    'absolute difference of the circumferences, mm\n(lower is better)'
+    'absolute difference of the sizes, mm\n(lower is better)'
     """
     described = METRICS[metric]
     unit = f", {described.unit}" if described.unit else ""

@@ -7,8 +7,8 @@ multicentre set, with the images that they name, wherever these lie in the folde
 ``.png`` where a pack may hold ``.jpg``. Masks are drawn from the callipers.
 
 The columns ``scale``, ``center_w`` and ``center_h`` describe a crop around the answer: a head's
-``scale`` is its OFD. They are read to no case. (The centre is half the size of the image on which
-the points were set, and tells images of another size.)
+``scale`` is its OFD. They are read to no case; `read_crop_scales` shows what it tells, and the
+centre, half the size of the image on which the points were set, tells images of another size.
 
 A row is left out, with a note, where it cannot be what it says: no scale, an image of another
 size, diameters that share an end or are far from crossing at a right angle, and sizes outside
@@ -23,6 +23,7 @@ Burgos-Artizzu XP et al. Sci Rep 2020; 10:10200. doi:10.1038/s41598-020-67076-5 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +42,7 @@ from fetal_lib.geometry.callipers import (
     line_length,
 )
 from fetal_lib.growth.hadlock import EFW_MM_RANGE, SIZE_MM_RANGE, ga_weeks
+from fetal_lib.readers.delimited import numbers, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +74,8 @@ def find(folder: Path) -> Found:
     found = Found(folder)
     paths = {path.stem: path for path in visible(folder, "**/*", IMAGE_ENDINGS)}
     n_before = len(paths)
-    for structure, name in TABLES.items():
-        table = next((folder / at / name for at in PLACES if (folder / at / name).is_file()), None)
+    for structure in TABLES:
+        table = _table(folder, structure)
         if table is not None:
             _add_table(found, table, structure, paths)
     if paths and len(paths) < n_before:
@@ -82,6 +84,25 @@ def find(folder: Path) -> Found:
     found.cases.sort(key=lambda case: case["image"])
     _note_ages(found)
     return found
+
+
+def read_crop_scales(folder: Path) -> dict[str, float]:
+    """Return ``scale`` of each head by its image's name without ending: only to show what it tells.
+
+    Empty where the folder is in another layout, or its tables have no such column.
+    """
+    table = _table(folder, "head")
+    if table is None:
+        return {}
+    text = read_text_table(table, ("image_name",), ("scale",))
+    values, _ = numbers(text, {"scale": (0, math.inf, "")})
+    named = zip(text.rows, values["scale"], strict=True)
+    return {Path(row["image_name"]).stem: scale for row, scale in named if known(scale)}
+
+
+def _table(folder: Path, structure: str) -> Path | None:
+    paths = (folder / place / TABLES[structure] for place in PLACES)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _add_table(found: Found, table: Path, structure: str, paths: dict[str, Path]) -> None:
@@ -209,7 +230,7 @@ def read_cases(folder: str | Path) -> pd.DataFrame:
 
 
 def _detect(folder: Path) -> bool:
-    return any((folder / at / name).is_file() for at in PLACES for name in TABLES.values())
+    return any(_table(folder, structure) for structure in TABLES)
 
 
 LAYOUT = Layout(
