@@ -177,7 +177,7 @@ def test_several_scans_give_a_table_to_take_home(tabs, server, scans, tmp_path):
     page = opened(tabs, server)
     names = ["brain0.png", "brain1.png", "letter.png"]
     text = drop(page, "anomaly", *(scans[0] / name for name in names))
-    assert "3 scans" in text and page.count("#result-anomaly tbody tr") == 3
+    assert "3 scans" in text and page.count("#result-anomaly .fl-scroll tbody tr") == 3
     rows = take_home(page, "anomaly", tmp_path, "brain_anomalies.csv")
     assert [row["image"] for row in rows] == names
     assert rows[2]["status"] == "failed" and rows[0]["label"] in LABELS

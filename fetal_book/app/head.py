@@ -122,7 +122,8 @@ def measure_scan(
     start = perf_counter()
     found = _measure(scan, scale.mm * factor, loaded)
     url = markup.data_url(_drawn(scan, found))
-    overlay = markup.picture(url, "Your scan with the ellipse that was measured", "overlay")
+    seen = "Your scan" if found.ellipse is None else "Your scan with the ellipse that was found"
+    overlay = markup.picture(url, seen, "overlay")
     if found.reason:
         note = f"{found.reason}."
         first = markup.headline("Head circumference", "I don’t know", note, "unknown")
