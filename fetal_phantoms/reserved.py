@@ -4,8 +4,13 @@ from __future__ import annotations
 
 HEAD_FINDER = 7_410_852
 XCEPTION_MEASURES = 7_410_853
-RESERVED = {HEAD_FINDER: "head finder", XCEPTION_MEASURES: "start of Xception"}
-"""Seed to the shipped network of chapter 02 that has seen its brain phantoms."""
+PLANE_RECOGNISER = 7_410_854
+RESERVED = {
+    HEAD_FINDER: "head finder",
+    XCEPTION_MEASURES: "start of Xception",
+    PLANE_RECOGNISER: "plane recogniser",
+}
+"""Seed to the shipped network that has seen its phantoms."""
 
 
 def refuse_reserved(seed: int) -> None:

@@ -1,0 +1,173 @@
+"""Recognise what an ultrasound image shows: a fetal head, an abdomen, a femur, or none of them.
+
+A measurement of a head on an abdomen is a number all the same, with an interval and an age. The
+small shipped network that looks first knows the three planes of biometry and what is none; its
+card says whom it learnt from and how often it errs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_lib.metrics.calibration import softmax
+from fetal_lib.models.anomaly_cnns import build_xception
+from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.keras_start import import_keras
+from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
+from fetal_lib.training.keras_forward import forward
+
+if TYPE_CHECKING:
+    import keras
+
+PLANES = ("head", "abdomen", "femur", "other")
+SHIPPED = PRETRAINED / "plane_recogniser"
+MIRRORS = ((), (2,))
+"""Axes of (N, H, W) that are turned round in each view whose logits are averaged."""
+
+
+@model_spec
+class PlaneSpec:
+    """What ``model.json`` holds.
+
+    Attributes
+    ----------
+    side : int
+        Side in pixels of the square that an image is fitted into.
+    width : float
+        Factor of Xception's filters.
+    n_middle : int
+        Middle modules of Xception.
+    temperature : float
+        Logits are divided by it.
+    head_from : float
+        Probability of a head from which an image is taken for one.
+    trained_on : str
+        The data, in words.
+    """
+
+    side: int
+    width: float
+    n_middle: int
+    temperature: float = 1.0
+    head_from: float = 0.5
+    trained_on: str = ""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What an image shows.
+
+    Attributes
+    ----------
+    name : str
+        The most probable of `PLANES`.
+    confidence : float
+        Its calibrated probability.
+    probabilities : dict
+        Of each of `PLANES`.
+    is_head : bool
+        The probability of a head reaches the operating point of the model's card.
+    """
+
+    name: str
+    confidence: float
+    probabilities: dict[str, float]
+    is_head: bool
+
+
+def letterbox(image: np.ndarray, side: int) -> np.ndarray:
+    """Fit a grey image into a square, its aspect kept, black beside it.
+
+    Parameters
+    ----------
+    image : ndarray, uint8 (H, W)
+    side : int
+
+    Returns
+    -------
+    ndarray, uint8 (side, side)
+
+    Examples
+    --------
+    >>> letterbox(np.full((2, 4), 9, np.uint8), 4)[:, 0]
+    array([0, 9, 9, 0], dtype=uint8)
+    """
+    import cv2
+
+    scale = side / max(image.shape)
+    h, w = (max(1, round(length * scale)) for length in image.shape)
+    fitted = np.zeros((side, side), np.uint8)
+    top, left = (side - h) // 2, (side - w) // 2
+    small = cv2.resize(np.ascontiguousarray(image), (w, h), interpolation=cv2.INTER_AREA)
+    fitted[top : top + h, left : left + w] = small
+    return fitted
+
+
+class PlaneRecogniser(SavedModel):
+    """A network and its spec: grey images in, planes out.
+
+    Parameters
+    ----------
+    network : keras.Model
+        (B, side, side, 1) in [0, 1] to logits (B, 4).
+    spec : PlaneSpec
+    """
+
+    def __init__(self, network: keras.Model, spec: PlaneSpec) -> None:
+        self.network, self.spec = network, spec
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None) -> PlaneRecogniser:
+        """Load the shipped recogniser, or one that :meth:`save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model, or it cannot be read.
+        """
+        return load_model(folder or SHIPPED, "03_biometry_segmentation", PlaneSpec, cls._build)
+
+    @classmethod
+    def _build(cls, spec: PlaneSpec, folder: Path) -> PlaneRecogniser:
+        import_keras()
+        network = build_plane_network(spec)
+        load_weights(network, folder / "weights.npz")
+        return cls(network, spec)
+
+    def probs(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Return calibrated probabilities (N, 4) of grey images of any size, uint8 (H, W)."""
+        fitted = np.stack([letterbox(image, self.spec.side) for image in images])
+        return softmax(self.logits(fitted), self.spec.temperature)
+
+    def logits(self, fitted: np.ndarray) -> np.ndarray:
+        """Return logits (N, 4) of fitted images (N, side, side), uint8: means over mirrors."""
+        views = np.concatenate([np.flip(fitted, axes) for axes in MIRRORS])
+        return forward(self.network, views).reshape(len(MIRRORS), len(fitted), -1).mean(0)
+
+    def recognise(self, image: np.ndarray) -> Plane:
+        """Say what one grey image (H, W), uint8, shows."""
+        return self.recognise_all([image])[0]
+
+    def recognise_all(self, images: Iterable[np.ndarray]) -> list[Plane]:
+        """Say what each of several grey images shows."""
+        found = []
+        for probs in self.probs(images):
+            named = dict(zip(PLANES, map(float, probs), strict=True))
+            name = max(named, key=named.__getitem__)
+            is_head = named["head"] >= self.spec.head_from
+            found.append(Plane(name, named[name], named, is_head))
+        return found
+
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``weights.npz``."""
+        save_weights(self.network, folder / "weights.npz")
+
+
+def build_plane_network(spec: PlaneSpec) -> keras.Model:
+    """Build the untrained network, a narrow Xception."""
+    return build_xception(spec.side, len(PLANES), spec.width, spec.n_middle)
