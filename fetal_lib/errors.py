@@ -13,6 +13,19 @@ class UserError(Exception):
     """
 
 
+def short(text: str, width: int = 60) -> str:
+    """Return a text of at most so many letters, cut between two words and marked where it is.
+
+    >>> short("one long remark", 12), short("one long remark", 15), short("x" * 9, 4)
+    ('one long …', 'one long remark', 'xxxx…')
+    """
+    if len(text) <= width:
+        return text
+    cut = text[: width + 1]
+    end = max(cut.rfind(" "), cut.rfind("\n"))
+    return f"{cut[:end].rstrip()} …" if end > 0 else f"{text[:width]}…"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest known name, ";" where none is near.
 

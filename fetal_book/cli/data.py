@@ -46,6 +46,7 @@ def list_sets(
 ) -> None:
     """List the data sets that have a manifest, and the layouts for your own data."""
     from fetal_lib.data.catalogue import load_manifest, manifest_names
+    from fetal_lib.errors import short
 
     with errors_in_a_sentence("data list", status=1):
         manifests = [load_manifest(name) for name in manifest_names()]
@@ -62,7 +63,7 @@ def list_sets(
     for item in manifests:
         chapters = " ".join(chapter[:2] for chapter in item.chapters) or "none"
         licence = item.licence.split(";")[0].split(" as declared")[0]
-        rows.append((item.name, item.kind, item.access, chapters, licence[:36], item.title))
+        rows.append((item.name, item.kind, item.access, chapters, short(licence, 36), item.title))
     _print_table(rows)
 
 

@@ -6,7 +6,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
-from fetal_lib.errors import did_you_mean
+from fetal_lib.errors import did_you_mean, short
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -68,7 +68,7 @@ def shown(value: Any) -> str:
     """Return a received value with its kind, so that 3, '3' and 3.0 can be told apart."""
     kind = "text" if isinstance(value, str) else type(value).__name__
     text = repr(value)
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({kind})"
+    return f"{short(text)} ({kind})"
 
 
 def explain_wrong(cls: type[BaseModel], item: Any) -> str:

@@ -42,6 +42,7 @@ from fetal_book.runs.start import FOLDER_VARIABLE, new_record
 from fetal_book.runs.text_only import renew_text
 from fetal_book.runs.watch import ProgressTail, Say, StopRequest, stop_signals, watch
 from fetal_book.runs.worker import OUTCOME_FILE, RUNNING_FILE
+from fetal_lib.errors import short
 from fetal_lib.files.atomic import read_json
 
 EXIT_CODES = {"ok": 0, "failed": 1, "killed": 1, "timeout": 124, "interrupted": 130}
@@ -231,7 +232,7 @@ def last_log_line(folder: Path) -> str:
     except OSError:
         text = ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:500] if lines else "no reason was left in logs/worker.log"
+    return short(lines[-1], 500) if lines else "no reason was left in logs/worker.log"
 
 
 def settle_notebook(record: RunRecord, folder: Path) -> None:

@@ -23,6 +23,7 @@ from fetal_book.runs.results import result_row, results_document, row_key
 from fetal_book.runs.stale import data_fingerprint, used_modules
 from fetal_book.runs.start import FOLDER_VARIABLE, start_alone, start_in_parent
 from fetal_book.runs.warnings_log import WARNINGS_FILE, log_warnings
+from fetal_lib.errors import short
 from fetal_lib.files.atomic import append_line, write_json
 from fetal_lib.files.fingerprint import module_hashes
 
@@ -308,7 +309,7 @@ class Run:
         """Write into the record that a cell raised; a run that is finished later is `ok` again."""
         record = self._record.model_copy()
         line = f"{name}: {message.strip().splitlines()[-1] if message.strip() else ''}"
-        error = {"name": name, "message": message[:2000], "last_line": line[:500]}
+        error = {"name": name, "message": short(message, 2000), "last_line": short(line, 500)}
         record.close("failed", f"a cell raised {name}", error)
         record.write(self.folder)
 

@@ -16,6 +16,7 @@ from typing import Any
 from fetal_book.runs.process import die_with_parent, identity, signal_text
 from fetal_book.runs.record import utc_now
 from fetal_book.runs.warnings_log import WARNINGS_FILE
+from fetal_lib.errors import short
 from fetal_lib.files.atomic import append_line, write_json
 
 OUTCOME_FILE = "logs/outcome.json"
@@ -137,10 +138,10 @@ def failed_cell(error: Any) -> dict[str, Any]:
         "reason": f"cell {error.cell_index + 1} raised {error.ename}",
         "error": {
             "cell": error.cell_index + 1,
-            "source": first_line[:200],
+            "source": short(first_line, 200),
             "name": error.ename,
-            "message": error.evalue[:2000],
-            "last_line": f"{error.ename}: {last[-1] if last else ''}"[:500],
+            "message": short(error.evalue, 2000),
+            "last_line": short(f"{error.ename}: {last[-1] if last else ''}", 500),
         },
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fetal_lib.data.manifest import Manifest, ManifestError
-from fetal_lib.errors import did_you_mean
+from fetal_lib.errors import did_you_mean, short
 
 
 def manifest_folder() -> Path:
@@ -64,7 +64,7 @@ def read_manifest(path: str | Path) -> Manifest:
 def _faults(error: ValidationError) -> list[str]:
     return [
         f"  {'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}, "
-        f"received {str(item['input'])[:60]!r}"
+        f"received {short(str(item['input']))!r}"
         for item in error.errors()
     ]
 

@@ -56,7 +56,7 @@ def ellipse_from_outline(outline: np.ndarray) -> Ellipse:
         raise ValueError(
             f"outline: received {len(points)} non-zero pixels whose median distance to the fitted "
             f"ellipse is {off:.1f} px; a ring lies within 5 % of its short semi-axis. "
-            "If the drawing is a filled mask use ellipse_from_mask."
+            "A filled mask is no outline: draw its edge alone."
         )
     return ellipse
 

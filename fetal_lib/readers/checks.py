@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from fetal_lib.errors import UserError
+from fetal_lib.errors import UserError, short
 
 MAX_PIXELS = 64_000_000
 MAX_VOXELS = 200_000_000
@@ -43,7 +43,7 @@ class ReadError(UserError, ValueError):
     @classmethod
     def damaged(cls, path: Path, error: Exception) -> Self:
         """Return the error for a file whose content a decoder gave up on."""
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = short(" ".join(str(error).split()), 200) or type(error).__name__
         found = f"the data are truncated or damaged ({reason})"
         rule = f"all of the {cls.noun} must be readable"
         return cls(path, found, rule, "Copy or download the file again.")

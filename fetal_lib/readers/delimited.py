@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetal_lib.errors import UserError
+from fetal_lib.errors import UserError, short
 
 MAX_BYTES = 64_000_000
 MAX_SHOWN = 100
@@ -257,4 +257,4 @@ def _plain(name: str) -> str:
 
 
 def _shown(cell: str) -> str:
-    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+    return repr(short(cell, 40))

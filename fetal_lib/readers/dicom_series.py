@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.errors import short
 from fetal_lib.readers.checks import (
     VolumeReadError,
     check_shape,
@@ -185,7 +186,7 @@ def _frame_place(path: Path, frame: Dataset, shared: Dataset | None) -> _Place:
 def _unplaced(path: Path, error: Exception) -> VolumeReadError:
     return VolumeReadError(
         path,
-        f"a slice without a place ({' '.join(str(error).split())[:120]})",
+        f"a slice without a place ({short(' '.join(str(error).split()), 120)})",
         "position, orientation and pixel spacing are needed",
         "Export the original series, not a screen capture.",
     )

@@ -21,7 +21,7 @@ UNIT_WORDS = {
     "mm": ("mm", "millimeter", "millimetre", "millimeters", "millimetres"),
     "cm": ("cm", "centimeter", "centimetre", "centimeters", "centimetres"),
     "µm": ("μm", "um", "micron", "microns", "micrometer", "micrometre", "micrometers"),
-    "days": ("days", "day", "tage"),
+    "days": ("days", "day"),
     "weeks": ("weeks", "week", "wks", "wk", "wochen", "ssw"),
     "years": ("years", "year", "yrs", "jahre"),
 }

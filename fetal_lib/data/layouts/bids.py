@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fetal_lib.data.layouts.base import Found, natural, relative, visible
 from fetal_lib.data.layouts.sheet import Sheet
+from fetal_lib.errors import short
 
 TABLE_NAME = "participants.tsv"
 VOLUMES = (".nii", ".nii.gz")
@@ -26,7 +27,7 @@ def people_of(found: Found, sheet: Sheet) -> People:
     for line, row, values in sheet:
         name = row["participant_id"]
         if not re.fullmatch(r"(sub-)?[A-Za-z0-9]+", name):
-            message = f"line {line}: participant_id is {name[:40]!r}, no BIDS name"
+            message = f"line {line}: participant_id is {short(name)!r}, no BIDS name"
             sheet.problem("file name", message)
             continue
         name = name.removeprefix("sub-")

@@ -8,6 +8,7 @@ from pathlib import Path
 from fetal_lib.data.images import IMAGE_ENDINGS
 from fetal_lib.data.layouts.anomaly_rows import ROLES, add_image, finish, read
 from fetal_lib.data.layouts.base import Found, Layout, part_folders, relative, visible
+from fetal_lib.errors import short
 
 YAML_NAME = "data.yaml"
 MAX_BYTES = 1_000_000
@@ -87,7 +88,7 @@ def _box_fault(line: str, names: dict[int, str]) -> str:
     >>> _box_fault("2 0.5 0.5 0.2 0.2", {0: "a", 1: "b"})
     "'2 0.5 0.5 0.2 0.2': class 2; the classes are 0 to 1"
     """
-    shown = repr(line[:60])
+    shown = repr(short(line))
     try:
         label, *numbers = [float(text) for text in line.split()]
     except ValueError:

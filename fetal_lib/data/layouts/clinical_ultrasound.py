@@ -17,6 +17,7 @@ from fetal_lib.data.bad_files import plain_name
 from fetal_lib.data.layouts.base import Found, Layout, Roles
 from fetal_lib.data.layouts.sheet import Sheet, known
 from fetal_lib.data.masks import read_masked
+from fetal_lib.errors import short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ def find(folder: Path) -> Found:
 def _check_row(sheet: Sheet, line: int, row: Mapping[str, str]) -> None:
     if row["structure"].casefold() not in STRUCTURES:
         rule = f"it must be {' or '.join(STRUCTURES)}"
-        sheet.problem("value", f"line {line}: structure is {row['structure'][:40]!r}; {rule}")
+        sheet.problem("value", f"line {line}: structure is {short(row['structure'])!r}; {rule}")
     sheet.need(line, row, REQUIRED[:3])
     if row["image"] and row["image"] == row["mask"]:
         sheet.problem("value", f"line {line}: {row['image']} is its own mask")

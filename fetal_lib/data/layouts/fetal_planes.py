@@ -22,6 +22,7 @@ import numpy as np
 from fetal_lib.data.images import read_image
 from fetal_lib.data.layouts.base import Found, Layout, Roles, visible
 from fetal_lib.data.layouts.sheet import Sheet
+from fetal_lib.errors import short
 
 TABLE_NAME = "FETAL_PLANES_DB_data.csv"
 IMAGE_FOLDER = "Images"
@@ -83,7 +84,7 @@ def _check_row(sheet: Sheet, line: int, row: Mapping[str, str]) -> None:
     for column, values in allowed.items():
         if row[column] not in values:
             rule = f"it must be one of {', '.join(values)}"
-            sheet.problem("value", f"line {line}: {column} is {row[column][:40]!r}; {rule}")
+            sheet.problem("value", f"line {line}: {column} is {short(row[column])!r}; {rule}")
     sheet.need(line, row, COLUMNS[:2])
 
 

@@ -160,7 +160,7 @@ def read(row: Any) -> Head:
     if (outline > 0).mean() > MAX_RING_SHARE:
         message = (
             f"{(outline > 0).mean():.0%} of its pixels are drawn; HC18's annotations are outlines "
-            "one pixel wide. Draw the outline, or read filled masks as mask folders"
+            "one pixel wide. Draw the outline; `fetal-lib data convert` draws it of filled masks"
         )
         raise FileFault(row.mask_path, "outline", message)
     try:

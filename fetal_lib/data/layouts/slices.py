@@ -21,6 +21,7 @@ from fetal_lib.data.layouts.fetal_scan import (
 from fetal_lib.data.layouts.sheet import Sheet
 from fetal_lib.data.plane_slices import PLANES
 from fetal_lib.data.report import Problem
+from fetal_lib.errors import short
 
 
 def find(folder: Path) -> Found:
@@ -33,7 +34,7 @@ def find(folder: Path) -> Found:
         name = row["patient_id"]
         if not is_plain_name(name):
             rule = "it must be the name of the patient's folder"
-            sheet.problem("file name", f"line {line}: patient_id is {name[:40]!r}; {rule}")
+            sheet.problem("file name", f"line {line}: patient_id is {short(name)!r}; {rule}")
             continue
         listed.add(name)
         if math.isnan(age):
