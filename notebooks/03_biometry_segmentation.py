@@ -71,8 +71,8 @@ from fetal_lib.training.history import read_history
 
 # %% tags=["hide-input"]
 from fetal_book.chapters.biometry_segmentation import data as cases
-from fetal_book.chapters.biometry_segmentation import crop_scale, ensembles
-from fetal_book.chapters.biometry_segmentation import explain, fit
+from fetal_book.chapters.biometry_segmentation import convention, crop_scale
+from fetal_book.chapters.biometry_segmentation import ensembles, explain, fit
 from fetal_book.chapters.biometry_segmentation import growth, network_cost
 from fetal_book.chapters.biometry_segmentation import report, robust, source
 from fetal_book.chapters.biometry_segmentation import scores as score
@@ -461,6 +461,21 @@ run.save_figure(
 
 # %% tags=["remove-input"]
 Markdown(report.interval_text(run, best, scores_val[best], scores[best]))
+
+# %% [markdown]
+# ### Where the far calliper is set
+#
+# A BPD runs to the outer edge of the far skull, as here and in INTERGROWTH-21st, or to
+# its inner edge, as in Hadlock's formulas. {numref}`tab-03-convention` is of the
+# annotated heads of the test part, no network: what the other convention would make of
+# them by a published line {cite:p}`wong2018bpd`. Compare with the ADF above: a model
+# scored, or a formula entered, by the other convention is off by this much before it
+# has made an error. BPD / OFD says whether heads of two sources are drawn alike.
+
+# %% mystnb={"table": {"name": "tab-03-convention", "caption": "Annotated heads of the test part by source: BPD over OFD with its 95 % interval over subjects, and the mean change of BPD, HC and of Hadlock's age by BPD when the far calliper goes from the outer to the inner edge."}}
+edges = convention.convention_table(scores[best], p.seed)
+run.save_table(edges, "convention", "BPD to the inner edge.")
+pretty(edges)
 
 # %% [markdown]
 # ### Age, weight and centile
