@@ -56,7 +56,7 @@ def test_version(project):
         (("run", "04", "--profile", "tiny"), "fetal-lib: profile: received 'tiny'"),
         (("run", "04", "--timeout", "-1"), "fetal-lib: timeout: received -1.0"),
         (("run", "04", "--out", "notebooks"), "must be new, empty or an earlier run's folder"),
-        (("stage", "nothing"), "must hold a record.json"),
+        (("stage", "nothing"), "No such command 'stage'"),
         (("rum",), "Did you mean 'run'"),
         (("04",), "a chapter is run by: fetal-lib run 04"),
         (("run", "run", "04"), "one chapter is run at a time"),

@@ -36,8 +36,9 @@ def printed():
         for line in own + [" ".join(span.split()) for span in spans]:
             if "…" not in line:
                 words = shlex.split(line, comments=True)
-                words = words[: words.index(">")] if ">" in words else words
-                yield pytest.param(words, line in own, id=f"{path.name}: {shlex.join(words)}")
+                end = next((i for i, word in enumerate(words) if word in (">", "|")), None)
+                id = f"{path.name}: {line}"
+                yield pytest.param(words[:end], line in own, id=id)
 
 
 def parsed(words, whole):

@@ -196,6 +196,13 @@ def test_a_staged_page_has_the_run_box_after_its_title_and_hides_nothing(project
     assert (tmp_path / "book" / "runs" / CHAPTER / "figures" / "heads.svg").is_file()
 
 
+def test_a_page_of_a_smoke_run_says_what_that_is(project, tmp_path):
+    folder = finished_run(profile="smoke")
+    executed(folder)
+    text = stage_chapter(folder, tmp_path / "book").read_text()
+    assert "**A smoke run**: it proves that the chapter runs; its numbers say nothing." in text
+
+
 def test_a_page_with_an_error_or_of_an_unfinished_run_is_refused(project, tmp_path):
     folder = finished_run()
     with pytest.raises(StageError, match="executed.ipynb is missing"):

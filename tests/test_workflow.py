@@ -76,6 +76,13 @@ class Stub:
         output, _ = process.communicate(timeout=240)
         return process.returncode, output, time.monotonic() - began
 
+    def plan(self, *options: str) -> dict[str, tuple[str, str]]:
+        """Ask what a build would do; give what and why by chapter, and of the site."""
+        code, output, _ = self.build("--dry-run", *options)
+        assert code == 0, output
+        rows = [re.split(r"  +", line) + [""] for line in output.splitlines()]
+        return {name: (what, why) for name, what, why, *_ in rows}
+
     def change_code(self, word: str) -> None:
         """Add a line to the notebook's last code cell."""
         text = self.notebook.read_text(encoding="utf-8")
@@ -167,6 +174,8 @@ def test_site_works_from_a_folder_without_a_network(built: Stub, tmp_path: Path)
 
 def test_second_build_runs_nothing_in_less_than_ten_seconds(built: Stub) -> None:
     before = built.started()
+    assert {what for what, _ in built.plan().values()} == {"stands"}
+    assert "profile smoke -> quick" in built.plan("--profile", "quick")[CHAPTER][1]
     code, output, seconds = built.build()
     assert code == 0 and "Nothing to be done" in output
     assert built.started() == before
@@ -177,6 +186,7 @@ def test_changed_prose_keeps_the_outputs_and_makes_the_page_again(built: Stub) -
     before = built.started()
     text = built.notebook.read_text(encoding="utf-8")
     built.notebook.write_text(text.replace("A stub", "A rewritten stub"), encoding="utf-8")
+    assert built.plan()[CHAPTER][0] == "keeps its outputs"
     code, output, _ = built.build()
     assert code == 0, output
     assert built.started() == before
@@ -186,6 +196,9 @@ def test_changed_prose_keeps_the_outputs_and_makes_the_page_again(built: Stub) -
 def test_changed_code_runs_the_chapter_again(built: Stub) -> None:
     before = built.started()
     built.change_code("first")
+    plan = built.plan()
+    assert plan[CHAPTER][0] == "runs" and "the notebook's code changed" in plan[CHAPTER][1]
+    assert plan["site"] == ("is built", "chapter 04")
     code, output, _ = built.build()
     assert code == 0, output
     assert built.started() > before
@@ -195,6 +208,9 @@ def test_module_that_the_chapter_does_not_use_runs_nothing(built: Stub) -> None:
     before = built.started()
     with (built.root / "fetal_lib" / "growth" / "hadlock.py").open("a", encoding="utf-8") as file:
         file.write("\n# a remark\n")
+    plan = built.plan()
+    assert plan[CHAPTER][0] == "stands"
+    assert plan["site"] == ("is built", "changed: fetal_lib/growth/hadlock.py")
     code, output, _ = built.build()
     assert code == 0 and built.started() == before, output
 

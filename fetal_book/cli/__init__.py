@@ -25,7 +25,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "phantoms": ("fetal_book.cli.phantoms", "Write a set of made-up images with known truth."),
     "book": ("fetal_book.cli.book", "Run what changed and build the site."),
     "notebooks": ("fetal_book.cli.notebooks", "Keep the notebooks equal to their text."),
-    "stage": ("fetal_book.cli.stage", "Copy a finished run into the book."),
 }
 
 

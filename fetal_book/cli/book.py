@@ -29,13 +29,18 @@ def build(
     workflow_profile: Annotated[
         str, typer.Option(help="Folder under workflow/profiles.")
     ] = "local",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and why, and stop.")
+    ] = False,
 ) -> None:
     """Run every chapter whose code, text, profile or data changed, then build book/_build/html."""
+    from fetal_book.cli.terminal import table_lines
     from fetal_book.parameters.base import PROFILES, ChapterParameters
     from fetal_book.parameters.parse import anchor_paths
     from fetal_book.runs.data_sets import chapter_data, check_data
     from fetal_book.site.jobs import book_chapters, run_folder
     from fetal_book.site.launch import run_workflow, snakemake_command, wait_for_orphans
+    from fetal_book.site.plan import build_plan
 
     if profile not in PROFILES:
         raise typer.BadParameter(f"received {profile!r}; it must be one of {', '.join(PROFILES)}")
@@ -48,8 +53,22 @@ def build(
     chapters = book_chapters(root)
     if others := [name for name in chapters if chapter_data(name, data) != data]:
         typer.echo(f"{data} is no data set of {', '.join(others)}; they run on phantoms")
+    if dry_run:
+        typer.echo("\n".join(table_lines(build_plan(root, command, profile, data))))
+        return
     wait_for_orphans(root, [run_folder(root, chapter) for chapter in chapters])
     run_workflow(root, root, command)
+
+
+@app.command(hidden=True)
+def stage(chapter: Annotated[str, typer.Argument(help="A chapter of the book.")]) -> None:
+    """Copy the book's run of a chapter to where the site is built from."""
+    from fetal_book.runs.stage import stage_chapter
+    from fetal_book.site.jobs import run_folder
+
+    root = project_root()
+    page = stage_chapter(run_folder(root, chapter), root / "book")
+    typer.echo(f"staged {page.name}")
 
 
 @app.command(hidden=True)

@@ -17,6 +17,7 @@ from fetal_book.runs.record import RunRecord, ended_ok
 from fetal_book.runs.stage_downloads import INJECTED, buttons, section, write_downloads
 from fetal_book.runs.status import hardware_text
 from fetal_book.runs.text_only import site_notebook
+from fetal_lib.data.kinds import PHANTOM, data_words, kind_by_name
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
 
@@ -101,20 +102,22 @@ def split_title(cell: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | 
 
 def run_box(record: RunRecord) -> str:
     """Return the run box: which run this page shows, on what data, from what code."""
-    phantom = record.data == "phantom"
-    kind = "warning" if phantom else "note"
+    phantom, smoke = record.data == PHANTOM, record.profile == "smoke"
+    kind = "warning" if phantom or smoke else "note"
     data = (
         "**Made-up data**: every image here is a phantom that this project draws; the numbers "
         "say nothing about patients."
         if phantom
-        else f"Data: **{record.data}**."
+        else f"Data: {data_words(record.data, kind_by_name(record.data), mark='**')}."
     )
+    wiring = ["", "**A smoke run**: it proves that the chapter runs; its numbers say nothing."]
     commit = record.code.get("commit")
     code = f"`{commit[:10]}`" if commit else "not under version control"
     code += ", with changes that are not committed" if record.code.get("dirty") else ""
     lines = [
         f":::{{{kind}}}",
         data,
+        *(wiring if smoke else []),
         "",
         f"Run of {record.started[:16].replace('T', ' ')} UTC: **{record.status}**, profile "
         f"`{record.profile}`, {record.wall_s:.0f} s on {hardware_text(record)}.",

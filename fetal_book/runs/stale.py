@@ -55,15 +55,24 @@ def serves_order(folder: Path, profile: str, data: str) -> bool:
     return same and not _data(record)
 
 
-def same_parameters(record: RunRecord, resolved: Resolved) -> bool:
-    """Say whether a run was made with the parameters that are asked for now."""
+def changed_parameters(record: RunRecord, resolved: Resolved) -> list[str]:
+    """Return how the parameters of a run differ from those asked for now; one line, or none.
+
+    Another profile or other data are named alone: what goes with them differs, too.
+    """
     now = public_parameters(resolved.parameters, resolved.origin)
-    names = set(now) - {"out"}
-    return set(record.parameters) - {"out"} == names and all(
-        record.parameters[name]["value"] == now[name]["value"]
-        and same_place(record.parameters[name], now[name].get("digest"))
-        for name in names
-    )
+    names = dict.fromkeys([*record.parameters, *now])
+    changes = {}
+    for name in (one for one in names if one != "out"):
+        old, new = record.parameters.get(name, {}), now.get(name, {})
+        if old.get("value") != new.get("value") or bool(old) != bool(new):
+            values = (entry.get("value", "absent") for entry in (old, new))
+            changes[name] = "{} {} -> {}".format(name, *values)
+        elif not same_place(old, new.get("digest")):
+            changes[name] = f"{name} {new['value']} lies elsewhere"
+    leading = [changes[name] for name in ("profile", "data") if name in changes]
+    lines = leading or list(changes.values())
+    return [f"parameters: {', '.join(lines)}"] if lines else []
 
 
 def stale_reasons(chapter: Chapter, record: RunRecord) -> list[str]:

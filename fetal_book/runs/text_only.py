@@ -13,15 +13,16 @@ from typing import Any
 
 from fetal_book.parameters.chapters import Chapter
 from fetal_book.parameters.resolve import Resolved
+from fetal_book.runs.attempt import attempt_folder
 from fetal_book.runs.pairs import has_tag, read_chapter, write_notebook
 from fetal_book.runs.plain_text import plain_notebook
-from fetal_book.runs.record import RunRecord, utc_now
+from fetal_book.runs.record import RunRecord, known_record, utc_now
 from fetal_book.runs.stage_downloads import INJECTED
 from fetal_book.runs.stale import (
     NOTEBOOK_CHANGED,
+    changed_parameters,
     finished_run,
     notebook_sha256,
-    same_parameters,
     stale_reasons,
 )
 from fetal_book.runs.worker import INPUT_FILE
@@ -34,21 +35,14 @@ def renew_text(chapter: Chapter, resolved: Resolved, folder: Path) -> RunRecord 
     The caller holds the folder's lock. None where the chapter has to be executed: there is no
     complete run, another parameter, code cell, module, data set or package, or `refit`.
     """
+    if reasons_to_run(chapter, resolved, folder):
+        return None
     record, executed = finished_run(folder), read_json(folder / "executed.ipynb")
-    if record is None or not isinstance(executed, dict) or record.started_by != "fetal-lib run":
-        return None
-    if record.chapter != chapter.name or not same_parameters(record, resolved):
-        return None
-    if getattr(resolved.parameters, "refit", False):
-        return None
-    reasons = stale_reasons(chapter, record)
-    if not reasons:
-        return record
     notebook = chapter.notebook()
+    if record is None or record.notebook.get("sha256") == notebook_sha256(notebook):
+        return record
     text = read_chapter(notebook)
     renewed = with_outputs(text["cells"], executed["cells"])
-    if reasons != [NOTEBOOK_CHANGED] or renewed is None:
-        return None
     write_json(folder / INPUT_FILE, text)
     executed = plain_notebook(executed | {"cells": renewed}, chapter.name)
     write_notebook(folder / "executed.ipynb", executed)
@@ -68,6 +62,30 @@ def site_notebook(folder: Path) -> dict[str, Any] | None:
         return None
     cells = with_outputs(text["cells"], executed["cells"]) if isinstance(text, dict) else None
     return executed | {"cells": cells or executed["cells"]}
+
+
+def reasons_to_run(chapter: Chapter, resolved: Resolved, folder: Path) -> list[str]:
+    """Return why a chapter has to be executed for an order, though a folder may hold a run of it.
+
+    Empty where the outputs of that run stand, and at most the text around them changed.
+    """
+    record, executed = finished_run(folder), read_json(folder / "executed.ipynb")
+    if record is None or not isinstance(executed, dict):
+        last = known_record(attempt_folder(folder))
+        return [f"no finished run; the last one: {last.reason}" if last else "no finished run"]
+    if record.chapter != chapter.name or record.started_by != "fetal-lib run":
+        return [f"the folder holds a run of {record.chapter} by {record.started_by}"]
+    if resolved.parameters.refit:
+        return ["refit is asked for"]
+    if changed := changed_parameters(record, resolved):
+        return changed
+    reasons = stale_reasons(chapter, record)
+    if reasons != [NOTEBOOK_CHANGED]:
+        return reasons
+    text = read_chapter(chapter.notebook())
+    return ["the notebook's code changed"] * (
+        with_outputs(text["cells"], executed["cells"]) is None
+    )
 
 
 def with_outputs(

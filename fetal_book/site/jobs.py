@@ -70,30 +70,29 @@ def chapter_inputs(root: Path, chapter: str) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in inside)
 
 
-def drop_false_marker(root: Path, chapter: str, profile: str, data: str) -> bool:
-    """Remove a chapter's marker when its run is missing, unfinished, of another profile, of other
-    or changed data.
-    """
+def marker_is_true(root: Path, chapter: str, profile: str, data: str) -> bool:
+    """Tell whether a chapter's run is there, finished, of this profile, of this data unchanged."""
     marker = marker_path(root, chapter)
     if not marker.exists():
         return False
     same_order = marker.read_text(encoding="utf-8").split("\n")[:2] == [profile, data]
-    if same_order and serves_order(run_folder(root, chapter), profile, data):
-        return False
-    marker.unlink()
-    return True
+    return same_order and serves_order(run_folder(root, chapter), profile, data)
 
 
-def drop_false_site(root: Path) -> bool:
-    """Remove the site's marker when one of the pages it lists is gone; True when it was removed."""
+def site_is_whole(root: Path) -> bool:
+    """Tell whether the site is built, and each of the pages that it lists is there."""
     marker = root / "book" / "_build" / "site.json"
     pages = (read_json(marker) or {}).get("pages", [])
-    if not marker.exists() or (
-        pages and all((marker.parent / "html" / page).is_file() for page in pages)
-    ):
-        return False
-    marker.unlink()
-    return True
+    return bool(pages) and all((marker.parent / "html" / page).is_file() for page in pages)
+
+
+def drop_false_markers(root: Path, profile: str, data_of: dict[str, str]) -> None:
+    """Remove the markers of chapters and of the site that say what is not so."""
+    for chapter, data in data_of.items():
+        if not marker_is_true(root, chapter, profile, data):
+            marker_path(root, chapter).unlink(missing_ok=True)
+    if not site_is_whole(root):
+        (root / "book" / "_build" / "site.json").unlink(missing_ok=True)
 
 
 def published_results(root: Path) -> list[str]:
