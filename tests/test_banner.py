@@ -129,11 +129,16 @@ def test_a_value_of_any_kind_comes_back_from_a_shell(kind, value):
     assert found == TypeAdapter(kind).validate_python(value) and type(found) is type(value)
 
 
-def test_names_of_folders_elsewhere_are_said_to_be_names(project):
+def test_names_of_folders_elsewhere_are_said_to_be_names(project, tmp_path_factory):
     _, record = made(get_chapter("04"), data="/somewhere/of/mine/heads")
     text = again_text(record)
     assert "-p data=heads" in text and "/somewhere" not in text
     assert "In place of `heads` write where it lies" in text
+    folder = tmp_path_factory.mktemp("sets") / "phantom"
+    folder.mkdir()
+    _, namesake = made(get_chapter("04"), data=str(folder))
+    assert "-p data=phantom" in again_text(namesake)
+    assert "In place of `phantom` write" in again_text(namesake)
     record.parameters["precision"]["value"] = "32-true"
     assert "made with `precision=32-true`, which this version does not take" in again_text(record)
     assert "32-true" not in command_again(record)

@@ -15,7 +15,7 @@ from fetal_book.runs.folder import RunFolderError
 from fetal_book.runs.record import RunRecord, read_record
 from fetal_book.runs.results import METRICS, ResultError, read_results, result_row, results_table
 from fetal_book.runs.session import open_run
-from fetal_book.runs.stale import same_parameters
+from fetal_book.runs.stale import changed_parameters
 
 INJECTED = "# Parameters\n"
 
@@ -110,7 +110,9 @@ def test_folders_of_the_same_name_have_runs_of_their_own(project, tmp_path_facto
     assert re.fullmatch("quick-phantom-[0-9a-f]{6}", folders[4])  # that name is the phantoms'
     record = read_record(run_folder(project, folders[0]))
     orders = [resolve_parameters(get_chapter("04"), None, {"data": place}) for place in places]
-    assert [same_parameters(record, order) for order in orders] == [True, False, False]
+    changes = [changed_parameters(record, order) for order in orders]
+    assert [bool(one) for one in changes] == [False, True, True]
+    assert "data heads lies elsewhere" in changes[1][0]
 
 
 def test_data_that_are_not_there_make_no_folder(project):

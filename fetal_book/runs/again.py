@@ -30,7 +30,8 @@ def command_again(record: RunRecord) -> str:
 def again_text(record: RunRecord) -> str:
     """Return the command in Markdown, with what a reader has to know to type it."""
     cls, own = get_chapter(record.chapter).parameters_class(), _own_values(record)
-    away = [own[name] for name in cls.path_fields() if _is_away(cls, name, own.get(name))]
+    given = {name: record.parameters[name] for name in cls.path_fields() if name in own}
+    away = [own[name] for name, entry in given.items() if _is_away(cls, name, entry)]
     gone = [f"{name}={value_text(v)}" for name, v in own.items() if not _accepts(cls, name, v)]
     text = f"This makes it again:\n\n```bash\n{command_again(record)}\n```"
     if away:
@@ -44,8 +45,12 @@ def _own_values(record: RunRecord) -> dict[str, Any]:
     """Return what the profile alone would not give, in the order of the chapter's parameters."""
     resolved = resolve_parameters(get_chapter(record.chapter), record.profile)
     base = resolved.parameters.model_dump(exclude={"out"})
-    known = {name: entry["value"] for name, entry in record.parameters.items()}
-    return {name: known[name] for name in base if name in known and known[name] != base[name]}
+    known = {name: record.parameters[name] for name in base if name in record.parameters}
+    return {
+        name: entry["value"]
+        for name, entry in known.items()
+        if entry["value"] != base[name] or _is_namesake(entry)
+    }
 
 
 def _accepts(cls: type[ChapterParameters], name: str, value: Any) -> bool:
@@ -56,14 +61,20 @@ def _accepts(cls: type[ChapterParameters], name: str, value: Any) -> bool:
     return True
 
 
-def _is_away(cls: type[ChapterParameters], name: str, value: str | None) -> bool:
+def _is_away(cls: type[ChapterParameters], name: str, entry: dict[str, Any]) -> bool:
     """Say whether a record kept only the name of a folder or file outside the project."""
-    root = project_root()
+    root, value = project_root(), entry["value"]
     if not value or "/" in value or (root / value).exists():
         return False
     if name in cls.data_fields():
-        return value not in DATA_WORDS and not (root / "data_manifests" / f"{value}.yml").is_file()
+        is_set = value in DATA_WORDS or (root / "data_manifests" / f"{value}.yml").is_file()
+        return not is_set or _is_namesake(entry)
     return "." in value  # a file, no word of the chapter's
+
+
+def _is_namesake(entry: dict[str, Any]) -> bool:
+    """Say whether the data are a folder that bears the name of made-up ones."""
+    return entry["value"] in DATA_WORDS and bool(entry.get("digest"))
 
 
 def _listed(values: list[str]) -> str:
