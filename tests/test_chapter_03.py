@@ -313,7 +313,7 @@ def test_every_network_of_the_table_says_its_counts():
 
 
 def test_unknown_networks_are_refused_by_name():
-    with pytest.raises(ValueError, match="network='vnet'"):
+    with pytest.raises(ValueError, match="name='vnet'"):
         fit.chosen_networks(BiometrySegmentationParameters(networks="unet, vnet"))
 
 

@@ -236,7 +236,7 @@ def test_width_scales_the_network(name):
 
 
 def test_unknown_names_and_widths_are_refused():
-    with pytest.raises(ValueError, match="network='vnet': use one of unet, attention_unet"):
+    with pytest.raises(ValueError, match="name='vnet': no such network; use one of unet"):
         build_network("vnet")
     with pytest.raises(ValueError, match="width=0"):
         build_network("unet", width=0)

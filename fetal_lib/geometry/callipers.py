@@ -53,11 +53,14 @@ def ellipse_from_diameters(first: np.ndarray, second: np.ndarray) -> Ellipse:
     >>> head.center_x, head.center_y, head.semi_major, head.semi_minor, head.angle_rad
     (100.0, 50.0, 100.0, 80.0, 0.0)
     """
-    ends = np.concatenate([_checked(first), _checked(second)])
+    ends = np.concatenate([_checked(first, "first"), _checked(second, "second")])
     along, across = ends[1] - ends[0], _turned(ends[3] - ends[2])
     lengths = np.hypot(*along), np.hypot(*across)
     if min(lengths) == 0:
-        raise ValueError(f"line: received lengths {lengths}; a diameter needs two different ends.")
+        raise ValueError(
+            f"first, second: received lengths {lengths[0]:g} and {lengths[1]:g}; a diameter needs "
+            "two different ends."
+        )
     across = across if across @ along >= 0 else -across
     axis = along * lengths[0] + across * lengths[1]
     return Ellipse(*ends.mean(0), lengths[0] / 2, lengths[1] / 2, np.arctan2(axis[1], axis[0]))
@@ -76,7 +79,7 @@ def diameters_off(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     >>> diameters_off([[0, 0], [10, 0]], [[7, -4], [7, 4]])
     (0.0, 0.25)
     """
-    first, second = _checked(first), _checked(second)
+    first, second = _checked(first, "first"), _checked(second, "second")
     along, across = first[1] - first[0], second[1] - second[0]
     shorter = min(np.hypot(*along), np.hypot(*across))
     if shorter == 0:
@@ -151,11 +154,11 @@ def _turned(vector: np.ndarray) -> np.ndarray:
     return np.array([vector[1], -vector[0]])
 
 
-def _checked(line: np.ndarray) -> np.ndarray:
+def _checked(line: np.ndarray, name: str = "line") -> np.ndarray:
     ends = np.asarray(line, float)
     if ends.shape != (2, 2) or not np.isfinite(ends).all():
         raise ValueError(
-            f"line: received shape {ends.shape}, {int((~np.isfinite(ends)).sum())} values not "
+            f"{name}: received shape {ends.shape}, {int((~np.isfinite(ends)).sum())} values not "
             "finite; it must be the two ends of a line, (2, 2): x, y rows."
         )
     return ends

@@ -198,4 +198,10 @@ def head_circumference_mm(ellipse_px: Ellipse, spacing_xy_mm: tuple[float, float
     >>> round(head_circumference_mm(Ellipse(0, 0, 1000, 800, 0), (0.1, 0.1)), 1)
     567.2
     """
-    return ellipse_px.scaled(*spacing_xy_mm).perimeter
+    spacing = np.asarray(spacing_xy_mm, float)
+    if spacing.shape != (2,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise ValueError(
+            f"spacing_xy_mm: received {spacing_xy_mm!r}; it must be the width and the height of a "
+            "pixel, both finite and above 0. Give (s, s) for square pixels."
+        )
+    return ellipse_px.scaled(*spacing).perimeter

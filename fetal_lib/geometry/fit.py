@@ -101,18 +101,21 @@ def ellipse_from_probs(probs: np.ndarray, level: float = 0.5) -> Ellipse:
     ValueError
         For a wrong shape, NaN, a level out of range, no region, or one too small for an ellipse.
     """
-    probs = np.asarray(probs, float)
-    if probs.ndim != 2 or not np.isfinite(probs).all():
-        raise ValueError(
-            f"probs: received shape {probs.shape}, {int((~np.isfinite(probs)).sum())} values not "
-            "finite; it must be one finite map (H, W). Drop the batch and channel axes."
-        )
     if not 0 < level < 1:
         raise ValueError(f"level: received {level!r}; it must be between 0 and 1. Use 0.5.")
+    return _ellipse_of_map("probs", np.asarray(probs, float), level)
+
+
+def _ellipse_of_map(name: str, probs: np.ndarray, level: float) -> Ellipse:
+    if probs.ndim != 2 or not np.isfinite(probs).all():
+        raise ValueError(
+            f"{name}: received shape {probs.shape}, {int((~np.isfinite(probs)).sum())} values not "
+            "finite; it must be one finite map (H, W). Drop the batch and channel axes."
+        )
     edge = region_edge(probs, level)
     if len(edge) < 12:
         raise ValueError(
-            f"probs: received a map of {int((probs >= level).sum())} pixels at or above {level} "
+            f"{name}: received a map of {int((probs >= level).sum())} pixels at or above {level} "
             f"with {len(edge)} edge points in the largest region; an ellipse needs at least 12. "
             "Look at the image: the head may not have been found."
         )
@@ -141,4 +144,4 @@ def ellipse_from_mask(mask: np.ndarray) -> Ellipse:
     >>> bool(abs(ellipse_from_mask(head.mask((540, 800))).perimeter / head.perimeter - 1) < 2e-4)
     True
     """
-    return ellipse_from_probs((np.asarray(mask) != 0).astype(float))
+    return _ellipse_of_map("mask", (np.asarray(mask) != 0).astype(float), 0.5)

@@ -126,15 +126,7 @@ def reliability(
     ValueError
         When lengths differ, or a confidence lies outside [0, 1].
     """
-    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
-    if confidence.shape != right.shape or confidence.ndim != 1 or not len(confidence):
-        raise ValueError(
-            f"right: received shape {right.shape} for confidences {confidence.shape}; both (N,)."
-        )
-    if not ((confidence >= 0) & (confidence <= 1 + 1e-9)).all():
-        raise ValueError(
-            "confidence: not all in [0, 1]; give probabilities, not logits or per cent."
-        )
+    confidence, right = check_confidence(confidence, right)
     if equal_mass:
         rank = np.argsort(np.argsort(confidence, kind="stable"), kind="stable")
         bins = rank * n_bins // len(rank)
@@ -144,6 +136,20 @@ def reliability(
     kept = n > 0
     means = [np.bincount(bins, v, n_bins)[kept] / n[kept] for v in (confidence, right)]
     return Reliability(means[0], means[1], n[kept])
+
+
+def check_confidence(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return confidences and what was right as float arrays (N,); refuse what is neither."""
+    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
+    if confidence.shape != right.shape or confidence.ndim != 1 or not len(confidence):
+        raise ValueError(
+            f"right: received shape {right.shape} for confidences {confidence.shape}; both (N,)."
+        )
+    if not ((confidence >= 0) & (confidence <= 1 + 1e-9)).all():
+        raise ValueError(
+            "confidence: not all in [0, 1]; give probabilities, not logits or per cent."
+        )
+    return confidence, right
 
 
 def ece(

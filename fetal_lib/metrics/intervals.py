@@ -242,7 +242,7 @@ def conformal_quantile(scores: np.ndarray, coverage: float = 0.9) -> float:
     >>> conformal_quantile([1.0, 2.0], coverage=0.9)
     inf
     """
-    scores = np.sort(check_cases(np.ravel(scores), 1, coverage))
+    scores = np.sort(check_cases(np.ravel(scores), 1, coverage, "scores"))
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
     return float(scores[rank - 1]) if rank <= len(scores) else float("inf")
 
@@ -260,7 +260,7 @@ def empirical_coverage(value_true: np.ndarray, low: np.ndarray, high: np.ndarray
     >>> empirical_coverage([1.0, 2.0, 3.0, 4.0], 1.5, [9.0, 9.0, 9.0, 3.0])
     0.5
     """
-    true = check_cases(value_true, 1, 0.5)
+    true = check_cases(value_true, 1, 0.5, "value_true")
     low, high = np.asarray(low, float), np.asarray(high, float)
     for name, side in (("low", low), ("high", high)):
         if side.shape not in ((), true.shape):

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fetal_lib.metrics.calibration import check_confidence
 from fetal_lib.metrics.classification import check_labels
 from fetal_lib.metrics.intervals import conformal_quantile
 
@@ -106,7 +107,7 @@ def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> RiskCoverage:
     >>> risk_coverage([0.9, 0.5], [True, False]).accuracy.tolist()
     [1.0, 0.5]
     """
-    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
+    confidence, right = check_confidence(confidence, right)
     _, level = np.unique(confidence, return_inverse=True)
     right = (np.bincount(level, right) / np.bincount(level))[level]
     order = np.argsort(-confidence, kind="stable")

@@ -152,7 +152,7 @@ def get_spec(name: str) -> SegmentationNetwork:
     'UNeXt'
     """
     if name not in NETWORKS:
-        raise ValueError(f"network={name!r}: use one of {', '.join(NETWORKS)}.")
+        raise ValueError(f"name={name!r}: no such network; use one of {', '.join(NETWORKS)}.")
     return NETWORKS[name]
 
 
