@@ -144,7 +144,9 @@ class Run:
         split : str
             `test` for what a claim rests on; else `train`, `val`, `external`, `all`, `protocol`.
         metric : str
-            A name from `fetal_book.runs.results.METRICS`.
+            One of dice, iou, recall, precision, map, hd_mm, hd95_mm, assd_mm, df_mm, adf_mm,
+            mae_days, mae_years, rmse_days, rmse_years, r2, ccc, coverage, accuracy, macro_f1,
+            auc_macro, auc_micro, ece, params, gmac, train_s, images_per_s.
         value : float
             Finite.
         unit : str, optional

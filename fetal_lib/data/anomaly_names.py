@@ -130,7 +130,8 @@ def subject_of_file(name: str) -> str:
 
 
 def source_of_file(name: str) -> str:
-    """Return where an image seems to come from, by its name: one of ``SOURCES``.
+    """Return where an image seems to come from, by its name: planes_database, case_gallery, or
+    unknown.
 
     Examples
     --------

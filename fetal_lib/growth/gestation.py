@@ -18,7 +18,7 @@ def format_weeks_days(ga_days: float) -> str:
 
     Parameters
     ----------
-    ga_days : float, within ``GA_DAYS_RANGE``; a part of a day is not counted.
+    ga_days : float, from 49 to 308; a part of a day is not counted.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def parse_weeks_days(text: str) -> int:
     Raises
     ------
     ValueError
-        When it is not of that form, has more than six days, or is out of ``GA_DAYS_RANGE``.
+        When it is not of that form, has more than six days, or is not from 49 to 308.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def trimester(ga_days: Number) -> int | np.ndarray:
 
     Parameters
     ----------
-    ga_days : float or array, within ``GA_DAYS_RANGE``.
+    ga_days : float or array, from 49 to 308.
 
     Returns
     -------

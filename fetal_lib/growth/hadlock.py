@@ -108,7 +108,7 @@ def hc_mm(ga_weeks: Number) -> Number:
 
     Parameters
     ----------
-    ga_weeks : float or array, within ``GA_WEEKS_RANGE``.
+    ga_weeks : float or array, from 12 to 42.
 
     Examples
     --------
@@ -130,7 +130,8 @@ def efw_g(
 
     Parameters
     ----------
-    ac_mm, fl_mm, bpd_mm, hc_mm : float or array, within ``EFW_MM_RANGE``.
+    ac_mm, fl_mm, bpd_mm, hc_mm : float or array
+        AC from 55 to 450, FL from 10 to 90, BPD from 20 to 128, HC from 68 to 440.
     formula : "H1" (AC, FL), "H2" (and BPD), "H3" (and HC), "H4" (all four), or None for the
         one that uses all that is given.
 
@@ -184,7 +185,7 @@ def weight_g(ga_weeks: Number, z: Number = 0.0) -> Number:
 
     Parameters
     ----------
-    ga_weeks : float or array, within ``WEIGHT_GA_WEEKS_RANGE``.
+    ga_weeks : float or array, from 10 to 40.
     z : float or array; -1.2816 is the 10th centile.
 
     Returns

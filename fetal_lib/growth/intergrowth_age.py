@@ -28,7 +28,7 @@ def ga_days_from_hc(hc_mm: Number) -> Number:
 
     Parameters
     ----------
-    hc_mm : float or array, within ``HC_MM_RANGE``.
+    hc_mm : float or array, from 98 to 346.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def ga_days_from_hc_fl(hc_mm: Number, fl_mm: Number) -> Number:
 
     Parameters
     ----------
-    hc_mm : float or array, within ``HC_MM_RANGE``.
-    fl_mm : float or array, within ``FL_MM_RANGE``.
+    hc_mm : float or array, from 98 to 346.
+    fl_mm : float or array, from 9 to 80.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def ga_weeks_from_tcd(tcd_mm: Number) -> Number:
 
     Parameters
     ----------
-    tcd_mm : float or array, within ``TCD_MM_RANGE``.
+    tcd_mm : float or array, from 12 to 55.
 
     Returns
     -------

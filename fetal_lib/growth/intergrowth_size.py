@@ -23,7 +23,9 @@ def mean_mm(measure: str, ga_weeks: Number) -> Number:
 
     Parameters
     ----------
-    measure : str, a key of ``MEASURES``.
+    measure : str
+        A key of ``MEASURES``: HC, AC, BPD, OFD, FL, TCD, ATRIUM, ANTERIOR_HORN,
+        CISTERNA_MAGNA, POF, SYLVIAN.
     ga_weeks : float or array, exact weeks, in the standard's range.
 
     Returns
@@ -88,7 +90,9 @@ def z_score(measure: str, mm: Number, ga_weeks: Number) -> Number:
 
     Parameters
     ----------
-    measure : str, a key of ``MEASURES``.
+    measure : str
+        A key of ``MEASURES``: HC, AC, BPD, OFD, FL, TCD, ATRIUM, ANTERIOR_HORN,
+        CISTERNA_MAGNA, POF, SYLVIAN.
     mm : float or array, the size in millimetres.
     ga_weeks : float or array, exact weeks, in the standard's range.
 

@@ -57,7 +57,7 @@ def efw_at_z(ga_weeks: Number, z: Number = 0.0) -> Number:
 
     Parameters
     ----------
-    ga_weeks : float or array, within ``EFW_GA_WEEKS_RANGE``.
+    ga_weeks : float or array, from 22 to 40.
     z : float or array, from -5 to 5; -1.2816 is the 10th centile.
 
     Returns
@@ -87,7 +87,7 @@ def efw_z(weight_g: Number, ga_weeks: Number) -> Number:
     Parameters
     ----------
     weight_g : float or array, grams, estimated with this module's ``efw_g``.
-    ga_weeks : float or array, within ``EFW_GA_WEEKS_RANGE``.
+    ga_weeks : float or array, from 22 to 40.
 
     Examples
     --------

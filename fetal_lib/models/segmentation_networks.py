@@ -169,7 +169,8 @@ def build_network(
     Parameters
     ----------
     name : str
-        A key of ``NETWORKS``.
+        A key of ``NETWORKS``: unet, attention_unet, duck_net_17, duck_net_34, unext,
+        unext_s, trans_unet, med_seg_diff, med_seg_diff_released.
     in_channels : int
         Channels of the image: 1 or 3.
     n_classes : int

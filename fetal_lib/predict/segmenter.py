@@ -33,7 +33,7 @@ class SegmenterSpec:
     Attributes
     ----------
     network : str
-        A name of ``fetal_lib.models.segmentation_networks``.
+        A name that `fetal_lib.models.segmentation_networks.build_network` takes.
     width : float
         Factor of its published channels.
     image_size : int

@@ -47,7 +47,7 @@ class AnomalyPhantom:
     Attributes
     ----------
     image : uint8 (H, W).
-    label : one of ``LABELS``.
+    label : the class.
     lesion : bool (H, W), where the finding is; empty for normal.
     head : bool (H, W), inside the outer edge of the skull.
     ga_days : gestational age in days.
@@ -57,7 +57,7 @@ class AnomalyPhantom:
         cm_mm in the transcerebellar; cyst_mm, mass_mm, clot_mm, cavity_mm, sac_mm, gap_mm and
         vein_mm where there is one. All are taken from the drawn outlines.
     anatomy : uint8 (H, W), codes of ``TISSUES``.
-    plane : one of ``PLANES``.
+    plane : transventricular or transcerebellar.
     """
 
     image: np.ndarray
@@ -120,11 +120,15 @@ def make_anomaly(
     ----------
     seed : non-negative; the pregnancy. The same seed gives the same age, head size, probe and
         magnification whatever the label.
-    label : one of ``LABELS``.
+    label : one of ``LABELS``:
+        normal, mild_ventriculomegaly, moderate_ventriculomegaly, severe_ventriculomegaly,
+        arachnoid_cyst, cerebellar_hypoplasia, encephalocele, porencephaly, colpocephaly,
+        intracranial_hemorrhage, arnold_chiari_malformation, mega_cisterna_magna, hydranencephaly,
+        intracranial_tumor, holoprosencephaly, vein_of_galen.
     ga_days : gestational age in days, 133-252; None draws it.
     marks : whether the screen's bar, text, blanked boxes and callipers are drawn over the image;
         they know neither label nor anatomy.
-    plane : one of ``PLANES`` in which the class is seen, or None to draw it.
+    plane : transventricular or transcerebellar, in which the class is seen; None draws it.
     frame : non-negative; further images of the same pregnancy.
     image_size : (height, width) in pixels.
 

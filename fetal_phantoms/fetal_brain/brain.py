@@ -31,7 +31,9 @@ class FetalBrainPhantom:
     Attributes
     ----------
     t2 : float32 (X, Y, Z), RAS; 0 outside the skull unless surroundings were asked for.
-    labels : uint8 (X, Y, Z), numbers as in ``LABELS``.
+    labels : uint8 (X, Y, Z), numbers as in ``LABELS``:
+        background 0, extra_axial_csf 1, cortex 2, white 3, lateral_ventricles 4, cerebellum 5,
+        deep_gray 6, brainstem 7, cavum 8, other_ventricles 9.
     affine : float64 (4, 4), voxel to mm, RAS, origin in the middle of the volume.
     ga_days : gestational age in days.
     volumes_ml : of each structure in ``LABELS`` but the background, counted in the labels; with

@@ -54,7 +54,10 @@ def chart(name: str, ga_weeks: float, sd: bool = False) -> float:
 
     Parameters
     ----------
-    name : a key of ``CHARTS``, or of ``SD_CHARTS`` with ``sd``.
+    name : a key of ``CHARTS``:
+        total, parenchyma, cortex, white, deep_gray, each_lateral_ventricle, cerebellum,
+        brainstem, extra_axial_csf, cavum.
+        With ``sd`` one of total, parenchyma, cortex.
     ga_weeks : exact weeks.
     sd : whether the spread between fetuses is asked for.
 
