@@ -117,7 +117,7 @@ BIOMETRY = {  # lines, plane in the names, column of the subject, ends of the li
 
 def biometry(
     folder: Path, images: str = "images", tables: str = ".", ending: str = "jpg", scale: int = 1
-) -> None:
+) -> Path:
     size = (24 * scale, 32 * scale)
     for name, (lines, plane, subject, points) in BIOMETRY.items():
         values = ",".join(str(scale * point) for point in points)
@@ -130,6 +130,7 @@ def biometry(
             row = f"{image}.png,0.141,{16 * scale},{12 * scale},{values},{n},{3.5 / scale},{algo}"
             rows.append(row)
         save_text(folder / tables / f"{name}.csv", *rows)
+    return folder
 
 
 def measurements(folder: Path) -> None:

@@ -243,6 +243,6 @@ def test_an_audit_tells_what_was_left_out_before_it(tmp_path):
     table = tmp_path / "Head.csv"
     table.write_text(table.read_text().replace("3.5,AlokaFit", "0.05,AlokaFit"))
     printed = run("audit", tmp_path, "--no-images").stdout
-    assert "Patient00001_Plane3_1_of_1.jpg  implausible  left out: HC is 3.3 mm" in printed
+    assert "Patient00001_Plane3_1_of_1.jpg: left out: HC is 3.3 mm" in printed
     report = json.loads(run("audit", tmp_path, "--no-images", "--json").stdout)
     assert [note["kind"] for note in report["notes"]] == ["implausible"]

@@ -16,6 +16,7 @@ import pytest
 from damaged_files import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_folders import biometry
 from made_up_scans import (
     SIZE,
     fingerprint,
@@ -28,7 +29,13 @@ from made_up_scans import (
 )
 
 from fetal_lib.data.bad_files import BadFilesError
-from fetal_lib.data.layouts import clinical_ultrasound, fetal_planes, heads, mask_folders
+from fetal_lib.data.layouts import (
+    clinical_ultrasound,
+    fetal_biometry,
+    fetal_planes,
+    heads,
+    mask_folders,
+)
 from fetal_lib.data.masks import iter_cases
 
 FUZZ = fuzz(150)
@@ -46,6 +53,7 @@ SETS: dict[str, tuple[Callable, str, Callable]] = {
     "clinical": (write_clinical, clinical_ultrasound.TABLE_NAME, clinical_ultrasound.find),
     "planes": (write_planes, fetal_planes.TABLE_NAME, fetal_planes.find),
     "sizes": (write_sizes, SIZES, mask_folders.find),
+    "callipers": (biometry, "Abdomen.csv", fetal_biometry.find),
 }
 CELLS = st.one_of(
     st.sampled_from(

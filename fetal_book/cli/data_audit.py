@@ -107,8 +107,9 @@ def print_report(report: AuditReport, table: Callable[[list[tuple[str, ...]]], N
     found = report.findings[list(SHOWN)].astype(str)
     table([SHOWN, *found.itertuples(index=False, name=None)])
     if report.notes:
-        notes = [(one.file, one.kind, one.message) for one in report.notes]
-        table([("file", "kind", "noted: left out, or odd"), *notes])
+        from fetal_lib.data.report import kind_rows
+
+        table([("kind", "n", "noted: left out, or odd"), *kind_rows(report.notes)])
     for check, reason in report.not_checked.items():
         typer.echo(f"not checked: {check} ({reason})")
     n_torn, n_pairs = len(report.torn), len(report.pairs)
