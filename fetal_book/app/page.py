@@ -45,8 +45,8 @@ def build(
 ) -> gr.Blocks:
     """Build the page; `launch` opens it.
 
-    Each argument is the folder of the run whose model a tab starts with; without it the newest
-    run's.
+    Each argument is the folder of the run whose model a tab starts with, or its chapter; without it
+    the newest run's.
     """
     import gradio as gr
 

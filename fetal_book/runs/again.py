@@ -29,16 +29,20 @@ def command_again(record: RunRecord) -> str:
 
 def again_text(record: RunRecord) -> str:
     """Return the command in Markdown, with what a reader has to know to type it."""
+    text = f"This makes it again:\n\n```bash\n{command_again(record)}\n```"
+    return "\n\n".join([text, *again_notes(record)])
+
+
+def again_notes(record: RunRecord) -> list[str]:
+    """Return what the command alone does not say: names of places, values of another version."""
     cls, own = get_chapter(record.chapter).parameters_class(), _own_values(record)
     given = {name: record.parameters[name] for name in cls.path_fields() if name in own}
     away = [own[name] for name, entry in given.items() if _is_away(cls, name, entry)]
     gone = [f"{name}={value_text(v)}" for name, v in own.items() if not _accepts(cls, name, v)]
-    text = f"This makes it again:\n\n```bash\n{command_again(record)}\n```"
-    if away:
-        text += f"\n\nIn place of {_listed(away)} write where it lies on your machine."
+    notes = [f"In place of {_listed(away)} write where it lies on your machine."] if away else []
     if gone:
-        text += f"\n\nIt was made with {_listed(gone)}, which this version does not take."
-    return text
+        notes.append(f"It was made with {_listed(gone)}, which this version does not take.")
+    return notes
 
 
 def _own_values(record: RunRecord) -> dict[str, Any]:

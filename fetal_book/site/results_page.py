@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fetal_book.runs.again import command_again
+from fetal_book.runs.again import again_notes, command_again
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.results import METRICS, results_table
-from fetal_book.site.markdown import table
+from fetal_book.site.markdown import cell, table
 from fetal_book.site.shown_runs import (
     ShownRun,
     count_text,
@@ -73,7 +73,7 @@ def heading(run: ShownRun) -> str:
 
 def provenance(run: ShownRun, chapters: list[str]) -> str:
     """Say which run the numbers below come from, with its record and results to download."""
-    record = run.record
+    record, made = run.record, RunRecord.model_validate(run.record)
     code = record.get("code", {})
     commit = f"`{code['commit'][:10]}`" if code.get("commit") else "no commit"
     page = f"[chapter {run.number}](notebooks/{run.chapter})"
@@ -85,7 +85,7 @@ def provenance(run: ShownRun, chapters: list[str]) -> str:
         "Data": about_data(run),
         "Where": where,
         "Profile, seed": f"`{run.profile}`, {record.get('seeds', {}).get('seed', 'unknown')}",
-        "Makes it again": f"`{command_again(RunRecord.model_validate(record))}`",
+        "Makes it again": cell(" ".join([f"`{command_again(made)}`", *again_notes(made)])),
         "Code": commit + (", with changes that are not committed" if code.get("dirty") else ""),
         "Finished": str(record.get("finished") or "unknown")[:10],
         "Machine": hardware.get("gpu")
