@@ -61,7 +61,7 @@ def own_folder(folder, pixel="pixel size (mm)", hc="HC [cm]", sizes=0.5, hcs=0.1
     ("pixel", "sizes", "hc", "hcs"),
     [
         ("pixel size (mm)", 0.5, "HC [cm]", 0.1),
-        ("px_um", 500, "head circumference (mm)", 1),
+        ("Pixelgröße in um", 500, "head circumference (mm)", 1),
         ("mm/px", 0.5, "HC_mm", 1),
         ("pixel per mm", 2, "Kopfumfang in µm", 1000),
         ("px_to_mm_rate", 0.5, "hc cm", 0.1),
@@ -103,7 +103,7 @@ def test_a_unit_is_never_guessed(tmp_path, header):
     refused = run(own, tmp_path / "out")
     assert refused.exit_code == 1 and f"--unit '{header}=cm'" in refused.output
     assert not (tmp_path / "out").exists()
-    assert run(own, tmp_path / "out", "--unit", f"{header}=cm").exit_code == 0
+    assert run(own, tmp_path / "out", "--unit", f"{header}=CM").exit_code == 0
     assert heads.read_cases(tmp_path / "out")["hc_mm"].tolist() == pytest.approx(HC_MM, rel=1e-6)
 
 
@@ -138,16 +138,15 @@ def test_all_that_is_wrong_is_grouped_and_nothing_is_written_unless_it_may_be_le
     (own / "masks" / "Scan 1_Mask.png").unlink()
     (own / "images" / "Scan 2.png").write_bytes(b"")
     save(own / "images" / "Scan 9.png", scan(9))
+    table = own / "Tabelle.csv"
+    table.write_text(table.read_text("utf-8-sig").replace("scan 3;P1;0,5", "scan 3;P1;0,5 mm"))
     refused = run(own, tmp_path / "out")
     assert refused.exit_code == 1 and not (tmp_path / "out").exists()
-    for kind in ("no mask", "zero bytes", "not listed"):
+    for kind in ("no mask", "zero bytes", "not listed", "not a number"):
         assert f"\n{kind} " in refused.stdout
     kept = run(own, tmp_path / "out", "--leave-out")
     assert kept.exit_code == 0, kept.output
-    assert heads.read_cases(tmp_path / "out")["image"].tolist() == [
-        "001_Scan 0.png",
-        "002_Scan 3.png",
-    ]
+    assert heads.read_cases(tmp_path / "out")["image"].tolist() == ["001_Scan 0.png"]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 

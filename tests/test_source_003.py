@@ -49,6 +49,8 @@ def test_features_without_pixel_size_cannot_tell_scale():
     assert error[1] < 1 < 50 < error[0]
 
 
-def test_a_quadratic_needs_three_pixel_sizes():
-    with pytest.raises(ValueError, match="quadratic needs three"):
-        fit_pixel_size_regression(np.array([0.1, 0.1, 0.2]), np.array([1.0, 1.0, 2.0]))
+def test_a_set_of_one_pixel_size_is_predicted_by_its_mean_and_of_two_by_a_line():
+    one = fit_pixel_size_regression(np.full(3, 0.1), np.array([1.0, 2.0, 6.0]))
+    assert one.predict([0.1, 0.2]).tolist() == pytest.approx([3, 3])
+    two = fit_pixel_size_regression(np.array([0.1, 0.1, 0.2]), np.array([1.0, 3.0, 4.0]))
+    assert two.predict([0.1, 0.2, 0.3]).tolist() == pytest.approx([2, 4, 6])

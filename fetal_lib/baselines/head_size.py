@@ -13,12 +13,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PixelSizeRegression:
-    """A quadratic in the pixel size.
+    """A polynomial in the pixel size.
 
     Attributes
     ----------
     coefficients : tuple of float
-        Of pixel size squared, pixel size, and one; mm.
+        Of the highest power first, as of pixel size squared, pixel size, and one; mm.
     """
 
     coefficients: tuple[float, ...]
@@ -31,6 +31,8 @@ class PixelSizeRegression:
 def fit_pixel_size_regression(pixel_size_mm: np.ndarray, hc_mm: np.ndarray) -> PixelSizeRegression:
     """Fit head circumference by a quadratic in the pixel size, by least squares.
 
+    A set of two pixel sizes is given a line, one of a single size its mean.
+
     Parameters
     ----------
     pixel_size_mm, hc_mm : ndarray, shape (N,)
@@ -40,11 +42,6 @@ def fit_pixel_size_regression(pixel_size_mm: np.ndarray, hc_mm: np.ndarray) -> P
     -------
     PixelSizeRegression
 
-    Raises
-    ------
-    ValueError
-        With fewer than three different pixel sizes.
-
     Examples
     --------
     >>> size = np.array([0.1, 0.2, 0.3, 0.4])
@@ -52,8 +49,5 @@ def fit_pixel_size_regression(pixel_size_mm: np.ndarray, hc_mm: np.ndarray) -> P
     250.0
     """
     size, hc = np.asarray(pixel_size_mm, float), np.asarray(hc_mm, float)
-    if len(np.unique(size)) < 3:
-        raise ValueError(
-            f"pixel_size_mm: {len(np.unique(size))} different value(s); a quadratic needs three."
-        )
-    return PixelSizeRegression(tuple(np.polyfit(size, hc, 2)))
+    degree = min(2, len(np.unique(size)) - 1)
+    return PixelSizeRegression(tuple(np.polyfit(size, hc, degree)))

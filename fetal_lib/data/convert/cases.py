@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,13 +100,13 @@ def read_source(
     if not images:
         kinds = ", ".join((*IMAGE_ENDINGS, *VOLUMES))
         raise ConvertError(f"{place}: no image in it ({kinds}); name the folder that holds them")
-    rows, masks_by_image = {}, {}
+    rows, masks_by_image, bad = {}, {}, set()
     if source.table is None and (columns or units):
         raise ConvertError(f"{place}: no table in it for --column or --unit; name it by --table")
     if source.table is not None:
         text = read_text_table(source.table, ())
         source.columns = understand(text, columns or {}, units or {})
-        rows, masks_by_image = _matched(source, text, images, masks)
+        rows, masks_by_image, bad = _matched(source, text, images, masks)
     if not source.has("mask"):
         masks_by_image = paired(source.found, images, masks) if masks else {}
     dropped = {one.file for one in source.found.problems if one.kind != NO_MASK}
@@ -113,9 +114,9 @@ def read_source(
     for image in images:
         name = relative(image, place)
         texts, values = rows.get(image, ({}, {}))
-        if rows and image not in rows:
+        if source.table is not None and image not in rows:
             source.found.problem(name, "not listed", f"no row of {source.table.name} names it")
-        elif name not in dropped:
+        elif name not in dropped and image not in bad:
             size = values.get("pixel_size_mm", math.nan)
             size = pixel_size_of(image, size) if math.isnan(pixel_size_mm) else size
             values["pixel_size_mm"] = pixel_size_mm if math.isnan(size) else size
@@ -145,34 +146,36 @@ def _is_mask(path: Path, folder: Path) -> bool:
 
 
 Rows = dict[Path, tuple[dict[str, str], dict[str, float]]]
+Matched = tuple[Rows, dict[Path, Path], set[Path]]
 
 
-def _matched(
-    source: Source, text: TextTable, images: list[Path], masks: list[Path]
-) -> tuple[Rows, dict[Path, Path]]:
-    """Return the row, and where the table names it the mask, of each image."""
+def _matched(source: Source, text: TextTable, images: list[Path], masks: list[Path]) -> Matched:
+    """Return each image's row, its mask where the table names it, and the images of bad rows."""
     found, name = source.found, text.path.name
     values, faults = values_of(text, source.columns)
     for fault in faults:
         found.problem(name, fault.kind, str(fault))
     header = {one.meaning: one.header for one in source.columns if one.meaning}
+    wrong = {int(line[1]) for fault in faults if (line := re.match(r"line (\d+)", fault))}
     near = _Names(images, found.folder)
     if "image" not in header:
         header["image"] = _column_of_names(source, text, near)
-    near_masks, rows, pairs = _Names(masks, found.folder), {}, {}
+    near_masks, rows, pairs, bad = _Names(masks, found.folder), {}, {}, set()
     for line, row, numbers in zip(text.lines, text.rows, values, strict=True):
         image = near.one(found, name, line, row[header["image"]])
         if image is None:
             continue
         if image in rows:
             found.problem(name, "duplicate", f"line {line}: {image.name} has a row already")
+            wrong.add(line)
+        bad |= {image} if line in wrong else set()
         rows[image] = {one: row[header[one]] for one in TEXTS if one in header}, numbers
         if "mask" in header and row[header["mask"]]:
             mask = near_masks.one(found, name, line, row[header["mask"]])
             pairs |= {} if mask is None else {image: mask}
         elif "mask" in header:
             found.problem(name, "no value", f"line {line}: no mask for {image.name}")
-    return rows, pairs
+    return rows, pairs, bad
 
 
 def _column_of_names(source: Source, text: TextTable, near: _Names) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fetal_lib.data.bad_files import plain_name
 from fetal_lib.data.layouts.adult_scan import AGES
 from fetal_lib.data.layouts.clinical_ultrasound import LIMITS
 from fetal_lib.errors import UserError, did_you_mean
@@ -34,7 +35,7 @@ WORDS = {  # meaning: what a header says without its unit
     "class": "class, label, diagnosis, anomaly, finding, diagnose",
     "sex": "sex, gender, geschlecht",
     "pixel_size_mm": "pixel, px, pixel size, px size, pixelsize, pixel spacing, spacing, "
-    "per pixel, per px, px to rate, pixel to rate, px per, pixel per, pixels per, pixelgröße",
+    "per pixel, per px, px to rate, pixel to rate, px per, pixel per, pixels per, pixelgrösse",
     "hc_mm": "hc, head circumference, head circ, kopfumfang, ku",
     "ac_mm": "ac, abdominal circumference, abdomen circumference, bauchumfang, au",
     "bpd_mm": "bpd, biparietal diameter",
@@ -99,16 +100,26 @@ def read_header(header: str) -> Column:
     >>> read_header("px_um").unit, read_header("HC [cm]").unit, read_header("HC").unit
     ('µm', 'cm', '')
     """
-    words = re.findall(r"[^\W\d_]+", header.casefold())
+    words = re.findall(r"[^\W\d_]+", plain_name(header).casefold())
     unit, rest = "", []
     for word in words:
-        named = next((name for name, known in UNIT_WORDS.items() if word in known), "")
+        named = unit_of(word)
         unit = unit or named
         rest += [] if named or word == "in" else [word]
     while len(rest) > 1 and rest[-1] in TAIL:
         rest.pop()
     meaning = MEANINGS.get(" ".join(rest), "")
     return Column(header, meaning, unit, bool(INVERSE.search(header.replace("_", " "))))
+
+
+def unit_of(word: str) -> str:
+    """Return the unit that a word names; nothing where it names none.
+
+    >>> unit_of("um"), unit_of("Weeks"), unit_of("HC")
+    ('µm', 'weeks', '')
+    """
+    folded = word.casefold()
+    return next((unit for unit, words in UNIT_WORDS.items() if folded in words), "")
 
 
 def understand(
@@ -131,6 +142,7 @@ def understand(
     wrong = _unknown(columns, WORDS, "--column") + _unknown(units, table.columns, "--unit")
     wrong += _unknown(columns.values(), table.columns, "--column")
     named = {header: meaning for meaning, header in columns.items()}
+    units = {header: unit_of(unit) or unit for header, unit in units.items()}
     known = [_understood(table, header, named, units) for header in table.columns]
     for meaning in WORDS:
         same = [column.header for column in known if column.meaning == meaning]

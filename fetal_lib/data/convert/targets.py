@@ -30,7 +30,8 @@ from fetal_lib.data.verify import Progress, verify_folder
 
 FIXES = {
     "mask": "masks lie in masks/, each named as its image, or as NAME_mask beside it",
-    "pixel_size_mm": "give a column `pixel size (mm)` of the table, or --pixel-size 0.12 for all",
+    "pixel_size_mm": "give a column `pixel size (mm)` of the table, name one by --column "
+    "'pixel_size=NAME', or give --pixel-size 0.12 for all",
     "structure": "give a column `structure` of the table, or --structure head (or abdomen) for all",
     "ga_days": "give a column `GA (weeks)` or `ga_days` of the table",
     "age": "give a column `age` of the table, in years",
@@ -134,6 +135,8 @@ def complete(source: Source, target: Target, structure: str = "") -> None:
             name = relative(case.image, source.found.folder)
             source.found.problem(name, f"no {need}", f"no {need} of it; {FIXES[need]}")
             source.cases.remove(case)
+    if not source.cases and not source.found.problems:
+        raise ConvertError(f"no image that layout {target.layout} could take is left")
 
 
 def _has(case: Case, need: str) -> bool:
@@ -145,6 +148,8 @@ def _has(case: Case, need: str) -> bool:
 def remarks(source: Source, target: Target) -> list[str]:
     """Return what was worked out where the user's table does not say it: patients, lengths."""
     said = []
+    if not source.cases:
+        return said
     if not any(case.texts.get("patient") for case in source.cases):
         rule = "no column names them, so each image counts as a patient of its own"
         if target.layout == "anomaly_cases":
