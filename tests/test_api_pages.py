@@ -39,7 +39,12 @@ def score(a: int, b: dict[str, int] = {"x": 1}, *, c: str = "a, b", number: floa
         both positive.
     c : words that run on;
         more of them.
-    number : in mm.
+    number : float, in mm.
+
+    Returns
+    -------
+    float in [0, 1]: of the pair, or
+    NaN where there is none.
 
     Raises
     ------
@@ -154,8 +159,9 @@ def test_a_docstring_is_text_in_which_only_code_is_code(page):
     assert "The largest |count|." in text
     assert "a (int) – Counts, both positive." in text
     assert "b (int) – Counts, both positive." in text
-    assert "c – words that run on; more of them." in text and "number (in mm)" in text
-    assert "left (int) – Both whole. right (int) – Both whole." in text
+    assert "c – words that run on; more of them." in text and "number (float, in mm)" in text
+    assert "Returns: float in [0, 1]: of the pair, or NaN where there is none. Raises:" in text
+    assert "Parameters: left (int) – Both whole. right (int) – Both whole." in text
     assert "ValueError – If a is negative." in text
     assert ">>> score(1)\n0.5" in page.select_one("div.doctest").get_text()
 

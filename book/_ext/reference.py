@@ -20,21 +20,22 @@ MARKS = re.compile(rf"{CODE_OR_BULLET}|([*|]|(?<=\w)_(?!\w))")
 REFERENCES = re.compile(r"(?<=References\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
 PAPER = re.compile(r"\n(?=(?:(?:van|von|den|de) )*[A-Z][\w' -]+ [A-Z]{1,4}(?:,|\.| et al))")
 """Where the next paper of a list begins: a name with initials at the start of a line."""
-FIELDS = re.compile(
-    r"(?<=Parameters\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)"
-    r"|(?<=Attributes\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)",
-    re.DOTALL,
-)
+FIELDS = re.compile(r"(?<=Parameters\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
+RETURNS = re.compile(r"^Returns\n-------\n(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL | re.MULTILINE)
 FIELD = re.compile(r"^(\S.*?) : (.+)((?:\n    .*|\n(?=\n    ))*)", re.MULTILINE)
-RUNS_ON = re.compile(r"[;,]$|\. [A-Z]")
-"""A type that is the beginning of a sentence, or holds the end of one."""
+SENTENCE = re.compile(r"[;,]$|; |\. [A-Z]|^(?:an? |the |what |which |whether |how |names |where )")
+"""A sentence, or the beginning of one, where a type is written."""
 DOI = re.compile(r"\b(?:doi|DOI)(?::\s*|\s+)(10\.\d{4,}/[^\s,]+[^\s,;.)])")
 
 
 def prepare(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Escape what would be taken for markup, tell types from sentences, and list the papers."""
     plain = [line if line.lstrip().startswith((">>>", "...")) else escaped(line) for line in lines]
-    text = FIELDS.sub(lambda section: FIELD.sub(field, section[0]), "\n".join(plain))
+    text = "\n".join(plain)
+    if "Parameters\n---" not in text:  # those of a data class are its arguments
+        text = text.replace("Attributes\n----------\n", "Parameters\n----------\n")
+    text = FIELDS.sub(lambda section: FIELD.sub(field, section[0]), text)
+    text = RETURNS.sub(returned, text)
     lines[:] = REFERENCES.sub(listed, text).split("\n")
 
 
@@ -42,11 +43,22 @@ def field(found: re.Match[str]) -> str:
     """Write an argument so that its brackets hold a type, not the first line of a sentence."""
     names, kind, more = found.groups()
     first = more.strip()[:1]
-    if more and (first.islower() or first.isdigit() or RUNS_ON.search(kind)):
+    if SENTENCE.search(kind) or (more and (first.islower() or first.isdigit())):
         text = f"\n    {kind}{more}"
     else:
         text = f" : {kind.removesuffix('.')}{more}"
     return "\n".join(name + text for name in names.split(", "))
+
+
+def returned(found: re.Match[str]) -> str:
+    """Write what is returned: values by name or a type as they are, sentences as sentences."""
+    lines = found[1].rstrip().split("\n")
+    first = [line for line in lines if line and not line.startswith(" ")]
+    if all(FIELD.match(line) for line in first):
+        return f"Returns\n-------\n{FIELD.sub(field, found[1])}"
+    if len(first) == 1 and len(lines) > 1 and ":" not in first[0]:
+        return found[0]
+    return f"\n:returns: {' '.join(' '.join(lines).split())}"
 
 
 def escaped(line: str) -> str:

@@ -46,7 +46,7 @@ def bootstrap_ci(
     -------
     tuple (low, high), unit of the statistic. Both NaN when there is one group (or case) only, or
     when more than half of the resamples have no finite statistic. Resamples of what is always true,
-    or never, all say the same: the mean of such bools has Wilson's interval for as many groups.
+    or never, all say the same; the mean of such bools has Wilson's interval for as many groups.
 
     Raises
     ------
