@@ -19,8 +19,11 @@ OUT = config["out"]
 SWEEP = read_sweep(FILE)
 CASES = {case.name: case for case in SWEEP.cases()}
 DONE = f"{OUT}/.done"
-note_sweep(SWEEP, Path(OUT))
 FETAL_LIB = f"{shlex.quote(sys.executable)} -m fetal_book"
+
+
+onstart:
+    note_sweep(SWEEP, Path(OUT))
 
 
 localrules:
