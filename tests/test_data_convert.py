@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_folders import labels, save_volume
+from made_up_folders import labels, save_text, save_volume
 from made_up_scans import (
     SIZE,
     fingerprint,
@@ -31,6 +33,7 @@ from fetal_lib.data.layouts import (
 )
 from fetal_lib.data.verify import verify_folder
 
+PROJECT = Path(__file__).resolve().parents[1]
 HC_MM = [round(head(i).perimeter * 0.5, 3) for i in range(4)]
 OWN = "Bild;Patient ID;{};{};Bemerkung"
 
@@ -233,6 +236,24 @@ def test_volumes_become_bids_with_sessions_and_masks(tmp_path, header, ages, lay
     for row, source in zip(table.itertuples(), (0, 2, 1), strict=True):
         assert row.path.read_bytes() == (own / f"scan-{source}.nii.gz").read_bytes()
         layout.LAYOUT.read(row)
+
+
+def test_the_page_s_own_example_and_commands_hold(tmp_path):
+    page = (PROJECT / "book" / "howto" / "own_data.md").read_text("utf-8")
+    (table,) = re.findall(r"```text\n(file;.*?)```", page, re.S)
+    save_text(tmp_path / "my_scans" / "heads.csv", table)
+    for name in ("a12.png", "a13.jpg"):
+        save(tmp_path / "my_scans" / "images" / name, scan(size=(480, 640)))
+        mask = head(size=(480, 640)).mask((480, 640)).astype(np.uint8) * 255
+        save(tmp_path / "my_scans" / "masks" / f"{name[:3]}_mask.png", mask)
+    commands = re.findall(r"^fetal-lib data (convert .*)$", page, re.M)
+    assert len(commands) == 2 and commands[0].endswith("--dry-run")
+    for command in commands:
+        result = CliRunner().invoke(app, shlex.split(command))
+        assert result.exit_code == 0, result.output
+    known = heads.read_cases(tmp_path / "my_heads")
+    assert known["hc_mm"].tolist() == [173.1, 174.0] and known["examination"].nunique() == 1
+    assert known["pixel_size_mm"].tolist() == [0.1205, 0.118]
 
 
 @pytest.mark.slow
