@@ -21,9 +21,11 @@ from fetal_book.site.try_it_runtime import get_runtime
 from fetal_lib.errors import UserError
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.predict.head_model import HeadModelSpec
+from fetal_lib.predict.plane import PlaneSpec
 
 PROJECT = Path(__file__).resolve().parents[1]
 SPEC = HeadModelSpec(128, 128, 16, 0.1, ("none", "up_down"), 0.03)
+PLANE_SPEC = PlaneSpec(96, 0.2, 1)
 
 
 def evaluate(formula: str, values: np.ndarray) -> np.ndarray:
@@ -47,9 +49,11 @@ def test_formulas_in_javascript_give_what_the_library_gives():
 
 
 def test_numbers_for_the_page_are_those_of_the_library():
-    found = json.loads(json.dumps(numbers(SPEC, 9.234)))
+    found = json.loads(json.dumps(numbers(SPEC, PLANE_SPEC, 9.234)))
     assert found["download_mb"] == 9.2
     assert found["model"]["flips"] == ["none", "up_down"]
+    assert found["planes"]["head_from"] == PLANE_SPEC.head_from
+    assert set(found["planes"]["no_head"]) == set(found["planes"]["names"])
     assert found["limits"]["hc_mm"] == [40, 400] and found["limits"]["max_cut_share"] == 0.30
     terms = found["hadlock"]["age_coefficients"]
     weeks = sum(c * 17.5**power for power, c in enumerate(terms))
@@ -58,7 +62,9 @@ def test_numbers_for_the_page_are_those_of_the_library():
 
 def test_uncalibrated_model_has_no_interval_in_the_page():
     spec = HeadModelSpec(128, 128, 16, 0.1)
-    assert json.loads(json.dumps(numbers(spec, 0)))["model"]["relative_half_width"] is None
+    assert (
+        json.loads(json.dumps(numbers(spec, PLANE_SPEC, 0)))["model"]["relative_half_width"] is None
+    )
 
 
 @pytest.mark.parametrize("text", ["open(g)", "g if g else 1", "g // 2", "'g'"])
@@ -155,26 +161,26 @@ def test_without_npm_the_page_says_how_to_get_it(locked, monkeypatch, tmp_path):
 
 
 def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
-    from fetal_book.site.try_it_onnx import head_model_to_onnx
+    from fetal_book.site.try_it_onnx import network_to_onnx
 
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UserError, match=r"pip install 'fetal-lib\[keras,app\]'"):
-        head_model_to_onnx(None)
+        network_to_onnx(None)
 
 
 @pytest.mark.slow
 def test_onnx_gives_what_keras_gives():
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
-    from fetal_book.site.try_it_onnx import head_model_to_onnx
+    from fetal_book.site.try_it_onnx import network_to_onnx
     from fetal_lib.data.images import squash
     from fetal_lib.predict.head_model import load_head_model
     from fetal_phantoms.head import make_head
 
     model = load_head_model()
     images = np.stack([squash(make_head(seed).image, model.shape) for seed in range(4)])
-    exported = head_model_to_onnx(model)
+    exported = network_to_onnx(model.network)
     assert len(exported) < 4_600_000
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     views = images[..., None] / np.float32(255)

@@ -3,8 +3,8 @@
 import { drawChart } from "./chart.js";
 import { centileAt, weeksDays } from "./growth.js";
 import { readGray } from "./image_file.js";
-import { measureHead, percent, pixelSizeProblem } from "./measure.js";
-import { bytesFromBase64, headProbs, loadScript } from "./network.js";
+import { measureHead, noHead, percent, pixelSizeProblem } from "./measure.js";
+import { bytesFromBase64, headProbs, loadScript, planeProbs } from "./network.js";
 import { NUMBERS } from "./numbers.js";
 import { COLOUR_BAR, drawEllipse, drawMask, drawProbs, drawScan } from "./pictures.js";
 import { makeRuler } from "./ruler.js";
@@ -12,7 +12,7 @@ import { squash } from "./squash.js";
 
 const root = document.getElementById("measure-head");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
-const state = { scan: null, name: "", map: null, result: null, turn: 0 };
+const state = { scan: null, name: "", map: null, refusal: "", result: null, turn: 0 };
 const ruler = makeRuler(part("ruler"), useRuler);
 
 function say(text, isRefusal = false) {
@@ -110,7 +110,8 @@ function measureMap() {
   const isWrong = Boolean(problem && part("pixel-size").value.trim());
   part("pixel-problem").textContent = isWrong ? problem : "";
   part("pixel-size").setAttribute("aria-invalid", isWrong);
-  state.result = state.map && !problem ? measureHead(state.map, state.scan, pixelSizeMm) : null;
+  state.result = state.refusal ? { reason: state.refusal } : null;
+  if (state.map && !problem) state.result = measureHead(state.map, state.scan, pixelSizeMm);
   showResult();
   if (state.result) tell();
   else if (state.map) say("Now give the side of a pixel, or measure it with the ruler.");
@@ -122,9 +123,10 @@ async function findHead() {
   root.setAttribute("aria-busy", "true");
   const began = performance.now();
   try {
-    const map = await headProbs(squash(state.scan, NUMBERS.model), say);
+    const refusal = noHead(await planeProbs(state.scan, say));
+    const map = refusal ? null : await headProbs(squash(state.scan, NUMBERS.model), say);
     if (turn !== state.turn) return;
-    state.map = map;
+    Object.assign(state, { map, refusal });
     root.dataset.seconds = ((performance.now() - began) / 1000).toFixed(2);
     measureMap();
   } catch (error) {
@@ -155,7 +157,7 @@ async function takeImage(blob, name, known = {}) {
   clearFields();
   if (known.pixelSizeMm) part("pixel-size").value = known.pixelSizeMm;
   if (known.weeks) ["weeks", "days"].forEach((key) => { part(key).value = known[key]; });
-  Object.assign(state, { scan, name, map: null, result: null });
+  Object.assign(state, { scan, name, map: null, refusal: "", result: null });
   part("stage").hidden = false;
   const truth = known.truthMm ? `, drawn with a circumference of ${known.truthMm} mm` : "";
   part("caption").textContent = `${name}, ${scan.width} × ${scan.height} pixels${truth}`;
@@ -230,4 +232,4 @@ root.hidden = false;
 showRuler();
 showResult();
 listen();
-say(`Choose an image or a sample. The first one loads the network, ${NUMBERS.download_mb} MB.`);
+say(`Choose an image or a sample. The first one loads the networks, ${NUMBERS.download_mb} MB.`);

@@ -4,6 +4,7 @@
 import { boundary, ellipseFromProbs, ellipseMask, perimeter, resized, scaled } from "./ellipse.js";
 import { ageFromHc, ageFromHcHadlock } from "./growth.js";
 import { NUMBERS } from "./numbers.js";
+import { roundHalfEven } from "./squash.js";
 
 const LEVEL = 0.5;
 
@@ -16,10 +17,15 @@ export function pixelSizeProblem(mm) {
 
 /** Write a share in whole per cent, halves to the even number as Python does. */
 export function percent(share) {
-  const value = 100 * share;
-  const low = Math.floor(value);
-  const isHalf = value - low === 0.5;
-  return `${isHalf ? low + (low % 2) : Math.round(value)}%`;
+  return `${roundHalfEven(100 * share)}%`;
+}
+
+/** Say why an image with these probabilities of planes is no head; an empty text of a head. */
+export function noHead(probs) {
+  const { names, no_head: words, head_from } = NUMBERS.planes;
+  if (probs[names.indexOf("head")] >= head_from) return "";
+  const best = probs.indexOf(Math.max(...probs));
+  return `${words[names[best]]} (${percent(probs[best])})`;
 }
 
 /** Give the share of an ellipse's outline that lies outside an image. */
@@ -78,12 +84,12 @@ export function measureHead(map, scan, pixelSizeMm) {
   const shape = { ellipse, cut, agreement };
   const reason = declineReason(ellipse, cut, agreement, hcMm);
   if (reason) return { ...shape, reason };
-  const half = NUMBERS.model.relative_half_width === null ? Infinity : NUMBERS.model.relative_half_width * hcMm;
+  const half = NUMBERS.model.relative_half_width === null ? NaN : NUMBERS.model.relative_half_width * hcMm;
   return {
     ...shape,
     reason: "",
     hcMm,
-    lowMm: Math.max(0, hcMm - half),
+    lowMm: hcMm - half,
     highMm: hcMm + half,
     gaDays: ageFromHc(hcMm),
     gaHadlockDays: ageFromHcHadlock(hcMm),

@@ -1,7 +1,8 @@
-/* The network in the page: ONNX Runtime's WebAssembly and the weights come from two script files, because a page
+/* The networks in the page: ONNX Runtime's WebAssembly and the weights come from script files, because a page
    that is opened from a disk may load scripts but nothing else. They are loaded when the first image is measured. */
 
 import { NUMBERS } from "./numbers.js";
+import { letterbox } from "./squash.js";
 
 const HERE = document.currentScript ? document.currentScript.src : "";
 const FLIPS = { none: [false, false], left_right: [true, false], up_down: [false, true], both: [true, true] };
@@ -35,13 +36,13 @@ async function unpack(part) {
   return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-async function openSession(say) {
+async function openNetworks(say) {
   if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function") {
     throw new Error("this browser is too old: it needs WebAssembly and DecompressionStream (since 2023)");
   }
-  say(`Loading the network, ${NUMBERS.download_mb} MB, once …`);
-  await Promise.all(["runtime.js", "model.js"].map(loadScript));
-  say("Starting the network …");
+  say(`Loading the networks, ${NUMBERS.download_mb} MB, once …`);
+  await Promise.all(["runtime.js", "model.js", "planes.js"].map(loadScript));
+  say("Starting the networks …");
   const { ort } = globalThis;
   const address = (content, type) => URL.createObjectURL(new Blob([content], { type }));
   ort.env.wasm.numThreads = 1;
@@ -49,13 +50,14 @@ async function openSession(say) {
     mjs: address(globalThis.TRY_IT_PARTS.glue, "text/javascript"),
     wasm: address(await unpack("wasm"), "application/wasm"),
   };
-  return ort.InferenceSession.create(await unpack("model"), { executionProviders: ["wasm"] });
+  const open = async (name) => ort.InferenceSession.create(await unpack(name), { executionProviders: ["wasm"] });
+  return { model: await open("model"), planes: await open("planes") };
 }
 
-/** Return the session, loading it on the first call; a failed load can be tried again. */
-function session(say) {
+/** Return the networks, loading them on the first call; a failed load can be tried again. */
+function networks(say) {
   if (!loading) {
-    loading = openSession(say).catch((error) => {
+    loading = openNetworks(say).catch((error) => {
       loading = null;
       throw error;
     });
@@ -73,24 +75,45 @@ function flipped(values, width, height, [leftRight, upDown], out, offset) {
   }
 }
 
-/**
- * Return head probabilities of a squashed image, averaged over the model's views.
- *
- * @param {{values: Uint8Array, width: number, height: number}} image
- * @param {(text: string) => void} say told what is being waited for
- */
-export async function headProbs({ values, width, height }, say) {
-  const running = await session(say);
-  say("Looking for the head …");
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  const views = NUMBERS.model.flips.map((name) => FLIPS[name]);
+/** Run a network on mirrored views of an image; return all that it says, one view after the other. */
+async function runViews(running, { values, width, height }, views) {
   const size = width * height;
   const input = new Float32Array(views.length * size);
   const scaledValues = Float32Array.from(values, (value) => value / 255);
   views.forEach((view, i) => flipped(scaledValues, width, height, view, input, i * size));
   const tensor = new globalThis.ort.Tensor("float32", input, [views.length, height, width, 1]);
   const output = await running.run({ [running.inputNames[0]]: tensor });
-  const raw = output[running.outputNames[0]].data;
+  return output[running.outputNames[0]].data;
+}
+
+/** Return the probability of each plane that an image may show. */
+export async function planeProbs(image, say) {
+  const { planes } = await networks(say);
+  const { side, mirrors, names, temperature } = NUMBERS.planes;
+  say("Looking whether it is a head …");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const views = mirrors.map((axes) => [axes.includes(2), axes.includes(1)]);
+  const raw = await runViews(planes, letterbox(image, side), views);
+  const sum = (k) => views.reduce((total, _, i) => total + raw[i * names.length + k], 0);
+  const logits = names.map((_, k) => sum(k) / views.length / temperature);
+  const powers = logits.map((one) => Math.exp(one - Math.max(...logits)));
+  return powers.map((one) => one / powers.reduce((a, b) => a + b, 0));
+}
+
+/**
+ * Return head probabilities of a squashed image, averaged over the model's views.
+ *
+ * @param {{values: Uint8Array, width: number, height: number}} image
+ * @param {(text: string) => void} say told what is being waited for
+ */
+export async function headProbs(image, say) {
+  const { model } = await networks(say);
+  say("Looking for the head …");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const { width, height } = image;
+  const views = NUMBERS.model.flips.map((name) => FLIPS[name]);
+  const size = width * height;
+  const raw = await runViews(model, image, views);
   const probs = new Float32Array(size);
   const view = new Float32Array(size);
   views.forEach((flips, i) => {

@@ -38,7 +38,7 @@ function linearTable(from, to) {
   });
 }
 
-function roundHalfEven(value) {
+export function roundHalfEven(value) {
   const low = Math.floor(value);
   const rest = value - low;
   return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
@@ -66,4 +66,17 @@ export function squash({ values, width, height }, to) {
     });
   });
   return { values: out, width: to.width, height: to.height };
+}
+
+/** Fit gray bytes into a square, the aspect kept, black beside them: letterbox of fetal_lib/predict/plane.py. */
+export function letterbox(image, side) {
+  const scale = side / Math.max(image.width, image.height);
+  const [width, height] = [image.width, image.height].map((n) => Math.max(1, roundHalfEven(n * scale)));
+  const small = squash(image, { width, height });
+  const values = new Uint8Array(side * side);
+  const [left, top] = [width, height].map((n) => Math.floor((side - n) / 2));
+  for (let y = 0; y < height; y += 1) {
+    values.set(small.values.subarray(y * width, (y + 1) * width), (top + y) * side + left);
+  }
+  return { values, width: side, height: side };
 }

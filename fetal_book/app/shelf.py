@@ -175,7 +175,7 @@ class Loaded:
         if self.gate is None:
             return ""
         with GATE:
-            return self.gate([scan])[0].reason
+            return self.gate([scan])[0]
 
 
 class Shelf:

@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 
 from fetal_book.site.try_it_numbers import numbers_module
-from fetal_book.site.try_it_onnx import head_model_to_onnx
+from fetal_book.site.try_it_onnx import network_to_onnx
 from fetal_book.site.try_it_runtime import Runtime, get_runtime
 from fetal_book.site.try_it_samples import Sample, sample_button, write_sample
 from fetal_lib.errors import UserError
@@ -24,19 +24,22 @@ from fetal_lib.files.atomic import write_text
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=async function|function|const)", re.MULTILINE)
 DEFINED = re.compile(r"^(?:async function|function|const|let) (\w+)", re.MULTILINE)
+LAZY = ("runtime", "model", "planes")
+"""Scripts that are loaded with the first image."""
 PARTS = "globalThis.TRY_IT_PARTS"
 
 
 def sources(root: Path) -> list[str]:
     """List what the page depends on, relative to the root."""
     library = root / "fetal_lib"
-    model = library / "pretrained" / "head_circumference"
+    models = [library / "pretrained" / name for name in ("head_circumference", "plane_recogniser")]
     found = [
         *(root / "book" / "try_it").glob("*"),
         *(root / "fetal_book" / "site").glob("try_it*"),
         *(library / "growth").glob("*.py"),
-        *(library / "predict" / f"head_{part}.py" for part in ("measure", "model")),
-        *(model / name for name in ("model.json", "weights.npz")),
+        *(library / "predict" / f"head_{part}.py" for part in ("gate", "measure", "model")),
+        library / "predict" / "plane.py",
+        *(model / name for model in models for name in ("model.json", "weights.npz")),
     ]
     return sorted(path.relative_to(root).as_posix() for path in found)
 
@@ -61,15 +64,17 @@ def write_files(modules: Path, folder: Path) -> str:
     """Write all that the page loads into an empty folder; return the page's HTML."""
     from fetal_book.site.try_it_samples import draw_samples
     from fetal_lib.predict.head_model import load_head_model
+    from fetal_lib.predict.plane import PlaneRecogniser
 
     runtime = get_runtime()
-    model = load_head_model()
+    model, planes = load_head_model(), PlaneRecogniser.load()
     (folder / "runtime.js").write_text(runtime_script(runtime), encoding="utf-8")
-    packed = packed_text(head_model_to_onnx(model))
-    (folder / "model.js").write_text(f'{PARTS}.model = "{packed}";\n', encoding="utf-8")
-    lazy_mb = sum((folder / name).stat().st_size for name in ("runtime.js", "model.js")) / 1e6
+    for name, network in (("model", model.network), ("planes", planes.network)):
+        packed = packed_text(network_to_onnx(network))
+        (folder / f"{name}.js").write_text(f'{PARTS}.{name} = "{packed}";\n', encoding="utf-8")
+    lazy_mb = sum((folder / f"{name}.js").stat().st_size for name in LAZY) / 1e6
     texts = {path.name: path.read_text(encoding="utf-8") for path in modules.glob("*.js")}
-    texts["numbers.js"] = numbers_module(model.spec, lazy_mb)
+    texts["numbers.js"] = numbers_module(model.spec, planes.spec, lazy_mb)
     (folder / "try_it.js").write_text(bundle(texts), encoding="utf-8")
     styles = [path.read_text(encoding="utf-8") for path in sorted(modules.glob("*.css"))]
     (folder / "try_it.css").write_text("\n".join(styles), encoding="utf-8")

@@ -15,9 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_tables
-from fetal_lib.predict import head_measure
+from fetal_lib.predict import head_gate, head_measure
 from fetal_lib.predict.head_model import HeadModelSpec
 from fetal_lib.predict.pixel_sizes import PIXEL_SIZE_RANGE_MM
+from fetal_lib.predict.plane import MIRRORS, PLANES, PlaneSpec
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 FUNCTIONS = {"ln": "Math.log", "log": "Math.log", "exp": "Math.exp"}
@@ -77,13 +78,15 @@ def formulas() -> dict[str, str]:
     }
 
 
-def numbers(spec: HeadModelSpec, download_mb: float) -> dict[str, Any]:
+def numbers(spec: HeadModelSpec, planes: PlaneSpec, download_mb: float) -> dict[str, Any]:
     """Return the limits and ranges that the page keeps to."""
     standard = intergrowth_tables.MEASURES["HC"]
     half = spec.relative_half_width
     return {
         "download_mb": round(download_mb, 1),
         "model": asdict(spec) | {"relative_half_width": half if half < float("inf") else None},
+        "planes": asdict(planes)
+        | {"names": PLANES, "no_head": head_gate.NO_HEAD, "mirrors": MIRRORS},
         "limits": {
             "pixel_size_mm": PIXEL_SIZE_RANGE_MM,
             "hc_mm": head_measure.HC_RANGE_MM,
@@ -104,8 +107,8 @@ def numbers(spec: HeadModelSpec, download_mb: float) -> dict[str, Any]:
     }
 
 
-def numbers_module(spec: HeadModelSpec, download_mb: float) -> str:
+def numbers_module(spec: HeadModelSpec, planes: PlaneSpec, download_mb: float) -> str:
     """Write both as a JavaScript module."""
     body = ",\n".join(f"  {name}: {text}" for name, text in formulas().items())
-    shown = json.dumps(numbers(spec, download_mb), indent=2)
+    shown = json.dumps(numbers(spec, planes, download_mb), indent=2)
     return f"export const NUMBERS = {shown};\n\nexport const FORMULAS = {{\n{body},\n}};\n"

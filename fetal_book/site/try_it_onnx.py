@@ -1,4 +1,4 @@
-"""Export the head network to ONNX, with its large arrays in 16 bits."""
+"""Export networks to ONNX, with their large arrays in 16 bits."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from fetal_lib.errors import UserError
 from fetal_lib.models.weights import HALF_FROM
-from fetal_lib.predict.head_model import HeadModel
 
 if TYPE_CHECKING:
+    import keras
     import onnx
 
 
-def head_model_to_onnx(model: HeadModel) -> bytes:
-    """Export a head model: (B, H, W, 1) grey in [0, 1] to (B, H, W, 1) probabilities.
+def network_to_onnx(network: keras.Model) -> bytes:
+    """Export a network that takes (B, H, W, 1) grey in [0, 1].
 
     Arrays of at least ``HALF_FROM`` numbers are kept as float16, as in the model's own folder,
     and widened when a session is opened.
@@ -35,10 +35,10 @@ def head_model_to_onnx(model: HeadModel) -> bytes:
             f"Keras runs on {keras.backend.backend()}, and its export to ONNX needs TensorFlow. "
             "Unset KERAS_BACKEND."
         )
-    signature = [keras.InputSpec(shape=(None, *model.shape, 1), dtype="float32", name="image")]
+    signature = [keras.InputSpec(shape=network.input_shape, dtype="float32", name="image")]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        model.network.export(path, format="onnx", input_signature=signature, verbose=False)
+        network.export(path, format="onnx", input_signature=signature, verbose=False)
         exported = onnx.load(path)
     halve_weights(exported)
     onnx.checker.check_model(exported)

@@ -65,5 +65,5 @@ def only_heads(scans: Sequence[Scan], gate: Gate | None) -> Sequence[Scan]:
     images = [scan.image for scan in scans if not scan.problem]
     if gate is None or not images:
         return scans
-    checks = iter(gate(images))
-    return [s if s.problem else s._replace(problem=next(checks).reason) for s in scans]
+    problems = iter(gate(images))
+    return [s if s.problem else s._replace(problem=next(problems)) for s in scans]
