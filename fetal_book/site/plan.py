@@ -52,7 +52,7 @@ def pending_files(root: Path, command: list[str]) -> set[str]:
     words = [*command, "look=True", "--summary"]
     done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise UserError(f"book build --dry-run: {done.stderr.strip().splitlines()[-1]}")
+        raise UserError(f"book build --dry-run: Snakemake cannot tell:\n{done.stderr.strip()}")
     table = csv.DictReader(done.stdout.splitlines(), delimiter="\t")
     return {row["output_file"] for row in table if row["plan"] == "update pending"}
 
