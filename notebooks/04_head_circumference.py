@@ -650,7 +650,7 @@ run.finish()
 # | `flips=none` | one look at each scan instead of two, and perhaps more outliers |
 # | `augment=false` | how much the augmentation is worth on few images |
 # | `image_size=256` | the source's size; four times the work |
-# | `external_data=PATH` | a phantom-trained network meets real heads |
+# | `external_data=PATH` | a network meets heads of another set: a phantom-trained one real heads, one of HC18's rings the callipers of `fetal_biometry_fp` |
 # | `profile=full` | the source's recipe at its published size |
 #
 # ## How to cite

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_folders import biometry
 
+from fetal_book.chapters.head_circumference.external import read_heads, score_external
 from fetal_book.chapters.head_circumference.scores import (
     add_scores,
     outline_distance,
@@ -73,3 +75,16 @@ def test_sizes_alone_are_scored_by_their_differences():
     assert scores["df_mm"].tolist() == pytest.approx([2, -4])
     rows = {metric: row["value"] for metric, row in means_of(scores).items()}
     assert rows == {"df_mm": pytest.approx(-1), "adf_mm": pytest.approx(3)}
+
+
+def test_a_model_is_scored_on_heads_with_callipers_as_on_rings(tmp_path):
+    folder, rows = biometry(tmp_path, scale=20), []
+    table, heads = read_heads(folder, (96, 96))
+    assert len(table) == len(heads) == 2 and set(table["structure"]) == {"head"}
+    model = SimpleNamespace(shape=(96, 96), spec=SimpleNamespace(relative_half_width=0.1))
+    model.probs = lambda images: heads.masks / 255
+    run = SimpleNamespace(add_result=lambda **row: rows.append(row))
+    run.parameters = SimpleNamespace(external_data=str(folder), seed=0)
+    scores = score_external(run, run.parameters, model)
+    assert scores["dice"].min() > 0.99 and (scores["adf_mm"] < 0.01 * scores["hc_mm"]).all()
+    assert {row["split"] for row in rows} == {"external"}

@@ -76,7 +76,7 @@ class HeadCircumferenceParameters(ChapterParameters):
     )
     external_data: str = fields.further_data(
         "external data",
-        "hc18, or a folder in its layout, scored after training, such as real heads "
-        "for a model trained on phantoms; empty: none",
+        "hc18, fetal_biometry_fp (callipers), or a folder in the layout of one, scored after "
+        "training, such as real heads for a model trained on phantoms; empty: none",
     )
     save_model: bool = fields.save_model()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
@@ -9,7 +12,11 @@ from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_runs, score_text
 from fetal_book.runs.session import Run
-from fetal_lib.data.layouts.heads import load_arrays, read_cases
+from fetal_lib.data.bad_files import stream
+from fetal_lib.data.images import squash
+from fetal_lib.data.layouts import fetal_biometry
+from fetal_lib.data.layouts.heads import HeadArrays, coverage_mask, load_arrays, read_cases
+from fetal_lib.geometry.callipers import ellipse_from_diameters
 from fetal_lib.predict.head_model import HeadModel
 
 CHAPTER = "04_head_circumference"
@@ -21,12 +28,32 @@ def score_external(
 ) -> pd.DataFrame:
     """Score a model on a set that had no part in its training; add the rows to the run."""
     p = parameters
-    table = read_cases(p.external_data)
-    arrays = load_arrays(table, model.shape)
+    table, arrays = read_heads(Path(p.external_data), model.shape)
     _, measured = measure_heads(model, table, arrays)
     scores = score_ellipses(table, arrays, [m.ellipse for m in measured])
     add_scores(run, "unet", scores, "external", data_name(p.external_data))
     return scores
+
+
+def read_heads(folder: Path, shape: tuple[int, int]) -> tuple[pd.DataFrame, HeadArrays]:
+    """Return the heads of a folder in HC18's layout, or of one with callipers.
+
+    Callipers have no ring: the ellipse is that of the two diameters, and ``outlines`` is empty.
+    """
+    if not fetal_biometry.LAYOUT.detect(folder):
+        table = read_cases(folder)
+        return table, load_arrays(table, shape)
+    table = fetal_biometry.read_cases(folder).rename(columns={"subject": "examination"})
+    table = table[table["structure"] == "head"].reset_index(drop=True)
+    ellipses = tuple(ellipse_from_diameters(*lines) for lines in table["lines"])
+    images, masks, sizes = [], [], []
+    scans = (scan for scan, _ in stream(table.itertuples(index=False), fetal_biometry.read))
+    for scan, ellipse in zip(scans, ellipses, strict=True):
+        images.append(squash(scan, shape))
+        masks.append(coverage_mask(ellipse, scan.shape, shape))
+        sizes.append(scan.shape)
+    outlines = np.zeros((len(table), *shape), np.uint8)
+    return table, HeadArrays(np.array(images), np.array(masks), outlines, np.array(sizes), ellipses)
 
 
 def published_table() -> pd.DataFrame:
