@@ -21,6 +21,7 @@ from made_up_project import (
 from fetal_book.runs.attempt import previous_folder
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.record import read_record
+from fetal_lib.files.atomic import read_json
 
 pytestmark = pytest.mark.slow
 C_LOOP = "import itertools\n1 in itertools.repeat(0)  # one call into C that never returns"
@@ -120,8 +121,8 @@ def test_a_run_that_takes_too_long_is_ended(project):
     outcome = run_chapter("04", "smoke", timeout_s=8)
     assert outcome.record.status == "timeout" and outcome.exit_code == 124
     assert outcome.record.reason == "the run passed its limit of 8 s"
-    content = json.loads((outcome.folder / "logs" / "processes.json").read_text())
-    assert not alive(content["kernel"]["pid"])
+    left = read_json(outcome.folder / "logs" / "processes.json") or {}  # {}: too slow for a kernel
+    assert not any(alive(one["pid"]) for one in left.values())
 
 
 def test_children_of_the_kernel_die_with_an_ended_run(project):
