@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fetal_book.site import pdf, reading_checks
+from fetal_book.site import pdf, reading_checks, site
 from fetal_book.site.slim import keep_icons, slim_site, smaller_png
 from fetal_lib.errors import UserError
+from fetal_lib.files.atomic import write_json
 
 pytest.importorskip("bs4")
 from fetal_book.site.print_page import write_print_page
@@ -195,3 +196,25 @@ def test_pdf_without_site_or_browser_says_what_is_missing(tmp_path, monkeypatch)
     monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="no Chromium was found"):
         pdf.print_book(tmp_path, tmp_path / "a.pdf")
+
+
+@pytest.mark.parametrize(
+    "changed", ["nothing", "requirements.lock", "book/_config.yml", "book/_ext/a.py", "frame.json"]
+)
+def test_pages_are_kept_as_read_by_a_sound_build_with_the_same_settings(
+    tmp_path: Path, changed: str
+) -> None:
+    """A refused build leaves no ``frame.json``, and the warnings of its pages must come again."""
+    reference, work = tmp_path / "book" / "generated" / "autoapi", tmp_path / "work"
+    for name in ("requirements.lock", "_config.yml", "generated/_toc.yml", "_ext/a.py"):
+        write_page(tmp_path / ("" if name == "requirements.lock" else "book") / name, "a")
+    write_page(work / "page.doctree", "read")
+    reference.mkdir()
+    write_json(work / site.FRAME, site.page_frame(tmp_path))
+    if changed == site.FRAME:
+        (work / changed).unlink()
+    elif changed != "nothing":
+        write_page(tmp_path / changed, "b")
+    site.keep_what_was_read(work, site.page_frame(tmp_path), reference)
+    assert (work / "page.doctree").exists() == (changed == "nothing")
+    assert not (work / site.FRAME).exists()

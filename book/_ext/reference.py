@@ -14,7 +14,7 @@ from astroid.manager import AstroidManager
 # Reading their sources for the bases of our classes takes most of the time and shows nothing; a
 # model of pydantic would show the base's own constructor instead of its fields.
 NOT_FOLLOWED = {"torch", "torch.nn", "keras", "keras.layers", "tensorflow", "lightning", "monai"}
-NOT_FOLLOWED |= {"pydantic", "pydantic.main"}
+NOT_FOLLOWED |= {"pydantic", "pydantic.main", "numpy", "pandas", "scipy", "matplotlib", "PIL"}
 CODE_OR_BULLET = r"(`+[^`]+`+|^ *\* )"
 MARKS = re.compile(rf"{CODE_OR_BULLET}|([*|]|(?<=\w)_(?!\w))")
 REFERENCES = re.compile(r"(?<=References\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)

@@ -1,4 +1,7 @@
-"""Build the site beside the one that is there, check it, and only then put it in its place."""
+"""Build the site beside the one that is there, check it, and only then put it in its place.
+
+What was read of the pages is kept: the next build reads the changed ones again, and writes all.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,12 @@ from fetal_book.site.reading_checks import reading_problems
 from fetal_book.site.slim import slim_site
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
+from fetal_lib.files.fingerprint import file_sha256
+
+FRAME = "frame.json"
+PROGRAM = """import gc; from jupyter_book.cli.main import main
+gc.set_threshold(50_000, 50, 50)  # most of a build went into looking for garbage
+main()"""  # the package has no __main__
 
 
 def build_site(root: Path) -> int:
@@ -27,7 +36,8 @@ def build_site(root: Path) -> int:
     pages = page_files(yaml.safe_load(contents.read_text(encoding="utf-8")))
     _refuse("the executed chapters hold errors", notebook_errors(book / "notebooks"))
     work = book / "_build" / "work"
-    shutil.rmtree(work, ignore_errors=True)
+    frame = page_frame(root)
+    keep_what_was_read(work, frame, book / "generated" / "autoapi")
     _run_jupyter_book(book, contents, work)
     built = work / "_build" / "html"
     slim_site(built)
@@ -35,7 +45,7 @@ def build_site(root: Path) -> int:
     problems = [*site_problems(built, pages), *reading_problems(built)]
     _refuse("the built site is not sound", problems)
     _put_in_place(built, book / "_build" / "html")
-    shutil.rmtree(work)
+    write_json(work / FRAME, frame)
     note = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
         "pages": [f"{page}.html" for page in pages],
@@ -54,20 +64,28 @@ def built_problems(root: Path) -> list[str]:
     return [*site_problems(built / "html", pages), *reading_problems(built / "html")]
 
 
+def page_frame(root: Path) -> dict[str, str]:
+    """Hash what every page is read with and Sphinx does not see change."""
+    book = root / "book"
+    files = [book / "_config.yml", book / "generated" / "_toc.yml", root / "requirements.lock"]
+    files += [*(book / "_ext").glob("*.py"), *(book / "_templates").rglob("*.rst")]
+    return {path.relative_to(root).as_posix(): file_sha256(path) for path in sorted(files)}
+
+
+def keep_what_was_read(work: Path, frame: dict[str, str], reference: Path) -> None:
+    """Keep it from a build that ended well, of the same frame; remove everything else.
+
+    The warnings of a page are told when it is read: after a refused build all are read again.
+    """
+    if not reference.is_dir() or read_json(work / FRAME) != frame:
+        shutil.rmtree(work, ignore_errors=True)
+    (work / FRAME).unlink(missing_ok=True)
+    shutil.rmtree(work / "_build" / "html", ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+
+
 def _run_jupyter_book(book: Path, contents: Path, work: Path) -> None:
-    work.mkdir(parents=True)
-    program = "from jupyter_book.cli.main import main; main()"  # the package has no __main__
-    command = [
-        sys.executable,
-        "-c",
-        program,
-        "build",
-        str(book),
-        "--all",
-        "-W",
-        "--keep-going",
-        "-q",
-    ]
+    command = [sys.executable, "-c", PROGRAM, "build", str(book), "-W", "--keep-going", "-q"]
     command += ["--toc", str(contents), "--path-output", str(work)]
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     done = subprocess.run(
