@@ -143,6 +143,10 @@ def test_settings_that_cannot_be_met_are_refused(tmp_path):
     stopping = SegmentationSettings(epochs=2, patience=3)
     with pytest.raises(ValueError, match="patience=3: .*validation part"):
         fit_torch(tmp_path, new_network(), Segmentation(*discs(), stopping, bce_dice_loss))
+    both = dataclasses.replace(stopping, ema=0.9)
+    with pytest.raises(ValueError, match="patience=3 and ema=0.9: .* set one of them to 0"):
+        task = Segmentation(*discs(), both, bce_dice_loss, discs())
+        fit_torch(tmp_path, new_network(), task)
     images, masks = discs()
     with pytest.raises(ValueError, match=r"masks: shape \(3, 32, 32\)"):
         Segmentation(images, masks[:3], SETTINGS, bce_dice_loss)

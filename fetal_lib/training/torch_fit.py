@@ -46,7 +46,7 @@ def fit_torch(
     Raises
     ------
     ValueError
-        If ``patience`` is set without a validation part.
+        If ``patience`` is set without a validation part, or together with ``ema``.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,11 @@ def fit_torch(
         raise ValueError(
             f"patience={task.settings.patience}: stopping early needs a validation part; give "
             "one, or patience=0."
+        )
+    if task.settings.patience and task.settings.ema:
+        raise ValueError(
+            f"patience={task.settings.patience} and ema={task.settings.ema}: the best epoch's "
+            "weights and the average of all are two ways to choose; set one of them to 0."
         )
     if not (folder / WEIGHTS).is_file():
         _train(folder, network, task, progress)
