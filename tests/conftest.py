@@ -10,7 +10,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 
-LONGEST = ("test_workflow.py",)
+LONGEST = [
+    *("test_chapter_01.py", "test_chapter_02.py", "test_chapter_05.py", "test_chapter_04.py"),
+    *("test_workflow.py", "test_keras_fit.py", "test_chapter_03.py", "test_site_built.py"),
+    *("test_anomaly_cnns.py", "test_add_chapter.py", "test_app_browser_mri.py"),
+]
 """Files that take minutes: begun first, since begun last they keep the other worker waiting."""
 
 
@@ -27,7 +31,8 @@ def pytest_collection_modifyitems(items):
 
     Beside other programs a speed means nothing.
     """
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
     if "FETAL_BENCH" in os.environ:
         return
     asked_for = pytest.mark.skip(reason="measures this computer's speed: `make bench`")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.attempt import attempt_folder
+from fetal_book.site import jobs
+from fetal_lib.files.fingerprint import PACKAGES
 
 CHAPTER = "04_head_circumference"
 LIBRARY = Path(fetal_lib.__file__).resolve().parents[1]
@@ -42,6 +46,39 @@ def write_project(root: Path, *cells: str, finish: str = FINISH) -> Path:
     (root / "notebooks").mkdir(parents=True, exist_ok=True)
     (root / "notebooks" / f"{CHAPTER}.py").write_text("\n\n".join(parts) + "\n")
     return root
+
+
+def copy_project(root: Path, whole: bool = False) -> Path:
+    """Copy this project without its chapters, runs and site.
+
+    Unless it is whole, its reference is empty, and blanks stand where the workflow would draw
+    phantoms and make the page that measures: the slow parts of a site.
+    """
+    left_out = ("_build", "generated", "notebooks", "published", "runs", "__pycache__")
+    shutil.copytree(LIBRARY / "book", root / "book", ignore=shutil.ignore_patterns(*left_out))
+    for name in (*PACKAGES, "workflow", "data_manifests"):
+        unused = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(LIBRARY / name, root / name, ignore=unused)
+    for name in ("pyproject.toml", "requirements.lock", "CITATION.cff", "LICENSE"):
+        shutil.copy(LIBRARY / name, root / name)
+    if not whole:
+        config = root / "book" / "_config.yml"
+        change(config, "[../fetal_lib, ../fetal_phantoms, ../fetal_book]", "[../fetal_lib/files]")
+        for page in (root / "book" / "api").glob("*.md"):
+            page.write_text(page.read_text("utf-8").partition("```{eval-rst}")[0], encoding="utf-8")
+        generated = root / "book" / "generated"
+        (generated / "phantoms").mkdir(parents=True)
+        for kind in jobs.phantom_kinds():
+            Image.new("L", (8, 8)).save(generated / "phantoms" / f"{kind}.png")
+        (generated / "try_it.md").write_text("Not in this copy.\n", encoding="utf-8")
+    return root
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Put other words in the place of words that must be there."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path.name} does not say {old}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def work_in(root: Path, patch: pytest.MonkeyPatch) -> Path:

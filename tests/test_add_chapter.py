@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from chapter_checks import oversized_cells, typed_results
-from PIL import Image
+from made_up_project import copy_project
 
 from fetal_book.parameters.chapters import (
     CHAPTERS,
@@ -25,10 +24,8 @@ from fetal_book.parameters.chapters import (
     ChapterError,
     further_chapters,
 )
-from fetal_book.site import jobs
 from fetal_lib.data.catalogue import load_manifest, manifest_names
 from fetal_lib.data.verify import verify_folder
-from fetal_lib.files.fingerprint import PACKAGES
 from fetal_lib.growth.intergrowth_size import size_mm
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -136,24 +133,8 @@ class Copy:
     """A copy of the project without its runs, its site and its own chapters."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        left_out = shutil.ignore_patterns("_build", "generated", "__pycache__", "published")
-        for name in ("book", "workflow", *PACKAGES, "data_manifests"):
-            shutil.copytree(PROJECT / name, root / name, ignore=left_out)
-        for name in ("notebooks", "runs"):
-            shutil.rmtree(root / "book" / name, ignore_errors=True)
-        for name in ("pyproject.toml", "requirements.lock", "CITATION.cff", "LICENSE"):
-            shutil.copy(PROJECT / name, root / name)
+        self.root = copy_project(root)
         (root / "notebooks").mkdir()
-        self.draw_nothing()
-
-    def draw_nothing(self) -> None:
-        """Put blanks where the workflow would draw phantoms and make the page that measures."""
-        generated = self.root / "book" / "generated"
-        (generated / "phantoms").mkdir(parents=True)
-        for kind in jobs.phantom_kinds():
-            Image.new("L", (8, 8)).save(generated / "phantoms" / f"{kind}.png")
-        (generated / "try_it.md").write_text("Not in this copy.\n", encoding="utf-8")
 
     def call(self, *words: str) -> str:
         mine = {k: v for k, v in os.environ.items() if not k.startswith("FETAL_")}

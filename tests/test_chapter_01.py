@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from chapter_checks import (
     ROOT,
-    check_that_a_second_run_reuses,
+    check_that_a_second_run_repeats,
     figures_without_words,
     predict,
     rows_of,
@@ -62,8 +62,8 @@ def test_every_fetus_is_tested_once_and_by_all_models(smoke):
 
 
 @pytest.mark.slow
-def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
-    check_that_a_second_run_reuses("01", *smoke)
+def test_a_second_run_reuses_its_fits_and_trains_the_same_where_they_are_gone(smoke):
+    check_that_a_second_run_repeats("01", *smoke)
 
 
 @pytest.mark.slow

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from chapter_checks import (
     ROOT,
+    check_that_a_second_run_repeats,
     figures_without_words,
     protocol_rows_without_interval,
     rows_of,
-    run_chapter,
     status_of,
 )
 
@@ -106,12 +106,8 @@ def test_the_saved_model_answers_on_a_folder(smoke, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_results(smoke):
-    """Trained anew in another cache, not reused."""
-    folder, first = smoke
-    second, done = run_chapter("02", folder, "second")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert rows_of(first) == rows_of(second)
+def test_a_second_run_reuses_its_fits_and_trains_the_same_where_they_are_gone(smoke):
+    check_that_a_second_run_repeats("02", *smoke)
 
 
 def some_cases(n_patients=160, side=24):

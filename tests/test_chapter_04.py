@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from chapter_checks import (
-    check_that_a_second_run_reuses,
+    check_that_a_second_run_repeats,
     figures_without_words,
     protocol_rows_without_interval,
     rows_of,
@@ -41,17 +41,8 @@ def test_all_models_see_the_same_test_examinations_and_parts_are_disjoint(smoke)
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_results(smoke):
-    """Trained anew in another cache, not reused."""
-    folder, first = smoke
-    second, done = run_chapter("04", folder, "second")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert rows_of(first) == rows_of(second)
-
-
-@pytest.mark.slow
-def test_a_second_run_reuses_its_fits(smoke):
-    check_that_a_second_run_reuses("04", *smoke)
+def test_a_second_run_reuses_its_fits_and_trains_the_same_where_they_are_gone(smoke):
+    check_that_a_second_run_repeats("04", *smoke)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from chapter_checks import (
-    check_that_a_second_run_reuses,
+    check_that_a_second_run_repeats,
     figures_without_words,
     predict,
     protocol_rows_without_interval,
@@ -65,8 +65,8 @@ def test_all_models_see_the_same_subjects_and_those_that_teach_are_never_tested(
 
 
 @pytest.mark.slow
-def test_a_second_run_reuses_its_fits_and_gives_the_same_results(smoke):
-    check_that_a_second_run_reuses("05", *smoke)
+def test_a_second_run_reuses_its_fits_and_trains_the_same_where_they_are_gone(smoke):
+    check_that_a_second_run_repeats("05", *smoke)
 
 
 @pytest.mark.slow

@@ -181,7 +181,9 @@ def test_one_batch_is_learnt(name):
         value.backward()
         optimizer.step()
         values.append(value.item())
-    assert min(values[-5:]) < 0.3 * values[0], values[::10]
+        if learnt := values[-1] < 0.3 * values[0]:
+            break
+    assert learnt, values[::10]
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from made_up_project import environment, write_project
+from made_up_project import change, copy_project, environment, write_project
 from try_it_browser import CHROMIUM, Browser
 
 from fetal_book.site.checks import written_pages
@@ -27,7 +26,6 @@ from fetal_book.site.pdf import print_book
 from fetal_book.site.print_page import NAME as WHOLE_BOOK
 from fetal_book.site.reading_checks import page_mb, reading_problems
 from fetal_lib.errors import UserError
-from fetal_lib.files.fingerprint import PACKAGES
 
 PROJECT = Path(__file__).resolve().parents[1]
 ADDRESS = "https://github.com/somebody/book"
@@ -52,20 +50,10 @@ needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 def build_made_up_site(root: Path) -> Path:
     """Build the project's own pages around a chapter with a figure, tables and formulas."""
-    left_out = shutil.ignore_patterns(
-        *("_build", "generated", "runs", "notebooks", "published", "__pycache__")
-    )
-    shutil.copytree(PROJECT / "book", root / "book", ignore=left_out)
-    unused = shutil.ignore_patterns("__pycache__")
-    for name in (*PACKAGES, "workflow", "data_manifests"):
-        shutil.copytree(PROJECT / name, root / name, ignore=unused)
-    for name in ("pyproject.toml", "requirements.lock", "CITATION.cff"):
-        shutil.copy(PROJECT / name, root / name)
+    copy_project(root, whole=True)
     write_project(root, *CELLS)
     config = root / "book" / "_config.yml"
-    text = config.read_text("utf-8").replace('repository_url: ""', f"repository_url: {ADDRESS}")
-    assert ADDRESS in text
-    config.write_text(text, encoding="utf-8")
+    change(config, 'repository_url: ""', f"repository_url: {ADDRESS}")
     cache = {"FETAL_CACHE": os.environ.get("FETAL_CACHE", str(PROJECT / ".cache"))}
     done = subprocess.run(
         [sys.executable, "-m", "fetal_book", "book", "build", "--profile", "smoke"],
