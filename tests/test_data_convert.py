@@ -136,6 +136,21 @@ def test_masks_alone_are_measured_with_the_pixel_size_given_or_stated(tmp_path):
     assert table["hc_mm"].tolist() == pytest.approx(HC_MM[:2], rel=0.005)
 
 
+def test_a_folder_a_patient_may_repeat_names_and_keeps_patients_apart(tmp_path):
+    for i, home in enumerate(("images/P1", "images/P2", "images/P2/second")):
+        save(tmp_path / "own" / home / "1.png", scan(i))
+        save(tmp_path / "own" / home.replace("images", "masks") / "1_mask.png", ring_of(head(i)))
+    result = run(tmp_path / "own", tmp_path / "out", "--pixel-size", 0.5, "--patients", "folder")
+    assert result.exit_code == 0, result.output
+    table = heads.read_cases(tmp_path / "out")
+    assert table["image"].tolist() == ["001_1.png", "002_1-2.png", "002_1.png"]
+    for i, row in zip((0, 2, 1), table.itertuples(), strict=True):
+        assert np.array_equal(heads.read(row).image, scan(i))
+        assert np.array_equal(heads.read(row).outline, ring_of(head(i)))
+    wrong = run(tmp_path / "own", tmp_path / "two", "--patients", "both")
+    assert "it must be folder or name" in wrong.output
+
+
 def test_all_that_is_wrong_is_grouped_and_nothing_is_written_unless_it_may_be_left_out(tmp_path):
     own = own_folder(tmp_path / "own")
     (own / "masks" / "Scan 1_Mask.png").unlink()

@@ -36,6 +36,10 @@ def convert(
     pixel_size: Annotated[
         float | None, typer.Option(help="Side of a pixel in mm, where no table or file says it.")
     ] = None,
+    patients: Annotated[
+        str,
+        typer.Option(help="folder (one a patient) or name (before _), where no column says it."),
+    ] = "",
     structure: Annotated[str, typer.Option(help="head or abdomen: what all masks show.")] = "",
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="Write the sound cases, leave out the others.")
@@ -64,7 +68,7 @@ def convert(
     with errors_in_a_sentence("data convert", status=1), progress_bar("convert") as progress:
         size = math.nan if pixel_size is None else pixel_size
         pairs = _pairs(column, "--column"), _pairs(unit, "--unit")
-        source = read_source(folder.expanduser(), table, *pairs, size)
+        source = read_source(folder.expanduser(), table, *pairs, size, patients)
         number = _chapter(chapter) or choose_chapter(source)
         target = TARGETS[number]
         _print_source(source, target)

@@ -17,6 +17,7 @@ from fetal_lib.data.layouts.clinical_ultrasound import pixel_size_of
 from fetal_lib.data.layouts.mask_folders import (
     MASK_FOLDERS,
     NO_MASK,
+    home_of,
     paired,
     stem_of,
     without_suffix,
@@ -76,6 +77,7 @@ def read_source(
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
     pixel_size_mm: float = math.nan,
+    patients: str = "",
 ) -> Source:
     """Find images, masks and table of a folder; nothing is opened but the table.
 
@@ -85,6 +87,7 @@ def read_source(
     table : the table, where the folder does not hold exactly one.
     columns, units : what the user says of columns, see `understand`.
     pixel_size_mm : of all images for which neither the table nor the file says it.
+    patients : "folder" or "name": what tells them where no column does, see `patient_of`.
 
     Raises
     ------
@@ -114,6 +117,8 @@ def read_source(
     for image in images:
         name = relative(image, place)
         texts, values = rows.get(image, ({}, {}))
+        if patients and not texts.get("patient"):
+            texts = texts | {"patient": patient_of(image, place, patients)}
         if source.table is not None and image not in rows:
             source.found.problem(name, "not listed", f"no row of {source.table.name} names it")
         elif name not in dropped and image not in bad:
@@ -122,6 +127,26 @@ def read_source(
             values["pixel_size_mm"] = pixel_size_mm if math.isnan(size) else size
             source.cases.append(Case(image, masks_by_image.get(image), texts, values))
     return source
+
+
+def patient_of(image: Path, folder: Path, told_by: str) -> str:
+    """Return the patient of an image: its uppermost folder, or its name before ``_``.
+
+    Raises
+    ------
+    ConvertError
+        If it is told by something else.
+
+    Examples
+    --------
+    >>> image = Path("set/images/P7/day2/s3_12.png")
+    >>> patient_of(image, Path("set"), "folder"), patient_of(image, Path("set"), "name")
+    ('P7', 's3')
+    """
+    if told_by not in ("folder", "name"):
+        raise ConvertError(f"--patients: received {told_by!r}; it must be folder or name")
+    name = stem_of(image).partition("_")[0]
+    return name if told_by == "name" else home_of(image, folder).partition("/")[0] or name
 
 
 def _table_in(folder: Path) -> Path | None:
@@ -201,7 +226,8 @@ class _Names:
     def __init__(self, paths: Sequence[Path], folder: Path) -> None:
         self._known: dict[str, list[Path]] = {}
         for path in paths:
-            for name in {relative(path, folder), path.name, stem_of(path)}:
+            short = f"{home_of(path, folder)}/{path.name}"
+            for name in {relative(path, folder), short, path.name, stem_of(path)}:
                 self._known.setdefault(_key(name), []).append(path)
 
     def all(self, name: str) -> list[Path]:

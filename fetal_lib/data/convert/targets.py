@@ -160,7 +160,8 @@ def remarks(source: Source, target: Target) -> list[str]:
             rule = "no column names them, so the leading number of a file's name is taken"
         said.append(
             f"patients: {rule}. Frames of one patient on both sides of a split flatter every "
-            "score: if there are such frames, add a column `patient`"
+            "score: if there are such frames, add a column `patient`, or give --patients folder "
+            "(or name)"
         )
     measured = sum(math.isnan(case.number("hc_mm")) for case in source.cases)
     if target.layout == "hc18" and measured:

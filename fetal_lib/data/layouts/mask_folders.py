@@ -47,10 +47,16 @@ def find(folder: Path) -> Found:
 
 
 def paired(found: Found, images: list[Path], masks: list[Path]) -> dict[Path, Path]:
-    """Return the mask of each image, by their names; what has not exactly one is a problem."""
-    near, pairs = _by_stem(found, images, masks), {}
+    """Return the mask of each image, by their names; what has not exactly one is a problem.
+
+    Where images of two folders share a name, the folders below ``images`` and ``masks`` must be
+    called alike, too.
+    """
+    stems = [stem_of(path).casefold() for path in images]
+    deep = found.folder if len(set(stems)) < len(stems) else None
+    near, pairs = _by_key(found, images, masks, deep), {}
     for path in images:
-        named = near[_key(path)]
+        named = near[_key(path, deep)]
         names = ", ".join(mask.name for mask in named)
         if not named:
             rule = " or ".join(f"{path.stem}{suffix}.png" for suffix in ("", *SUFFIXES))
@@ -74,15 +80,18 @@ def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     return [path for path in images if path not in masks], masks
 
 
-def _by_stem(found: Found, images: list[Path], masks: list[Path]) -> dict[str, list[Path]]:
+def _by_key(
+    found: Found, images: list[Path], masks: list[Path], deep: Path | None
+) -> dict[str, list[Path]]:
     """Return the masks of each image, by its name; those of no image become problems."""
-    near: dict[str, list[Path]] = {_key(path): [] for path in images}
-    for stem in repeated([_key(path) for path in images]):
-        path = next(path for path in images if _key(path) == stem)
+    near: dict[str, list[Path]] = {_key(path, deep): [] for path in images}
+    for key in repeated([_key(path, deep) for path in images]):
+        path = next(path for path in images if _key(path, deep) == key)
         message = f"{stem_of(path)}: two images of this name; keep one"
         found.problem(relative(path, found.folder), "duplicate", message)
     for path in masks:
-        key = _key(path) if _key(path) in near else without_suffix(_key(path))
+        key = _key(path, deep)
+        key = key if key in near else without_suffix(key)
         if key in near:
             near[key].append(path)
         else:
@@ -124,8 +133,21 @@ def stem_of(path: Path) -> str:
     return plain_name(path.name.removesuffix(".gz").rpartition(".")[0])
 
 
-def _key(path: Path) -> str:
-    return stem_of(path).casefold()
+def _key(path: Path, deep: Path | None) -> str:
+    """Return what an image and its mask share: the name, and with a root the folders below it."""
+    home = "" if deep is None else home_of(path, deep)
+    return f"{home}/{stem_of(path)}".removeprefix("/").casefold()
+
+
+def home_of(path: Path, folder: Path) -> str:
+    """Return the folders of a file below another one, without those called images or masks.
+
+    >>> home_of(Path("set/images/P7/1.png"), Path("set")), home_of(Path("set/1.png"), Path("set"))
+    ('P7', '')
+    """
+    parts = path.relative_to(folder).parts[:-1]
+    kept = [part for part in parts if part.casefold() not in IMAGE_FOLDERS + MASK_FOLDERS]
+    return "/".join(kept)
 
 
 def without_suffix(stem: str) -> str:
