@@ -117,6 +117,8 @@ def test_results_page_shows_value_interval_and_direction(tmp_path: Path) -> None
     assert f"| `dice` ↑ | unet | {{ref}}`0.972 {link} | 0.970 to 0.974 | 9 |" in page
     assert f"|  | mean | {{ref}}`0.500 {link} | – | 9 |" in page
     assert "| **Data** | phantoms, made up by this project |" in page
+    again = "`fetal-lib run 04_head_circumference --profile smoke`"
+    assert f"| **Makes it again** | {again} |" in page
     table = (
         (tmp_path / "book" / "generated" / "results.csv").read_text(encoding="utf-8").splitlines()
     )
