@@ -44,7 +44,7 @@ def test_a_flat_image_stays_as_it_is():
 
 
 def test_unknown_filters_and_unstable_steps_are_refused():
-    with pytest.raises(ValueError, match="denoise='wiener': no such filter; use one of none"):
+    with pytest.raises(ValueError, match="name='wiener': no such filter; use one of none"):
         denoise(np.zeros((4, 4), np.uint8), "wiener")
     with pytest.raises(ValueError, match="stable in"):
         srad(np.zeros((4, 4), np.uint8), time_step=0.3)

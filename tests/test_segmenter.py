@@ -74,7 +74,7 @@ def test_an_ensemble_of_one_mind_is_followed(how):
 def test_missing_models_and_fusions_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no model.json"):
         load_segmenter(tmp_path)
-    with pytest.raises(ValueError, match="fusion='vote'"):
+    with pytest.raises(ValueError, match="how='vote': use one of staple, mean, majority"):
         fuse_members(np.zeros((2, 1, 4, 4)), "vote")
 
 

@@ -20,7 +20,9 @@ MARKS = re.compile(rf"{CODE_OR_BULLET}|([*|]|(?<=\w)_(?!\w))")
 REFERENCES = re.compile(r"(?<=References\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
 PAPER = re.compile(r"\n(?=(?:(?:van|von|den|de) )*[A-Z][\w' -]+ [A-Z]{1,4}(?:,|\.| et al))")
 """Where the next paper of a list begins: a name with initials at the start of a line."""
-FIELDS = re.compile(r"(?<=Parameters\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL)
+FIELDS = re.compile(
+    r"(?<=(?:Parameters|Attributes)\n----------\n)(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL
+)
 RETURNS = re.compile(r"^Returns\n-------\n(.+?)(?=\n\n\w+\n---|\Z)", re.DOTALL | re.MULTILINE)
 FIELD = re.compile(r"^(\S.*?) : (.+)((?:\n    .*|\n(?=\n    ))*)", re.MULTILINE)
 SENTENCE = re.compile(r"[;,]$|; |\. [A-Z]|^(?:an? |the |what |which |whether |how |names |where )")

@@ -221,7 +221,7 @@ def fuse_members(members: np.ndarray, how: str) -> np.ndarray:
     array([[[0.5]]], dtype=float32)
     """
     if how not in FUSIONS:
-        raise ValueError(f"fusion={how!r}: use one of {FUSIONS}.")
+        raise ValueError(f"how={how!r}: use one of {', '.join(FUSIONS)}.")
     if how == "mean":
         return members.mean(0).astype("float32")
     fuse = majority if how == "majority" else (lambda masks: staple(masks).probs)

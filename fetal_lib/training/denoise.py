@@ -71,7 +71,7 @@ def denoise(image: np.ndarray, name: str) -> np.ndarray:
         return cv2.fastNlMeansDenoising(image, None, 12, 3, 9)
     if name == "srad":
         return srad(image)
-    raise ValueError(f"denoise={name!r}: no such filter; use one of {', '.join(FILTERS)}.")
+    raise ValueError(f"name={name!r}: no such filter; use one of {', '.join(FILTERS)}.")
 
 
 def denoise_all(images: np.ndarray, name: str) -> np.ndarray:
