@@ -12,7 +12,14 @@ from fetal_book.chapters import age_scores
 from fetal_book.chapters.biometry_segmentation import scores as structures
 from fetal_book.chapters.brain_anomalies import scores as anomalies
 from fetal_lib.data.audit import clues, hashes, report, twins
-from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size, intergrowth_weight
+from fetal_lib.geometry import callipers
+from fetal_lib.growth import (
+    bpd_convention,
+    hadlock,
+    intergrowth_age,
+    intergrowth_size,
+    intergrowth_weight,
+)
 from fetal_lib.growth import intergrowth_tables as tables
 from fetal_lib.metrics import calibration, classification, intervals
 from fetal_lib.predict import head_measure
@@ -76,6 +83,16 @@ def test_the_growth_page_has_the_ranges_and_spreads_of_the_code():
     )
     smallest, largest = hadlock.HC_TWO_SD[0][1], hadlock.HC_TWO_SD[-1][1]
     assert f"from {smallest:.1f} weeks for the smallest heads to {largest:.1f} for the" in text
+
+
+def test_the_pages_have_the_band_of_a_femur_and_the_line_between_conventions():
+    band = f"along its line, {callipers.BAND_SHARE:g} times as wide as long"
+    assert band in page("methods/metrics.md")
+    found = re.search(
+        r"line \$(\S+) \+ (\S+)\\,\\mathrm\{BPD\}", page("methods/growth_standards.md")
+    )
+    line = [bpd_convention.INTERCEPT_MM, bpd_convention.SLOPE]
+    assert list(map(float, found.groups())) == pytest.approx(line, abs=5e-4)
 
 
 def default(function, name):
