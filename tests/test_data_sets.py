@@ -114,11 +114,14 @@ def test_a_run_takes_a_folder_exactly_when_verifying_says_that_the_chapter_reads
     write(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     told = CliRunner().invoke(data_app, ["verify", name]).stdout
-    last = told.splitlines()[-1]
+    last = next(line for line in told.splitlines() if line.startswith(("read by", "no chapter")))
     assert f"(layout {layout})" in told
     for chapter in CHAPTERS:
         if last.startswith("read by") and chapter[:2] in last:
             check_layout(chapter, name)
+        elif f"too few for chapter {chapter[:2]}: 3 of at least 20 examinations" in told:
+            with pytest.raises(ParameterError, match="3 of at least 20 examinations, too few for"):
+                check_layout(chapter, name)
         else:
             with pytest.raises(
                 ParameterError, match=rf"'{name}', a folder in the layout {layout} "

@@ -33,13 +33,20 @@ def print_kinds(report: FolderReport) -> None:
 
 def chapters_line(report: FolderReport) -> str:
     """Return which chapters read a folder of its layout, or what makes it one."""
-    from fetal_lib.data.catalogue import chapters_of_layout
+    from fetal_book.runs.data_sets import groups_lacking
+    from fetal_lib.data.catalogue import chapters_of_layouts
+    from fetal_lib.data.layouts.registry import layout_named
 
-    numbers = sorted(name[:2] for name in chapters_of_layout(report.layout))
-    if not numbers:
+    layout, folder = layout_named(report.layout), Path(report.folder)
+    chapters = sorted(chapters_of_layouts().get(report.layout, ()))
+    lacking = {name: groups_lacking(name, layout, folder) for name in chapters}
+    if not chapters:
         fix = f"; turn it into one: fetal-lib data convert {shlex.quote(report.folder)} NEW_FOLDER"
         return "no chapter reads this layout" + (fix if report.layout == "mask_folders" else "")
-    return f"read by chapter {', '.join(numbers)}"
+    read = ", ".join(name[:2] for name in chapters if not lacking[name])
+    lines = [f"read by chapter {read}"] if read else []
+    lines += [f"too few for chapter {name[:2]}: {text}" for name, text in lacking.items() if text]
+    return "\n".join(lines)
 
 
 def write_problems(report: FolderReport, path: Path | None = None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +34,7 @@ known: profile, data, seed, refit, out
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    min_groups: ClassVar[int] = 0  # patients that a set must have to be divided into parts
 
     profile: Literal["smoke", "quick", "full"] = Field(
         "quick",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         title="flips at prediction",
         description="mirrored views whose probabilities are averaged: one, two, two or four passes",
     )
+    min_groups: ClassVar[int] = 20  # a fifth is tested, and an agreement needs three of them
     n_phantoms: int = fields.n_phantoms(120, "examinations", ge=12)
     marks: bool = fields.marks()
     test_fraction: float = fields.test_fraction(0.2, "examinations")

@@ -9,10 +9,15 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fetal_book.parameters.base import ChapterParameters, ParameterError
+from fetal_book.parameters.chapters import get_chapter
 from fetal_book.parameters.project import DATA_WORDS, ProjectError, cache_root, project_root
 from fetal_lib.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from fetal_lib.data.layouts.base import Layout
 
 COMPLETE = "complete.json"
 CONVERTED = ("mask_folders", "clinical_ultrasound")  # what holds images with masks
@@ -131,12 +136,12 @@ def chapter_data(chapter: str, data: str) -> str:
 
 def _readers(data: str) -> set[str] | None:
     """Return the chapters that read a data set; None where nobody knows."""
-    from fetal_lib.data.catalogue import chapters_of_layout, load_manifest, manifest_names
+    from fetal_lib.data.catalogue import chapters_of_layouts, load_manifest, manifest_names
 
     if data in manifest_names():
         return set(load_manifest(data).chapters)
     layouts = _layouts(data)
-    return chapters_of_layout(layouts[0]) if layouts else None
+    return chapters_of_layouts().get(layouts[0], set()) if layouts else None
 
 
 def _layouts(data: str) -> list[str]:
@@ -148,25 +153,47 @@ def _layouts(data: str) -> list[str]:
 
 
 def check_layout(chapter: str, data: str) -> None:
-    """Refuse a folder that is in another layout than those of the chapter's manifests.
+    """Refuse a folder that is in no layout of the chapter's manifests, or too small.
 
-    A folder in no layout is left to the chapter, which names what is missing; and so is one for a
-    chapter without a manifest.
+    A folder in no layout at all is left to the chapter, which names what is missing; and so is one
+    for a chapter without a manifest.
     """
-    from fetal_lib.data.catalogue import chapters_of_layout
+    from fetal_lib.data.catalogue import chapters_of_layouts
     from fetal_lib.data.layouts.registry import LAYOUTS
 
     seen = [] if data in DATA_WORDS else _layouts(data)
-    read = [name for name in LAYOUTS if seen and chapter in chapters_of_layout(name)]
-    if not read or set(seen) & set(read):
+    chapters = chapters_of_layouts() if seen else {}
+    read = [name for name in LAYOUTS if chapter in chapters.get(name, ())]
+    if not read:
         return
     number = chapter[:2]
+    if usable := [name for name in seen if name in read]:
+        lacking = groups_lacking(chapter, LAYOUTS[usable[0]], find_data(data))
+        if lacking:
+            raise ParameterError(
+                f"data: received {data!r}: {lacking}, too few for chapter {number}"
+            )
+        return
     fix = f"fetal-lib data convert {shlex.quote(data)} NEW_FOLDER --chapter {number}"
     raise ParameterError(
         f"data: received {data!r}, a folder in the layout {seen[0]} ({LAYOUTS[seen[0]].holds}); "
         f"chapter {number} reads {', '.join(read)}"
         + (f". Turn it into one: {fix}" if seen[0] in CONVERTED else "")
     )
+
+
+def groups_lacking(chapter: str, layout: Layout, folder: Path) -> str:
+    """Return how many patients a folder has and needs where it is too small to be divided.
+
+    Nothing is said of a folder in which something is wrong: the chapter names that.
+    """
+    needed = get_chapter(chapter).parameters_class().min_groups
+    found = layout.find(folder) if needed and layout.roles else None
+    if found is None or found.problems or not found.cases:
+        return ""
+    group = layout.roles.group
+    n = found.rows[group].nunique()
+    return f"{n} of at least {needed} {group}s" if n < needed else ""
 
 
 def explain_missing(name: str, value: str) -> str:

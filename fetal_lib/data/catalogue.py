@@ -94,14 +94,16 @@ def load_manifest(name: str) -> Manifest:
     return read_manifest(manifest_folder() / f"{name}.yml")
 
 
-def chapters_of_layout(layout: str) -> set[str]:
-    """Return the chapters that a manifest of that layout is for.
+def chapters_of_layouts() -> dict[str, set[str]]:
+    """Return the chapters that the manifests of each layout are for.
 
-    >>> sorted(chapters_of_layout("hc18"))
+    >>> sorted(chapters_of_layouts()["hc18"])
     ['03_biometry_segmentation', '04_head_circumference']
     """
-    manifests = map(load_manifest, manifest_names())
-    return {name for one in manifests if one.verifier == layout for name in one.chapters}
+    chapters: dict[str, set[str]] = {}
+    for one in map(load_manifest, manifest_names()):
+        chapters.setdefault(one.verifier, set()).update(one.chapters)
+    return chapters
 
 
 def data_folder(name: str) -> Path:
