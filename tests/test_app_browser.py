@@ -170,7 +170,7 @@ def test_nothing_to_see_is_not_known(tabs, server, scans):
     page = at(tabs, server, HEAD)
     page.type(FIELD.format("pixel-size"), "0.13")
     text = drop(page, "hc", scans[0] / "dark.png")
-    assert "I don’t know" in text and "no head found" in text
+    assert "I don’t know" in text and "no fetal head" in text
 
 
 def test_several_scans_give_a_table_to_take_home(tabs, server, scans, tmp_path):
