@@ -55,7 +55,8 @@ def own_folder(folder, pixel="pixel size (mm)", hc="HC [cm]", sizes=0.5, hcs=0.1
         save(folder / "images" / f"Scan {i}.png", scan(i))
         save(folder / "masks" / (f"Scan {i}_Mask.png" if i % 3 else f"scan {i}.tif"), drawing)
         numbers = f"{sizes};{HC_MM[i] * hcs:.4f}".replace(".", ",")
-        rows.append(f"scan {i};P{i // 2};{numbers};gut, ja")
+        place = "D:\\Daten\\" if i == 3 else ""
+        rows.append(f"{place}scan {i};P{i // 2};{numbers};gut, ja")
     (folder / "Tabelle.csv").write_text("\n".join(rows) + "\n", "utf-8-sig")
     return folder
 

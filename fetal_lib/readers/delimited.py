@@ -18,7 +18,7 @@ from pathlib import Path
 from fetal_lib.errors import UserError, short
 
 MAX_BYTES = 64_000_000
-MAX_SHOWN = 100
+MAX_SHOWN = 10
 SEPARATORS = (",", ";", "\t")
 UNKNOWN = {"", "nan", "na", "n/a", "none", "null", "-"}
 OFFICE = ((b"PK\x03\x04", "an Excel or ZIP file"), (b"\xd0\xcf\x11\xe0", "an old Excel file"))
@@ -40,7 +40,7 @@ class TableFault(str):
 
 
 class TableReadError(UserError, ValueError):
-    """Say which table cannot be used, and every reason; ``problems`` holds one line each."""
+    """Say which table cannot be used, and ten reasons; ``problems`` holds them all, a line each."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         lines = list(problems[:MAX_SHOWN])

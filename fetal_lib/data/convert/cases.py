@@ -231,8 +231,11 @@ class _Names:
                 self._known.setdefault(_key(name), []).append(path)
 
     def all(self, name: str) -> list[Path]:
+        """Return the files of a name; a path of another computer is taken by its last part."""
         key = _key(name)
-        return self._known.get(key) or self._known.get(key.rpartition(".")[0], [])
+        last = key.rpartition("/")[2]
+        keys = (key, key.rpartition(".")[0], last, last.rpartition(".")[0])
+        return next((self._known[one] for one in keys if one in self._known), [])
 
     def one(self, found: Found, table: str, line: int, name: str) -> Path | None:
         """Return the one file of a name; another number of them is a problem."""

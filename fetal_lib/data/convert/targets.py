@@ -181,7 +181,9 @@ def check_place(folder: Path, out: Path) -> None:
     """
     here, there = folder.resolve(), out.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
-        raise ConvertError(f"{out}: it must lie apart from {folder}, which is never changed")
+        raise ConvertError(
+            f"{out}: it must lie apart from {folder}, never changed: name one beside it"
+        )
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ConvertError(f"{out} is there and not empty; name a new folder")
 
