@@ -99,10 +99,12 @@ def test_the_saved_model_answers_on_a_folder(smoke, tmp_path):
         text=True,
         cwd=ROOT,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode in (0, 3), done.stderr[-2000:]
     with table.open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 and all(row["status"] in ("answered", "declined") for row in rows)
+    answered = sum(row["status"] == "answered" for row in rows)
+    assert len(rows) == 3 and (done.returncode == 0) == (answered > 0)
+    assert all(row["label"] and row["interval_level"] for row in rows)  # seen by the network
 
 
 @pytest.mark.slow
