@@ -20,6 +20,9 @@ RESULT = re.compile(
     r"|(?:Dice|ADF|MAE|RMSE|F1|AUC|ECE|R²|accuracy)\D{0,12}\d",
     re.IGNORECASE,
 )
+RAW = re.compile(r"\{[a-z:-]+\}`|^:{3,}|^`{3,}\{|^\([\w-]+\)=$", re.MULTILINE)
+"""What the site's builder alone understands: a role, a directive, a target."""
+SHOWN_KINDS = ("text/markdown", "text/html")
 MAX_LINES, MAX_COLUMNS = 25, 79
 
 
@@ -39,11 +42,26 @@ def run_chapter(number: str, folder: Path, name: str, *more: str, timeout: float
 
 
 def run_smoke(number: str, folder: Path) -> tuple[Path, Path]:
-    """Run a chapter as "first", which must succeed; return the folder and the run in it."""
+    """Run a chapter as "first", which must succeed; return the folder and the run in it.
+
+    Its notebook must be readable by itself.
+    """
     out, done = run_chapter(number, folder, "first")
     if done.returncode:
         raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
+    notebook = json.loads((out / "executed.ipynb").read_text("utf-8"))
+    if raw := [text for text in said(notebook) if RAW.search(text) or "WARNING" in text]:
+        raise AssertionError(f"the executed notebook shows {raw}")
     return folder, out
+
+
+def said(notebook: dict) -> list[str]:
+    """Return all that a reader of a notebook is shown, but for code and pictures."""
+    cells = notebook["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    texts += ["".join(one.get("data", {}).get(kind, "")) for one in outputs for kind in SHOWN_KINDS]
+    return [*texts, *("".join(one.get("text", "")) for one in outputs)]
 
 
 def rows_of(out: Path) -> list[dict]:

@@ -6,15 +6,12 @@ import json
 import re
 
 import pytest
-from chapter_checks import ROOT
+from chapter_checks import RAW, ROOT, said
 from made_up_project import CHAPTER, work_in, write_project
 
 from fetal_book.runs.execute import run_chapter
 from fetal_book.runs.text_only import site_notebook
 
-RAW = re.compile(r"\{[a-z:-]+\}`|^:{3,}|^`{3,}\{|^\([\w-]+\)=$", re.MULTILINE)
-"""What the site's builder alone understands: a role, a directive, a target."""
-SHOWN = ("text/markdown", "text/html")
 WARNS = """\
 import os, sys, warnings, logging
 import pandas as pd
@@ -27,15 +24,6 @@ display(Markdown(run.banner()))
 run.save_table(pd.DataFrame({"a": [1]}), "sizes", "Sizes in mm.")
 pd.DataFrame({"a": [1]})"""
 SAYS = "# %% [markdown]\n# See {numref}`tab-04-sizes` and {cite:t}`sarris2012`.\n\n"
-
-
-def said(notebook: dict) -> list[str]:
-    """Return all that a reader of a notebook is shown, but for code and pictures."""
-    cells = notebook["cells"]
-    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    texts += ["".join(one.get("data", {}).get(kind, "")) for one in outputs for kind in SHOWN]
-    return [*texts, *("".join(one.get("text", "")) for one in outputs)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
