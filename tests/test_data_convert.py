@@ -117,6 +117,25 @@ def test_a_wrong_unit_is_told_in_the_tables_own(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_layout_does_not_take_needs_no_unit_and_may_hold_anything(tmp_path):
+    own = own_folder(tmp_path / "own")
+    table = own / "Tabelle.csv"
+    table.write_text(table.read_text("utf-8-sig").replace("Bemerkung", "GA"))
+    result = run(own, tmp_path / "out")
+    assert result.exit_code == 0 and "not in layout hc18" in result.output
+    assert "--unit 'GA=weeks'" in run(own, tmp_path / "o", "--chapter", "3").output
+
+
+def test_a_head_set_leaves_abdomens_out_and_says_so(tmp_path):
+    own = own_folder(tmp_path / "own")
+    table = own / "Tabelle.csv"
+    text = table.read_text("utf-8-sig").replace("Bemerkung", "structure")
+    table.write_text(text.replace("gut, ja", "Abdomen", 1).replace("gut, ja", "head"))
+    result = run(own, tmp_path / "out", "--chapter", "04")
+    assert result.exit_code == 0 and "it shows abdomen; this layout is of heads" in result.output
+    assert len(heads.read_cases(tmp_path / "out")) == 3
+
+
 def test_masks_alone_are_measured_with_the_pixel_size_given_or_stated(tmp_path):
     for i in range(2):
         pixels = (

@@ -53,7 +53,7 @@ def convert(
     Nothing in IN is changed. Units are taken from the headers of the table, such as HC (cm) or
     px_um; where a header has none it is asked for. Exit code 1: nothing was written.
     """
-    from fetal_lib.data.convert.cases import read_source
+    from fetal_lib.data.convert.cases import find_source, read_rows
     from fetal_lib.data.convert.targets import (
         TARGETS,
         check_place,
@@ -68,11 +68,12 @@ def convert(
     with errors_in_a_sentence("data convert", status=1), progress_bar("convert") as progress:
         size = math.nan if pixel_size is None else pixel_size
         pairs = _pairs(column, "--column"), _pairs(unit, "--unit")
-        source = read_source(folder.expanduser(), table, *pairs, size, patients)
+        source = find_source(folder.expanduser(), table, *pairs)
         number = _chapter(chapter) or choose_chapter(source)
         target = TARGETS[number]
         _print_source(source, target)
         check_place(source.found.folder, out)
+        read_rows(source, target.carries, size, patients)
         complete(source, target, structure)
         typer.echo(f"layout: {target.layout}, of chapter {number}")
         for remark in remarks(source, target):
@@ -125,9 +126,8 @@ def _chapter(name: str | None) -> str:
 
 def _print_source(source: Source, target: Target) -> None:
     """Print what was found, and what each column of the table is taken as."""
-    n_masks = sum(case.mask is not None for case in source.cases)
     table = "no table" if source.table is None else f"table {source.table.name}"
-    typer.echo(f"{len(source.cases)} images, {n_masks} masks, {table}")
+    typer.echo(f"{len(source.images)} images, {len(source.masks)} masks, {table}")
     if source.columns:
         head = ("column", "taken as", "unit", "examples")
         rows = [_column_row(column, target) for column in source.columns]

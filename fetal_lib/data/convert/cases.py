@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fetal_lib.data.bad_files import plain_name
-from fetal_lib.data.convert.columns import Column, ConvertError, understand, values_of
+from fetal_lib.data.convert.columns import (
+    NUMBERS,
+    Column,
+    ConvertError,
+    check_columns,
+    understand,
+    values_of,
+)
 from fetal_lib.data.images import IMAGE_ENDINGS
 from fetal_lib.data.layouts.base import Found, relative, visible
 from fetal_lib.data.layouts.bids import VOLUMES
@@ -57,12 +64,16 @@ class Source:
     ----------
     found : its folder, problems and notes.
     cases : the images that can be converted as far as names and table tell.
-    table : Path, or None without one.
+    images, masks : all that lie in it, told apart by their names and folders.
+    table, text : Path and content of the table, or None without one.
     columns : what each column of the table is taken as.
     """
 
     found: Found
+    images: list[Path]
+    masks: list[Path]
     table: Path | None = None
+    text: TextTable | None = None
     columns: Sequence[Column] = ()
     cases: list[Case] = field(default_factory=list)
 
@@ -71,13 +82,11 @@ class Source:
         return any(column.meaning == meaning for column in self.columns)
 
 
-def read_source(
+def find_source(
     place: Path,
     table: Path | None = None,
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
-    pixel_size_mm: float = math.nan,
-    patients: str = "",
 ) -> Source:
     """Find images, masks and table of a folder; nothing is opened but the table.
 
@@ -86,30 +95,60 @@ def read_source(
     place : a folder, or a table whose folder is meant.
     table : the table, where the folder does not hold exactly one.
     columns, units : what the user says of columns, see `understand`.
-    pixel_size_mm : of all images for which neither the table nor the file says it.
-    patients : "folder" or "name": what tells them where no column does, see `patient_of`.
 
     Raises
     ------
     ConvertError, TableReadError
-        ValueErrors: if there is no image, or the table cannot be read or understood.
+        ValueErrors: if there is no image, or the table cannot be read.
     """
     if place.is_file():
         place, table = place.parent, place
     if not place.is_dir():
         raise ConvertError(f"{place} is no folder; name the one that holds the images")
-    source = Source(Found(place), table or _table_in(place))
-    images, masks = _listed(place)
-    if not images:
+    source = Source(Found(place), *_listed(place), table or _table_in(place))
+    if not source.images:
         kinds = ", ".join((*IMAGE_ENDINGS, *VOLUMES))
         raise ConvertError(f"{place}: no image in it ({kinds}); name the folder that holds them")
-    rows, masks_by_image, bad = {}, {}, set()
     if source.table is None and (columns or units):
         raise ConvertError(f"{place}: no table in it for --column or --unit; name it by --table")
     if source.table is not None:
-        text = read_text_table(source.table, ())
-        source.columns = understand(text, columns or {}, units or {})
-        rows, masks_by_image, bad = _matched(source, text, images, masks)
+        source.text = read_text_table(source.table, ())
+        source.columns = understand(source.text, columns or {}, units or {})
+        if not source.has("image"):
+            source.columns = _with_image_column(source)
+    return source
+
+
+def read_rows(
+    source: Source,
+    carries: Callable[[str], bool],
+    pixel_size_mm: float = math.nan,
+    patients: str = "",
+) -> None:
+    """Put together what belongs to one image; the table's rows are read as far as they are carried.
+
+    Parameters
+    ----------
+    source : its cases and problems are filled in.
+    carries : whether a meaning is written to the layout; other columns are not looked at.
+    pixel_size_mm : of all images for which neither the table nor the file says it.
+    patients : "folder" or "name": what tells them where no column does, see `patient_of`.
+
+    Raises
+    ------
+    ConvertError
+        If two columns mean the same, a unit is missing, or the pixel size is none.
+    """
+    low, high = NUMBERS["pixel_size_mm"]
+    if not (math.isnan(pixel_size_mm) or low <= pixel_size_mm <= high):
+        rule = f"it must be the side of a pixel in mm, {low:g}-{high:g}"
+        raise ConvertError(f"--pixel-size: received {pixel_size_mm:g}; {rule}")
+    place, images, masks = source.found.folder, source.images, source.masks
+    rows, masks_by_image, bad = {}, {}, set()
+    if source.text is not None:
+        carried = [one for one in source.columns if carries(one.meaning)]
+        check_columns(source.table.name, carried)
+        rows, masks_by_image, bad = _matched(source, carried)
     if not source.has("mask"):
         masks_by_image = paired(source.found, images, masks) if masks else {}
     dropped = {one.file for one in source.found.problems if one.kind != NO_MASK}
@@ -126,7 +165,6 @@ def read_source(
             size = pixel_size_of(image, size) if math.isnan(pixel_size_mm) else size
             values["pixel_size_mm"] = pixel_size_mm if math.isnan(size) else size
             source.cases.append(Case(image, masks_by_image.get(image), texts, values))
-    return source
 
 
 def patient_of(image: Path, folder: Path, told_by: str) -> str:
@@ -174,18 +212,16 @@ Rows = dict[Path, tuple[dict[str, str], dict[str, float]]]
 Matched = tuple[Rows, dict[Path, Path], set[Path]]
 
 
-def _matched(source: Source, text: TextTable, images: list[Path], masks: list[Path]) -> Matched:
+def _matched(source: Source, carried: Sequence[Column]) -> Matched:
     """Return each image's row, its mask where the table names it, and the images of bad rows."""
-    found, name = source.found, text.path.name
-    values, faults = values_of(text, source.columns)
+    found, text, name = source.found, source.text, source.table.name
+    values, faults = values_of(text, carried)
     for fault in faults:
         found.problem(name, fault.kind, str(fault))
-    header = {one.meaning: one.header for one in source.columns if one.meaning}
+    header = {one.meaning: one.header for one in carried}
     wrong = {int(line[1]) for fault in faults if (line := re.match(r"line (\d+)", fault))}
-    near = _Names(images, found.folder)
-    if "image" not in header:
-        header["image"] = _column_of_names(source, text, near)
-    near_masks, rows, pairs, bad = _Names(masks, found.folder), {}, {}, set()
+    near, near_masks = _Names(source.images, found.folder), _Names(source.masks, found.folder)
+    rows, pairs, bad = {}, {}, set()
     for line, row, numbers in zip(text.lines, text.rows, values, strict=True):
         image = near.one(found, name, line, row[header["image"]])
         if image is None:
@@ -203,8 +239,9 @@ def _matched(source: Source, text: TextTable, images: list[Path], masks: list[Pa
     return rows, pairs, bad
 
 
-def _column_of_names(source: Source, text: TextTable, near: _Names) -> str:
-    """Return the column whose cells are names of the images, most of them."""
+def _with_image_column(source: Source) -> list[Column]:
+    """Return the columns, the one whose cells are names of the images, most of them, as such."""
+    text, near = source.text, _Names(source.images, source.found.folder)
     n_known = {h: sum(bool(near.all(row[h])) for row in text.rows) for h in text.columns}
     best = max(n_known, key=lambda header: n_known[header])
     if 2 * n_known[best] <= len(text.rows):
@@ -213,11 +250,10 @@ def _column_of_names(source: Source, text: TextTable, near: _Names) -> str:
             f"{text.path.name}: no column names the images; found {found}. Give "
             "--column 'image=NAME OF THE COLUMN'"
         )
-    source.columns = [
+    return [
         Column(one.header, "image", examples=one.examples) if one.header == best else one
         for one in source.columns
     ]
-    return best
 
 
 class _Names:

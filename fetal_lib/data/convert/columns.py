@@ -136,14 +136,26 @@ def understand(
     Raises
     ------
     ConvertError
-        If a meaning or column is unknown, two columns mean the same, or a unit is missing.
+        If a meaning or column that the user names is unknown.
     """
     columns = {SHORT.get(name, name): header for name, header in columns.items()}
     wrong = _unknown(columns, WORDS, "--column") + _unknown(units, table.columns, "--unit")
     wrong += _unknown(columns.values(), table.columns, "--column")
     named = {header: meaning for meaning, header in columns.items()}
     units = {header: unit_of(unit) or unit for header, unit in units.items()}
-    known = [_understood(table, header, named, units) for header in table.columns]
+    if wrong:
+        raise ConvertError(f"{table.path.name}: " + "\n  ".join(wrong))
+    return [_understood(table, header, named, units) for header in table.columns]
+
+
+def check_columns(table: str, known: Sequence[Column]) -> None:
+    """Refuse columns of which two mean the same, or that lack a unit.
+
+    Raises
+    ------
+    ConvertError
+    """
+    wrong = []
     for meaning in WORDS:
         same = [column.header for column in known if column.meaning == meaning]
         if len(same) > 1:
@@ -156,8 +168,7 @@ def understand(
             fix = " or ".join(f"--unit '{column.header}={unit}'" for unit in allowed)
             wrong.append(f"column {column.header!r} ({column.meaning}) {said}; give {fix}")
     if wrong:
-        raise ConvertError(f"{table.path.name}: " + "\n  ".join(wrong))
-    return known
+        raise ConvertError(f"{table}: " + "\n  ".join(wrong))
 
 
 def _understood(

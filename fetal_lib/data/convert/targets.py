@@ -90,7 +90,7 @@ TARGETS = {
         "hc18",
         heads.TABLE_NAME,
         ("mask", "pixel_size_mm"),
-        ("hc_mm",),
+        ("hc_mm", "structure"),
         write_head,
         examination_names,
     ),
@@ -104,9 +104,9 @@ def choose_chapter(source: Source) -> str:
     Volumes with an age in years go to 05, other volumes to 01; classes without masks to 02,
     structures to 03, else heads to 04.
     """
-    if any(case.image.name.lower().endswith(VOLUMES) for case in source.cases):
+    if any(path.name.lower().endswith(VOLUMES) for path in source.images):
         return "05" if source.has("age") else "01"
-    if source.has("class") and all(case.mask is None for case in source.cases):
+    if source.has("class") and not source.masks:
         return "02"
     return "03" if source.has("structure") else "04"
 
@@ -123,8 +123,8 @@ def complete(source: Source, target: Target, structure: str = "") -> None:
         texts = {"structure": structure}
         source.cases = [replace(one, texts={**one.texts, **texts}) for one in source.cases]
     if target.layout == "hc18":
-        for case in [one for one in source.cases if one.texts.get("structure", "head") != "head"]:
-            shows = f"it shows {case.texts['structure']}; this layout is of heads"
+        for case in [one for one in source.cases if _shows(one) != "head"]:
+            shows = f"it shows {_shows(case)}; this layout is of heads"
             source.found.note(case.image, "no head", shows)
             source.cases.remove(case)
     for need in target.needs:
@@ -137,6 +137,10 @@ def complete(source: Source, target: Target, structure: str = "") -> None:
             source.cases.remove(case)
     if not source.cases and not source.found.problems:
         raise ConvertError(f"no image that layout {target.layout} could take is left")
+
+
+def _shows(case: Case) -> str:
+    return (case.texts.get("structure") or "head").casefold()
 
 
 def _has(case: Case, need: str) -> bool:
@@ -199,7 +203,7 @@ def convert(
 
     Parameters
     ----------
-    source, target : from `read_source`, after `complete`.
+    source, target : from `read_rows`, after `complete`.
     out : a new folder; it appears whole, or not at all.
     leave_out : whether the sound cases are written though others have problems.
     progress : called with (cases done, cases).
