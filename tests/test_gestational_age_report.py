@@ -196,4 +196,4 @@ def test_errors_by_trimester_come_with_intervals_over_fetuses():
 def test_calibration_is_told_with_intervals():
     days = np.linspace(140.0, 270.0, 40)
     text = report.calibration_text(one_each((205 - days) / 2))
-    assert "slope **2.000 (2.000 to 2.000)**" in text and "+0.00 days" in text
+    assert "slope **2.000 (no spread)**" in text and "+0.00 days" in text

@@ -138,7 +138,7 @@ def interval_words(low: float, high: float, digits: int = 3) -> str:
     >>> interval_words(0.97, 0.9743), interval_words(0.9996, 1.0), interval_words(1.0, 1.0)
     ('0.970 to 0.974', '0.9996 to 1.0000', 'no spread')
     """
-    if low == high:
+    if np.isclose(low, high, rtol=1e-9, atol=1e-12):  # what rounding makes is no spread
         return "no spread"
     while digits < 9 and _rounded(low, digits) == _rounded(high, digits):
         digits += 1
