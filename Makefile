@@ -55,7 +55,6 @@ test-fast: $(STAMP)  ## the tests that take a minute or two together
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lab: $(STAMP)  ## open the chapters in JupyterLab
-	@$(BIN)/fetal-lib notebooks sync
 	@$(BIN)/python -m jupyter lab --notebook-dir . --LabApp.default_url /lab/tree/notebooks
 
 app: $(STAMP)  ## open the trained models as a page in the browser

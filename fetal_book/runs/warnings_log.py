@@ -25,6 +25,7 @@ def log_warnings(path: Path) -> None:
         root.removeHandler(old)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.name = NAME
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     root.addHandler(handler)  # TensorFlow prints by itself only where the root has no handler
     logging.captureWarnings(capture=True)
     os.dup2(handler.stream.fileno(), 2)
