@@ -21,7 +21,7 @@ from made_up_scans import real_data
 
 pytest.importorskip("keras")
 
-SMALL = ("-p", "epochs=1", "-p", "n_slices=1")
+SMALL = ("-p", "epochs=1", "-p", "n_slices=1", "-p", "n_phantoms=20")
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_backends_give_the_same_answer_for_the_same_weights(tmp_path):
 def test_trained_on_individuals_of_an_atlas_and_tested_on_the_templates_of_a_disease(tmp_path):
     folder = real_data("spina_bifida_atlas")
     atlas = write_atlas(tmp_path / "atlas", [template(weeks) for weeks in (22, 27, 33)])
-    more = ("-p", f"data={atlas}", "-p", f"external_data={folder}", "-p", "n_phantoms=20")
+    more = ("-p", f"data={atlas}", "-p", f"external_data={folder}")
     out, done = run_chapter("01", tmp_path, "sb", *SMALL, *more, "-p", "save_model=false")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found = [r for r in rows_of(out) if r["metric"] == "mae_days"]
