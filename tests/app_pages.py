@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app_browser import Browser, Page
+from chromium import Browser, Page
 from made_up_project import wait_for
 
 PHONE = {"width": 390, "height": 844, "phone": True}

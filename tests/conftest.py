@@ -80,7 +80,7 @@ def app_pictures(request, tmp_path_factory):
 def browser(tmp_path_factory):
     """Give a Chromium of its own; the test is skipped where there is none."""
     pytest.importorskip("websocket", reason="needs websocket-client")
-    from app_browser import Browser, find_chromium
+    from chromium import Browser, find_chromium
 
     if find_chromium() is None:
         pytest.skip("no Chromium on this computer")

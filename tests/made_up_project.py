@@ -130,11 +130,11 @@ def call_cli(root: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it") -> None:
     """Wait until a condition holds; fail when it takes too long."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
+        assert time.monotonic() < end, f"did not happen in {seconds} s: {what}"
         time.sleep(0.05)
 
 

@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from chromium import OfflinePage, find_chromium
 from made_up_project import change, copy_project, environment, write_project
-from try_it_browser import CHROMIUM, Browser
 
 from fetal_book.site.checks import written_pages
 from fetal_book.site.npm_package import get_package_files
@@ -45,7 +45,7 @@ CELLS = (
 )
 RESULTS = ("results", "against_sources", "leak_ladder")
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+needs_browser = pytest.mark.skipif(not find_chromium(), reason="needs Chromium")
 
 
 def build_made_up_site(root: Path) -> Path:
@@ -76,7 +76,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory):
-    found = Browser(tmp_path_factory.mktemp("profile"))
+    found = OfflinePage(tmp_path_factory.mktemp("profile"))
     yield found
     found.close()
 
@@ -96,7 +96,7 @@ def address(path: Path) -> str:
 @needs_browser
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)], ids=["desk", "phone"])
 def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(
-    site: Path, browser: Browser, width: int, dark: bool
+    site: Path, browser: OfflinePage, width: int, dark: bool
 ) -> None:
     try:
         axe = get_package_files(PROJECT / "tests" / "axe_core.json")["script"].decode("utf-8")
@@ -198,19 +198,34 @@ def test_launch_buttons_lead_to_notebooks_of_the_repository(site: Path) -> None:
 
 
 @needs_browser
-def test_icons_are_still_drawn(site: Path, browser: Browser) -> None:
+def test_search_finds_and_formulas_are_set_without_a_network(
+    site: Path, browser: OfflinePage
+) -> None:
+    browser.open("about:blank")
+    before = len(browser.requests)
+    browser.open(f"{address(site / 'search.html')}?q=speckle")
+    browser.wait("document.querySelector('#search-results a[href*=\"methods/phantoms.html\"]')")
+    for page in (site / "methods" / "metrics.html", chapters(site)[0]):
+        browser.open(address(page))
+        browser.wait("document.querySelector('mjx-container')")
+    asked = browser.requests[before:]
+    assert asked and [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+@needs_browser
+def test_icons_are_still_drawn(site: Path, browser: OfflinePage) -> None:
     browser.open("about:blank")  # what axe-core still asks for on another test's page ends here
-    before = len(browser.problems())
+    before = len(browser.errors)
     browser.open(address(chapters(site)[0]))
     browser.wait("document.querySelectorAll('svg.svg-inline--fa').length > 5")
     assert browser.run("document.querySelectorAll('i[class*=fa-]').length") == 0
     missing = "[...document.querySelectorAll('svg[data-icon=circle-question], .missing')].length"
     assert browser.run(missing) == 0
-    assert browser.problems()[before:] == []
+    assert browser.errors[before:] == []
 
 
 @needs_browser
-def test_wide_table_scrolls_in_its_box_by_keyboard(site: Path, browser: Browser) -> None:
+def test_wide_table_scrolls_in_its_box_by_keyboard(site: Path, browser: OfflinePage) -> None:
     browser.open(address(chapters(site)[0]), width=390, height=844)
     wide = "document.querySelector('.pst-scrollable-table-container[data-scrolls]')"
     browser.wait(wide)
@@ -227,7 +242,7 @@ def test_wide_table_scrolls_in_its_box_by_keyboard(site: Path, browser: Browser)
 
 
 @needs_browser
-def test_first_key_leads_past_the_menus(site: Path, browser: Browser) -> None:
+def test_first_key_leads_past_the_menus(site: Path, browser: OfflinePage) -> None:
     browser.open(address(site / "intro.html"))
     for kind in ("keyDown", "keyUp"):
         browser.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab")
@@ -235,7 +250,7 @@ def test_first_key_leads_past_the_menus(site: Path, browser: Browser) -> None:
 
 
 @needs_browser
-def test_whole_book_is_one_page_and_prints(site: Path, browser: Browser, tmp_path: Path) -> None:
+def test_whole_book_is_one_page_and_prints(site: Path, tmp_path: Path) -> None:
     text = soup(site / WHOLE_BOOK)
     sections = {section["id"] for section in text.select("section.book-page")}
     assert {"intro", "glossary", *(f"notebooks-{path.stem}" for path in chapters(site))} <= sections

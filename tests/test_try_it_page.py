@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from try_it_browser import CHROMIUM, Browser
+from chromium import OfflinePage, find_chromium
 
 from fetal_book.site.try_it import write_files
 from fetal_book.site.try_it_samples import draw_samples
@@ -33,14 +33,14 @@ SHARE = re.compile(r" \(\d+%\)$")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
+    pytest.mark.skipif(not find_chromium(), reason="needs Chromium"),
 ]
 
 
 class Page:
     """The page, opened from the disk."""
 
-    def __init__(self, browser: Browser, folder: Path) -> None:
+    def __init__(self, browser: OfflinePage, folder: Path) -> None:
         self.browser, self.folder = browser, folder
         self.url = (folder / "try it.html").as_uri()
 
@@ -70,7 +70,7 @@ class Page:
 
     def take(self, path: Path) -> None:
         self.browser.run(f"{ROOT}.setAttribute('aria-busy', 'true')")
-        self.browser.choose_file("#ti-file", path)
+        self.browser.upload("#ti-file", path)
         self.settle()
         assert path.name in self.part("caption", "textContent")
 
@@ -92,7 +92,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Try it</title>'
     head += '<meta name="viewport" content="width=device-width">'
     (folder / "try it.html").write_text(f"{head}<body>{body}</body></html>", encoding="utf-8")
-    browser = Browser(tmp_path_factory.mktemp("profile"))
+    browser = OfflinePage(tmp_path_factory.mktemp("profile"))
     yield Page(browser, folder)
     browser.close()
 
@@ -161,15 +161,15 @@ def test_page_and_command_line_agree_on_fifty_scans(page: Page, scans) -> None:
 
 
 def test_nothing_is_asked_of_any_host_and_the_network_waits_for_the_first_image(page: Page) -> None:
-    before = len(page.browser.requests())
+    before = len(page.browser.requests)
     page.open()
-    opened = page.browser.requests()[before:]
+    opened = page.browser.requests[before:]
     assert [url for url in opened if any(name in url for name in LAZY) and ".js" in url] == []
     page.take_sample("head_16")
-    asked = page.browser.requests()[before:]
+    asked = page.browser.requests[before:]
     assert [url for url in asked if url.endswith("/runtime.js")]
     assert {url.split(":")[0] for url in asked} <= {"file", "blob", "data"}
-    assert page.browser.problems() == []
+    assert page.browser.errors == []
     weights = {path.name: path.stat().st_size for path in page.folder.rglob("*.*")}
     at_once = sum(n for name, n in weights.items() if not (name.startswith(LAZY) and ".js" in name))
     print(
@@ -250,7 +250,7 @@ def test_file_that_cannot_be_read_is_refused_with_the_reason(page, tmp_path, con
     path = tmp_path / "scan.bad"
     path.write_bytes(content)
     page.open()
-    page.browser.choose_file("#ti-file", path)
+    page.browser.upload("#ti-file", path)
     page.browser.wait(f"{ROOT}.querySelector('.refusal')", 10)
     assert page.status().startswith("scan.bad cannot be read.") and says in page.status()
     assert page.part("stage", "hidden")

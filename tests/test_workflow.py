@@ -11,15 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_up_project import copy_project, parameters_source
+from made_up_project import copy_project, parameters_source, wait_for
 
 from fetal_book.runs.attempt import attempt_folder
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 CHAPTER = "04_head_circumference"
 PAGE = f"notebooks/{CHAPTER}.html"
 NOTEBOOK = """\
@@ -99,31 +97,8 @@ class Stub:
     def status(self) -> str:
         return self.last()["status"]
 
-    def look(self, address: str, folder: Path) -> str:
-        """Open a page as a reader does, from the disk, and return it after its scripts ran."""
-        switches = [
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            f"--user-data-dir={folder / 'profile'}",
-            f"--log-net-log={folder / 'net.json'}",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--virtual-time-budget=8000",
-        ]
-        url = f"{(self.root / 'book' / '_build' / 'html').as_uri()}/{address}"
-        done = subprocess.run(
-            [CHROMIUM, *switches, "--dump-dom", url], capture_output=True, timeout=60, check=True
-        )
-        return done.stdout.decode("utf-8")
-
     def page(self, name: str) -> str:
         return (self.root / "book" / "_build" / "html" / name).read_text(encoding="utf-8")
-
-
-def wait_until(happened: Callable[[], bool], what: str, limit_s: float = 60) -> None:
-    end = time.monotonic() + limit_s
-    while not happened():
-        assert time.monotonic() < end, f"did not happen in {limit_s} s: {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -144,18 +119,6 @@ def test_site_has_the_chapter_its_result_and_its_run(built: Stub) -> None:
     assert "smoke" in built.page("status.html")
     intro = built.page("intro.html")
     assert "built, smoke profile on phantoms" in intro and intro.count("not yet built") == 4
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-def test_site_works_from_a_folder_without_a_network(built: Stub, tmp_path: Path) -> None:
-    found = built.look("search.html?q=speckle", tmp_path)
-    assert 'href="methods/phantoms.html"' in found
-    assert "<mjx-container" in built.look("methods/metrics.html", tmp_path)
-    assert "<mjx-container" in built.look(f"notebooks/{CHAPTER}.html", tmp_path)
-    urls = re.findall(r'"url":"(https?://[^"]*)"', (tmp_path / "net.json").read_text("utf-8"))
-    browser = re.compile(r"https?://[^/]*\.(google|googleapis|gvt1)\.com/")  # Chromium's own calls
-    assert [url for url in urls if not browser.match(url)] == []
 
 
 def test_second_build_runs_nothing_in_less_than_ten_seconds(built: Stub) -> None:
@@ -233,7 +196,7 @@ def test_killed_workflow_is_taken_up_again(built: Stub) -> None:
     built.change_code("slow")
     before = built.started()
     process = built.start(STUB_SECONDS="12")
-    wait_until(lambda: built.started() > before, "the chapter starts")
+    wait_for(lambda: built.started() > before, what="the chapter starts")
     children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -251,7 +214,7 @@ def test_second_workflow_beside_a_living_one_is_refused(built: Stub) -> None:
     built.change_code("long")
     before = built.started()
     process = built.start(STUB_SECONDS="6")
-    wait_until(lambda: built.started() > before, "the chapter starts")
+    wait_for(lambda: built.started() > before, what="the chapter starts")
     code, output, _ = built.build()
     assert code == 2 and f"process {process.pid} already works in this project" in output
     process.communicate(timeout=120)

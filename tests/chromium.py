@@ -9,22 +9,16 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
+
+from made_up_project import wait_for
 
 FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-    "--remote-allow-origins=*",
-    "--hide-scrollbars",
-    "about:blank",
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--remote-debugging-port=0", "--remote-allow-origins=*", "--hide-scrollbars"),
 )
+NO_HOST = "--host-resolver-rules=MAP * ~NOTFOUND"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -36,23 +30,25 @@ def find_chromium() -> str | None:
 class Browser:
     """A Chromium of its own, with a fresh profile."""
 
-    def __init__(self, profile: Path) -> None:
-        command = [find_chromium(), f"--user-data-dir={profile}", *FLAGS]
+    def __init__(self, profile: Path, *flags: str) -> None:
+        command = [find_chromium(), f"--user-data-dir={profile}", *FLAGS, *flags, "about:blank"]
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        port_file = profile / "DevToolsActivePort"
-        end = time.monotonic() + 30
-        while not (port_file.is_file() and "\n" in port_file.read_text()):
-            assert time.monotonic() < end, "Chromium did not start"
-            time.sleep(0.05)
-        self.address = f"http://127.0.0.1:{port_file.read_text().split()[0]}"
+        note = profile / "DevToolsActivePort"
+        wait_for(lambda: note.is_file() and "\n" in note.read_text(), 30, "a start")
+        self.address = f"http://127.0.0.1:{note.read_text().split()[0]}"
         self.pages: list[Page] = []
+
+    def new_tab(self) -> str:
+        """Open a tab; return the address of its socket."""
+        asked = Request(f"{self.address}/json/new?about:blank", method="PUT")
+        with build_opener(ProxyHandler({})).open(asked, timeout=20) as answer:
+            return json.load(answer)["webSocketDebuggerUrl"]
 
     def open(self, url: str, width: int = 1280, height: int = 900, phone: bool = False) -> Page:
         """Open a page in a tab of its own."""
-        with urlopen(Request(f"{self.address}/json/new?about:blank", method="PUT")) as answer:
-            page = Page(json.load(answer)["webSocketDebuggerUrl"])
+        page = Page(self.new_tab())
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         page.call("Emulation.setDeviceMetricsOverride", **size)
         page.call("Page.navigate", url=url)
@@ -76,7 +72,9 @@ class Page:
     def __init__(self, address: str) -> None:
         import websocket
 
-        self.socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
+        self.socket = websocket.create_connection(
+            address, timeout=120, suppress_origin=True, http_no_proxy=["127.0.0.1"]
+        )
         self.number, self.requests, self.errors = 0, [], []
         for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
             self.call(f"{domain}.enable")
@@ -97,25 +95,21 @@ class Page:
         if message["method"] == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif message["method"] == "Runtime.exceptionThrown":
-            self.errors.append(params["exceptionDetails"].get("text", ""))
+            thrown = params["exceptionDetails"]
+            self.errors.append(thrown.get("exception", {}).get("description", thrown["text"]))
         elif message["method"] == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(params["entry"]["text"])
 
     def run(self, script: str) -> Any:
         """Evaluate a script and return its value."""
-        found = self.call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
-        )
+        options = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        found = self.call("Runtime.evaluate", expression=script, **options)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 60) -> Any:
-        """Wait until a script's value is true; return it."""
-        end = time.monotonic() + seconds
-        while not (value := self.run(f"Boolean({condition})")):
-            assert time.monotonic() < end, f"did not happen: {condition}"
-            time.sleep(0.05)
-        return value
+    def wait(self, condition: str, seconds: float = 60) -> None:
+        """Wait until a script's value is true."""
+        wait_for(lambda: self.run(f"Boolean({condition})"), seconds, condition)
 
     def text(self, selector: str) -> str:
         """Return the text of an element, empty where there is none."""
@@ -175,3 +169,26 @@ class Page:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(picture["data"]))
         return path
+
+
+class OfflinePage(Page):
+    """The one page of a browser that reaches no host."""
+
+    def __init__(self, profile: Path) -> None:
+        self.browser = Browser(profile, NO_HOST)
+        super().__init__(self.browser.new_tab())
+
+    def open(self, url: str, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+        """Go to a page, at a size in pixels, and wait until its scripts ran."""
+        phone = {"mobile": width < 600, "deviceScaleFactor": 2 if width < 600 else 1}
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, **phone)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Page.navigate", url=url)
+        time.sleep(0.2)
+        self.wait("document.readyState === 'complete'")
+
+    def close(self) -> None:
+        """End the browser."""
+        self.socket.close()
+        self.browser.close()
