@@ -106,9 +106,10 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """Return the environment in which the project is the made-up one."""
+    """Return the environment in which the project is the made-up one, with its own code if any."""
     mine = {k: v for k, v in os.environ.items() if not k.startswith("FETAL_")}
-    return mine | {"FETAL_PROJECT": str(root), "PYTHONPATH": str(LIBRARY)}
+    code = root if (root / "fetal_book").is_dir() else LIBRARY
+    return mine | {"FETAL_PROJECT": str(root), "PYTHONPATH": str(code)}
 
 
 def start_cli(root: Path, *words: str) -> subprocess.Popen:
@@ -126,7 +127,7 @@ def start_cli(root: Path, *words: str) -> subprocess.Popen:
 def call_cli(root: Path, *words: str) -> tuple[int, str, str]:
     """Run `fetal-lib` to its end; return exit code, output, errors."""
     process = start_cli(root, *words)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     return process.returncode, output, errors
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from chapter_checks import oversized_cells, typed_results
-from made_up_project import copy_project
+from made_up_project import call_cli, copy_project
 
 from fetal_book.parameters.chapters import (
     CHAPTERS,
@@ -137,17 +134,9 @@ class Copy:
         (root / "notebooks").mkdir()
 
     def call(self, *words: str) -> str:
-        mine = {k: v for k, v in os.environ.items() if not k.startswith("FETAL_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "fetal_book", *words],
-            cwd=self.root,
-            env=mine | {"PYTHONPATH": str(self.root), "FETAL_PROJECT": str(self.root)},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        code, output, errors = call_cli(self.root, *words)
+        assert code == 0, output + errors
+        return output
 
     def page(self, name: str) -> str:
         return (self.root / "book" / "_build" / "html" / name).read_text(encoding="utf-8")

@@ -58,7 +58,7 @@ def build_made_up_site(root: Path) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "fetal_book", "book", "build", "--profile", "smoke"],
         cwd=root,
-        env=environment(root) | {"PYTHONPATH": str(root)} | cache,
+        env=environment(root) | cache,
         capture_output=True,
         text=True,
         check=False,

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from made_up_project import copy_project, parameters_source, wait_for
+from made_up_project import copy_project, environment, parameters_source, wait_for
 
 from fetal_book.runs.attempt import attempt_folder
 
@@ -53,7 +53,7 @@ class Stub:
         self.root = root
         self.notebook = root / "notebooks" / f"{CHAPTER}.py"
         self.record = root / "runs" / "book" / CHAPTER / "record.json"
-        self.environment = os.environ | {"PYTHONPATH": str(root), "FETAL_PROJECT": str(root)}
+        self.environment = environment(root)
 
     def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "fetal_book", "book", "build", "--profile", "smoke"]
