@@ -217,7 +217,7 @@ def test_second_workflow_beside_a_living_one_is_refused(built: Stub) -> None:
     wait_for(lambda: built.started() > before, what="the chapter starts")
     code, output, _ = built.build()
     assert code == 2 and f"process {process.pid} already works in this project" in output
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert process.returncode == 0
 
 
