@@ -69,6 +69,7 @@ def server(tmp_path_factory):
 
 def test_a_scan_is_dropped_answered_explained_and_deleted(tabs, server, scans):
     page = opened(tabs, server)
+    page.wait("document.querySelector('.fl-banner')?.innerText")
     assert "not for clinical use" in page.text(".fl-banner")
     text = drop(page, "anomaly", scans[0] / "brain0.png")
     assert "brain0.png" in text and "Model:" in text and "Trained on" in text
