@@ -25,7 +25,7 @@ def outer_inner_mm(bpd_mm: Number) -> Number:
 
     Parameters
     ----------
-    bpd_mm : float or array, outer to outer, within ``OUTER_OUTER_MM_RANGE``.
+    bpd_mm : float or array, outer to outer, from 20 to 105.
 
     Raises
     ------
