@@ -30,7 +30,7 @@ N_OTHERS, FORMS = 200, 4
 VOLUMES = {
     "adult MRI (OASIS-1)": "oasis1/**/*T1w.nii.gz",
     "fetal MRI (CRL)": "crl_atlas/STA??.nii.gz",
-    "fetal MRI (spina bifida)": "spina_bifida_atlas/**/*T2w.nii.gz",
+    "fetal MRI (spina bifida)": "spina_bifida_atlas/*/srr.nii.gz",
 }
 """Scans that are no ultrasound, and were not trained on; scored where they are in the folder."""
 HEAD = label("head")
@@ -130,11 +130,12 @@ def plane_card(
         "fetal_book.chapters.biometry_segmentation.plane_recogniser`.",
         "",
         "The scans are HC18, the images of FETAL_PLANES_DB that the multicentre biometry benchmark "
-        "names, and two sets of fetal brain anomalies, all CC BY 4.0. Of the benchmark's tables "
-        "only the name is read, which says the plane; its calliper points (CC BY-NC-SA 4.0) are "
-        "not. `other` is corners and shuffled tiles of scans, what lies beside heads, MRI "
-        "phantoms, drawn screens, noise and photographs. Seven tenths of the subjects train, one "
-        "sets temperature and operating point, two test it, once.",
+        "names, and two sets of fetal brain anomalies, all CC BY 4.0. The weights have nothing of "
+        "the benchmark's tables but which of them names an image, its plane; the machine parts the "
+        "scores below, and the calliper points (CC BY-NC-SA 4.0) are not read. `other` is corners "
+        "and shuffled tiles of scans, what lies beside heads, MRI phantoms, drawn screens, noise "
+        "and photographs. Seven tenths of the subjects train, one sets temperature and operating "
+        "point, two test it, once.",
         "",
         f"An image is a head from a probability of {spec.head_from:.3f} on; temperature "
         f"{spec.temperature:.3f}.",
