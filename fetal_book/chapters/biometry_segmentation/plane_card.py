@@ -142,6 +142,7 @@ def plane_card(
         "",
         *_recognised(part, plain, in_forms(model, test)),
         *_confusion(plain),
+        *_declined(plain, spec.head_from),
         *_others(model, Path(root), test),
         "Abdomens and femurs come from two hospitals of one city only; there is no thorax, no "
         "cervix and no wrong plane of a head among `other`, so a plane that is no standard plane "
@@ -173,6 +174,16 @@ def _confusion(plain: Scored) -> list[str]:
         f"| shown | {' | '.join(PLANES)} |",
         "|---|---|---|---|---|",
         *(f"| {PLANES[k]} | {' | '.join(map(str, row))} |" for k, row in enumerate(table)),
+        "",
+    ]
+
+
+def _declined(plain: Scored, head_from: float) -> list[str]:
+    hc18 = plain.of("HC18").probs[:, HEAD] < head_from
+    wrong = plain.probs[plain.planes != HEAD, HEAD] >= head_from
+    return [
+        f"Of the heads of HC18 {hc18.sum()} of {len(hc18)} are declined; of abdomens and femurs "
+        f"{wrong.sum()} of {len(wrong)} are taken for a head.",
         "",
     ]
 
