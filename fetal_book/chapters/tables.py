@@ -85,7 +85,7 @@ def pretty(table: pd.DataFrame, digits: int = 3) -> Styler:
         table = pd.DataFrame({"table": ["empty: nothing in this run has what it needs"]})
     for low in [name for name in map(str, table) if name.split("_")[-1] == "low"]:
         ends = [low, low.removesuffix("low") + "high"]
-        table = table.assign(**table[ends].mask(table[ends[0]] == table[ends[1]]))
+        table = table.assign(**table[ends].mask((table[ends[1]] - table[ends[0]]).abs() < 1e-9))
     small = {name: "{:.2g}" for name in ("p", "p_holm") if name in table}
     how = {"precision": digits, "thousands": ",", "na_rep": "–", "escape": "html"}
     return table.style.hide(axis="index").format(small, **how)
