@@ -226,3 +226,4 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "oasis": ("oasis1", oasis),
     "atlas": ("fetal_atlas", atlas),
 }
+WITH_SCANS = [name for name in FOLDERS if name != "measurements"]  # a table alone

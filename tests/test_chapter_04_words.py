@@ -92,7 +92,7 @@ def test_ways_from_a_mask_have_intervals_over_examinations():
     found = source.second_experiment(run, table, {"unet": off, "vgg16_mask": truth + 4.0})
     assert list(found.columns) == ["model", "n", "RMSE (mm)", "MAE (mm)", "R²"]
     assert found["n"].tolist() == [19, 20]
-    assert found["MAE (mm)"][1] == found["RMSE (mm)"][1] == "4.00 (4.00 to 4.00)"
+    assert found["MAE (mm)"][1] == found["RMSE (mm)"][1] == "4.00 (no spread)"
     r2 = {row["model"]: row for row in run.rows if row["metric"] == "r2"}
     assert r2["unet"]["ci95"][0] < r2["unet"]["value"] < r2["unet"]["ci95"][1]
     assert {row["model"] for row in run.rows if row["metric"] == "adf_mm"} == {"vgg16_mask"}

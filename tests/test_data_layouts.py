@@ -7,14 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_folders import FOLDERS, disc, labels, noise, save, save_text, save_volume
+from made_up_folders import (
+    FOLDERS,
+    WITH_SCANS,
+    disc,
+    labels,
+    noise,
+    save,
+    save_text,
+    save_volume,
+)
 from made_up_scans import real_data
 
 from fetal_lib.data.catalogue import load_manifest
 from fetal_lib.data.layouts.registry import LAYOUTS, LayoutError, detect_layout, layout_named
 from fetal_lib.data.verify import verify_folder
-
-WITH_SCANS = [name for name in FOLDERS if name != "measurements"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from damaged_files import changes_near, fuzz, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_folders import FOLDERS
+from made_up_folders import FOLDERS, WITH_SCANS
 
 from fetal_lib.data.report import FolderReport
 from fetal_lib.data.verify import verify_folder
@@ -129,7 +129,7 @@ def test_random_bytes_in_place_of_any_file_never_stop_the_check(sound, name, blo
         assert isinstance(check_mutated(folder, path, blob, layout), FolderReport)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", WITH_SCANS)
 def test_a_folder_in_place_of_a_scan_is_named(sound, tmp_path, name):
     copy = Path(shutil.copytree(sound / name, tmp_path / "set"))
     path = files_of(copy, SCANS)[0]

@@ -293,7 +293,7 @@ def test_a_drawn_shape_that_is_no_ellipse_keeps_its_shape():
     [
         (np.zeros(SHAPE, np.uint8), "received 0 non-zero pixels"),
         (np.zeros((*SHAPE, 3), np.uint8), "it must be one image"),
-        (HEAD.mask(SHAPE).astype(np.uint8), "use ellipse_from_mask"),
+        (HEAD.mask(SHAPE).astype(np.uint8), "draw its edge alone"),
     ],
 )
 def test_an_outline_that_is_none_says_so(outline, message):
