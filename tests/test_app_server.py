@@ -99,7 +99,7 @@ def test_in_a_notebook_the_uploads_have_a_folder_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model-hc", "nowhere"], "no model.json in 'nowhere'; name the folder of a finished"),
+        (["--model-hc", "nowhere"], "there is no such folder; name the folder of a finished run"),
         (["--port", "99999"], "less than or equal to 65535"),
     ],
 )

@@ -199,8 +199,9 @@ def test_the_command_says_what_is_missing_without_a_traceback(folder, tmp_path):
 def test_the_command_writes_a_table(model, folder, tmp_path):
     model.save(tmp_path / "model", "# card\n")
     out = tmp_path / "answers.csv"
-    scans = [str(p) for p in sorted(folder.glob("scan*.png"))]
-    done = CliRunner().invoke(app, ["anomaly", *scans, "--model", str(tmp_path), "--out", str(out)])
+    scans = [str(p) for p in sorted(folder.glob("scan*.png"))]  # drawn, and so no head
+    options = ["--model", str(tmp_path), "--out", str(out), "--any-plane"]
+    done = CliRunner().invoke(app, ["anomaly", *scans, *options])
     assert done.exit_code == 0 and "5 answered" in done.output, done.output
     assert len(rows_of(out)) == 5
     assert json.loads((tmp_path / "model" / "model.json").read_text())["labels"] == list(CLASSES)

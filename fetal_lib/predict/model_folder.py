@@ -104,11 +104,11 @@ def find_model(folder: str | Path | None, chapter: str) -> Path:
         lacks = "no model.json in it" if named.exists() else "there is no such folder"
         what = f"model={str(named)!r}: {lacks}"
     advice = (
-        f"give --model the folder of a finished run of {chapter}, for example after `fetal-lib "
+        f"name the folder of a finished run of {chapter}, for example after `fetal-lib "
         f"run {chapter[:2]}`"
     )
     if (shipped / "model.json").is_file():
-        advice += ", or leave --model out for the model that is shipped"
+        advice += ", or name none for the model that is shipped"
     raise ValueError(f"{what}; {advice}.")
 
 
