@@ -109,7 +109,7 @@ def write_phantoms(folder):
         save(folder / "lesions" / name, scan(i, (48, 64)))
     table = pd.DataFrame(rows, columns=["image", "label", "patient"])
     table["lesion"] = table["image"]
-    table.assign(ga_days=150.5, pixel_size_mm=0.2).to_csv(folder / "cases.csv", index=False)
+    table.assign(ga_days=150.5, pixel_size_mm=1.06).to_csv(folder / "cases.csv", index=False)
 
 
 def test_the_classes_are_those_of_the_phantoms():
@@ -182,7 +182,9 @@ def test_phantoms_keep_their_patients_lesions_and_ages(tmp_path):
     assert set(cases["source"]) == {"phantom"}
     assert cases["label"].tolist() == ["normal", "normal", LABELS[-1]]
     assert all(path.is_file() for path in cases["lesion_path"])
-    assert cases["ga_days"].tolist() == [150.5] * 3 and set(cases["pixel_size_mm"]) == {0.2}
+    assert cases["ga_days"].tolist() == [150.5] * 3 and set(cases["pixel_size_mm"]) == {
+        1.06
+    }  # as small phantoms have
 
 
 def test_names_that_repeat_in_two_folders_are_told_apart(tmp_path):
