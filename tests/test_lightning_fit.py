@@ -83,9 +83,15 @@ def test_the_score_is_watched_and_changes_nothing(tmp_path):
         assert torch.equal(a, b)
 
 
+def noisy_loss(network, image, mask):
+    """A loss that draws, as those of diffusion networks do."""
+    return bce_dice_loss(network, image + 0.1 * torch.randn_like(image), mask)
+
+
 @pytest.mark.slow
-def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path):
-    task = Segmentation(*discs(), SETTINGS, bce_dice_loss, discs(4, seed=1))
+@pytest.mark.parametrize("loss", [bce_dice_loss, noisy_loss])
+def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path, loss):
+    task = Segmentation(*discs(), SETTINGS, loss, discs(4, seed=1))
     whole, killed, resumed = new_network(), new_network(), new_network()
     fit_torch(tmp_path / "whole", whole, task)
     with cut_after(3) as kill:
