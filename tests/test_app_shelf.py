@@ -36,7 +36,8 @@ def test_the_newest_run_is_first_real_data_before_phantoms_and_smoke_last(tmp_pa
     assert choices(TASKS["hc"], "04")[0] == found[0]
 
 
-def test_a_folder_without_a_model_is_refused_with_the_command_that_makes_one(tmp_path):
+def test_a_folder_without_a_model_is_refused_with_the_command_that_makes_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("FETAL_RUNS", str(tmp_path))  # whatever runs the project has
     with pytest.raises(ModelError, match=r"no model.json in(?s:.*)`fetal-lib run 02` makes one"):
         choices(TASKS["anomaly"], tmp_path)
 
