@@ -135,6 +135,13 @@ def test_a_relative_fetal_data_holds_in_the_chapter_s_own_working_folder(sets, m
     assert worker_environment(sets, sets)["FETAL_DATA"] == str(sets)
 
 
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(sets, monkeypatch):
+    monkeypatch.setenv("GOMP_SPINCOUNT", "100")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    found = worker_environment(sets, sets)
+    assert (found["OMP_WAIT_POLICY"], found["GOMP_SPINCOUNT"]) == ("PASSIVE", "100")
+
+
 @pytest.mark.slow
 def test_a_further_set_named_under_fetal_data_reaches_the_notebook(tmp_path, monkeypatch):
     check = "from pathlib import Path\nassert (Path(run.parameters.external_data) / 'a').exists()"

@@ -45,6 +45,9 @@ from fetal_book.runs.worker import OUTCOME_FILE, RUNNING_FILE
 from fetal_lib.errors import short
 from fetal_lib.files.atomic import read_json
 
+# PyTorch's threads wait for each other after every layer. If they spin meanwhile and another
+# program has one of the cores, an epoch takes up to nine times as long; asleep they cost little.
+SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 EXIT_CODES = {"ok": 0, "failed": 1, "killed": 1, "timeout": 124, "interrupted": 130}
 
 
@@ -191,7 +194,8 @@ def start_worker(job: dict[str, Any], scratch: Path) -> subprocess.Popen[bytes]:
 
 def worker_environment(folder: Path, scratch: Path) -> dict[str, str]:
     """Return the worker's environment: this library, this project, no private IPython set-up."""
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    known = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment = SLEEPING_THREADS | known
     library = str(Path(fetal_book.__file__).resolve().parents[1])
     paths = [library, *environment.get("PYTHONPATH", "").split(os.pathsep)]
     environment |= {
