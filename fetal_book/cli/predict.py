@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,13 @@ AnyPlane = Annotated[
     bool, typer.Option("--any-plane", help="Answer also what is not recognised as a head.")
 ]
 
+SelfTest = Annotated[
+    bool,
+    typer.Option(
+        "--self-test", help="Only ask the model for the sample scan that it carries, and compare."
+    ),
+]
+
 
 def model_option(number: str, without: str = "") -> Any:
     """Return the option for the model of a chapter."""
@@ -50,6 +58,22 @@ def home(number: str, model: str) -> Path:
     if record := known_record(folder.parent):
         typer.echo(f"model: {FoundRun(folder.parent, record).words}")
     return folder
+
+
+def check_model(model: Path, answer: Callable[[Path], float], only: bool) -> None:
+    """Run a model's self-test: if it never passed here, or if that is ``only`` what is asked."""
+    from fetal_book.parameters.project import ProjectError, cache_root
+    from fetal_lib.predict.self_test import first_use, self_test
+
+    if only:
+        typer.echo(self_test(model, answer))
+        raise typer.Exit
+    try:
+        passed = cache_root() / "self_tests"
+    except ProjectError:
+        passed = Path.home() / ".cache" / "fetal-lib" / "self_tests"
+    if words := first_use(model, answer, passed):
+        typer.echo(words)
 
 
 class Explained(TyperCommand):
@@ -165,13 +189,16 @@ def predict_anomaly(
 
 @app.command("brain-age", cls=Explained)
 def predict_brain_age(
-    scans: Annotated[list[Path], typer.Argument(help="T1 scans (NIfTI), or folders of scans.")],
+    scans: Annotated[
+        list[Path] | None, typer.Argument(help="T1 scans (NIfTI), or folders of scans.")
+    ] = None,
     model: Annotated[str, model_option("05")] = "",
     ages: Annotated[
         Path | None, typer.Option(help="CSV with scan and age: known ages, for centiles.")
     ] = None,
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_age.csv"),
     pictures: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    self_test: SelfTest = False,
 ) -> None:
     """Tell the age of adult brains on T1 MRI, stripped and in MNI space.
 
@@ -180,12 +207,14 @@ def predict_brain_age(
     clinical decisions.
     """
     from fetal_lib.predict.age_model import load_age_model
-    from fetal_lib.predict.brain_age import list_scans, read_known_ages, write_ages
+    from fetal_lib.predict.brain_age import list_scans, read_age, read_known_ages, write_ages
 
     with errors_in_a_sentence("predict brain-age"):
-        paths = list_scans(scans)
+        paths = [] if self_test else list_scans(scans or [])
         known = {} if ages is None else read_known_ages(ages)
-        counts = write_ages(paths, load_age_model(home("05", model)), out, known, pictures)
+        loaded = load_age_model(folder := home("05", model))
+        check_model(folder, lambda path: read_age(path, loaded).age_years, self_test)
+        counts = write_ages(paths, loaded, out, known, pictures)
     _say(counts, out)
 
 
