@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -11,8 +13,6 @@ import cv2
 import numpy as np
 import pytest
 from made_up_scans import real_data
-
-pytest.importorskip("keras")
 
 from fetal_book.chapters.biometry_segmentation import plane_card, plane_recogniser
 from fetal_book.chapters.biometry_segmentation.plane_pictures import (
@@ -48,7 +48,7 @@ def phantoms() -> dict[str, list[np.ndarray]]:
 
 def test_what_is_shipped_is_small_and_says_whom_it_learnt_from():
     card = (SHIPPED / "card.md").read_text()
-    assert (SHIPPED / "weights.npz").stat().st_size <= 1_000_000
+    assert (SHIPPED / "network.onnx").stat().st_size <= 1_000_000
     for words in (
         "CC BY 4.0",
         "NC-SA",
@@ -156,6 +156,22 @@ def write_sets(root: Path) -> None:
         cv2.circle(outline, (60, 30), 15, 255, 1)
         cv2.imwrite(str(heads / f"{number}_HC.png"), head)
         cv2.imwrite(str(heads / f"{number}_HC_Annotation.png"), outline)
+
+
+def test_it_answers_without_the_framework_that_trained_it():
+    code = "import sys, numpy as np; from fetal_lib.predict.head_gate import load_head_gate; "
+    code += "load_head_gate()([np.zeros((60, 90), np.uint8)]); "
+    code += "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'torch')))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_damaged_network_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "model.json").write_text((SHIPPED / "model.json").read_text())
+    for content in (None, b"", b"no network", (SHIPPED / "network.onnx").read_bytes()[:5000]):
+        if content is not None:
+            (tmp_path / "network.onnx").write_bytes(content)
+        with pytest.raises(ValueError, match="cannot be read"):
+            PlaneRecogniser.load(tmp_path)
 
 
 @pytest.mark.slow

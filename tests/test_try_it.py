@@ -161,7 +161,7 @@ def test_without_npm_the_page_says_how_to_get_it(locked, monkeypatch, tmp_path):
 
 
 def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
-    from fetal_book.site.try_it_onnx import network_to_onnx
+    from fetal_lib.models.keras_onnx import network_to_onnx
 
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "onnx", None)
@@ -173,8 +173,8 @@ def test_missing_converter_is_named_with_the_way_to_get_it(monkeypatch):
 def test_onnx_gives_what_keras_gives():
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
-    from fetal_book.site.try_it_onnx import network_to_onnx
     from fetal_lib.data.images import squash
+    from fetal_lib.models.keras_onnx import network_to_onnx
     from fetal_lib.predict.head_model import load_head_model
     from fetal_phantoms.head import make_head
 

@@ -15,7 +15,8 @@ from fetal_lib.files.fingerprint import file_sha256
 
 CARDS_FILE = "cards.yml"
 SCORED = ("test", "external")
-SHIPPED_FILE = "weights.npz"
+WEIGHTS = ("network.onnx", "weights.npz")
+"""Files of which a shipped model has one."""
 PAGES = (
     "model_cards",
     "data_sheets",
@@ -160,7 +161,7 @@ def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | Non
         if name != "trained_on" and (setting := setting_text(value))
     }
     if shipped is not None:
-        weights = shipped / SHIPPED_FILE
+        weights = next(shipped / name for name in WEIGHTS if (shipped / name).is_file())
         size = weights.stat().st_size
         rows["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
     return table(["", ""], list(rows.items()))

@@ -15,11 +15,11 @@ import shutil
 from pathlib import Path
 
 from fetal_book.site.try_it_numbers import numbers_module
-from fetal_book.site.try_it_onnx import network_to_onnx
 from fetal_book.site.try_it_runtime import Runtime, get_runtime
 from fetal_book.site.try_it_samples import Sample, sample_button, write_sample
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_text
+from fetal_lib.models.keras_onnx import network_to_onnx
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=async function|function|const)", re.MULTILINE)
@@ -32,14 +32,18 @@ PARTS = "globalThis.TRY_IT_PARTS"
 def sources(root: Path) -> list[str]:
     """List what the page depends on, relative to the root."""
     library = root / "fetal_lib"
-    models = [library / "pretrained" / name for name in ("head_circumference", "plane_recogniser")]
+    shipped = {"head_circumference": "weights.npz", "plane_recogniser": "network.onnx"}
     found = [
         *(root / "book" / "try_it").glob("*"),
         *(root / "fetal_book" / "site").glob("try_it*"),
         *(library / "growth").glob("*.py"),
         *(library / "predict" / f"head_{part}.py" for part in ("gate", "measure", "model")),
         library / "predict" / "plane.py",
-        *(model / name for model in models for name in ("model.json", "weights.npz")),
+        *(
+            library / "pretrained" / model / name
+            for model, weights in shipped.items()
+            for name in ("model.json", weights)
+        ),
     ]
     return sorted(path.relative_to(root).as_posix() for path in found)
 
@@ -69,9 +73,10 @@ def write_files(modules: Path, folder: Path) -> str:
     runtime = get_runtime()
     model, planes = load_head_model(), PlaneRecogniser.load()
     (folder / "runtime.js").write_text(runtime_script(runtime), encoding="utf-8")
-    for name, network in (("model", model.network), ("planes", planes.network)):
-        packed = packed_text(network_to_onnx(network))
-        (folder / f"{name}.js").write_text(f'{PARTS}.{name} = "{packed}";\n', encoding="utf-8")
+    networks = {"model": network_to_onnx(model.network), "planes": planes.network.content}
+    for name, content in networks.items():
+        text = f'{PARTS}.{name} = "{packed_text(content)}";\n'
+        (folder / f"{name}.js").write_text(text, encoding="utf-8")
     lazy_mb = sum((folder / f"{name}.js").stat().st_size for name in LAZY) / 1e6
     texts = {path.name: path.read_text(encoding="utf-8") for path in modules.glob("*.js")}
     texts["numbers.js"] = numbers_module(model.spec, planes.spec, lazy_mb)

@@ -10,24 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fetal_lib.metrics.calibration import softmax
-from fetal_lib.models.anomaly_cnns import build_xception
-from fetal_lib.models.weights import load_weights, save_weights
-from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
-from fetal_lib.training.keras_forward import forward
-
-if TYPE_CHECKING:
-    import keras
+from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
 
 PLANES = ("head", "abdomen", "femur", "other")
 SHIPPED = PRETRAINED / "plane_recogniser"
 MIRRORS = ((), (2,))
 """Axes of (N, H, W) that are turned round in each view whose logits are averaged."""
+BATCH = 64
+"""Images in a call of the network."""
 
 
 @model_spec
@@ -113,12 +108,12 @@ class PlaneRecogniser(SavedModel):
 
     Parameters
     ----------
-    network : keras.Model
+    network : OnnxNetwork
         (B, side, side, 1) in [0, 1] to logits (B, 4).
     spec : PlaneSpec
     """
 
-    def __init__(self, network: keras.Model, spec: PlaneSpec) -> None:
+    def __init__(self, network: OnnxNetwork, spec: PlaneSpec) -> None:
         self.network, self.spec = network, spec
 
     @classmethod
@@ -134,10 +129,7 @@ class PlaneRecogniser(SavedModel):
 
     @classmethod
     def _build(cls, spec: PlaneSpec, folder: Path) -> PlaneRecogniser:
-        import_keras()
-        network = build_plane_network(spec)
-        load_weights(network, folder / "weights.npz")
-        return cls(network, spec)
+        return cls(OnnxNetwork.read(folder), spec)
 
     def probs(self, images: Iterable[np.ndarray]) -> np.ndarray:
         """Return calibrated probabilities (N, 4) of grey images of any size, uint8 (H, W)."""
@@ -147,7 +139,9 @@ class PlaneRecogniser(SavedModel):
     def logits(self, fitted: np.ndarray) -> np.ndarray:
         """Return logits (N, 4) of fitted images (N, side, side), uint8: means over mirrors."""
         views = np.concatenate([np.flip(fitted, axes) for axes in MIRRORS])
-        return forward(self.network, views).reshape(len(MIRRORS), len(fitted), -1).mean(0)
+        starts = range(0, len(views), BATCH)
+        parts = [self.network(views[i : i + BATCH, ..., None] / np.float32(255)) for i in starts]
+        return np.concatenate(parts).reshape(len(MIRRORS), len(fitted), -1).mean(0)
 
     def recognise(self, image: np.ndarray) -> Plane:
         """Say what one grey image (H, W), uint8, shows."""
@@ -164,10 +158,5 @@ class PlaneRecogniser(SavedModel):
         return found
 
     def write_arrays(self, folder: Path) -> None:
-        """Write ``weights.npz``."""
-        save_weights(self.network, folder / "weights.npz")
-
-
-def build_plane_network(spec: PlaneSpec) -> keras.Model:
-    """Build the untrained network, a narrow Xception."""
-    return build_xception(spec.side, len(PLANES), spec.width, spec.n_middle)
+        """Write ``network.onnx``."""
+        (folder / FILE).write_bytes(self.network.content)

@@ -38,14 +38,11 @@ from fetal_book.chapters.biometry_segmentation.plane_pictures import (
 )
 from fetal_book.chapters.brain_anomalies.head_finder import tell_epoch
 from fetal_lib.metrics.calibration import fit_temperature, softmax
+from fetal_lib.models.anomaly_cnns import build_xception
+from fetal_lib.models.keras_onnx import network_to_onnx
 from fetal_lib.models.weights import load_weights
-from fetal_lib.predict.plane import (
-    PLANES,
-    PlaneRecogniser,
-    PlaneSpec,
-    build_plane_network,
-    letterbox,
-)
+from fetal_lib.predict.onnx_network import OnnxNetwork
+from fetal_lib.predict.plane import PLANES, PlaneRecogniser, PlaneSpec, letterbox
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.history import WEIGHTS
 from fetal_lib.training.keras_classification import Classification, ClassifierSettings
@@ -173,7 +170,7 @@ def train_plane_recogniser(
     scans = biometry_scans(Path(root) / "fetal_biometry_fp") + head_scans(root)
     train, validation = learnt_from(scans, "train"), learnt_from(scans, "validation")
     keras.utils.set_random_seed(SEED)
-    network = build_plane_network(SPEC)
+    network = build_xception(SPEC.side, len(PLANES), SPEC.width, SPEC.n_middle)
     for number, (epochs, learning_rate) in enumerate(rounds):
         settings = replace(SETTINGS, epochs=epochs, learning_rate=learning_rate, seed=number)
         watched = validation.images, validation.labels
@@ -181,7 +178,8 @@ def train_plane_recogniser(
         with tempfile.TemporaryDirectory() as fit:
             fit_keras(fit, network, task, progress)
             load_weights(network, Path(fit) / WEIGHTS)
-    model = calibrated(PlaneRecogniser(network, SPEC), validation)
+    exported = OnnxNetwork(network_to_onnx(network))
+    model = calibrated(PlaneRecogniser(exported, SPEC), validation)
     counts = np.bincount(train.labels, minlength=len(PLANES))
     model.save(folder, plane_card(model, root, scans, dict(zip(PLANES, counts, strict=True))))
     return model

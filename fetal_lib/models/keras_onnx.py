@@ -1,4 +1,4 @@
-"""Export networks to ONNX, with their large arrays in 16 bits."""
+"""Export a Keras network to ONNX, with its large arrays in 16 bits."""
 
 from __future__ import annotations
 
