@@ -24,6 +24,11 @@ NAME = "04_head_circumference"
 FLAW = Flaw(flaw="Cheating", metric="adf_mm", flawed="old", honest="unet")
 
 
+def test_a_score_that_no_skill_reaches_too_adds_nothing():
+    empty = FLAW.model_copy(update={"floor": "an empty mask"})
+    assert change_text(empty, 0.0, None) == "adds nothing over an empty mask"
+
+
 @pytest.fixture
 def runs(tmp_path):
     """Write a run on phantoms that has the flaw, and one on real data that has not."""

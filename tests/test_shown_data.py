@@ -54,8 +54,8 @@ def test_what_a_run_says_of_its_data_comes_first(run):
 def test_no_page_calls_blends_by_the_bare_name_of_their_atlas(run):
     text = run_section(run, [])
     words = "individuals blended from templates of mine"
-    assert f"on {words}: run" in text and f"### Held-out test cases: {words}\n" in text
-    assert "### Cases of another source: templates of mine\n" in text
+    assert f"on {words}: run" in text and f"{{dropdown}} Held-out test cases: {words}\n" in text
+    assert "{dropdown} Cases of another source: templates of mine\n" in text
     assert "they share a few templates, so that folds flatter; none of them is a person" in text
     assert chapter_state(run.folder) == f"built, smoke profile on {words}"
 

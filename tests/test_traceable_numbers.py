@@ -44,7 +44,7 @@ def test_every_run_that_is_shown_offers_its_record_where_the_links_lead(pages):
     parts = records(pages)
     assert len(parts) == 6  # five reference runs are kept, and one is made up
     for label, text in parts.items():
-        head = text.partition("\n### ")[0]
+        head = text.partition("{dropdown}")[0]
         assert re.search(r"\{download\}`record\.json <\S+/record\.json>`", head), label
         assert "| **Code** |" in head and "| **Profile, seed** |" in head
 
@@ -84,7 +84,7 @@ def test_every_rung_leads_to_its_run(pages):
     known, page = records(pages), pages["leak_ladder"]
     rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
     rows = [row for row in rows if row.split(" | ")[1] not in ("n", "The flaw makes it")]
-    assert len(rows) > 15
+    assert len(rows) > 10
     for row in rows:
         assert [label in known for _, label in LINK.findall(row)] == [True], row
 

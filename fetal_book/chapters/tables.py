@@ -29,6 +29,7 @@ TITLES = {
     "assd_mm": "ASSD (mm)",
     "df_mm": "DF (mm)",
     "adf_mm": "ADF (mm)",
+    "rmse_mm": "RMSE (mm)",
 }
 """Metrics as a reader knows them, where that is not how results are filed."""
 

@@ -44,6 +44,7 @@ METRICS: dict[str, Metric] = {
     "assd_mm": Metric("mm", False, "average symmetric surface distance"),
     "df_mm": Metric("mm", None, "signed difference of the sizes, bias"),
     "adf_mm": Metric("mm", False, "absolute difference of the sizes"),
+    "rmse_mm": Metric("mm", False, "root mean squared error"),
     "mae_days": Metric("days", False, "mean absolute error"),
     "mae_years": Metric("years", False, "mean absolute error"),
     "rmse_days": Metric("days", False, "root mean squared error"),

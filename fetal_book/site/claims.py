@@ -64,7 +64,8 @@ class Flaw(Entry):
     flawed, flawed_split : rows scored with the flaw.
     honest, honest_split : rows scored without it.
     floor : where ``honest`` is no score without the flaw but what no skill gets by the flawed
-        score, a name for that, such as ``finding nothing``.
+        score, a name for that, such as ``an empty mask``.
+    note : what a reader has to know before the number is read.
     """
 
     flaw: str
@@ -74,6 +75,7 @@ class Flaw(Entry):
     flawed_split: str = "protocol"
     honest_split: str = "test"
     floor: str = ""
+    note: str = ""
 
 
 class Picture(Entry):

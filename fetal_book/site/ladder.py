@@ -20,6 +20,7 @@ from fetal_book.site.shown_runs import (
 )
 from fetal_lib.files.atomic import write_text
 
+TITLES = ("Flaw", "The flaw makes it", "With", "Without", "Data")
 SEEN = re.compile(r"[1-9]")
 """A difference that shows in the digits that are printed."""
 
@@ -33,20 +34,12 @@ def write_ladder(
 
 
 def ladder(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> str:
-    """Write, for each flaw, what it adds to the score on the data of every run that shows it."""
-    parts = []
-    for source in sources:
-        for flaw in source.flaws:
-            lines = rungs(flaw, by_chapter[source.chapter])
-            if lines:
-                words = METRICS[flaw.metric].description
-                head = f"## {flaw.flaw} (source {source.source})\n\nMeasured: {words}.\n"
-                titles = ["Data", "n", "With", "Without", "The flaw makes it"]
-                caption = f"{flaw.flaw}: scores with it and without."
-                parts.append(f"{head}\n{table(titles, lines, caption)}")
-    if not parts:
-        return "No run in this book re-enacts a flaw yet.\n"
-    return "\n".join([*side_by_side(sources, by_chapter), *parts])
+    """Write what each flaw adds to the score: by its first run, then by every other run."""
+    tables = [
+        *side_by_side(sources, by_chapter),
+        *other_runs(sources, by_chapter),
+    ]
+    return "\n".join(tables) or "No run in this book re-enacts a flaw yet.\n"
 
 
 def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> list[str]:
@@ -57,27 +50,33 @@ def side_by_side(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -
         for source in sources:
             for flaw in source.flaws:
                 run = first_run(flaw, by_chapter[source.chapter], group)
-                if run is not None:
-                    data, n, *both, words = rung(flaw, run)
-                    name = f"{source.source}: {flaw.flaw}"
-                    lines.append([name, words, *both, f"{data}, {run.link}, n {n}"])
+                lines += [line(source, flaw, run)] if run else []
         if lines:
-            titles = ["Flaw", "The flaw makes it", "With", "Without", "Data"]
-            written = table(titles, lines, f"Every flaw by one run, {kind}.")
+            written = table(TITLES, lines, f"Every flaw by one run, {kind}.")
             parts.append(f"## All flaws, {kind}\n\n{written}")
     return parts
 
 
-def rungs(flaw: Flaw, runs: list[ShownRun]) -> list[list[str]]:
-    """Write a row for each run that has a flaw; runs with the same numbers share one."""
-    links: dict[tuple[str, ...], list[str]] = {}
-    for run in runs:
-        cells = rung(flaw, run)
-        if cells is not None:
-            links.setdefault(tuple(cells), []).append(run.link)
-    return [
-        [f"{data}, {' and '.join(names)}", *numbers] for (data, *numbers), names in links.items()
-    ]
+def other_runs(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> list[str]:
+    """Write a table of the flaws in runs whose numbers are not in the tables of all flaws."""
+    lines = []
+    for source in sources:
+        runs = by_chapter[source.chapter]
+        for flaw in source.flaws:
+            first = [first_run(flaw, runs, group) for group in GROUPS]
+            told = [rung(flaw, run) for run in first if run]
+            others = [run for run in runs if run not in first and rung(flaw, run)]
+            lines += [line(source, flaw, run) for run in others if rung(flaw, run) not in told]
+    caption = "Flaws in runs that are not in the tables above."
+    return [f"## In other runs\n\n{table(TITLES, lines, caption)}"] if lines else []
+
+
+def line(source: Source, flaw: Flaw, run: ShownRun) -> list[str]:
+    """Return the cells of a flaw in a run; what has to be known first stands below its name."""
+    data, n, *both, words = rung(flaw, run) or []
+    name = f"{source.source}: {flaw.flaw} (`{flaw.metric}`)"
+    name += f"<br>*{flaw.note[0].upper()}{flaw.note[1:]}.*" if flaw.note else ""
+    return [name, words, *both, f"{data}, {run.link}, n {n}"]
 
 
 def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:
@@ -112,7 +111,7 @@ def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None
     than = f" than {flaw.floor or 'it is'}" if sign * difference > 0 or flaw.floor else ""
     words = f"{size} {_way(sign * difference)}{than}"
     if not SEEN.search(size):
-        words = "no different"
+        words = f"adds nothing over {flaw.floor}" if flaw.floor else "no different"
     if interval is None or not math.isfinite(interval["low"]):
         return words
     both_ways = interval["low"] < 0 < interval["high"]

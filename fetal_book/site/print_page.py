@@ -71,6 +71,8 @@ def page_body(site: Path, page: str, pages: set[str]) -> Tag:
         for name in REFERRING:
             if part.get(name):
                 part[name] = moved(part[name], name, page, pages)
+    for folded in article.select("details.sd-dropdown"):
+        folded["open"] = ""
     article.name, article.attrs = "section", {"id": anchor(page), "class": "book-page"}
     return article
 

@@ -37,10 +37,12 @@ ARROWS = {True: " ↑", False: " ↓"}
 
 def write_results(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/results.csv`` and ``book/generated/results.md``."""
+    import pandas as pd
+
     runs = shown_runs(root, chapters)
     generated = root / "book" / "generated"
     generated.mkdir(parents=True, exist_ok=True)
-    results = results_table([run.folder for run in runs])
+    results = pd.concat([run.table for run in runs]) if runs else results_table([])
     results.to_csv(generated / "results.csv", index=False, lineterminator="\n")
     sections = [run_section(run, chapters) for run in runs] or ["No chapter has been run yet.\n"]
     write_text(generated / "results.md", "\n".join(sections))
@@ -52,7 +54,7 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
     Each split and each data set has a table of its own, so that real data and phantoms are never
     mixed.
     """
-    found = results_table([run.folder])
+    found = run.table
     parts = [f"({run.label})=", f"## {heading(run)}\n", provenance(run, chapters)]
     for split, words in SPLIT_WORDS.items():
         if split in HIDDEN_SPLITS:
@@ -61,7 +63,8 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
         for _, group in rows.groupby("data", sort=True):
             data = data_text(group.iloc[0], run, mark="")
             caption = f"{words}, {data}: run {run.name} of chapter {run.number}."
-            parts.append(f"### {words}: {data}\n\n{split_table(group, run.label, caption)}")
+            written = split_table(group, run.label, caption)
+            parts.append(f"````{{dropdown}} {words}: {data}\n{written}````\n")
     return "\n".join(parts)
 
 

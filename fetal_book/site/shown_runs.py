@@ -10,7 +10,7 @@ import csv
 import math
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fetal_book.runs.results import results_table
 from fetal_book.runs.session import FLAWS
@@ -18,6 +18,9 @@ from fetal_book.site.jobs import published_results, run_folder
 from fetal_lib.data.kinds import PHANTOM, data_words, kind_by_name
 from fetal_lib.files.atomic import read_json
 from fetal_lib.metrics.intervals import interval_words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ATLAS = ("blend", "template")
 GROUPS = {
@@ -94,9 +97,22 @@ class ShownRun:
         return f"{{ref}}`run {self.name} <{self.label}>`{smoke}"
 
     @cached_property
+    def table(self) -> pd.DataFrame:
+        """Its results, as ``results_table`` gives them; templates of an atlas have no interval.
+
+        They are averages that share fetuses: one group, however many there are.
+        """
+        found = results_table([self.folder])
+        keys = zip(found["data"], found["split"], strict=True)
+        kinds = [data_kind(self.folder, data, split) for data, split in keys]
+        shared = [kind == "template" for kind in kinds]
+        found.loc[shared, ["ci95_low", "ci95_high"]] = math.nan
+        return found
+
+    @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """Rows of its results, as ``results_table`` gives them."""
-        return results_table([self.folder]).to_dict("records")
+        """Rows of its table."""
+        return self.table.to_dict("records")
 
     @cached_property
     def differences(self) -> dict[tuple[str, str, str], dict[str, float]]:

@@ -103,7 +103,8 @@ def efw_z(weight_g: Number, ga_weeks: Number) -> Number:
 def efw_centile(weight_g: Number, ga_weeks: Number) -> Number:
     """Compute the centile (0 to 100) of a weight at its age. Parameters as for ``efw_z``.
 
-    Below the 10th is small for gestational age; that alone is not growth restriction.
+    Below the 10th is small for gestational age, which alone is not growth restriction; below the
+    3rd is, by the Delphi consensus of 2016 (doi:10.1002/uog.15884).
 
     Examples
     --------

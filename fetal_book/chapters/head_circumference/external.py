@@ -10,17 +10,18 @@ import pandas as pd
 from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.folder import data_name
-from fetal_book.runs.published import published_runs, score_text
+from fetal_book.runs.published import published_folder, published_runs, score_text
 from fetal_book.runs.session import Run
 from fetal_lib.data.bad_files import stream
 from fetal_lib.data.images import squash
+from fetal_lib.data.kinds import PHANTOM
 from fetal_lib.data.layouts import fetal_biometry
 from fetal_lib.data.layouts.heads import HeadArrays, coverage_mask, load_arrays, read_cases
 from fetal_lib.geometry.callipers import ellipse_from_diameters
 from fetal_lib.predict.head_model import HeadModel
 
 CHAPTER = "04_head_circumference"
-SHOWN = ("dice", "hd_mm", "df_mm", "adf_mm")
+SHOWN = ("dice", "hd_mm", "df_mm", "adf_mm", "coverage")
 
 
 def score_external(
@@ -72,3 +73,13 @@ def published_table() -> pd.DataFrame:
             line |= {name: scores[name] for name in SHOWN if name in scores}
             lines.append(line | {"profile": published.profile, "hardware": published.hardware})
     return pd.DataFrame(lines)
+
+
+def published_trimesters() -> pd.DataFrame:
+    """Return the errors by trimester of the reference runs that learnt from real heads."""
+    parts = []
+    for published in published_runs(CHAPTER):
+        path = published_folder(CHAPTER) / published.name / "tables" / "by_trimester.csv"
+        if path.is_file() and published.parameters["data"] != PHANTOM:
+            parts.append(pd.read_csv(path).assign(run=published.name).set_index("run"))
+    return pd.concat(parts).reset_index() if parts else pd.DataFrame()

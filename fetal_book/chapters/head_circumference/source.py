@@ -174,9 +174,10 @@ def second_experiment(
         }
         texts = {t: with_interval(*both, 3 if t == "R²" else 2) for t, both in found.items()}
         rows.append({"model": name, "n": len(scores), **texts})
-        value, interval = found["R²"]
         label = {"model": name, "split": "test", "n": len(scores)}
-        run.add_result(metric="r2", value=value, ci95=interval, **label)
+        for metric, title in (("r2", "R²"), ("rmse_mm", "RMSE (mm)")):
+            value, interval = found[title]
+            run.add_result(metric=metric, value=value, ci95=interval, **label)
         if name != "unet":  # whose differences stand in the results already
             add_scores(run, name, scores)
         measured[name] = scores
