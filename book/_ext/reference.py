@@ -7,6 +7,8 @@ loaded. Napoleon turns the sections into fields after this.
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from astroid.manager import AstroidManager
@@ -81,8 +83,25 @@ def doi_link(found: re.Match[str]) -> str:
     return f"`doi:{shown} <https://doi.org/{address}>`__"
 
 
+def read_installed_packages(app: Any, config: Any) -> None:
+    """Read the packages where they are installed, if the project itself has none."""
+    named = config.autoapi_dirs
+    if not any((Path(app.confdir) / folder).is_dir() for folder in named):
+        config.autoapi_dirs = [str(find_package(Path(folder).name)) for folder in named]
+
+
+def find_package(name: str) -> Path:
+    """Return the folder of a package, which is not imported.
+
+    >>> find_package("fetal_lib").name
+    'fetal_lib'
+    """
+    return Path(find_spec(name).submodule_search_locations[0])
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register the hook with Sphinx, before Napoleon's."""
     AstroidManager().module_denylist |= NOT_FOLLOWED
+    app.connect("config-inited", read_installed_packages, priority=100)
     app.connect("autodoc-process-docstring", prepare, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

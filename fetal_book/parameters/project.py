@@ -39,7 +39,8 @@ def project_root() -> Path:
         return checkout
     raise ProjectError(
         "no project found: neither the working folder nor one above it holds notebooks/ and "
-        "pyproject.toml; go to the project's folder, or set FETAL_PROJECT to it"
+        "pyproject.toml; go to the project's folder, set FETAL_PROJECT to it, or lay one out "
+        "with: fetal-lib new FOLDER"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fetal_book.parameters.project_files import code_root, listed
 from fetal_book.runs.results import results_table
 from fetal_book.site.entries import Entry, read_entries
 from fetal_book.site.markdown import table
@@ -89,11 +90,12 @@ def sources(root: Path) -> list[str]:
     """List what the cards, sheets and checklists are made of, but for the runs."""
     found = [root / "book" / CARDS_FILE, *(root / "book" / "checklists").glob("*.yml")]
     found += (root / "data_manifests").glob("*.yml")
-    found += (root / "fetal_lib" / "pretrained").rglob("*.json")
-    found += (root / "fetal_lib" / "pretrained").rglob("card.md")
-    found += (root / "fetal_book" / "parameters").rglob("*.yml")
-    found.append(root / "fetal_lib" / "predict" / "columns.py")
-    return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
+    code = code_root(root)
+    found += (code / "fetal_lib" / "pretrained").rglob("*.json")
+    found += (code / "fetal_lib" / "pretrained").rglob("card.md")
+    found += (code / "fetal_book" / "parameters").rglob("*.yml")
+    found.append(code / "fetal_lib" / "predict" / "columns.py")
+    return listed((path for path in found if path.is_file()), root)
 
 
 def read_cards(book: Path) -> Cards:
@@ -127,7 +129,7 @@ def model_section(root: Path, text: ModelText, runs: list[ShownRun]) -> str:
 
 def shipped_folder(root: Path, text: ModelText) -> Path:
     """Return where a shipped model lies, whether it does or not."""
-    return root / "fetal_lib" / "pretrained" / (text.shipped or "none")
+    return code_root(root) / "fetal_lib" / "pretrained" / (text.shipped or "none")
 
 
 def card(text: ModelText, folder: Path, run: ShownRun) -> str:

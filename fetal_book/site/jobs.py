@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.parameters.project_files import code_root, listed
 from fetal_book.runs.stale import finished_run, serves_order
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import PACKAGES, module_file
@@ -54,7 +55,8 @@ def chapter_inputs(root: Path, chapter: str) -> list[str]:
     These are the notebook's text, its parameters and profiles, the locked versions, and the library
     files that the last finished run used; all of the library when there is no finished run to ask.
     """
-    parameters = root / "fetal_book" / "parameters"
+    code = code_root(root)
+    parameters = code / "fetal_book" / "parameters"
     named = [
         root / "notebooks" / f"{chapter}.py",
         root / "requirements.lock",
@@ -65,9 +67,10 @@ def chapter_inputs(root: Path, chapter: str) -> list[str]:
     used = _modules_of_last_run(run_folder(root, chapter))
     modules = used
     if used is None:
-        modules = [path for name in PACKAGES for path in sorted((root / name).rglob("*.py"))]
-    inside = {path for path in [*named, *modules] if path.is_file() and path.is_relative_to(root)}
-    return sorted(path.relative_to(root).as_posix() for path in inside)
+        modules = [path for name in PACKAGES for path in sorted((code / name).rglob("*.py"))]
+    known = {path for path in [*named, *modules] if path.is_file()}
+    own = (root, code)
+    return listed((path for path in known if any(map(path.is_relative_to, own))), root)
 
 
 def marker_is_true(root: Path, chapter: str, profile: str, data: str) -> bool:
@@ -97,15 +100,20 @@ def drop_false_markers(root: Path, profile: str, data_of: dict[str, str]) -> Non
 
 def published_results(root: Path) -> list[str]:
     """List the results of the runs that are kept with the book, relative to the root."""
-    found = sorted((root / "book" / "published").glob("*/*/results.json"))
-    return [path.relative_to(root).as_posix() for path in found]
+    return listed((root / "book" / "published").glob("*/*/results.json"), root)
+
+
+def modules(root: Path, *names: str) -> list[str]:
+    """List modules by their names in ``fetal_book``, such as ``runs/stage.py``."""
+    return listed((code_root(root) / "fetal_book" / name for name in names), root)
 
 
 def page_makers(root: Path) -> list[str]:
     """List the modules that write pages from runs and from what people wrote."""
-    found = [*(root / "fetal_book" / "site").glob("*.py"), root / "fetal_lib" / "data" / "kinds.py"]
-    found.append(root / "fetal_book" / "runs" / "results.py")
-    return sorted(path.relative_to(root).as_posix() for path in found)
+    code = code_root(root)
+    found = [*(code / "fetal_book" / "site").glob("*.py"), code / "fetal_lib" / "data" / "kinds.py"]
+    found.append(code / "fetal_book" / "runs" / "results.py")
+    return listed(found, root)
 
 
 def phantom_kinds() -> list[str]:
@@ -117,10 +125,11 @@ def phantom_kinds() -> list[str]:
 
 def phantom_sources(root: Path) -> list[str]:
     """List what the pictures of phantoms depend on, relative to the root."""
-    files = [*(root / "fetal_phantoms").rglob("*.py")]
-    files.append(root / "fetal_book" / "site" / "phantom_gallery.py")
-    files.append(root / "fetal_lib" / "plots" / "pictures.py")
-    return sorted(path.relative_to(root).as_posix() for path in files)
+    code = code_root(root)
+    files = [*(code / "fetal_phantoms").rglob("*.py")]
+    files.append(code / "fetal_book" / "site" / "phantom_gallery.py")
+    files.append(code / "fetal_lib" / "plots" / "pictures.py")
+    return listed(files, root)
 
 
 def site_sources(root: Path) -> list[str]:
@@ -133,8 +142,8 @@ def site_sources(root: Path) -> list[str]:
     ]
     hidden = ("__pycache__", ".ipynb_checkpoints")
     kept = [path for path in own if not any(part in hidden for part in path.parts)]
-    code = [path for name in SHOWN_CODE for path in (root / name).rglob("*.py")]
-    return sorted(path.relative_to(root).as_posix() for path in [*kept, *code])
+    code = [path for name in SHOWN_CODE for path in (code_root(root) / name).rglob("*.py")]
+    return listed([*kept, *code], root)
 
 
 def _modules_of_last_run(folder: Path) -> list[Path] | None:

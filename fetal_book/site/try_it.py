@@ -14,6 +14,7 @@ import re
 import shutil
 from pathlib import Path
 
+from fetal_book.parameters.project_files import code_root, listed
 from fetal_book.site.try_it_numbers import numbers_module
 from fetal_book.site.try_it_runtime import Runtime, get_runtime
 from fetal_book.site.try_it_samples import Sample, sample_button, write_sample
@@ -31,11 +32,12 @@ PARTS = "globalThis.TRY_IT_PARTS"
 
 def sources(root: Path) -> list[str]:
     """List what the page depends on, relative to the root."""
-    library = root / "fetal_lib"
+    code = code_root(root)
+    library = code / "fetal_lib"
     shipped = {"head_circumference": "weights.npz", "plane_recogniser": "network.onnx"}
     found = [
         *(root / "book" / "try_it").glob("*"),
-        *(root / "fetal_book" / "site").glob("try_it*"),
+        *(code / "fetal_book" / "site").glob("try_it*"),
         *(library / "growth").glob("*.py"),
         *(library / "predict" / f"head_{part}.py" for part in ("gate", "measure", "model")),
         library / "predict" / "plane.py",
@@ -45,7 +47,7 @@ def sources(root: Path) -> list[str]:
             for name in ("model.json", weights)
         ),
     ]
-    return sorted(path.relative_to(root).as_posix() for path in found)
+    return listed(found, root)
 
 
 def write_try_it(root: Path) -> str:

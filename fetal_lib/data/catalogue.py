@@ -15,7 +15,7 @@ def manifest_folder() -> Path:
     """Return the project's data_manifests folder.
 
     FETAL_PROJECT is tried first, then the working folder and those above it, then the
-    source checkout that this module lies in.
+    source checkout that this module lies in, or the copy that the installed package carries.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def manifest_folder() -> Path:
     """
     stated = os.environ.get("FETAL_PROJECT")
     here = Path.cwd()
-    places = [Path(stated)] if stated else [here, *here.parents, Path(__file__).parents[2]]
+    places = [Path(stated)] if stated else [here, *here.parents, *Path(__file__).parents[1:3]]
     for place in places:
         if (place / "data_manifests").is_dir():
             return place / "data_manifests"
