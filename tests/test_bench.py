@@ -24,11 +24,21 @@ def fastest(command, n=3):
 
 
 @pytest.mark.slow
-def test_bench_importing_is_quick():
+@pytest.mark.parametrize(
+    ("module", "seconds"),
+    [
+        ("fetal_lib", 0.3),
+        ("fetal_lib.geometry.ellipse", 1.0),
+        ("fetal_lib.metrics.segmentation", 2.5),
+        ("fetal_lib.predict.head_circumference", 3.0),
+        ("fetal_phantoms.head", 3.0),
+    ],
+)
+def test_bench_importing_is_quick(module, seconds):
     bare = fastest(["-c", "pass"])
-    spent = fastest(["-c", "import fetal_lib"]) - bare
-    print(f"\nimport fetal_lib: {spent:.3f} s")
-    assert spent < 0.3
+    spent = fastest(["-c", f"import {module}"]) - bare
+    print(f"\nimport {module}: {spent:.3f} s")
+    assert spent < seconds
 
 
 @pytest.mark.slow

@@ -194,6 +194,18 @@ def publish(
 
 
 @app.command()
+def contract(
+    model: Annotated[str, typer.Argument(help="A shipped model, such as head_circumference.")],
+    what: Annotated[str, typer.Argument(help="What changes for who uses it, a sentence.")],
+) -> None:
+    """Note a new version of a shipped model in its contract, once its files have changed."""
+    from fetal_lib.predict.contract import renew_contract
+    from fetal_lib.predict.model_folder import PRETRAINED
+
+    typer.echo(f"{model}: version {renew_contract(PRETRAINED / model, what).version}")
+
+
+@app.command()
 def release(
     out: Annotated[Path | None, typer.Option(help="Folder; default: dist/ of the project.")] = None,
     dirty: Annotated[

@@ -13,6 +13,7 @@ from fetal_book.site.results_page import SPLIT_WORDS, split_table
 from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs, table_rows
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.files.fingerprint import file_sha256
+from fetal_lib.predict.contract import NAME as CONTRACT
 
 CARDS_FILE = "cards.yml"
 SCORED = ("test", "external")
@@ -166,6 +167,9 @@ def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | Non
         weights = next(shipped / name for name in WEIGHTS if (shipped / name).is_file())
         size = weights.stat().st_size
         rows["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
+        newest = (read_json(shipped / CONTRACT) or {}).get("changes", [])[:1]
+        for change in newest:
+            rows["Version"] = f"{change['version']}, {change['date']}. {change['what']}"
     return table(["", ""], list(rows.items()))
 
 
