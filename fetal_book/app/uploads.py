@@ -19,6 +19,7 @@ import numpy as np
 from fetal_book.app.folder import KEPT_S
 from fetal_lib.errors import UserError
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
+from fetal_lib.readers.checks import FOR_PROGRAMS
 from fetal_lib.readers.image import read_gray
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -27,10 +28,6 @@ MAX_FILES = 200
 MAX_NAME_BYTES = 150
 MAX_SIDE = 2048
 """Longer images are halved until they fit; the pixel size is scaled with them."""
-
-
-FOR_PROGRAMS = ", or pass frame=0 for the first"
-"""Advice of the reader that nobody can follow on the page."""
 
 
 class UploadError(UserError, ValueError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from fetal_lib.predict.head_gate import Gate
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan, why_not
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
-from fetal_lib.predict.scans import Scan, only_heads, read_scan
+from fetal_lib.predict.scans import Scan, in_batches, only_heads
 
 
 def predict_heads(
@@ -58,28 +58,13 @@ def predict_heads(
         ``scan`` is uint8 (H, W), or None when not kept or not readable.
     """
 
-    def load(path: Path) -> Scan:
-        return _sized(read_scan(path, sizes), sizes)
-
-    queue = iter(paths)
+    half = repeat(model.spec.relative_half_width)
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(load, p) for p in islice(queue, batch_size)]
-        while waiting:
-            scans = only_heads([job.result() for job in waiting], gate)
-            waiting = [pool.submit(load, p) for p in islice(queue, batch_size)]
+        for read in in_batches(paths, sizes, batch_size, pool):
+            scans = only_heads(read, gate)
             maps = _maps(scans, model, batch_size)
-            half = repeat(model.spec.relative_half_width)
             for scan, result in zip(scans, pool.map(_measure, scans, maps, half), strict=True):
                 yield scan.path, result, scan.image if keep_scan else None, scan.size
-
-
-def _sized(scan: Scan, sizes: PixelSizes) -> Scan:
-    """Add the problem to a scan whose pixel size is not known."""
-    if scan.problem or not math.isnan(scan.size.mm):
-        return scan
-    where = "is not in the table and not" if sizes.by_name else "is not"
-    problem = f"pixel size of {scan.path.name} {where} stated in the file"
-    return scan._replace(problem=f"{problem}; add a row or give --pixel-size")
 
 
 def _maps(scans: Sequence[Scan], model: HeadModel, batch_size: int) -> list[np.ndarray | None]:

@@ -97,6 +97,16 @@ def stated_mm(path: str | Path) -> float:
     return math.nan if size is None else size
 
 
+def several_sizes(path: str | Path) -> str:
+    """Say that a DICOM file states pixels of several lengths, as its regions may; empty if not."""
+    from fetal_lib.readers.dicom_image import read_pixel_lengths_mm
+
+    lengths = read_pixel_lengths_mm(path) if is_dicom(first_bytes(Path(path))) else []
+    if len({f"{mm:.4g}" for mm in lengths}) < 2:
+        return ""
+    return f"not one: the file states {min(lengths):.4g} to {max(lengths):.4g} mm"
+
+
 @dataclass(frozen=True)
 class PixelSizes:
     """Pixel size, and gestational age where it is known, of each scan.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +13,8 @@ import numpy as np
 
 from fetal_lib.predict.batch import list_files
 from fetal_lib.predict.head_gate import Gate
-from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
+from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes, several_sizes
+from fetal_lib.readers.checks import FOR_PROGRAMS
 from fetal_lib.readers.image import read_gray
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm"}
@@ -57,7 +61,36 @@ def read_scan(path: Path, sizes: PixelSizes) -> Scan:
         image = read_gray(path)
         return Scan(path, image, sizes.find(path))
     except (ValueError, OSError) as error:
-        return Scan(path, image, PixelSize(), str(error))
+        return Scan(path, image, PixelSize(), str(error).replace(FOR_PROGRAMS, ""))
+
+
+def in_batches(
+    paths: Sequence[Path], sizes: PixelSizes, batch_size: int, pool: Executor
+) -> Iterator[list[Scan]]:
+    """Yield scans in order, as many at a time; as many again are read ahead meanwhile.
+
+    A scan whose pixel size is not known has that for its problem.
+    """
+    queue = iter(paths)
+
+    def read(path: Path) -> Scan:
+        return sized(read_scan(path, sizes), sizes)
+
+    waiting = [pool.submit(read, path) for path in islice(queue, batch_size)]
+    while waiting:
+        scans = [job.result() for job in waiting]
+        waiting = [pool.submit(read, path) for path in islice(queue, batch_size)]
+        yield scans
+
+
+def sized(scan: Scan, sizes: PixelSizes) -> Scan:
+    """Add the problem to a scan whose pixel size is not known."""
+    if scan.problem or not math.isnan(scan.size.mm):
+        return scan
+    where = "is not in the table and " if sizes.by_name else "is "
+    why = several_sizes(scan.path) or "not stated in the file"
+    problem = f"pixel size of {scan.path.name} {where}{why}; add a row or give --pixel-size"
+    return scan._replace(problem=problem)
 
 
 def only_heads(scans: Sequence[Scan], gate: Gate | None) -> Sequence[Scan]:

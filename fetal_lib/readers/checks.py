@@ -13,6 +13,8 @@ from fetal_lib.errors import UserError, short
 
 MAX_PIXELS = 64_000_000
 MAX_VOXELS = 200_000_000
+FOR_PROGRAMS = ", or pass frame=0 for the first"
+"""Advice that only a caller of the library can follow."""
 SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive, perhaps NIfTI"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -125,7 +127,7 @@ def check_frame(path: Path, n_frames: int, frame: int | None) -> None:
             path,
             f"{n_frames} frames",
             "one image is needed and none is chosen for you",
-            "Save the frame you mean as a file of its own, or pass frame=0 for the first.",
+            f"Save the frame you mean as a file of its own{FOR_PROGRAMS}.",
         )
     if frame is not None and not 0 <= frame < n_frames:
         raise ImageReadError(

@@ -97,17 +97,21 @@ def read_pixel_size_mm(path: str | Path) -> float | None:
     ImageReadError
         When the file is missing, no DICOM file, or damaged.
     """
-    path = Path(path)
-    header = read_header(path)
-    with damage_as(ImageReadError, path):
-        lengths = [mm for region in _regions(header) for mm in _region_mm(region)]
-        if not lengths:
-            lengths = [float(mm) for mm in header.get("PixelSpacing") or ()]
+    lengths = read_pixel_lengths_mm(path)
     if not lengths or not all(math.isfinite(mm) and mm > 0 for mm in lengths):
         return None
     if max(lengths) > min(lengths) * (1 + SQUARE_WITHIN):
         return None
     return sum(lengths) / len(lengths)
+
+
+def read_pixel_lengths_mm(path: str | Path) -> list[float]:
+    """Return all sides of pixels in millimetres that a header states, of every region both axes."""
+    path = Path(path)
+    header = read_header(path)
+    with damage_as(ImageReadError, path):
+        lengths = [mm for region in _regions(header) for mm in _region_mm(region)]
+        return lengths or [float(mm) for mm in header.get("PixelSpacing") or ()]
 
 
 def _regions(header: Dataset) -> list[Dataset]:
