@@ -6,14 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fetal_lib.errors import UserError
-from fetal_lib.models.weights import HALF_FROM
+from fetal_lib.models.onnx_file import halve_weights
 
 if TYPE_CHECKING:
     import keras
-    import onnx
 
 
 def network_to_onnx(network: keras.Model) -> bytes:
@@ -43,19 +40,3 @@ def network_to_onnx(network: keras.Model) -> bytes:
     halve_weights(exported)
     onnx.checker.check_model(exported)
     return exported.SerializeToString()
-
-
-def halve_weights(model: onnx.ModelProto) -> None:
-    """Keep the large float32 arrays of a network as float16 with a cast, in place."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for tensor in model.graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < HALF_FROM:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}/half"))
-        casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)

@@ -1,4 +1,4 @@
-"""A shipped network in ONNX, run by ONNX Runtime: it answers in a second, without its framework."""
+"""A network of grey images in an ONNX file, run by ONNX Runtime: no framework is loaded."""
 
 from __future__ import annotations
 
@@ -12,51 +12,75 @@ FILE = "network.onnx"
 
 
 class OnnxNetwork:
-    """A network that takes one array and gives one.
+    """A network that takes grey images.
 
     Parameters
     ----------
-    content : bytes
-        Of an ONNX file.
-    threads : int, optional
-        Cores for one call; without it those that this process may use.
+    source : path or bytes
+        Of an ONNX file whose one input takes float32 (N, 1, H, W) or (N, H, W, 1).
+    n_threads : int
+        0 takes ``OMP_NUM_THREADS`` where it is set, else the cores that this process may use.
 
     Raises
     ------
     ValueError
-        If the bytes are no network.
+        If there is no such file, or it holds no such network.
 
     Attributes
     ----------
     content : bytes
-        As it was given, to be written again.
+        Of the file, to be written again.
+    shape : (height, width) of the images.
     """
 
-    def __init__(self, content: bytes, threads: int | None = None) -> None:
+    def __init__(self, source: str | Path | bytes, n_threads: int = 0) -> None:
         import onnxruntime
 
+        self.content = source if isinstance(source, bytes) else _read(Path(source))
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or _usable_cores()
-        options.log_severity_level = 3
-        self.content = content
+        options.intra_op_num_threads = n_threads or _usable_cores()
+        options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                self.content, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # ONNX Runtime's own classes share nothing nearer
-            raise ValueError(f"{FILE}: no network that ONNX Runtime reads ({error})") from error
-        (self._input,) = (one.name for one in self._session.get_inputs())
+        except Exception as error:  # the runtime's own errors share no public class
+            message = str(error).splitlines()[0]
+            raise ValueError(f"network: damaged, or no network ({message}).") from None
+        (first,) = self._session.get_inputs()
+        self._name, shape = first.name, list(first.shape)
+        if len(shape) != 4 or 1 not in (shape[1], shape[3]) or first.type != "tensor(float)":
+            raise ValueError(
+                f"network: it takes {first.type} {shape}; it must take grey images, float32 "
+                "(N, 1, H, W) or (N, H, W, 1)."
+            )
+        self._axis = 1 if shape[1] == 1 else 3
+        del shape[self._axis]
+        self.shape: tuple[int, int] = (int(shape[1]), int(shape[2]))
 
-    @classmethod
-    def read(cls, folder: Path, threads: int | None = None) -> OnnxNetwork:
-        """Read ``network.onnx`` in a model's folder; a missing one is an OSError."""
-        return cls((folder / FILE).read_bytes(), threads)
+    def forward(self, images: np.ndarray, batch_size: int = 4) -> np.ndarray:
+        """Return the first output (N, ...), float32, of images (N, H, W), uint8 or in [0, 1].
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Return the network's answer to a batch of its input's shape, float32."""
-        return self._session.run(None, {self._input: np.ascontiguousarray(batch, np.float32)})[0]
+        Raises
+        ------
+        ValueError
+            If the images have another shape.
+        """
+        if images.ndim != 3 or images.shape[1:] != self.shape or not len(images):
+            raise ValueError(f"images: shape {images.shape}; it must be (N >= 1, {self.shape}).")
+        scale = np.float32(1 / 255 if images.dtype == np.uint8 else 1)
+        starts = range(0, len(images), batch_size)
+        batches = (np.expand_dims(images[i : i + batch_size] * scale, self._axis) for i in starts)
+        return np.concatenate([self._session.run(None, {self._name: one})[0] for one in batches])
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ValueError(f"network: no file {path.name} in {path.parent}; name a model folder.")
+    return path.read_bytes()
 
 
 def _usable_cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    return int(named) if named.isdigit() else len(affinity(0)) if affinity else os.cpu_count() or 1

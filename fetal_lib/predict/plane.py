@@ -129,7 +129,7 @@ class PlaneRecogniser(SavedModel):
 
     @classmethod
     def _build(cls, spec: PlaneSpec, folder: Path) -> PlaneRecogniser:
-        return cls(OnnxNetwork.read(folder), spec)
+        return cls(OnnxNetwork(folder / FILE), spec)
 
     def probs(self, images: Iterable[np.ndarray]) -> np.ndarray:
         """Return calibrated probabilities (N, 4) of grey images of any size, uint8 (H, W)."""
@@ -139,9 +139,8 @@ class PlaneRecogniser(SavedModel):
     def logits(self, fitted: np.ndarray) -> np.ndarray:
         """Return logits (N, 4) of fitted images (N, side, side), uint8: means over mirrors."""
         views = np.concatenate([np.flip(fitted, axes) for axes in MIRRORS])
-        starts = range(0, len(views), BATCH)
-        parts = [self.network(views[i : i + BATCH, ..., None] / np.float32(255)) for i in starts]
-        return np.concatenate(parts).reshape(len(MIRRORS), len(fitted), -1).mean(0)
+        found = self.network.forward(views, BATCH)
+        return found.reshape(len(MIRRORS), len(fitted), -1).mean(0)
 
     def recognise(self, image: np.ndarray) -> Plane:
         """Say what one grey image (H, W), uint8, shows."""
