@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fetal_lib.growth import hadlock, intergrowth_size, intergrowth_weight
+from fetal_lib.growth.bpd_convention import outer_inner_mm
 from fetal_lib.growth.examination import AGE_UNKNOWN, Examination, Size, examine
 
 SIZES = {
@@ -50,6 +51,20 @@ def test_intervals_follow_those_of_the_sizes(whole: Examination) -> None:
     head, ac, fl = rng.normal(size=(3, shape)) / 1.645
     drawn = hadlock.efw_g(340 + 12 * ac, 70 + 3 * fl, 90 + 2 * head, 330 + 6 * head)
     assert (weight.low, weight.high) == pytest.approx(np.quantile(drawn, [0.05, 0.95]), rel=0.01)
+
+
+def test_each_formula_gets_bpd_in_its_own_convention() -> None:
+    """Hadlock's are made for outer to inner, INTERGROWTH-21st's for outer to outer."""
+    outer, inner = 90.0, outer_inner_mm(90.0)
+    for convention, bpd in (("outer-outer", outer), ("outer-inner", inner)):
+        found = examine(SIZES | {"BPD": Size(bpd)}, 7 * WEEKS, convention)
+        assert found.find("size", "BPD").value == bpd
+        age = found.find("age", "BPD", "Hadlock").value
+        assert age == pytest.approx(7 * hadlock.ga_weeks("BPD", inner))
+        centile = found.find("centile", "BPD").value
+        assert centile == pytest.approx(intergrowth_size.centile("BPD", outer, WEEKS))
+    with pytest.raises(ValueError, match="convention: received 'inner'"):
+        examine(SIZES, convention="inner")
 
 
 def test_what_is_missing_is_named_and_nothing_is_made_of_it() -> None:

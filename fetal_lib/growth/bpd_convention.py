@@ -15,7 +15,16 @@ from __future__ import annotations
 from fetal_lib.growth.units import Number, Range, checked, returned
 
 OUTER_OUTER_MM_RANGE: Range = (20, 105)
+OUTER_OUTER, OUTER_INNER = "outer-outer", "outer-inner"
+CONVENTIONS = OUTER_OUTER, OUTER_INNER
 INTERCEPT_MM, SLOPE = -0.403458, 0.9714153
+
+
+def check_convention(convention: str) -> None:
+    """Refuse what is no convention, with a ValueError."""
+    if convention not in CONVENTIONS:
+        known = " or ".join(CONVENTIONS)
+        raise ValueError(f"convention: received {convention!r}; it must be {known}.")
 
 
 def outer_inner_mm(bpd_mm: Number) -> Number:
@@ -39,3 +48,25 @@ def outer_inner_mm(bpd_mm: Number) -> Number:
     """
     outer = checked("bpd_mm", bpd_mm, "mm", OUTER_OUTER_MM_RANGE)
     return returned(INTERCEPT_MM + SLOPE * outer)
+
+
+def outer_outer_mm(bpd_mm: Number) -> Number:
+    """Turn a BPD from outer to inner into one from outer to outer: the inverse of Wong's line.
+
+    Parameters
+    ----------
+    bpd_mm : float or array, outer to inner, from 19.1 to 101.5.
+
+    Raises
+    ------
+    ValueError
+        Out of range.
+
+    Examples
+    --------
+    >>> round(outer_outer_mm(87.0), 1)
+    90.0
+    """
+    limits = tuple(INTERCEPT_MM + SLOPE * mm for mm in OUTER_OUTER_MM_RANGE)
+    inner = checked("bpd_mm", bpd_mm, "mm", limits)
+    return returned((inner - INTERCEPT_MM) / SLOPE)

@@ -12,12 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size, intergrowth_weight
+from fetal_lib.growth.bpd_convention import (
+    OUTER_INNER,
+    OUTER_OUTER,
+    check_convention,
+    outer_inner_mm,
+    outer_outer_mm,
+)
 
 PLANE_OF = {
     "BPD": "head",
@@ -106,7 +113,9 @@ class Examination:
         ]
 
 
-def examine(sizes: Mapping[str, Size], ga_days: float = math.nan) -> Examination:
+def examine(
+    sizes: Mapping[str, Size], ga_days: float = math.nan, convention: str | None = None
+) -> Examination:
     """Compute ages, weights, centiles and ratios of one examination.
 
     Parameters
@@ -115,6 +124,10 @@ def examine(sizes: Mapping[str, Size], ga_days: float = math.nan) -> Examination
         By "BPD", "OFD", "HC", "TAD", "APAD", "AC", "FL"; those that were measured.
     ga_days : float
         Gestational age from the first trimester or the cycle; NaN when it is not known.
+    convention : str, optional
+        How BPD was measured, ``"outer-outer"`` or ``"outer-inner"``: it is turned into what each
+        formula was made for, outer to inner for Hadlock's, outer to outer for INTERGROWTH-21st's.
+        Without it BPD enters all as it is.
 
     Returns
     -------
@@ -124,7 +137,7 @@ def examine(sizes: Mapping[str, Size], ga_days: float = math.nan) -> Examination
     Raises
     ------
     ValueError
-        For the name of a size that is none.
+        For the name of a size that is none, or another convention.
 
     Examples
     --------
@@ -136,9 +149,30 @@ def examine(sizes: Mapping[str, Size], ga_days: float = math.nan) -> Examination
         if name not in PLANE_OF:
             raise ValueError(f"sizes: {name!r} is no size; known are {', '.join(PLANE_OF)}.")
     lines = [_as_measured(name, sizes.get(name)) for name in PLANE_OF]
-    lines += _ages(sizes) + _weights(sizes) + _ratios(sizes)
-    centiles = _centiles(sizes, ga_days)
+    inner, outer = (
+        _in_convention(sizes, convention, other) for other in (OUTER_INNER, OUTER_OUTER)
+    )
+    lines += _ages(inner) + _weights(inner) + _ratios(sizes)
+    centiles = _centiles(outer, ga_days)
     return Examination(tuple(lines + centiles), _flags(lines, centiles), float(ga_days))
+
+
+def _in_convention(
+    sizes: Mapping[str, Size], measured: str | None, wanted: str
+) -> Mapping[str, Size]:
+    """Return the sizes with BPD in another convention; as it is where the conversion ends."""
+    if measured is not None:
+        check_convention(measured)
+    if measured in (None, wanted) or "BPD" not in sizes:
+        return sizes
+    turned = outer_inner_mm if wanted == OUTER_INNER else outer_outer_mm
+    ends = {}
+    for end, mm in asdict(sizes["BPD"]).items():
+        try:
+            ends[end] = float(turned(mm)) if math.isfinite(mm) else mm
+        except ValueError:
+            return sizes
+    return {**sizes, "BPD": replace(sizes["BPD"], **ends)}
 
 
 def _as_measured(name: str, size: Size | None) -> Quantity:

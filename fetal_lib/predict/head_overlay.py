@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,18 +28,27 @@ def draw_overlay(scan: np.ndarray, result: HeadMeasurement) -> np.ndarray:
     -------
     ndarray, shape (H, W, 3), uint8, BGR
     """
-    import cv2
-
-    canvas = cv2.cvtColor(scan, cv2.COLOR_GRAY2BGR)
-    if result.ellipse is not None:
-        points = np.round(result.ellipse.boundary(360) * 16).astype(np.int32)
-        line = max(2, scan.shape[1] // 500)
-        cv2.polylines(canvas, [points], True, ORANGE, line, cv2.LINE_AA, shift=4)
     text = result.reason
     if math.isfinite(result.hc_mm):
         text = f"HC {result.hc_mm:.1f} mm"
     if math.isfinite(result.hc_high_mm):
         text += f" ({result.hc_low_mm:.1f}-{result.hc_high_mm:.1f})"
+    lines = [] if result.ellipse is None else [result.ellipse.boundary(360)]
+    return draw_lines(scan, lines, text)
+
+
+def draw_lines(scan: np.ndarray, lines: Sequence[np.ndarray], text: str) -> np.ndarray:
+    """Draw lines, each (N, 2) of x, y in pixels, and a text on a scan, uint8 (H, W).
+
+    A line of three points or more is closed. Returned is uint8 (H, W, 3), BGR.
+    """
+    import cv2
+
+    canvas = cv2.cvtColor(scan, cv2.COLOR_GRAY2BGR)
+    width = max(2, scan.shape[1] // 500)
+    for line in lines:
+        points = np.round(line * 16).astype(np.int32)
+        cv2.polylines(canvas, [points], len(line) > 2, ORANGE, width, cv2.LINE_AA, shift=4)
     return write_below(canvas, text)
 
 
@@ -70,14 +80,13 @@ def write_below(canvas: np.ndarray, text: str) -> np.ndarray:
 
 
 def save_overlay(path: str | Path, scan: np.ndarray, result: HeadMeasurement) -> None:
-    """Write :func:`draw_overlay`'s picture as PNG.
+    """Write :func:`draw_overlay`'s picture as PNG; what cannot be written is an OSError."""
+    save_picture(path, draw_overlay(scan, result))
 
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+
+def save_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 (H, W, 3), as PNG; what cannot be written is an OSError."""
     import cv2
 
-    _, png = cv2.imencode(".png", draw_overlay(scan, result))
+    _, png = cv2.imencode(".png", picture)
     Path(path).write_bytes(png.tobytes())  # imwrite is silent where it cannot write
