@@ -21,7 +21,6 @@ from fetal_book.app.uploads import (
     read_scan,
     shrunk,
 )
-from fetal_lib.data.images import squash
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
@@ -169,8 +168,9 @@ def _measure(scan: np.ndarray, pixel_size_mm: float, loaded: Loaded) -> HeadMeas
     if problem:
         return HeadMeasurement(reason=problem)
     with loaded.lock:
-        (probs,) = model.probs(squash(scan, model.shape)[None])
-    return measure_head(probs, scan.shape, pixel_size_mm, model.spec.relative_half_width)
+        (probs,) = model.head_maps([scan])
+    half = model.spec.relative_half_width
+    return measure_head(probs, scan.shape, pixel_size_mm, half, model.head_offset)
 
 
 def _drawn(scan: np.ndarray, found: HeadMeasurement) -> np.ndarray:

@@ -58,20 +58,35 @@ def sizes_mm(
         raise ValueError(f"structure: received {structure!r}; it must be one of {known}.")
     try:
         if structure == "femur":
-            return {"fl_mm": line_length(_band_on_scan(probs, size_hw)) * pixel_size_mm}
+            return {"fl_mm": line_length(line_from_probs(probs, size_hw)) * pixel_size_mm}
         ellipse = ellipse_from_probs(probs).resized(np.shape(probs), size_hw)
     except ValueError:
         return dict.fromkeys(SIZES[structure], math.nan)
-    minor, major = 2 * ellipse.semi_minor, 2 * ellipse.semi_major
-    pair = (minor, major)
+    return ellipse_sizes_mm(structure, ellipse, pixel_size_mm, transverse)
+
+
+def ellipse_sizes_mm(
+    structure: str, ellipse: Ellipse, pixel_size_mm: float, transverse: np.ndarray | None = None
+) -> dict[str, float]:
+    """Return the sizes of a head or an abdomen from its ellipse in pixels of the scan.
+
+    The arguments are those of `sizes_mm`.
+    """
+    pair = (2 * ellipse.semi_minor, 2 * ellipse.semi_major)
     if structure == "abdomen":
         pair = _by_direction(ellipse, transverse)
     lengths = (ellipse.perimeter, *pair)
     return {name: v * pixel_size_mm for name, v in zip(SIZES[structure], lengths, strict=True)}
 
 
-def _band_on_scan(probs: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return the ends of a band in the scan's pixels; it is cut at half on the scan's own grid."""
+def line_from_probs(probs: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Return the ends (2, 2) of a band in the scan's pixels; it is cut at half on the scan's grid.
+
+    Raises
+    ------
+    ValueError
+        If there is no band.
+    """
     import cv2
 
     size = tuple(int(n) for n in size_hw[::-1])

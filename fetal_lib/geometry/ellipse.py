@@ -114,6 +114,11 @@ class Ellipse:
         axes = shape_to_axes(half @ half.T)
         return Ellipse(self.center_x * scale_x, self.center_y * scale_y, *axes)
 
+    def enlarged(self, factor: float) -> Ellipse:
+        """Multiply both axes about the centre by a factor, > 0."""
+        axes = self.semi_major * factor, self.semi_minor * factor
+        return Ellipse(self.center_x, self.center_y, *axes, self.angle_rad)
+
     def moved(self, by_x: float, by_y: float) -> Ellipse:
         """Shift the centre."""
         x, y = self.center_x + by_x, self.center_y + by_y

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fetal_lib.data.images import squash
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import (
@@ -22,6 +21,7 @@ from fetal_lib.predict.batch import (
     status_of,
     write_rows,
 )
+from fetal_lib.predict.biometry_model import BiometryModel, BiometrySpec
 from fetal_lib.predict.columns import reason_text
 from fetal_lib.predict.head_gate import Gate
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan, why_not
@@ -29,10 +29,12 @@ from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.predict.scans import Scan, in_batches, only_heads
 
+HeadFinder = HeadModel | BiometryModel
+
 
 def predict_heads(
     paths: Sequence[Path],
-    model: HeadModel,
+    model: HeadFinder,
     sizes: PixelSizes,
     batch_size: int = 16,
     keep_scan: bool = False,
@@ -43,7 +45,7 @@ def predict_heads(
     Parameters
     ----------
     paths : sequence of Path
-    model : HeadModel
+    model : HeadModel or BiometryModel
     sizes : PixelSizes
     batch_size : int
         Scans in memory at a time (as many again are being read ahead).
@@ -58,36 +60,33 @@ def predict_heads(
         ``scan`` is uint8 (H, W), or None when not kept or not readable.
     """
 
-    half = repeat(model.spec.relative_half_width)
     with ThreadPoolExecutor(2) as pool:
         for read in in_batches(paths, sizes, batch_size, pool):
             scans = only_heads(read, gate)
-            maps = _maps(scans, model, batch_size)
-            for scan, result in zip(scans, pool.map(_measure, scans, maps, half), strict=True):
+            results = pool.map(_measure, scans, _maps(scans, model), repeat(model))
+            for scan, result in zip(scans, results, strict=True):
                 yield scan.path, result, scan.image if keep_scan else None, scan.size
 
 
-def _maps(scans: Sequence[Scan], model: HeadModel, batch_size: int) -> list[np.ndarray | None]:
+def _maps(scans: Sequence[Scan], model: HeadFinder) -> list[np.ndarray | None]:
     """Return the network's map of each scan, None where it is not measured."""
     images = [scan.image for scan in scans if not scan.problem]
-    if not images:
-        return [None] * len(scans)
-    batch = np.stack([squash(image, model.shape) for image in images])
-    maps = iter(model.probs(batch, batch_size))
+    maps = iter(model.head_maps(images) if images else ())
     return [None if scan.problem else next(maps) for scan in scans]
 
 
-def _measure(scan: Scan, probs: np.ndarray | None, half: float) -> HeadMeasurement:
+def _measure(scan: Scan, probs: np.ndarray | None, model: HeadFinder) -> HeadMeasurement:
     if scan.problem:
         return HeadMeasurement(reason=scan.problem, failed=scan.image is None)
-    return measure_head(probs, scan.image.shape, scan.size.mm, half)
+    half = model.spec.relative_half_width
+    return measure_head(probs, scan.image.shape, scan.size.mm, half, model.head_offset)
 
 
 def head_circumference_row(
     path: Path,
     result: HeadMeasurement,
     size: PixelSize,
-    spec: HeadModelSpec,
+    spec: HeadModelSpec | BiometrySpec,
     ga_days: float = math.nan,
 ) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value.
@@ -123,7 +122,7 @@ def head_circumference_row(
 
 def write_predictions(
     paths: Sequence[Path],
-    model: HeadModel,
+    model: HeadFinder,
     sizes: PixelSizes,
     out: str | Path,
     overlays: str | Path | None = None,
@@ -134,7 +133,7 @@ def write_predictions(
     Parameters
     ----------
     paths : sequence of Path
-    model : HeadModel
+    model : HeadModel or BiometryModel
     sizes : PixelSizes
     out : path
         The CSV; it appears when all scans are done.

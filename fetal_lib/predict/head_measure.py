@@ -66,6 +66,7 @@ def measure_head(
     size_hw: tuple[int, int],
     pixel_size_mm: float,
     relative_half_width: float = math.inf,
+    offset: float = 1.0,
 ) -> HeadMeasurement:
     """Measure the head in a probability map of a squashed image.
 
@@ -78,6 +79,8 @@ def measure_head(
         Side of a pixel of the scan, in mm.
     relative_half_width : float
         Conformal half-width as a share of HC.
+    offset : float
+        Factor by which the ellipse is made larger about its centre.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def measure_head(
         squashed = ellipse_from_probs(probs)
     except ValueError:
         return HeadMeasurement(reason="no head found: its outline fits no ellipse")
-    ellipse = squashed.resized(probs.shape, size_hw)
+    ellipse = squashed.resized(probs.shape, size_hw).enlarged(offset)
     inside = squashed.mask(probs.shape)
     shape = {
         "ellipse": ellipse,

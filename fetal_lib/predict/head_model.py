@@ -1,4 +1,4 @@
-"""A trained head-segmentation network in a folder, with what is needed to use it.
+"""A trained head-segmentation network of chapter 04 in a folder, or the shipped head model.
 
 ``model.json`` holds the arguments that build the network, the size images are
 squashed to, the flips averaged at prediction, and the conformal half-width;
@@ -7,21 +7,26 @@ squashed to, the flips averaged at prediction, and the conformal half-width;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.data.images import squash
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.biometry_model import BiometryModel
 from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import (
     PRETRAINED,
     SavedModel,
     Unbounded,
+    find_model,
     load_model,
     model_spec,
 )
+from fetal_lib.predict.onnx_network import FILE
 from fetal_lib.training.keras_forward import forward
 
 if TYPE_CHECKING:
@@ -100,13 +105,25 @@ class HeadModel(SavedModel):
         found = forward(self.network, views, batch_size).reshape(len(axes), *images.shape)
         return sum(np.flip(maps, one) for maps, one in zip(found, axes, strict=True)) / len(axes)
 
+    def head_maps(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the probability map (H, W) of each grey image (h, w), uint8, of any size."""
+        return list(self.probs(np.stack([squash(image, self.shape) for image in images])))
+
+    @property
+    def head_offset(self) -> float:
+        """Return the factor by which a head's ellipse is made larger: the U-Net needs none."""
+        return 1.0
+
     def write_arrays(self, folder: Path) -> None:
         """Write ``weights.npz``."""
         save_weights(self.network, folder / "weights.npz")
 
 
-def load_head_model(folder: str | Path | None = None) -> HeadModel:
+def load_head_model(folder: str | Path | None = None) -> HeadModel | BiometryModel:
     """Load a model that :meth:`HeadModel.save` wrote, or the one that is shipped.
+
+    What the folder holds decides: weights of the U-Net of chapter 04, or a network of biometry
+    in ONNX, as the shipped one is. Both answer with ``head_maps`` and ``head_offset``.
 
     Parameters
     ----------
@@ -119,7 +136,10 @@ def load_head_model(folder: str | Path | None = None) -> HeadModel:
     ValueError
         If there is no such model, or it cannot be read.
     """
-    return load_model(folder, "04_head_circumference", HeadModelSpec, _build)
+    home = find_model(folder, "04_head_circumference")
+    if (home / FILE).is_file():
+        return BiometryModel.load(home)
+    return load_model(home, "04_head_circumference", HeadModelSpec, _build)
 
 
 def _build(spec: HeadModelSpec, folder: Path) -> HeadModel:

@@ -1,0 +1,165 @@
+"""Score a biometry model on the test part, once, and write its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fetal_book.chapters.biometry_segmentation.biometry_cases import Case, of_part
+from fetal_book.chapters.biometry_segmentation.biometry_scores import score_table
+from fetal_lib.geometry.biometry import SIZES
+from fetal_lib.growth.hadlock import ga_weeks
+from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.predict.biometry_model import BiometryModel
+
+TRIMESTERS = (("first", 0, 14), ("second", 14, 28), ("third", 28, 99))
+SIZE_HEADER = (
+    "| size | images | subjects | mean absolute share | median | mean absolute error (mm) | "
+    "bias (mm) | inside the interval |"
+)
+
+
+def biometry_card(model: BiometryModel, cases: Sequence[Case], part: str = "test") -> str:
+    """Score a part of the split and return the card, Markdown."""
+    spec, table = model.spec, score_table(model, of_part(cases, part))
+    title = "Head, abdomen and femur" if len(spec.channels) > 1 else "Head circumference"
+    return "\n".join([
+        f"# {title}: a network of biometry",
+        "",
+        f"A U-Net of half the grid on scans fitted into {spec.height} x {spec.width} pixels, "
+        f"trained on {_counts(cases, 'train')}, by `python -m "
+        "fetal_book.chapters.biometry_segmentation.biometry_network`. Offsets and intervals were "
+        f"set on {_counts(cases, 'validation')}; the tables are of {_counts(cases, part)}, which "
+        "were looked at once. Examinations, and subjects over all planes, are on one side.",
+        "",
+        f"Licence of the weights: {spec.licence}. {_licence(spec.licence)}",
+        "",
+        *_heads(table[table["source"] == "hc18"]),
+        *_sizes(table[table["source"] == "hc18"], "HC18, examinations not trained on"),
+        *_sizes(table[table["source"] != "hc18"], "Callipers of two hospitals, subjects not "
+                "trained on; heads outer to inner"),
+        *_hospitals(table[table["source"] != "hc18"]),
+        *_declined(table),
+        f"Intervals are made for {spec.interval_coverage:.0%} coverage on scans like these; one "
+        "examination counts once. They say nothing of a wrong plane or a wrong pixel size.",
+        "",
+        "One city's hospitals and two makers for abdomens and femurs, one country for HC18; "
+        "standard planes only, no anomalies, no twins marked. Research and teaching only, not "
+        "for clinical use.",
+        "",
+    ])  # fmt: skip
+
+
+def _counts(cases: Sequence[Case], part: str) -> str:
+    some = of_part(cases, part)
+    words = []
+    for name, chosen in (("HC18", True), ("the calliper set", False)):
+        mine = [case for case in some if (case.source == "hc18") == chosen]
+        if mine:
+            people = len({case.subject for case in mine})
+            who = "examinations" if chosen else "subjects"
+            words.append(f"{len(mine)} images of {people} {who} of {name}")
+    return " and ".join(words)
+
+
+def _licence(licence: str) -> str:
+    if "NC" not in licence:
+        return "HC18 is CC BY 4.0 (van den Heuvel et al. 2018)."
+    return (
+        "HC18 and FETAL_PLANES_DB are CC BY 4.0; the calliper points of the multicentre benchmark "
+        "(Di Vece et al. 2025) are CC BY-NC-SA 4.0, and so is what learnt from them."
+    )
+
+
+def _charted(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[row.size == SIZES[row.plane][0] for row in table[["plane", "size"]].itertuples()]]
+
+
+def _interval(
+    values: Sequence[float], subjects: Sequence[str], digits: int, scale: float = 1
+) -> str:
+    values = np.asarray(values) if scale == 1 else np.asarray(values, float) * scale
+    if not len(values):
+        return "-"
+    return with_interval(values.mean(), bootstrap_ci(values, groups=np.array(subjects)), digits)
+
+
+def _heads(table: pd.DataFrame) -> Iterator[str]:
+    """Yield HC18's own scores: absolute difference of HC and Dice, also by trimester of the HC."""
+    rows = table[table["size"] == "hc_mm"]
+    found = rows.dropna(subset=["value"])
+    yield "| HC18 | images | lost | ADF (mm) | median | Dice |"
+    yield "|---|---|---|---|---|---|"
+    weeks = np.array([float(ga_weeks("HC", float(np.clip(v, 68, 360)))) for v in rows["true"]])
+    for name, low, high in (("all", -1, 99), *TRIMESTERS):
+        some = rows[(weeks >= low) & (weeks < high)]
+        kept = found[found.index.isin(some.index)]
+        if some.empty:
+            continue
+        off = (kept["value"] - kept["true"]).abs()
+        adf = _interval(off, kept["subject"], 2)
+        overlap = _interval(some["dice"], some["subject"], 4)
+        label = name if name == "all" else f"{name} trimester"
+        lost = len(some) - len(kept)
+        yield f"| {label} | {len(some)} | {lost} | {adf} | {off.median():.2f} | {overlap} |"
+    yield ""
+    yield "The trimester is that of the true HC (Hadlock); lost heads have a Dice of 0."
+    yield ""
+
+
+def _sizes(table: pd.DataFrame, title: str) -> Iterator[str]:
+    if table.empty:
+        return
+    yield f"{title}:"
+    yield ""
+    yield SIZE_HEADER
+    yield "|---|---|---|---|---|---|---|---|"
+    for size, rows in table.dropna(subset=["value"]).groupby("size", sort=False):
+        yield _size_row(size.removesuffix("_mm").upper(), rows)
+    yield ""
+
+
+def _size_row(name: str, rows: pd.DataFrame) -> str:
+    off, subjects = rows["value"] - rows["true"], rows["subject"].to_numpy()
+    share = (off / rows["true"]).abs()
+    inside = ((rows["low"] <= rows["true"]) & (rows["true"] <= rows["high"])).to_numpy()
+    one_each = ~rows["subject"].duplicated().to_numpy()
+    cells = [
+        name,
+        str(len(rows)),
+        str(len(set(subjects))),
+        f"{_interval(share, subjects, 2, 100)} %",
+        f"{100 * share.median():.2f} %",
+        _interval(off.abs(), subjects, 2),
+        _interval(off, subjects, 2),
+        _interval(inside[one_each], subjects[one_each], 2),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _hospitals(table: pd.DataFrame) -> Iterator[str]:
+    if table.empty:
+        return
+    yield "By machine, which tells the two hospitals:"
+    yield ""
+    yield SIZE_HEADER
+    yield "|---|---|---|---|---|---|---|---|"
+    charted = _charted(table.dropna(subset=["value"]))
+    for (source, size), rows in charted.groupby(["source", "size"]):
+        yield _size_row(f"{size.removesuffix('_mm').upper()}, {source}", rows)
+    yield ""
+
+
+def _declined(table: pd.DataFrame) -> Iterator[str]:
+    rows = _charted(table)
+    lost = rows[rows["value"].isna()]
+    if lost.empty:
+        yield f"None of {len(rows)} images was declined."
+    else:
+        yield f"{len(lost)} of {len(rows)} images were declined:"
+        yield ""
+        for row in lost.itertuples():
+            yield f"- {row.image} ({row.plane}): {row.reason}"
+    yield ""

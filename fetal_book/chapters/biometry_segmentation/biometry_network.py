@@ -1,0 +1,223 @@
+"""Train the networks that measure head, abdomen and femur; their weights are shipped.
+
+``python -m fetal_book.chapters.biometry_segmentation.biometry_network DATA_ROOT NEW_FOLDER``
+
+``DATA_ROOT`` holds ``hc18`` and, for three planes, ``fetal_biometry_fp``. Without ``--start`` the
+head is learnt from HC18 alone; with the folder of such a head model it goes on from its weights
+with all three planes. A call that was cut goes on at its last epoch. Offsets and intervals are
+set on the validation part; the test part is scored once, at the end, for the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from fetal_book.chapters.biometry_segmentation.biometry_card import biometry_card
+from fetal_book.chapters.biometry_segmentation.biometry_cases import (
+    Case,
+    calliper_cases,
+    hc18_cases,
+    of_part,
+)
+from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
+from fetal_book.chapters.biometry_segmentation.biometry_scores import calibrated
+from fetal_lib.models.biometry_unet import BiometryUNet
+from fetal_lib.models.onnx_file import write_onnx
+from fetal_lib.models.torch_weights import load_torch_weights
+from fetal_lib.predict.biometry_maps import CHANNELS
+from fetal_lib.predict.biometry_model import BiometryModel, BiometrySpec
+from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
+from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.precision import lightning_precision
+from fetal_lib.training.torch_fit import fit_torch
+from fetal_lib.training.torch_task import Batches, TorchSettings, TorchTask
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+SHAPE = (224, 320)
+HEAD_STAGES = (((128, 192), 20, 2e-3), (SHAPE, 16, 1e-3))
+PLANES_STAGES = (((128, 192), 24, 2e-3), (SHAPE, 34, 1e-3))
+"""Size of the input, epochs and learning rate of each stage."""
+SHOWN = {"femur": 3, "abdomen": 1, "head": 1}
+"""How often an epoch shows a case of the calliper set, by plane."""
+N_HC18 = 200
+"""Heads of HC18 in an epoch of the three planes."""
+BELL_WEIGHT = 4.0
+ORIGIN = (
+    {"trained_on": "HC18", "licence": "CC BY 4.0"},
+    {
+        "trained_on": "HC18, FETAL_PLANES_DB with the multicentre benchmark's callipers",
+        "licence": "CC BY-NC-SA 4.0",
+    },
+)
+"""Of the head alone, and of three planes."""
+
+
+@dataclass(frozen=True)
+class Biometry(TorchTask):
+    """Learn soft maps from scans in random forms.
+
+    Attributes
+    ----------
+    pictures : Pictures
+        Of the training part and nothing else.
+    settings : TorchSettings
+    forms : Forms
+    mixed : bool
+        Draw some of HC18's heads, and others by `SHOWN`; else each case once an epoch.
+    """
+
+    pictures: Pictures
+    settings: TorchSettings
+    forms: Forms = Forms()
+    mixed: bool = False
+
+    @staticmethod
+    def loss(network: nn.Module, image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+        """Return cross-entropy and soft Dice loss of the maps that have a truth."""
+        return map_loss(network(image).float(), maps)
+
+    def n_cases(self) -> int:
+        return len(self._order(0))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        rng = np.random.default_rng([self.settings.seed, epoch, 1])
+        cases = self.pictures.cases
+        if not self.mixed:
+            return rng.permutation(len(cases))
+        hc18 = [k for k, case in enumerate(cases) if case.source == "hc18"]
+        others = [k for k, case in enumerate(cases) if case.source != "hc18"
+                  for _ in range(SHOWN[case.plane])]  # fmt: skip
+        chosen = rng.permutation(hc18)[:N_HC18]
+        return rng.permutation(np.concatenate([chosen, others]).astype(int))
+
+    def batches(self, epoch: int) -> Batches:
+        size = self.settings.batch_size
+        order = self._order(epoch)
+        rows = np.split(order[: len(order) - len(order) % size], len(order) // size)
+        return Batches(len(rows), lambda: self._drawn(rows, epoch))
+
+    def _drawn(self, batches: Sequence[np.ndarray], epoch: int) -> Iterator[Any]:
+        import torch
+
+        rng = np.random.default_rng([self.settings.seed, epoch, 2])
+        for rows in batches:
+            pairs = [self.pictures.draw(int(k), rng, self.forms) for k in rows]
+            yield tuple(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+
+    def watched(self) -> None:
+        return None
+
+
+def map_loss(logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Return cross-entropy plus soft Dice loss, mean over the maps (B, C, h, w) that are known.
+
+    The squared denominators of the Dice loss have their least value at a soft truth itself.
+    """
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+    known = maps[:, :, 0, 0] != UNKNOWN
+    logits, maps = logits[known], maps[known]  # (K, h, w)
+    probs = torch.sigmoid(logits)
+    overlap, squares = (probs * maps).sum((1, 2)), (probs**2 + maps**2).sum((1, 2))
+    dice = 1 - (2 * overlap + 1) / (squares + 1)
+    weight = 1 + BELL_WEIGHT * maps
+    return cross_entropy(logits, maps, weight=weight) + dice.mean()
+
+
+def fit_network(
+    network: BiometryUNet,
+    cases: Sequence[Case],
+    channels: Sequence[str],
+    stages: Sequence[tuple[tuple[int, int], int, float]],
+    folder: Path,
+    progress: Callable[..., None],
+) -> None:
+    """Fit a network in stages of growing images; checkpoints and weights of each in a folder."""
+    import torch
+
+    network.to(memory_format=torch.channels_last)
+    for number, (shape, epochs, learning_rate) in enumerate(stages):
+        settings = TorchSettings(
+            epochs,
+            batch_size=8,
+            learning_rate=learning_rate,
+            weight_decay=1e-4,
+            clip=5.0,
+            ema=0.995,
+            precision=lightning_precision("auto"),
+            seed=number,
+        )
+        mixed = any(case.plane != "head" for case in cases)
+        task = Biometry(Pictures(cases, shape, channels), settings, mixed=mixed)
+        fit_torch(folder / f"stage_{number}", network, task, progress)
+
+
+def started(folder: Path | None, channels: Sequence[str]) -> BiometryUNet:
+    """Build a network, with the weights of a head model in its folder of fits where given."""
+    import torch
+
+    torch.manual_seed(0)
+    network = BiometryUNet(len(channels))
+    if folder is not None:
+        start = BiometryUNet(1)
+        load_torch_weights(start, max(folder.glob("fit/stage_*")) / WEIGHTS)
+        state = start.state_dict()
+        for name in ("head.weight", "head.bias"):
+            state[name] = state[name].repeat_interleave(len(channels), 0)
+        network.load_state_dict(state)
+    return network
+
+
+def finish(
+    network: BiometryUNet,
+    cases: Sequence[Case],
+    channels: Sequence[str],
+    shape: tuple[int, int],
+    folder: Path,
+) -> BiometryModel:
+    """Write a fitted network with its offsets and intervals, and the card of the test part."""
+    write_onnx(network, shape, folder / FILE)
+    spec = BiometrySpec(*shape, tuple(channels), **ORIGIN[len(channels) > 1])
+    model = BiometryModel(OnnxNetwork(folder / FILE), spec)
+    model = calibrated(model, of_part(cases, "validation"))
+    model.save(folder, biometry_card(model, cases))
+    return model
+
+
+def tell(event: str, **row: Any) -> None:
+    """Print an epoch."""
+    print(
+        f"{row['epoch']}/{row['epochs']} loss {row['loss']:.4f} {row['seconds']:.0f} s", flush=True
+    )
+
+
+def main(
+    root: Annotated[Path, typer.Argument(help="Folder of the data sets.")],
+    folder: Annotated[Path, typer.Argument(help="New folder of the model.")],
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a head model to go on from.")
+    ] = None,
+) -> None:
+    """Train a head model, or from one the network of three planes."""
+    cases = hc18_cases(root / "hc18")
+    channels, stages = CHANNELS[:1], HEAD_STAGES
+    if start is not None:
+        cases += calliper_cases(root / "fetal_biometry_fp")
+        channels, stages = CHANNELS, PLANES_STAGES
+    network = started(start, channels)
+    fit_network(network, of_part(cases, "train"), channels, stages, folder / "fit", tell)
+    finish(network, cases, channels, stages[-1][0], folder)
+
+
+if __name__ == "__main__":
+    typer.run(main)

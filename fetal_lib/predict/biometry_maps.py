@@ -1,0 +1,59 @@
+"""The maps of a biometry network: their names, and how a scan gets into it and out again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+CHANNELS = ("head", "head_inner", "abdomen", "transverse", "femur", "femur_ends")
+"""Outlines of a head outer to outer (HC18) and outer to inner (the calliper set) and of an
+abdomen, bands along TAD and a femur, and bells at the femur's ends."""
+TRANSVERSE_SHARE = 0.08
+"""Width of the band along TAD over its length."""
+END_SPREAD = 0.015
+"""Standard deviation of a bell over the longer side of the map."""
+EVEN = 4
+"""Sides and places of a fitted scan are multiples of it, so that maps are cut at whole pixels."""
+
+
+def fit_into(image: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """Fit a grey image into the input of a network, its aspect all but kept, black beside it.
+
+    Parameters
+    ----------
+    image : ndarray, uint8 (H, W)
+    shape : (height, width), multiples of `EVEN`.
+
+    Returns
+    -------
+    fitted : ndarray, uint8, of ``shape``
+    place : pair of slice
+        Rows and columns that the image takes.
+
+    Examples
+    --------
+    >>> fitted, place = fit_into(np.full((100, 200), 9, np.uint8), (32, 32))
+    >>> place
+    (slice(8, 24, None), slice(0, 32, None))
+    """
+    import cv2
+
+    scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
+    height, width = (
+        int(np.clip(EVEN * round(side * scale / EVEN), EVEN, most))
+        for side, most in zip(image.shape, shape, strict=True)
+    )
+    top, left = ((s - n) // 2 // EVEN * EVEN for s, n in zip(shape, (height, width), strict=True))
+    fitted, place = np.zeros(shape, np.uint8), (slice(top, top + height), slice(left, left + width))
+    small = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_AREA)
+    fitted[place] = small
+    return fitted, place
+
+
+def cut_out(maps: np.ndarray, place: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
+    """Cut out of maps (C, h, w) what belongs to the image, whatever their grid to the input's."""
+    factors = maps.shape[1] / shape[0], maps.shape[2] / shape[1]
+    rows, columns = (
+        slice(round(part.start * factor), round(part.stop * factor))
+        for part, factor in zip(place, factors, strict=True)
+    )
+    return maps[:, rows, columns]

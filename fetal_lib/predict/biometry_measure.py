@@ -1,0 +1,217 @@
+"""From the maps of a biometry network to sizes in millimetres, or to the reason why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fetal_lib.geometry.biometry import SIZES, line_from_probs
+from fetal_lib.geometry.callipers import line_length
+from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.geometry.fit import ellipse_from_probs
+from fetal_lib.predict.head_measure import (
+    HC_RANGE_MM,
+    MAX_CUT_SHARE,
+    MIN_AGREEMENT,
+    MIN_AXIS_RATIO,
+    cut_share,
+)
+from fetal_lib.predict.pixel_sizes import check_pixel_size
+
+CONVENTIONS = {"outer-outer": "head", "outer-inner": "head_inner"}
+"""Where a head's callipers stand, and the map that shows it."""
+RANGE_MM = {"hc_mm": HC_RANGE_MM, "ac_mm": (35.0, 450.0), "fl_mm": (4.0, 95.0)}
+"""Outside it no fetus from 11 weeks to term is found."""
+MIN_AREA_SHARE = {"head": 0.01, "abdomen": 0.01, "femur": 0.0005}
+NEAR_END = 0.22
+"""Share of a femur's length around the end of its band in which its bell is looked for."""
+MIN_BELL = 0.15
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured in one scan.
+
+    Attributes
+    ----------
+    plane : "head", "abdomen" or "femur".
+    sizes : dict of (value, low, high)
+        In mm, by the names of `fetal_lib.geometry.biometry.SIZES`; the ends of the interval are
+        NaN where the model has none. Empty where the scan was declined.
+    ellipse : Ellipse or None
+        Of a head or an abdomen, in pixels of the scan; kept when declined, for drawing.
+    line : ndarray (2, 2) or None
+        A femur's ends or an abdomen's TAD, x and y in pixels of the scan.
+    reason : str
+        Why it was declined; empty when it was not.
+    """
+
+    plane: str
+    sizes: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    ellipse: Ellipse | None = None
+    line: np.ndarray | None = None
+    reason: str = ""
+
+
+def find_shape(
+    maps: Mapping[str, np.ndarray], plane: str, size_hw: tuple[int, int], channel: str = ""
+) -> tuple[Ellipse | None, np.ndarray | None, str]:
+    """Find a structure in the maps of a scan.
+
+    Parameters
+    ----------
+    maps : dict of float array (h, w)
+        Of one scan, see `fetal_lib.predict.biometry_maps.CHANNELS`.
+    plane : "head", "abdomen" or "femur".
+    size_hw : (height, width) of the scan in pixels.
+    channel : str
+        The map of the outline; empty for the plane's own.
+
+    Returns
+    -------
+    ellipse, line, reason
+        As in `Measured`; the reason does not look at the size.
+    """
+    probs = maps[channel or plane]
+    found = probs >= 0.5
+    if found.mean() < MIN_AREA_SHARE[plane]:
+        return None, None, f"no {plane} found"
+    if plane == "femur":
+        return _femur(maps, size_hw)
+    try:
+        drawn = ellipse_from_probs(probs)
+    except ValueError:
+        return None, None, f"no {plane} found: its outline fits no ellipse"
+    ellipse, inside = drawn.resized(probs.shape, size_hw), drawn.mask(probs.shape)
+    line = None
+    if plane == "abdomen":
+        line = diameter(ellipse, transverse_rad(maps.get("transverse"), size_hw))
+    agreement = 2 * (found & inside).sum() / max(1, found.sum() + inside.sum())
+    return ellipse, line, _why_no_ellipse(plane, ellipse, float(agreement), size_hw)
+
+
+def _why_no_ellipse(
+    plane: str, ellipse: Ellipse, agreement: float, size_hw: tuple[int, int]
+) -> str:
+    cut, ratio = cut_share(ellipse, size_hw), ellipse.semi_minor / ellipse.semi_major
+    if agreement < MIN_AGREEMENT:
+        return f"no {plane} found: the region is no ellipse (Dice with its fit {agreement:.2f})"
+    if cut > MAX_CUT_SHARE:
+        return f"ellipse cut by the image: {cut:.0%} of its outline lies outside"
+    if ratio < MIN_AXIS_RATIO:
+        return f"no {plane} found: axis ratio {ratio:.2f}, it must be 0.55-1"
+    return ""
+
+
+def _femur(
+    maps: Mapping[str, np.ndarray], size_hw: tuple[int, int]
+) -> tuple[None, np.ndarray | None, str]:
+    try:
+        line = line_from_probs(maps["femur"], size_hw)
+    except ValueError:
+        return None, None, "no femur found: the region is no band"
+    if "femur_ends" in maps:
+        line = ends_by_bells(line, maps["femur_ends"], size_hw)
+    return None, line, ""
+
+
+def ends_by_bells(line: np.ndarray, bells: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Move the ends of a band to the bells near them, where there are some.
+
+    The end is the mean place of what is above half of the highest probability within `NEAR_END`
+    of the line's length.
+    """
+    scale = np.array([size_hw[1] / bells.shape[1], size_hw[0] / bells.shape[0]])
+    y, x = np.indices(bells.shape)
+    places = (np.stack([x, y], -1) + 0.5) * scale - 0.5
+    reach = NEAR_END * line_length(line)
+    moved = []
+    for end in line:
+        near = np.where(np.hypot(*(places - end).transpose(2, 0, 1)) <= reach, bells, 0)
+        top = near.max()
+        weight = np.where(near >= top / 2, near, 0)[..., None]
+        moved.append((places * weight).sum((0, 1)) / weight.sum() if top >= MIN_BELL else end)
+    return np.array(moved)
+
+
+def transverse_rad(band: np.ndarray | None, size_hw: tuple[int, int]) -> float:
+    """Return the direction of TAD: that of its band, or upright where none was found."""
+    if band is None:
+        return math.pi / 2
+    try:
+        x, y = np.subtract(*line_from_probs(band, size_hw)[::-1])
+    except ValueError:
+        return math.pi / 2
+    return float(np.arctan2(y, x))
+
+
+def diameter(ellipse: Ellipse, angle_rad: float) -> np.ndarray:
+    """Return the ends (2, 2) of the diameter of an ellipse in a direction."""
+    turn = angle_rad - ellipse.angle_rad
+    half = 1 / np.hypot(np.cos(turn) / ellipse.semi_major, np.sin(turn) / ellipse.semi_minor)
+    step = half * np.array([np.cos(angle_rad), np.sin(angle_rad)])
+    centre = np.array([ellipse.center_x, ellipse.center_y])
+    return np.stack([centre - step, centre + step])
+
+
+def shape_sizes_mm(
+    plane: str, ellipse: Ellipse | None, line: np.ndarray | None, pixel_size_mm: float
+) -> dict[str, float]:
+    """Return the sizes of what `find_shape` found, in mm."""
+    if plane == "femur":
+        lengths = [line_length(line)]
+    elif plane == "head":
+        lengths = [ellipse.perimeter, 2 * ellipse.semi_minor, 2 * ellipse.semi_major]
+    else:
+        angle = float(np.arctan2(*(line[1] - line[0])[::-1]))
+        across = line_length(diameter(ellipse, angle + math.pi / 2))
+        lengths = [ellipse.perimeter, line_length(line), across]
+    return {name: v * pixel_size_mm for name, v in zip(SIZES[plane], lengths, strict=True)}
+
+
+def measure_maps(
+    maps: Mapping[str, np.ndarray],
+    plane: str,
+    size_hw: tuple[int, int],
+    pixel_size_mm: float,
+    channel: str,
+    offset: float = 1.0,
+    half_widths: Mapping[str, float] | None = None,
+) -> Measured:
+    """Measure what the maps of a scan show, with intervals.
+
+    Parameters
+    ----------
+    maps, plane, size_hw, channel : as for `find_shape`.
+    pixel_size_mm : float
+    offset : float
+        Factor by which the shape is made larger about its middle.
+    half_widths : dict of float, optional
+        Half-width of the interval of a size, as a share of it.
+
+    Raises
+    ------
+    ValueError
+        If the pixel size is not one.
+    """
+    check_pixel_size(pixel_size_mm)
+    ellipse, line, reason = find_shape(maps, plane, size_hw, channel)
+    ellipse = ellipse and ellipse.enlarged(offset)
+    line = None if line is None else line.mean(0) + offset * (line - line.mean(0))
+    if reason:
+        return Measured(plane, {}, ellipse, line, reason)
+    sizes = {}
+    for name, value in shape_sizes_mm(plane, ellipse, line, pixel_size_mm).items():
+        half = value * (half_widths or {}).get(name, math.nan)
+        sizes[name] = (value, value - half, value + half)
+    charted = SIZES[plane][0]
+    low, high = RANGE_MM[charted]
+    size_mm = sizes[charted][0]
+    if not low <= size_mm <= high:
+        what = f"{charted.removesuffix('_mm').upper()} {size_mm:.0f} mm"
+        reason = f"unreasonable size: {what}, outside {low:.0f}-{high:.0f} mm"
+        return Measured(plane, {}, ellipse, line, reason)
+    return Measured(plane, sizes, ellipse, line)

@@ -1,0 +1,199 @@
+"""The shipped networks that measure head, abdomen and femur, or another in a folder.
+
+``model.json`` says what the network takes, what its maps are, and the offset and the interval of
+each size; ``network.onnx`` is the network, which ONNX Runtime runs without PyTorch or TensorFlow;
+``card.md`` says what it was trained on and how good it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+
+import numpy as np
+
+from fetal_lib.geometry.biometry import SIZES
+from fetal_lib.predict.biometry_maps import cut_out, fit_into
+from fetal_lib.predict.biometry_measure import CONVENTIONS, Measured, measure_maps
+from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
+from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
+
+SHIPPED = PRETRAINED / "biometry"
+Maps = Mapping[str, np.ndarray]
+
+
+@model_spec
+class BiometrySpec:
+    """What ``model.json`` holds.
+
+    Attributes
+    ----------
+    height, width : int
+        Size in pixels that images are fitted into.
+    channels : tuple of str
+        Of `fetal_lib.predict.biometry_maps.CHANNELS`.
+    trained_on, licence : str
+        The data, and the licence of the weights.
+    offsets : dict of float
+        Factor by which the shape of a channel is made larger, set on validation images.
+    half_widths : dict of dict of float
+        Conformal half-width of each size of a channel, as a share of the size; a size without one
+        has no interval.
+    interval_coverage : float
+        Coverage that the half-widths were calibrated for.
+    """
+
+    height: int
+    width: int
+    channels: tuple[str, ...]
+    trained_on: str = ""
+    licence: str = ""
+    offsets: dict[str, float] = field(default_factory=dict)
+    half_widths: dict[str, dict[str, float]] = field(default_factory=dict)
+    interval_coverage: float = 0.9
+
+    @property
+    def relative_half_width(self) -> float:
+        """Return that of a head's circumference, as `HeadModelSpec` has it."""
+        return self.half_widths.get("head", {}).get("hc_mm", float("inf"))
+
+
+class BiometryModel(SavedModel):
+    """A network and its spec: grey images in, maps and measures out.
+
+    Parameters
+    ----------
+    network : OnnxNetwork
+        (N, 1, height, width) in [0, 1] to probabilities (N, C, h, w).
+    spec : BiometrySpec
+
+    Examples
+    --------
+    >>> model = BiometryModel.load()
+    >>> (maps,) = model.maps([np.zeros((540, 800), np.uint8)])
+    >>> model.measure(maps, "head", 0.1, size_hw=(540, 800)).reason
+    'no head found'
+    """
+
+    def __init__(self, network: OnnxNetwork, spec: BiometrySpec) -> None:
+        self.network, self.spec = network, spec
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None) -> BiometryModel:
+        """Load the shipped model of three planes, or one that :meth:`save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model, or it cannot be read.
+        """
+        return load_model(folder or SHIPPED, "03_biometry_segmentation", BiometrySpec, cls._build)
+
+    @classmethod
+    def _build(cls, spec: BiometrySpec, folder: Path) -> BiometryModel:
+        network = OnnxNetwork(folder / FILE)
+        if network.shape != (spec.height, spec.width):
+            raise ValueError(f"{FILE} takes {network.shape}, model.json says otherwise")
+        return cls(network, spec)
+
+    def maps(
+        self, images: Sequence[np.ndarray], batch_size: int = 4
+    ) -> list[dict[str, np.ndarray]]:
+        """Return the probability maps of grey images of any size.
+
+        Parameters
+        ----------
+        images : sequence of ndarray, uint8 (H, W)
+
+        Returns
+        -------
+        list of dict
+            Of each image its maps, float32 (h, w) in [0, 1], by channel. They cover the image and
+            nothing else, so `fetal_lib.geometry` takes them with the image's size.
+        """
+        shape = self.network.shape
+        fitted, places = zip(*(fit_into(image, shape) for image in images), strict=True)
+        probs = self.network.forward(np.stack(fitted), batch_size)
+        cut = [cut_out(one, place, shape) for one, place in zip(probs, places, strict=True)]
+        return [dict(zip(self.spec.channels, one, strict=True)) for one in cut]
+
+    def head_maps(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the map of the head alone, outer to outer, as `HeadModel.head_maps` does."""
+        return [maps["head"] for maps in self.maps(images)]
+
+    @property
+    def head_offset(self) -> float:
+        """Return the factor by which a head's ellipse is made larger."""
+        return self.spec.offsets.get("head", 1.0)
+
+    def planes(self, convention: str = "outer-outer") -> tuple[str, ...]:
+        """Return the planes that this model measures."""
+        return tuple(
+            plane for plane in SIZES if self.channel(plane, convention) in self.spec.channels
+        )
+
+    @staticmethod
+    def channel(plane: str, convention: str = "outer-outer") -> str:
+        """Return the map that shows a plane's structure in a convention of the callipers.
+
+        Raises
+        ------
+        ValueError
+            If there is no such plane or convention.
+        """
+        if plane not in SIZES:
+            raise ValueError(f"plane: received {plane!r}; it must be one of {', '.join(SIZES)}.")
+        if convention not in CONVENTIONS:
+            known = " or ".join(CONVENTIONS)
+            raise ValueError(f"convention: received {convention!r}; it must be {known}.")
+        return CONVENTIONS[convention] if plane == "head" else plane
+
+    def measure(
+        self,
+        image: np.ndarray | Maps,
+        plane: str,
+        pixel_size_mm: float,
+        convention: str = "outer-outer",
+        size_hw: tuple[int, int] | None = None,
+    ) -> Measured:
+        """Measure one scan.
+
+        Parameters
+        ----------
+        image : ndarray, uint8 (H, W), or the maps of one scan that :meth:`maps` gave
+        plane : "head", "abdomen" or "femur"
+        pixel_size_mm : float
+            Side of a pixel of the scan.
+        convention : "outer-outer" or "outer-inner"
+            Of a head's callipers: around the skull (HC18, INTERGROWTH-21st), or to the inner edge
+            of the far skull (Hadlock).
+        size_hw : (height, width) of the scan, needed with maps.
+
+        Returns
+        -------
+        Measured
+            ``sizes`` as (value, low, high) in mm, what to draw, and why it was declined.
+
+        Raises
+        ------
+        ValueError
+            If an argument is none of these, or this model has no map of that plane or convention.
+        """
+        channel = self.channel(plane, convention)
+        if channel not in self.spec.channels:
+            known = ", ".join(self.spec.channels)
+            raise ValueError(f"plane: this model has no map {channel!r}; it has {known}.")
+        if isinstance(image, np.ndarray):
+            size_hw, (maps,) = image.shape, self.maps([image])
+        elif size_hw is None:
+            raise ValueError("size_hw: maps need the height and width of their scan.")
+        else:
+            maps = image
+        offset = self.spec.offsets.get(channel, 1.0)
+        half_widths = self.spec.half_widths.get(channel)
+        return measure_maps(maps, plane, size_hw, pixel_size_mm, channel, offset, half_widths)
+
+    def write_arrays(self, folder: Path) -> None:
+        """Write ``network.onnx``."""
+        (folder / FILE).write_bytes(self.network.content)
