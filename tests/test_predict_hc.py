@@ -17,6 +17,7 @@ from typer.testing import CliRunner  # noqa: E402
 
 from fetal_book.cli.predict import app  # noqa: E402
 from fetal_book.site.predict_columns import write_predict_columns  # noqa: E402
+from fetal_lib.geometry.ellipse import Ellipse  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
@@ -70,6 +71,32 @@ def test_a_centile_is_given_only_for_a_known_age(folder, phantoms):
     write_predictions(list_images([folder]), HeadOracle(*phantoms), PixelSizes(0.12), out)
     assert {row["hc_centile"] for row in rows_of(out)} == {""}
     assert all("hc_centile: needs the age from dating" in row["reason"] for row in rows_of(out))
+
+
+def test_the_challenge_gets_the_ellipses_in_millimetres_in_its_own_columns(folder, phantoms):
+    names = [f"{i:03d}_HC.png" for i in range(3)]
+    for i, name in enumerate(names):
+        (folder / f"scan{i}.png").rename(folder / name)
+    cv2.imwrite(str(folder / "003_HC.png"), np.zeros((540, 800), np.uint8))  # has no ellipse
+    sizes = dict(zip(names, (phantom.pixel_size_mm for phantom in phantoms), strict=True))
+    counts = write_predictions(
+        list_images([folder]),
+        HeadOracle(*phantoms),
+        PixelSizes(0.1, sizes),
+        folder / "hc.csv",
+        as_submission=True,
+    )
+    assert counts["measured"] == 3
+    header = "filename,center_x_mm,center_y_mm,semi_axes_a_mm,semi_axes_b_mm,angle_rad"
+    assert (folder / "hc.csv").read_text().splitlines()[0] == header
+    for row, phantom, name in zip(rows_of(folder / "hc.csv"), phantoms, names, strict=True):
+        assert row.pop("filename") == name
+        found, truth = Ellipse(*map(float, row.values())), phantom.ellipse
+        mm = truth.scaled(phantom.pixel_size_mm, phantom.pixel_size_mm)
+        assert found.perimeter == pytest.approx(phantom.hc_mm, rel=0.003)
+        assert found.semi_major >= found.semi_minor and 0 <= found.angle_rad < np.pi
+        assert (found.center_x, found.center_y) == pytest.approx((mm.center_x, mm.center_y), abs=1)
+        assert np.sin(found.angle_rad - truth.angle_rad) == pytest.approx(0, abs=0.1)
 
 
 def test_an_uncalibrated_model_has_no_interval_and_a_small_head_no_age(phantoms):

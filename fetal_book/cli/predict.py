@@ -10,9 +10,11 @@ import typer
 from typer.core import TyperCommand
 
 from fetal_book.cli.terminal import errors_in_a_sentence
+from fetal_lib.growth.bpd_convention import CONVENTIONS, OUTER_OUTER, check_convention
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES
 
 NOTHING = 3
+FORMATS = ("table", "hc18")
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -103,6 +105,15 @@ def predict_hc(
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("head_circumference.csv"),
     overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
     any_plane: AnyPlane = False,
+    table_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="hc18: the ellipses, as the HC18 challenge takes them; what is no head is not "
+            "declined.",
+        ),
+    ] = FORMATS[0],
 ) -> None:
     """Measure fetal head circumference in millimetres on ultrasound scans.
 
@@ -117,16 +128,102 @@ def predict_hc(
     from fetal_lib.predict.scans import list_images
 
     with errors_in_a_sentence("predict hc"):
-        sizes, paths = given_sizes(pixel_size, table), list_images(images)
-        if not sizes.know_any(paths):
+        if table_format not in FORMATS:
             raise ValueError(
-                "pixel size: none given and none stated in a file, and without it millimetres "
-                "cannot be known; give --pixel-size 0.12 or --table sizes.csv."
+                f"format: received {table_format!r}; it must be {' or '.join(FORMATS)}."
             )
+        sizes, paths = given_sizes(pixel_size, table), list_images(images)
+        sizes.check_any(paths)
         network = load_head_model(home("04", model))
-        gate = None if any_plane else load_head_gate()
-        counts = write_predictions(paths, network, sizes, out, overlays, gate)
+        is_hc18 = table_format == "hc18"
+        gate = None if any_plane or is_hc18 else load_head_gate()
+        counts = write_predictions(paths, network, sizes, out, overlays, gate, is_hc18)
+    if is_hc18 and (missing := len(paths) + 1 - len(out.read_text().splitlines())):
+        typer.echo(f"{missing} images have no ellipse and are not in the table", err=True)
     _say(counts, out)
+
+
+@app.command("biometry", cls=Explained)
+def predict_biometry(
+    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    pixel_size: PixelSize = "",
+    table: Annotated[
+        Path | None,
+        typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
+    ] = None,
+    exam: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV: image, exam, and optionally ga_days: which images are of one examination. "
+            "Without it DICOM files of one study are, and every other image is alone."
+        ),
+    ] = None,
+    convention: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(CONVENTIONS), help="Where the callipers of a head's BPD are set."
+        ),
+    ] = OUTER_OUTER,
+    model: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Of another biometry model than the shipped.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("biometry.csv"),
+    overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Page to write (HTML, prints well): each examination's sizes, ages, weights, "
+            "centiles, ratios and pictures. With --exam it is written beside the table."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="The same for machines, to write.")
+    ] = None,
+    dicom_sr: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a DICOM Structured Report (TID 5000) an examination."),
+    ] = None,
+) -> None:
+    """Measure fetal biometry in millimetres on ultrasound scans: BPD, OFD, HC, TAD, APAD, AC, FL.
+
+    Each scan is recognised as head, abdomen, femur or none of them, and measured with intervals,
+    or declined with the reason. Images of one examination give a report: ages by each size and
+    together, weight, ratios and, at a known age, centiles. Research use only, not for clinical
+    decisions.
+    """
+    from fetal_lib.predict.biometry import write_biometry
+    from fetal_lib.predict.biometry_model import BiometryModel
+    from fetal_lib.predict.examination_report import Reports, about
+    from fetal_lib.predict.pixel_sizes import given_sizes
+    from fetal_lib.predict.plane import PlaneRecogniser
+    from fetal_lib.predict.scans import list_images
+    from fetal_lib.predict.visits import read_visits, visits
+
+    with errors_in_a_sentence("predict biometry"):
+        check_convention(convention)
+        sizes, paths = given_sizes(pixel_size, table), list_images(images)
+        groups = visits(paths, read_visits(exam) if exam else None, sizes.ga_days)
+        sizes.check_any(paths)
+        network = BiometryModel.load(model or None)
+        if exam and not report:
+            report = out.with_suffix(".html")
+        facts = about(network.spec, convention)
+        with Reports(groups, facts, report, json_file, dicom_sr) as reports:
+            counts = write_biometry(
+                paths,
+                network,
+                PlaneRecogniser.load(),
+                sizes,
+                out,
+                overlays,
+                convention,
+                reports.add,
+            )
+        for problem in reports.problems:
+            typer.echo(problem, err=True)
+    _say(counts, out)
+    if network.spec.licence:
+        typer.echo(f"the model's licence: {network.spec.licence}")
 
 
 @app.command("ga", cls=Explained)

@@ -39,12 +39,17 @@ def list_files(
 
 
 def write_rows(
-    rows: Iterable[dict[str, str]], out: str | Path, command: str, n_scans: int
+    rows: Iterable[dict[str, str]],
+    out: str | Path,
+    command: str,
+    n_scans: int,
+    columns: Sequence[str] = (),
 ) -> dict[str, int]:
     """Write rows to a CSV as they come, with a bar that is seen on a terminal and nowhere else.
 
     Rows have the command's columns and are taken one at a time, so that one is in memory; the CSV
-    appears when all ``n_scans`` are written. The number of rows of each status is returned, of
+    appears when all ``n_scans`` are written. With other ``columns`` only these are written, and
+    only rows that have them all. The number of rows of each status is returned, of
     those that got their number first.
     """
     from tqdm import tqdm
@@ -54,10 +59,12 @@ def write_rows(
     part = out.with_name(f"{out.name}.part")
     counts = dict.fromkeys(statuses(command), 0)
     with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(COLUMNS[command]))
+        names = list(columns or COLUMNS[command])
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         for row in tqdm(rows, total=n_scans, unit="scan", file=sys.stderr, disable=None):
-            writer.writerow(row)
+            if not columns or all(name in row for name in names):
+                writer.writerow(row)
             counts[row["status"]] += 1
     part.replace(out)
     return counts

@@ -5,7 +5,13 @@ The order is that of the table; ``--help`` and the page of the commands are made
 
 from __future__ import annotations
 
-ANSWERED = {"hc": "measured", "anomaly": "answered", "ga": "predicted", "brain-age": "predicted"}
+ANSWERED = {
+    "hc": "measured",
+    "biometry": "measured",
+    "anomaly": "answered",
+    "ga": "predicted",
+    "brain-age": "predicted",
+}
 """By command, the status of a scan that got its number."""
 REASON = (
     "why a cell is empty: of a scan that was declined or failed why there is no number, else "
@@ -17,6 +23,16 @@ SIZE = {
         "given, table or stated in the file; and what the file states, if that is another size"
     ),
 }
+SIZES = {
+    "bpd": "biparietal diameter of a head",
+    "ofd": "occipitofrontal diameter of a head",
+    "hc": "circumference of a head",
+    "tad": "transverse diameter of an abdomen",
+    "apad": "anteroposterior diameter of an abdomen",
+    "ac": "circumference of an abdomen",
+    "fl": "length of a femur's shaft",
+}
+"""What `predict biometry` measures, in the order of its table."""
 
 
 def statuses(command: str) -> tuple[str, str, str]:
@@ -31,6 +47,16 @@ def statuses(command: str) -> tuple[str, str, str]:
 def _status(command: str) -> str:
     good, bad, worst = statuses(command)
     return f"{good}; {bad}: it was read, and no number can be relied on; {worst}: not readable"
+
+
+def _size_columns() -> dict[str, str]:
+    """Return the columns of all sizes: the size and both ends of its interval."""
+    columns = {}
+    for name, words in SIZES.items():
+        columns[f"{name}_mm"] = f"{words}, in mm"
+        columns[f"{name}_low_mm"] = f"lower end of the interval of {name}_mm"
+        columns[f"{name}_high_mm"] = f"upper end of the interval of {name}_mm"
+    return columns
 
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -50,6 +76,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         "hc_centile": "centile by INTERGROWTH-21st at the age that your table gives as ga_days",
         **SIZE,
         "cut_share": "share of the ellipse's outline that lies outside the image",
+        "reason": REASON,
+    },
+    "biometry": {
+        "image": "name of the file",
+        "status": _status("biometry"),
+        "plane": "what is seen: head, abdomen, femur, or other, of which nothing is measured",
+        "plane_confidence": "its calibrated probability, 0 to 1",
+        **SIZE,
+        **_size_columns(),
         "reason": REASON,
     },
     "anomaly": {

@@ -15,6 +15,7 @@ import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days
+from fetal_lib.predict import hc18_submission
 from fetal_lib.predict.batch import (
     interval_notes,
     number_text,
@@ -23,6 +24,7 @@ from fetal_lib.predict.batch import (
 )
 from fetal_lib.predict.biometry_model import BiometryModel, BiometrySpec
 from fetal_lib.predict.columns import reason_text
+from fetal_lib.predict.hc18_submission import submission_row
 from fetal_lib.predict.head_gate import Gate
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan, why_not
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
@@ -127,6 +129,7 @@ def write_predictions(
     out: str | Path,
     overlays: str | Path | None = None,
     gate: Gate | None = None,
+    as_submission: bool = False,
 ) -> dict[str, int]:
     """Measure scans, write a CSV and, if asked, a picture of each measured ellipse.
 
@@ -141,6 +144,9 @@ def write_predictions(
         Folder for pictures; created when missing.
     gate : Gate, optional
         Declines what is no head.
+    as_submission : bool
+        Write the table that the HC18 challenge takes, with the ellipses also of heads that were
+        declined, and without scans that have none.
 
     Returns
     -------
@@ -158,6 +164,10 @@ def write_predictions(
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
             ga_days = sizes.ga_days.get(path.name, math.nan)
-            yield head_circumference_row(path, result, size, model.spec, ga_days)
+            row = head_circumference_row(path, result, size, model.spec, ga_days)
+            if as_submission and result.ellipse is not None:
+                row |= submission_row(path.name, result.ellipse, size.mm)
+            yield row
 
-    return write_rows(rows(), out, "hc", len(paths))
+    columns = hc18_submission.COLUMNS if as_submission else ()
+    return write_rows(rows(), out, "hc", len(paths), columns)

@@ -158,6 +158,14 @@ class PixelSizes:
                     return True
         return False
 
+    def check_any(self, paths: Iterable[Path]) -> None:
+        """Refuse files of none of which the pixel size is known, with a ValueError."""
+        if not self.know_any(paths):
+            raise ValueError(
+                "pixel size: none given and none stated in a file, and without it millimetres "
+                "cannot be known; give --pixel-size 0.12 or --table sizes.csv."
+            )
+
 
 def given_sizes(typed: object, table: str | Path | None = None) -> PixelSizes:
     """Return what a user gave: one size in mm for all, as it was typed, a table, both or neither.
@@ -198,8 +206,8 @@ def read_pixel_sizes(path: str | Path, common_mm: float = math.nan) -> PixelSize
     """
     path = Path(path)
     table = read_text_table(path, (), (*NAME_COLUMNS, *SIZE_COLUMNS, GA_COLUMN))
-    name_column = _column(table, NAME_COLUMNS)
-    size_column = _column(table, SIZE_COLUMNS)
+    name_column = column_of(table, NAME_COLUMNS)
+    size_column = column_of(table, SIZE_COLUMNS)
     limits = {size_column: (*PIXEL_SIZE_RANGE_MM, "mm, the side of a pixel")}
     values, problems = numbers(table, limits | {GA_COLUMN: (1, 320, "days")})
     names = [row[name_column] for row in table.rows]
@@ -214,7 +222,8 @@ def read_pixel_sizes(path: str | Path, common_mm: float = math.nan) -> PixelSize
     return PixelSizes(common_mm, dict(zip(names, values[size_column], strict=True)), ages)
 
 
-def _column(table: TextTable, names: tuple[str, ...]) -> str:
+def column_of(table: TextTable, names: tuple[str, ...]) -> str:
+    """Return the first of several names that a table has, or refuse the table."""
     for name in names:
         if name in table.columns:
             return name
