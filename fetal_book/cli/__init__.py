@@ -120,7 +120,21 @@ def _print_version(wanted: bool) -> None:
         from fetal_lib import __version__
 
         typer.echo(f"fetal-lib {__version__}")
+        for name, licence in _licences().items():
+            typer.echo(f"the shipped model {name}: {licence}")
         raise typer.Exit
+
+
+def _licences() -> dict[str, str]:
+    """Return the licence of each shipped model that has one of its own."""
+    import json
+
+    from fetal_lib.predict.model_folder import PRETRAINED
+
+    specs = {
+        path.parent.name: json.loads(path.read_text()) for path in PRETRAINED.glob("*/model.json")
+    }
+    return {name: spec["licence"] for name, spec in sorted(specs.items()) if spec.get("licence")}
 
 
 @app.callback()

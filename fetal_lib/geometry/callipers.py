@@ -135,7 +135,7 @@ def band_ends(mask: np.ndarray) -> np.ndarray:
     >>> bool(np.abs(band_ends(band_mask(line, (90, 150))) - line).max() < 0.5)
     True
     """
-    y, x = np.nonzero(largest_region(np.asarray(mask) != 0))
+    y, x = np.divmod(np.flatnonzero(largest_region(np.asarray(mask) != 0)), np.shape(mask)[1])
     if len(x) < 3:
         raise ValueError(f"mask: received {len(x)} pixels in one piece; a band needs at least 3.")
     points = np.stack([x, y], axis=1)

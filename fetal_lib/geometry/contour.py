@@ -17,11 +17,16 @@ def largest_region(mask: np.ndarray) -> np.ndarray:
     """
     import cv2
 
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if n == 1:
-        return np.zeros(mask.shape, bool)
+    found = np.zeros(mask.shape, bool)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if rows.size == 0:
+        return found
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    part = mask[box].astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=4)
     region = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return region | enclosed(region, connectivity=8)
+    found[box] = region | enclosed(region, connectivity=8)
+    return found
 
 
 def enclosed(wall: np.ndarray, connectivity: int = 4) -> np.ndarray:
