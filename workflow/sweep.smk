@@ -11,6 +11,7 @@ min_version("9.0")
 
 sys.path.insert(0, str(Path(workflow.basedir).parent.resolve()))
 
+from fetal_book.runs.slurm_log import memory_notes
 from fetal_book.runs.sweep import read_sweep
 from fetal_book.runs.sweep_state import note_sweep
 
@@ -24,6 +25,18 @@ FETAL_LIB = f"{shlex.quote(sys.executable)} -m fetal_book"
 
 onstart:
     note_sweep(SWEEP, Path(OUT))
+
+
+def say_memory():
+    print(*memory_notes(Path(".snakemake/slurm_logs")), sep="\n", file=sys.stderr)
+
+
+onsuccess:
+    say_memory()
+
+
+onerror:
+    say_memory()
 
 
 localrules:
@@ -48,10 +61,12 @@ rule case:
         out=lambda wildcards: shlex.quote(f"{OUT}/{wildcards.case}"),
         done=shlex.quote(DONE),
         cases=len(CASES),
+    group:
+        "cases"  # short jobs share one: --group-components cases=8
     threads: 2
     resources:
         gpu=min(int(config.get("gpu", 0)), 1),
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: int(config.get("mem_mb", 8000)) * attempt,
         runtime=720,
     shell:
         "begun=$SECONDS; "

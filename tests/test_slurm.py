@@ -1,0 +1,81 @@
+"""Claim: a sweep goes through a SLURM to its table, whatever happens to a node or a job."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from made_up_project import copy_project, environment, wait_for, write_project
+from small_slurm import small_slurm, why_not
+
+from fetal_book.runs.slurm_log import memory_notes
+
+SWEEP = "chapter: 04\nprofile: smoke\ngrid: {base_filters: [4, 8]}\nseeds: [0, 1]\n"
+QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
+NO_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-no-account"]
+needs_slurm = pytest.mark.skipif(bool(why_not()), reason=f"SLURM: {why_not()}")
+
+
+def send(project, cluster, log, *more: str) -> subprocess.Popen:
+    """Start the sweep on a cluster; what Snakemake says goes to a file."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/sweep.smk"]
+    command += ["--profile", "workflow/profiles/slurm", *NO_ACCOUNTING, *QUICK, *more]
+    command += [
+        "--config",
+        f"sweep={project / 'sweep.yml'}",
+        f"out={project / 'out'}",
+        "mem_mb=700",
+    ]
+    named = {name: cluster.environment[name] for name in ("SLURM_CONF", "PATH")}
+    with log.open("w") as told:
+        return subprocess.Popen(
+            command, cwd=project, env=environment(project) | named, stdout=told, stderr=told
+        )
+
+
+def made_up(folder, *cells: str):
+    """Write a project whose chapter does what the cells say, and its sweep of four cases."""
+    project = write_project(copy_project(folder / "project"), *cells)
+    (project / "sweep.yml").write_text(SWEEP)
+    return project
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_a_sweep_reaches_its_table_though_a_node_dies_midway(tmp_path):
+    project = made_up(tmp_path, "import time\ntime.sleep(6)")
+    with small_slurm(tmp_path / "cluster") as cluster:
+        sending = send(project, cluster, tmp_path / "told.txt")
+        wait_for(lambda: "idle" not in cluster.states(), 120, "both nodes work")
+        cluster.kill_node("n2")
+        assert sending.wait(420) == 0, (tmp_path / "told.txt").read_text()[-3000:]
+        placed = cluster.ask("squeue", "--states=all", "-h", "-o", "%i %N").split("\n")
+    assert pd.read_csv(project / "out" / "sweep.csv")["n_seeds"].tolist() == [2, 2, 2, 2], placed
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_a_case_over_its_memory_is_named_and_gets_more_and_short_ones_share_a_job(tmp_path):
+    greedy = "held = b'1' * (1_500_000_000 * (base_filters == 8) * seed)"
+    project = made_up(tmp_path, greedy, "import time\ntime.sleep(8)")
+    with small_slurm(tmp_path / "cluster") as cluster:
+        sending = send(project, cluster, tmp_path / "told.txt", "--group-components", "cases=2")
+        code = sending.wait(420)
+        jobs = cluster.ask("squeue", "--states=all", "-h", "-o", "%i").split()
+    told = (tmp_path / "told.txt").read_text()
+    assert code == 0, told[-3000:]
+    assert len(jobs) == 3, "two jobs of two cases, one of them sent again"
+    assert "stopped by SLURM over its memory" in told
+
+
+def test_the_logs_of_slurm_tell_who_was_stopped_over_its_memory(tmp_path):
+    for case, text in {
+        "a": "slurmstepd: error: Detected 1 oom_kill event",
+        "b": "cancelled",
+    }.items():
+        (tmp_path / "rule_case" / case).mkdir(parents=True)
+        log = f"    wildcards: case={case}\n{text}\n"
+        (tmp_path / "rule_case" / case / "7.log").write_text(log)
+    assert memory_notes(tmp_path) == ["a: stopped by SLURM over its memory; a retry asks for more"]
