@@ -75,12 +75,14 @@ def stage(chapter: Annotated[str, typer.Argument(help="A chapter of the book.")]
 def results() -> None:
     """Write the merged results as a table and as pages."""
     from fetal_book.site.claims_page import write_claims
+    from fetal_book.site.first_page import write_first_page
     from fetal_book.site.jobs import book_chapters
+    from fetal_book.site.reference_part import write_reference_parts
     from fetal_book.site.results_page import write_results
 
     root = project_root()
-    write_results(root, book_chapters(root))
-    write_claims(root, book_chapters(root))
+    for write in (write_results, write_claims, write_first_page, write_reference_parts):
+        write(root, book_chapters(root))
 
 
 @app.command(hidden=True)

@@ -53,7 +53,9 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     head, rest = split_title(cells[0]) if place else (None, None)
     text = f"{run_box(record)}\n\n{buttons(record.chapter, exhibits)}"
     end = section(record.chapter, exhibits)
-    shown = [head, markdown_cell(text, "run-box"), rest, *cells[place:]]
+    first = reference_part(record, book_folder)
+    shown = [head, rest, markdown_cell(first, "reference")] if first else [head]
+    shown += [markdown_cell(text, "run-box"), None if first else rest, *cells[place:]]
     shown.append(markdown_cell(end, "downloads") if end else None)
     target = book_folder / "notebooks" / f"{record.chapter}.ipynb"
     write_json(target, {**notebook, "cells": [cell for cell in shown if cell]})
@@ -98,6 +100,29 @@ def split_title(cell: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | 
     rest = "".join(lines[end:]).strip()
     head = {**cell, "source": "".join(lines[:end]).rstrip("\n")}
     return head, (markdown_cell(rest, f"{cell.get('id', 'title')}-text") if rest else None)
+
+
+def reference_part(record: RunRecord, book_folder: Path) -> str:
+    """Return what leads the page of a chapter that has runs on real data; else empty.
+
+    The site writes the part itself; see ``fetal_book/site/reference_part.py``.
+    """
+    if not any((book_folder / "published" / record.chapter).glob("*/results.json")):
+        return ""
+    data = data_words(record.data, kind_by_name(record.data), mark="")
+    lines = [
+        f"(reference-{record.chapter[:2]})=",
+        "## What it does on real data",
+        "",
+        "From here to the next heading stand *reference runs*, which are kept with the book. The",
+        f"chapter below is another run, on **{data}**, which everybody can repeat.",
+        "",
+        f"```{{include}} ../generated/reference/{record.chapter}.md",
+        "```",
+        "",
+        f"## The chapter, on {data}",
+    ]
+    return "\n".join(lines)
 
 
 def run_box(record: RunRecord) -> str:

@@ -82,12 +82,16 @@ def stale_reasons(chapter: Chapter, record: RunRecord) -> list[str]:
     it took, the data (where its folder is at hand), the installed distributions.
     """
     return [
-        *_notebook(chapter, record),
-        *_modules(record),
+        *code_reasons(chapter, record),
         *_parameters(chapter, record),
         *_data(record),
         *_environment(record),
     ]
+
+
+def code_reasons(chapter: Chapter, record: RunRecord) -> list[str]:
+    """Return how today's notebook and modules differ from those that made a run."""
+    return [*_notebook(chapter, record), *_modules(record)]
 
 
 def notebook_sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fetal_book.parameters.project_files import code_root, listed
 from fetal_book.runs.results import results_table
 from fetal_book.site.entries import Entry, read_entries
-from fetal_book.site.markdown import table
+from fetal_book.site.markdown import short, table
 from fetal_book.site.results_page import SPLIT_WORDS, split_table
 from fetal_book.site.shown_runs import ShownRun, data_text, figure_text, shown_runs, table_rows
 from fetal_lib.files.atomic import read_json, write_text
@@ -215,16 +215,8 @@ def subgroup_table(name: str, run: ShownRun) -> str:
     if not rows:
         return ""
     index = read_json(run.folder / "tables" / "index.json") or {}
-    cells = [[_short(cell) for cell in row.values()] for row in rows]
+    cells = [[short(cell) for cell in row.values()] for row in rows]
     return f"{index.get(name, {}).get('caption', name)}\n\n{table(list(rows[0]), cells)}"
-
-
-def _short(cell: str) -> str:
-    try:
-        value = float(cell)
-    except ValueError:
-        return cell.replace("|", "\\|") or "–"
-    return cell if value == int(value) else f"{value:.3g}"
 
 
 def failures(text: ModelText, run: ShownRun) -> str:

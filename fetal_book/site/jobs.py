@@ -108,6 +108,11 @@ def modules(root: Path, *names: str) -> list[str]:
     return listed((code_root(root) / "fetal_book" / name for name in names), root)
 
 
+def with_reference(root: Path) -> list[str]:
+    """List the chapters of which runs are kept with the book."""
+    return sorted({path.split("/")[2] for path in published_results(root)})
+
+
 def page_makers(root: Path) -> list[str]:
     """List the modules that write pages from runs and from what people wrote."""
     code = code_root(root)

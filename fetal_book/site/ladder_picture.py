@@ -165,3 +165,21 @@ def ladder_figure(panels: Mapping[str, Sequence[Rung]], kinds: Mapping[str, str]
         grid[0][0].plot([], [], ms=5, lw=1.3, label=words, **look)
     figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)
     return figure
+
+
+def write_rung_picture(folder: Path, flaw: Flaw, run: ShownRun) -> Path:
+    """Draw one flaw of a run, the score with it above the score without it; return the file."""
+    import matplotlib.pyplot as plt
+
+    rows = scores(flaw, run) or ()
+    figure, axes = plt.subplots(figsize=(5.5, 1.9), layout="constrained")
+    for y, (row, look) in enumerate(zip(rows, LOOKS.values(), strict=True)):
+        draw_score(axes, y, row, look)
+    axes.set(ylim=(1.6, -0.6), xlabel=measure_words(flaw.metric), xlim=(0, None))
+    axes.set_yticks(range(len(LOOKS)), LOOKS)
+    tidy(axes).grid(axis="y", visible=False)
+    path = folder / "strongest_rung.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=160)
+    plt.close(figure)
+    return path

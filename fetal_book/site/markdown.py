@@ -33,6 +33,23 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def short(value: str) -> str:
+    """Return a cell of a CSV file with its number shortened, a dash where it is empty.
+
+    Examples
+    --------
+    >>> short("39.2136"), short("12"), short(""), short("a|b")
+    ('39.2', '12', '–', 'a\\\\|b')
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        return cell(value) or "–"
+    if number != number:
+        return "–"
+    return value if number == int(number) else f"{number:.3g}"
+
+
 def bullets(texts: Iterable[str]) -> str:
     """Write a list, each text on a line of its own."""
     return "".join(f"- {' '.join(text.split())}\n" for text in texts)

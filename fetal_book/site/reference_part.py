@@ -1,0 +1,120 @@
+"""Write what a chapter's page begins with: its reference runs on data of people, the real ones.
+
+The page of a chapter is built on phantoms, which everybody can draw. Above it stands what the
+runs that are kept with the book found on scans, from their own records, tables and figures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fetal_book.parameters.chapters import get_chapter
+from fetal_book.runs.record import RunRecord
+from fetal_book.runs.stale import code_reasons
+from fetal_book.runs.status import reasons_text
+from fetal_book.site.claims import read_sources
+from fetal_book.site.entries import read_entries
+from fetal_book.site.first_page import STRIPS_FILE, Strip
+from fetal_book.site.markdown import cell, short, table
+from fetal_book.site.results_page import split_table
+from fetal_book.site.shown_runs import (
+    ShownRun,
+    data_text,
+    figure_text,
+    shown_runs,
+    table_rows,
+)
+from fetal_lib.files.atomic import read_json, write_text
+
+FOLDER = "reference"
+TABLES = ("results", "by_trimester", "by_decade")
+"""Tables of a run that a reader wants first."""
+ELSEWHERE = ("external",)
+"""Figures of data that a run did not learn from."""
+MOST_ROWS = 30
+TO_ROOT = "../"
+
+
+def write_reference_parts(root: Path, chapters: list[str]) -> None:
+    """Write ``book/generated/reference/<chapter>.md`` for each chapter with a reference run."""
+    book = root / "book"
+    runs = [run for run in shown_runs(root, chapters) if run.kept]
+    figures = chapter_figures(book)
+    for chapter in dict.fromkeys(run.chapter for run in runs):
+        own = [run for run in runs if run.chapter == chapter]
+        text = "\n".join(run_part(run, figures.get(chapter, [])) for run in own)
+        write_text(book / "generated" / FOLDER / f"{chapter}.md", text)
+
+
+def chapter_figures(book: Path) -> dict[str, list[str]]:
+    """Return the figures that stand for each chapter on the pages that people open first."""
+    found: dict[str, list[str]] = {}
+    for strip in read_entries(book / STRIPS_FILE, list[Strip]):
+        found[strip.chapter] = list(strip.figures)
+    for source in read_sources(book):
+        names = [one.name for one in source.figures if not one.of_phantoms]
+        known = found.setdefault(source.chapter, [])
+        known += [name for name in names if name not in known]
+    return found
+
+
+def run_part(run: ShownRun, figures: list[str]) -> str:
+    """Write one run: what it was, who was in it, its tables and figures of scans."""
+    parts = [f"### Learnt from {run.data_words}: run {run.name}\n", about(run)]
+    shown = figures if run.group == "real" else [name for name in figures if name in ELSEWHERE]
+    if run.group == "real":
+        parts += [flow_table(run), *(exhibit(run, name) for name in TABLES)]
+    parts.append(elsewhere(run))
+    label = f"fig-reference-{run.number}-{run.name}".lower()
+    parts += [figure_text(run, name, f"{label}-{name}", TO_ROOT) for name in shown]
+    return "\n".join(part for part in parts if part)
+
+
+def elsewhere(run: ShownRun) -> str:
+    """Write what the run scored on data that it did not learn from; empty where it did not."""
+    rows = run.table[run.table["split"] == "external"]
+    parts = []
+    for _, group in rows.groupby("data", sort=True):
+        data = data_text(group.iloc[0], run, mark="")
+        caption = f"Scored on {data}, which it did not learn from: run {run.name}."
+        parts.append(split_table(group, run.label, caption))
+    return "\n".join(parts)
+
+
+def about(run: ShownRun) -> str:
+    """Say when and by which code a run was made, whether today's is another, and where it is."""
+    record = RunRecord.model_validate(run.record)
+    commit = f"code `{record.code['commit'][:10]}`" if record.code.get("commit") else "unknown code"
+    older = code_reasons(get_chapter(run.chapter), record)
+    mark = f" **Made by older code**: {cell(reasons_text(older))}." if older else ""
+    files = " · ".join(
+        f"{{download}}`{words} <{TO_ROOT}{run.place}/{name}>`"
+        for words, name in (("record", "record.json"), ("results", "results.json"))
+    )
+    made = f"Profile `{run.profile}`, {commit}, {str(record.finished)[:10]}.{mark}"
+    return f"{made} {run.link.partition(', which')[0]} has every number; {files}.\n"
+
+
+def flow_table(run: ShownRun) -> str:
+    """Write how many images and groups each part of a run holds, by its table of the split."""
+    rows = table_rows(run.folder, "split")
+    if not rows or "part" not in rows[0]:
+        return ""
+    group = next((k for k in ("examination", "subject", "patient", "group") if k in rows[0]), "")
+    lines = []
+    for part in [*dict.fromkeys(row["part"] for row in rows), ""]:
+        own = [row for row in rows if part in ("", row["part"])]
+        groups = str(len({row[group] for row in own})) if group else "–"
+        lines.append([part or "together", str(len(own)), groups])
+    return table(["Part", "Images", f"{group or 'group'}s".capitalize()], lines, "Who was in.")
+
+
+def exhibit(run: ShownRun, name: str) -> str:
+    """Write a table that a run kept, with its caption; empty where it has none or it is long."""
+    rows = table_rows(run.folder, name)
+    if not rows or len(rows) > MOST_ROWS:
+        return ""
+    words = (read_json(run.folder / "tables" / "index.json") or {}).get(name, {})
+    lines = [[short(value) for value in row.values()] for row in rows]
+    caption = words.get("caption", name).rstrip(".")
+    return table(list(rows[0]), lines, f"{caption}: {run.data_words}, run {run.name}.")

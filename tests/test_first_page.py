@@ -1,0 +1,98 @@
+"""The first page: a picture, a number and a way to read, run and try each chapter."""
+
+import json
+import re
+
+import pytest
+import yaml
+from PIL import Image
+from test_book import BOOK, ROW, write_run
+from test_claims import SHOWN, SOURCE, millimetres, published_row
+
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.site.entries import read_entries
+from fetal_book.site.first_page import STRIPS_FILE, Strip, strongest, write_first_page
+from fetal_book.site.shown_runs import shown_runs
+
+CHAPTER = "04_head_circumference"
+STRIP = {
+    "chapter": CHAPTER,
+    "number": {"model": "unet", "metric": "adf_mm"},
+    "measures": "mean difference",
+    "learnt": "Geometry.",
+    "figures": ["gone", "predictions"],
+    "phantoms": "heads",
+    "credit": "HC18, CC BY 4.0",
+    "try": {"Measure": "try_it.md"},
+}
+
+
+def page(root, *rows, data="hc18", figure=True):
+    """Write a project with one strip and one kept run; return its first page."""
+    folder = root / "book" / "published" / CHAPTER / "kept"
+    write_run(folder, *rows, data=data)
+    (folder / "figures").mkdir()
+    if figure:
+        Image.new("RGB", (40, 20)).save(folder / "figures" / "predictions.png")
+        words = {"predictions": {"caption": "Heads.", "alt": "Eight heads."}}
+        (folder / "figures" / "index.json").write_text(json.dumps(words))
+    drawn = root / "book" / "generated" / "phantoms"
+    drawn.mkdir(parents=True)
+    Image.new("L", (8, 8)).save(drawn / "heads.png")
+    for name, content in ((STRIPS_FILE, [STRIP]), ("sources.yml", [SOURCE])):
+        (root / "book" / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    write_first_page(root, [CHAPTER])
+    return (root / "book" / "generated" / "first_page.md").read_text("utf-8")
+
+
+def test_a_strip_shows_a_picture_a_number_of_its_run_and_where_to_go(tmp_path):
+    text = page(tmp_path, millimetres("unet", "test", 2.1, data="hc18", ci95=[1.8, 2.4], n=146))
+    assert "```{image} generated/first_page/04.webp\n:alt: Eight heads.\n" in text
+    number = "[2.10 mm]{.big} mean difference (95 % interval 1.80 to 2.40, n 146, **hc18**, {ref}`"
+    assert number in text and "Geometry." in text and "[HC18, CC BY 4.0]{.credit}" in text
+    page_link = f"[Read](notebooks/{CHAPTER}.ipynb)"
+    assert f"{page_link} · [Run it](howto/rerun.md) · [Measure](try_it.md)" in text
+    assert "leak ladder" not in text  # no rung on real data
+
+
+def test_without_a_figure_or_a_number_it_says_so_and_shows_phantoms(tmp_path):
+    text = page(tmp_path, ROW | {"model": "mean"}, figure=False)
+    assert "No run in this book has this number yet." in text
+    with Image.open(tmp_path / "book" / "generated" / "first_page" / "04.webp") as shown:
+        assert shown.size == (8, 8)
+
+
+@pytest.mark.parametrize(("low", "high", "shown"), [(-3.0, -1.0, True), (-3.0, 0.5, False)])
+def test_the_strongest_rung_is_beyond_chance_and_without_a_caveat(tmp_path, low, high, shown):
+    sources = [SOURCE | {"flaws": [{k: v for k, v in SOURCE["flaws"][0].items() if k != "note"}]}]
+    folder = tmp_path / "book" / "published" / CHAPTER / "kept"
+    write_run(folder, *[row | {"data": "hc18"} for row in SHOWN], data="hc18")
+    (folder / "tables").mkdir()
+    lines = f"flawed,honest,metric,difference,low,high\nold,unet,adf_mm,-2.0,{low},{high}\n"
+    (folder / "tables" / "flaws.csv").write_text(lines)
+    from fetal_book.site.claims import Source
+
+    runs = shown_runs(tmp_path, [])
+    whole = [Source.model_validate(one) for one in sources]
+    assert bool(strongest(whole, runs)) is shown
+    noted = [Source.model_validate(SOURCE)]
+    assert strongest(noted, runs) is None
+
+
+def test_every_chapter_has_a_strip_whose_words_hold_and_whose_links_lead_somewhere():
+    strips = read_entries(BOOK / STRIPS_FILE, list[Strip])
+    assert sorted(one.chapter for one in strips) == sorted(list(CHAPTERS)[:5])
+    for one in strips:
+        for target in one.links.values():
+            path, _, anchor = target.partition("#")
+            text = (BOOK / path).read_text("utf-8")
+            heads = {re.sub(r"\W+", "-", h.lower()) for h in re.findall(r"^## (.+)$", text, re.M)}
+            assert not anchor or anchor in heads, target
+    name = ("03_biometry_segmentation", "hc18-quick")
+    others = ("duck_net_17", "unext", "trans_unet", "med_seg_diff", "unet")
+    best = published_row(*name, "attention_unet", "dice")["value"]
+    assert all(published_row(*name, one, "dice")["value"] < best for one in others)
+    ages = ("05_brain_age", "oasis1-quick")
+    maps = published_row(*ages, "maps_gaussian", "mae_years")
+    for network in ("resnext", "sfcn"):
+        assert maps["ci95"][1] < published_row(*ages, network, "mae_years")["ci95"][0]

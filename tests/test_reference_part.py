@@ -1,0 +1,53 @@
+"""A chapter's page begins with real data: what its reference runs found, and never phantoms."""
+
+import json
+
+from test_book import write_run
+from test_claims import SOURCE, millimetres
+
+from fetal_book.runs.record import read_record
+from fetal_book.runs.stage import reference_part
+from fetal_book.site.reference_part import write_reference_parts
+
+CHAPTER = "04_head_circumference"
+SPLIT = "image,examination,part\na,1,train\nb,1,train\nc,2,test\n"
+RESULTS = "model,n,adf_mm\nunet,9,2.10 (1.80 to 2.40)\n"
+
+
+def written(root, folder, *rows, data):
+    """Write a kept run with tables; return the part of its chapter."""
+    run = root / "book" / "published" / CHAPTER / folder
+    write_run(run, *rows, data=data)
+    (run / "tables").mkdir()
+    (run / "tables" / "split.csv").write_text(SPLIT)
+    (run / "tables" / "results.csv").write_text(RESULTS)
+    (run / "tables" / "index.json").write_text(json.dumps({"results": {"caption": "All models."}}))
+    (root / "book" / "sources.yml").write_text(json.dumps([SOURCE]))
+    write_reference_parts(root, [])
+    return (root / "book" / "generated" / "reference" / f"{CHAPTER}.md").read_text("utf-8")
+
+
+def test_a_run_on_scans_shows_who_was_in_its_scores_and_whether_its_code_is_old(tmp_path):
+    text = written(tmp_path, "kept", millimetres("unet", "test", 2.1, data="hc18"), data="hc18")
+    assert text.startswith("### Learnt from hc18: run kept\n")
+    assert "| train | 2 | 1 |\n| test | 1 | 1 |\n| together | 3 | 2 |" in text
+    assert "```{table} All models: hc18, run kept." in text and "2.10 (1.80 to 2.40)" in text
+    assert "**Made by older code**: the notebook changed" in text
+    assert f"<../published/{CHAPTER}/kept/record.json>" in text
+
+
+def test_of_a_run_that_learnt_from_phantoms_only_what_it_met_elsewhere_is_shown(tmp_path):
+    rows = millimetres("unet", "test", 1.1), millimetres("unet", "external", 7.7, data="hc18")
+    text = written(tmp_path, "kept", *rows, data="phantom")
+    assert "Scored on hc18, which it did not learn from: run kept." in text
+    assert "7.70 mm" in text and "1.10" not in text and "Who was in" not in text
+
+
+def test_the_page_says_which_of_the_two_a_reader_looks_at(tmp_path):
+    written(tmp_path, "kept", millimetres("unet", "test", 2.1, data="hc18"), data="hc18")
+    shown = tmp_path / "runs" / "book" / CHAPTER
+    write_run(shown, millimetres("unet", "test", 5.0))
+    text = reference_part(read_record(shown), tmp_path / "book")
+    assert text.index("## What it does on real data") < text.index("../generated/reference/04_")
+    assert text.endswith("## The chapter, on phantoms")
+    assert reference_part(read_record(shown), tmp_path) == ""
