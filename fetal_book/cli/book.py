@@ -187,12 +187,58 @@ def publish(
         list[str] | None,
         typer.Option(metavar="NAME", help="A figure or table that stays behind; repeat."),
     ] = None,
+    as_before: Annotated[
+        bool,
+        typer.Option("--as-before", help="Keep only what the run of that name holds already."),
+    ] = False,
 ) -> None:
     """Keep a run's record, results, tables and figures as a reference run of the book."""
     from fetal_book.runs.published import publish as keep
+    from fetal_book.runs.reference import publish_again
 
+    if as_before:
+        behind = publish_again(run, name)
+        typer.echo(f"published as {name}{', without ' + ', '.join(behind) if behind else ''}")
+        return
     folder = keep(run, name, without or [])
     typer.echo(f"published as {folder.parent.name}/{folder.name}")
+
+
+@app.command()
+def reference(
+    data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets by name.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that today's code has made.")
+    ] = False,
+    cores: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 2,
+    gpu: Annotated[int, typer.Option(min=0, help="Runs on the graphics card at once.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
+) -> None:
+    """Make the reference runs anew that older code made, each by the command of its record."""
+    import os
+
+    from fetal_book.parameters.project import runs_root
+    from fetal_book.runs.reference import reference_runs
+    from fetal_book.site.launch import reference_command, run_workflow
+
+    os.environ["FETAL_DATA"] = str(data_root.expanduser().resolve())
+    wanted = []
+    for run in reference_runs():
+        what = run.command
+        if not run.older_because and not every:
+            what = "stands"
+        elif run.lacking:
+            what = f"left out: {', '.join(run.lacking)} is not in {data_root}"
+        elif what:
+            wanted.append(f"{run.chapter}.{run.name}")
+        typer.echo(f"{run.chapter}/{run.name}: {what or 'left out: the chapter has changed'}")
+    if dry_run or not wanted:
+        return
+    root, out = project_root(), runs_root() / "reference"
+    for name in wanted:
+        (out / ".done" / name).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    run_workflow(root, out, reference_command(root, wanted, out, cores, gpu))
 
 
 @app.command()

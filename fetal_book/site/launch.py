@@ -27,6 +27,13 @@ def sweep_command(root: Path, file: Path, out: Path, cores: int) -> list[str]:
     return [*_snakemake(root / "workflow" / "sweep.smk", out, cores), *settings, *config]
 
 
+def reference_command(root: Path, names: list[str], out: Path, cores: int, gpu: int) -> list[str]:
+    """Compose the command that makes reference runs anew, named as ``chapter.run``."""
+    settings = "--keep-going --rerun-incomplete --quiet all".split()
+    config = ["--config", f"runs={','.join(names)}", f"out={out}", f"gpu={gpu}"]
+    return [*_snakemake(root / "workflow" / "reference.smk", out, cores), *settings, *config]
+
+
 def _snakemake(rules: Path, folder: Path, cores: int) -> list[str]:
     files = ["--snakefile", str(rules), "--directory", str(folder)]
     return [sys.executable, "-m", "snakemake", *files, "--cores", str(cores)]

@@ -11,18 +11,19 @@ from pathlib import Path
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.stale import code_reasons
-from fetal_book.runs.status import reasons_text
 from fetal_book.site.claims import read_sources
 from fetal_book.site.entries import read_entries
 from fetal_book.site.first_page import STRIPS_FILE, Strip
-from fetal_book.site.markdown import cell, short, table
+from fetal_book.site.markdown import short, table
 from fetal_book.site.results_page import split_table
 from fetal_book.site.shown_runs import (
     ShownRun,
     data_text,
+    details_text,
     figure_text,
     shown_runs,
     table_rows,
+    value_text,
 )
 from fetal_lib.files.atomic import read_json, write_text
 
@@ -31,7 +32,7 @@ TABLES = ("results", "by_trimester", "by_decade")
 """Tables of a run that a reader wants first."""
 ELSEWHERE = ("external",)
 """Figures of data that a run did not learn from."""
-MOST_ROWS = 30
+MOST_ROWS, SHOWN_ROWS = 30, 10
 TO_ROOT = "../"
 
 
@@ -61,13 +62,24 @@ def chapter_figures(book: Path) -> dict[str, list[str]]:
 def run_part(run: ShownRun, figures: list[str]) -> str:
     """Write one run: what it was, who was in it, its tables and figures of scans."""
     parts = [f"### Learnt from {run.data_words}: run {run.name}\n", about(run)]
-    shown = figures if run.group == "real" else [name for name in figures if name in ELSEWHERE]
-    if run.group == "real":
-        parts += [flow_table(run), *(exhibit(run, name) for name in TABLES)]
-    parts.append(elsewhere(run))
+    own = run.group == "real"
+    shown = figures if own else [name for name in figures if name in ELSEWHERE]
     label = f"fig-reference-{run.number}-{run.name}".lower()
     parts += [figure_text(run, name, f"{label}-{name}", TO_ROOT) for name in shown]
-    return "\n".join(part for part in parts if part)
+    if own:
+        parts += [covered(run), *(exhibit(run, name) for name in TABLES), flow_table(run)]
+    return "\n".join(part for part in [*parts, elsewhere(run)] if part)
+
+
+def covered(run: ShownRun) -> str:
+    """Say how often the intervals of a run's models held; empty where it has none."""
+    rows = [row for row in run.rows if (row["metric"], row["split"]) == ("coverage", "test")]
+    told = [
+        f"{row['model'].replace('_', ' ')} {value_text(row)}{details_text(row)}" for row in rows
+    ]
+    return (
+        f"Coverage, the share of cases inside their intervals: {'; '.join(told)}.\n" if told else ""
+    )
 
 
 def elsewhere(run: ShownRun) -> str:
@@ -86,7 +98,7 @@ def about(run: ShownRun) -> str:
     record = RunRecord.model_validate(run.record)
     commit = f"code `{record.code['commit'][:10]}`" if record.code.get("commit") else "unknown code"
     older = code_reasons(get_chapter(run.chapter), record)
-    mark = f" **Made by older code**: {cell(reasons_text(older))}." if older else ""
+    mark = " **Made by older code**: `fetal-lib status` says what differs today." if older else ""
     files = " · ".join(
         f"{{download}}`{words} <{TO_ROOT}{run.place}/{name}>`"
         for words, name in (("record", "record.json"), ("results", "results.json"))
@@ -117,4 +129,6 @@ def exhibit(run: ShownRun, name: str) -> str:
     words = (read_json(run.folder / "tables" / "index.json") or {}).get(name, {})
     lines = [[short(value) for value in row.values()] for row in rows]
     caption = words.get("caption", name).rstrip(".")
-    return table(list(rows[0]), lines, f"{caption}: {run.data_words}, run {run.name}.")
+    written = table(list(rows[0]), lines, f"{caption}: {run.data_words}, run {run.name}.")
+    folded = f"````{{dropdown}} {caption}, {len(rows)} rows\n{written}````\n"
+    return folded if len(rows) > SHOWN_ROWS else written
