@@ -1,7 +1,5 @@
 """What the page makes once, so that an answer is quick: a tab's model, the growth chart."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -13,8 +11,9 @@ from made_up_models import blank_anomaly_model  # noqa: E402
 from fetal_book.app.growth_chart import LIMITS_MM, GrowthChart, growth_chart  # noqa: E402
 from fetal_book.app.warm_up import warm_up  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
+from fetal_lib.predict.biometry_measure import FLOOR_MM  # noqa: E402
 from fetal_lib.predict.head_measure import HC_RANGE_MM  # noqa: E402
-from fetal_lib.predict.head_model import SHIPPED, HeadModel, HeadModelSpec  # noqa: E402
+from fetal_lib.predict.head_model import HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 
 AGES = (float("nan"), 22.0)
 
@@ -39,8 +38,9 @@ def test_a_chart_shows_its_head_where_it_lies_and_none_that_came_before(weeks):
 
 def test_every_head_that_is_measured_lies_on_the_chart():
     (low, high), (least, most) = LIMITS_MM, HC_RANGE_MM
-    half = json.loads((SHIPPED / "model.json").read_text())["relative_half_width"]
-    assert low < least * (1 - half) and most * (1 + half) < high
+    half = load_head_model().spec.relative_half_width
+    half_mm = [half * (hc_mm + FLOOR_MM["hc_mm"]) for hc_mm in HC_RANGE_MM]
+    assert low < least - half_mm[0] and most + half_mm[1] < high
 
 
 def test_a_head_model_is_compiled_before_the_first_scan(tmp_path):

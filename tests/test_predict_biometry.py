@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 from fetal_book.cli.predict import app
 from fetal_lib.growth import hadlock
 from fetal_lib.predict import biometry, examination_report
+from fetal_lib.predict.biometry_measure import FLOOR_MM
 from fetal_lib.predict.columns import COLUMNS
 from fetal_lib.predict.pixel_sizes import PixelSizes
 
@@ -66,7 +67,8 @@ def test_each_plane_is_measured_in_millimetres_with_intervals(tmp_path, known) -
         row = rows[one.name]
         assert (row["status"], row["plane"], row["reason"]) == ("measured", one.plane, "")
         assert float(row[f"{size}_mm"]) == pytest.approx(one.mm, rel=0.01)
-        assert float(row[f"{size}_low_mm"]) == pytest.approx(one.mm * (1 - HALF_WIDTH), rel=0.01)
+        low_mm = one.mm - HALF_WIDTH * (one.mm + FLOOR_MM[f"{size}_mm"])
+        assert float(row[f"{size}_low_mm"]) == pytest.approx(low_mm, rel=0.01)
         others = [name for name, text in row.items() if name.endswith("_mm") and text]
         assert len(others) == {"femur": 4}.get(one.plane, 10)
     assert float(rows["head.png"]["bpd_mm"]) < float(rows["head.png"]["ofd_mm"])

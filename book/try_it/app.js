@@ -8,7 +8,6 @@ import { bytesFromBase64, headProbs, loadScript, planeProbs } from "./network.js
 import { NUMBERS } from "./numbers.js";
 import { COLOUR_BAR, drawEllipse, drawMask, drawProbs, drawScan } from "./pictures.js";
 import { makeRuler } from "./ruler.js";
-import { squash } from "./squash.js";
 
 const root = document.getElementById("measure-head");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
@@ -124,7 +123,7 @@ async function findHead() {
   const began = performance.now();
   try {
     const refusal = noHead(await planeProbs(state.scan, say));
-    const map = refusal ? null : await headProbs(squash(state.scan, NUMBERS.model), say);
+    const map = refusal ? null : await headProbs(state.scan, say);
     if (turn !== state.turn) return;
     Object.assign(state, { map, refusal });
     root.dataset.seconds = ((performance.now() - began) / 1000).toFixed(2);

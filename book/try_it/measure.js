@@ -60,10 +60,10 @@ function dice(a, b) {
 }
 
 /**
- * Measure the head in the probability map of a squashed image.
+ * Measure the head in the probability map of a scan.
  *
  * @param {{values: Float32Array, width: number, height: number}} map of head probabilities
- * @param {{width: number, height: number}} scan its size in pixels before squashing
+ * @param {{width: number, height: number}} scan its size in pixels
  * @param {number} pixelSizeMm side of a pixel of the scan
  * @returns {{reason: string, hcMm?: number, ellipse?: object}} numbers are missing where it was declined
  */
@@ -77,14 +77,17 @@ export function measureHead(map, scan, pixelSizeMm) {
   } catch {
     return { reason: "no head found: its outline fits no ellipse" };
   }
-  const ellipse = resized(small, map, scan);
+  const found = resized(small, map, scan);
+  const offset = NUMBERS.model.offsets.head ?? 1;
+  const ellipse = { ...found, major: offset * found.major, minor: offset * found.minor };
   const cut = cutShare(ellipse, scan);
   const agreement = dice(head, ellipseMask(small, map.width, map.height));
   const hcMm = perimeter(scaled(ellipse, pixelSizeMm, pixelSizeMm));
   const shape = { ellipse, cut, agreement };
   const reason = declineReason(ellipse, cut, agreement, hcMm);
   if (reason) return { ...shape, reason };
-  const half = NUMBERS.model.relative_half_width === null ? NaN : NUMBERS.model.relative_half_width * hcMm;
+  const { relative_half_width: share, floor_mm } = NUMBERS.model;
+  const half = share === null ? NaN : share * (hcMm + floor_mm);
   return {
     ...shape,
     reason: "",

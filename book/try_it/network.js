@@ -2,10 +2,9 @@
    that is opened from a disk may load scripts but nothing else. They are loaded when the first image is measured. */
 
 import { NUMBERS } from "./numbers.js";
-import { letterbox } from "./squash.js";
+import { fitInto, letterbox } from "./squash.js";
 
 const HERE = document.currentScript ? document.currentScript.src : "";
-const FLIPS = { none: [false, false], left_right: [true, false], up_down: [false, true], both: [true, true] };
 
 globalThis.TRY_IT_PARTS = globalThis.TRY_IT_PARTS || {};
 
@@ -101,24 +100,33 @@ export async function planeProbs(image, say) {
 }
 
 /**
- * Return head probabilities of a squashed image, averaged over the model's views.
+ * Return the map of the head's probability, which covers the scan and nothing else.
  *
- * @param {{values: Uint8Array, width: number, height: number}} image
+ * @param {{values: Uint8Array, width: number, height: number}} scan
  * @param {(text: string) => void} say told what is being waited for
  */
-export async function headProbs(image, say) {
+export async function headProbs(scan, say) {
   const { model } = await networks(say);
   say("Looking for the head …");
   await new Promise((resolve) => setTimeout(resolve, 30));
-  const { width, height } = image;
-  const views = NUMBERS.model.flips.map((name) => FLIPS[name]);
-  const size = width * height;
-  const raw = await runViews(model, image, views);
-  const probs = new Float32Array(size);
-  const view = new Float32Array(size);
-  views.forEach((flips, i) => {
-    flipped(raw.subarray(i * size, (i + 1) * size), width, height, flips, view, 0);
-    for (let at = 0; at < size; at += 1) probs[at] += view[at] / views.length;
-  });
-  return { values: probs, width, height };
+  const { width, height, even, channels } = NUMBERS.model;
+  const { values, place } = fitInto(scan, { width, height }, even);
+  const input = Float32Array.from(values, (value) => value / 255);
+  const tensor = new globalThis.ort.Tensor("float32", input, [1, 1, height, width]);
+  const output = (await model.run({ [model.inputNames[0]]: tensor }))[model.outputNames[0]];
+  const [, , rows, columns] = output.dims;
+  const at = channels.indexOf("head") * rows * columns;
+  return cutOut({ values: output.data.subarray(at, at + rows * columns), width: columns, height: rows }, place, width);
+}
+
+/** Cut out of a map what belongs to the scan. */
+function cutOut(map, place, inputWidth) {
+  const share = map.width / inputWidth;
+  const [left, top, width, height] = ["left", "top", "width", "height"].map((side) => Math.round(place[side] * share));
+  const values = new Float32Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    const from = (top + y) * map.width + left;
+    values.set(map.values.subarray(from, from + width), y * width);
+  }
+  return { values, width, height };
 }

@@ -68,6 +68,26 @@ export function squash({ values, width, height }, to) {
   return { values: out, width: to.width, height: to.height };
 }
 
+/**
+ * Fit gray bytes into the input of a network of biometry: fit_into of fetal_lib/predict/biometry_maps.py.
+ *
+ * @returns {{values: Uint8Array, width: number, height: number, place: object}} place: left, top, width, height
+ */
+export function fitInto(image, to, even) {
+  const scale = Math.min(to.height / image.height, to.width / image.width);
+  const sides = ["width", "height"].map((side) =>
+    Math.min(Math.max(even * roundHalfEven((image[side] * scale) / even), even), to[side]));
+  const [width, height] = sides;
+  const small = squash(image, { width, height });
+  const left = even * Math.floor(Math.floor((to.width - width) / 2) / even);
+  const top = even * Math.floor(Math.floor((to.height - height) / 2) / even);
+  const values = new Uint8Array(to.width * to.height);
+  for (let y = 0; y < height; y += 1) {
+    values.set(small.values.subarray(y * width, (y + 1) * width), (top + y) * to.width + left);
+  }
+  return { values, width: to.width, height: to.height, place: { left, top, width, height } };
+}
+
 /** Fit gray bytes into a square, the aspect kept, black beside them: letterbox of fetal_lib/predict/plane.py. */
 export function letterbox(image, side) {
   const scale = side / Math.max(image.width, image.height);

@@ -24,7 +24,7 @@ from fetal_book.app.uploads import (
 from fetal_lib.growth import intergrowth_size
 from fetal_lib.growth.gestation import format_weeks_days, parse_weeks_days
 from fetal_lib.predict.head_circumference import head_circumference_row
-from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
+from fetal_lib.predict.head_measure import HeadMeasurement
 from fetal_lib.predict.pixel_sizes import (
     PixelSize,
     check_pixel_size,
@@ -169,8 +169,7 @@ def _measure(scan: np.ndarray, pixel_size_mm: float, loaded: Loaded) -> HeadMeas
         return HeadMeasurement(reason=problem)
     with loaded.lock:
         (probs,) = model.head_maps([scan])
-    half = model.spec.relative_half_width
-    return measure_head(probs, scan.shape, pixel_size_mm, half, model.head_offset)
+    return model.head_of(probs, scan.shape, pixel_size_mm)
 
 
 def _drawn(scan: np.ndarray, found: HeadMeasurement) -> np.ndarray:

@@ -20,7 +20,7 @@ from fetal_book.site.try_it_runtime import Runtime, get_runtime
 from fetal_book.site.try_it_samples import Sample, sample_button, write_sample
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_text
-from fetal_lib.models.keras_onnx import network_to_onnx
+from fetal_lib.predict.onnx_network import FILE
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=async function|function|const)", re.MULTILINE)
@@ -34,17 +34,18 @@ def sources(root: Path) -> list[str]:
     """List what the page depends on, relative to the root."""
     code = code_root(root)
     library = code / "fetal_lib"
-    shipped = {"head_circumference": "weights.npz", "plane_recogniser": "network.onnx"}
+    shipped = ("head_circumference", "plane_recogniser")
     found = [
         *(root / "book" / "try_it").glob("*"),
         *(code / "fetal_book" / "site").glob("try_it*"),
         *(library / "growth").glob("*.py"),
         *(library / "predict" / f"head_{part}.py" for part in ("gate", "measure", "model")),
+        *(library / "predict" / f"biometry_{part}.py" for part in ("maps", "model")),
         library / "predict" / "plane.py",
         *(
             library / "pretrained" / model / name
-            for model, weights in shipped.items()
-            for name in ("model.json", weights)
+            for model in shipped
+            for name in ("model.json", FILE)
         ),
     ]
     return listed(found, root)
@@ -75,7 +76,7 @@ def write_files(modules: Path, folder: Path) -> str:
     runtime = get_runtime()
     model, planes = load_head_model(), PlaneRecogniser.load()
     (folder / "runtime.js").write_text(runtime_script(runtime), encoding="utf-8")
-    networks = {"model": network_to_onnx(model.network), "planes": planes.network.content}
+    networks = {"model": model.network.content, "planes": planes.network.content}
     for name, content in networks.items():
         text = f'{PARTS}.{name} = "{packed_text(content)}";\n'
         (folder / f"{name}.js").write_text(text, encoding="utf-8")

@@ -15,8 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_tables
-from fetal_lib.predict import head_gate, head_measure
-from fetal_lib.predict.head_model import HeadModelSpec
+from fetal_lib.predict import biometry_measure, head_gate, head_measure
+from fetal_lib.predict.biometry_maps import EVEN
+from fetal_lib.predict.biometry_model import BiometrySpec
 from fetal_lib.predict.pixel_sizes import PIXEL_SIZE_RANGE_MM
 from fetal_lib.predict.plane import MIRRORS, PLANES, PlaneSpec
 
@@ -78,13 +79,15 @@ def formulas() -> dict[str, str]:
     }
 
 
-def numbers(spec: HeadModelSpec, planes: PlaneSpec, download_mb: float) -> dict[str, Any]:
+def numbers(spec: BiometrySpec, planes: PlaneSpec, download_mb: float) -> dict[str, Any]:
     """Return the limits and ranges that the page keeps to."""
     standard = intergrowth_tables.MEASURES["HC"]
     half = spec.relative_half_width
     return {
         "download_mb": round(download_mb, 1),
-        "model": asdict(spec) | {"relative_half_width": half if half < float("inf") else None},
+        "model": asdict(spec)
+        | {"relative_half_width": half if half < float("inf") else None}
+        | {"floor_mm": biometry_measure.FLOOR_MM["hc_mm"], "even": EVEN},
         "planes": asdict(planes)
         | {"names": PLANES, "no_head": head_gate.NO_HEAD, "mirrors": MIRRORS},
         "limits": {
@@ -107,7 +110,7 @@ def numbers(spec: HeadModelSpec, planes: PlaneSpec, download_mb: float) -> dict[
     }
 
 
-def numbers_module(spec: HeadModelSpec, planes: PlaneSpec, download_mb: float) -> str:
+def numbers_module(spec: BiometrySpec, planes: PlaneSpec, download_mb: float) -> str:
     """Write both as a JavaScript module."""
     body = ",\n".join(f"  {name}: {text}" for name, text in formulas().items())
     shown = json.dumps(numbers(spec, planes, download_mb), indent=2)

@@ -25,6 +25,16 @@ CONVENTIONS = {"outer-outer": "head", "outer-inner": "head_inner"}
 """Where a head's callipers stand, and the map that shows it."""
 RANGE_MM = {"hc_mm": HC_RANGE_MM, "ac_mm": (35.0, 450.0), "fl_mm": (4.0, 95.0)}
 """Outside it no fetus from 11 weeks to term is found."""
+FLOOR_MM = {
+    "hc_mm": 100.0,
+    "bpd_mm": 30.0,
+    "ofd_mm": 35.0,
+    "ac_mm": 100.0,
+    "tad_mm": 32.0,
+    "apad_mm": 32.0,
+    "fl_mm": 20.0,
+}
+"""Half-widths are shares of a size plus this: a part of an error does not grow with the size."""
 MIN_AREA_SHARE = {"head": 0.01, "abdomen": 0.01, "femur": 0.0005}
 NEAR_END = 0.22
 """Share of a femur's length around the end of its band in which its bell is looked for."""
@@ -190,7 +200,7 @@ def measure_maps(
     offset : float
         Factor by which the shape is made larger about its middle.
     half_widths : dict of float, optional
-        Half-width of the interval of a size, as a share of it.
+        Half-width of the interval of a size, as a share of the size plus `FLOOR_MM`.
 
     Raises
     ------
@@ -205,7 +215,7 @@ def measure_maps(
         return Measured(plane, {}, ellipse, line, reason)
     sizes = {}
     for name, value in shape_sizes_mm(plane, ellipse, line, pixel_size_mm).items():
-        half = value * (half_widths or {}).get(name, math.nan)
+        half = (value + FLOOR_MM[name]) * (half_widths or {}).get(name, math.nan)
         sizes[name] = (value, value - half, value + half)
     charted = SIZES[plane][0]
     low, high = RANGE_MM[charted]

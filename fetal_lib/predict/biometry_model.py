@@ -15,7 +15,8 @@ import numpy as np
 
 from fetal_lib.geometry.biometry import SIZES
 from fetal_lib.predict.biometry_maps import cut_out, fit_into
-from fetal_lib.predict.biometry_measure import CONVENTIONS, Measured, measure_maps
+from fetal_lib.predict.biometry_measure import CONVENTIONS, FLOOR_MM, Measured, measure_maps
+from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
 from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
 
@@ -38,8 +39,8 @@ class BiometrySpec:
     offsets : dict of float
         Factor by which the shape of a channel is made larger, set on validation images.
     half_widths : dict of dict of float
-        Conformal half-width of each size of a channel, as a share of the size; a size without one
-        has no interval.
+        Conformal half-width of each size of a channel, as a share of the size plus
+        `fetal_lib.predict.biometry_measure.FLOOR_MM`; a size without one has no interval.
     interval_coverage : float
         Coverage that the half-widths were calibrated for.
     """
@@ -55,7 +56,7 @@ class BiometrySpec:
 
     @property
     def relative_half_width(self) -> float:
-        """Return that of a head's circumference, as `HeadModelSpec` has it."""
+        """Return that of a head's circumference; infinite when uncalibrated."""
         return self.half_widths.get("head", {}).get("hc_mm", float("inf"))
 
 
@@ -122,10 +123,12 @@ class BiometryModel(SavedModel):
         """Return the map of the head alone, outer to outer, as `HeadModel.head_maps` does."""
         return [maps["head"] for maps in self.maps(images)]
 
-    @property
-    def head_offset(self) -> float:
-        """Return the factor by which a head's ellipse is made larger."""
-        return self.spec.offsets.get("head", 1.0)
+    def head_of(
+        self, probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float
+    ) -> HeadMeasurement:
+        """Measure the head in such a map of a scan, as `HeadModel.head_of` does."""
+        half, offset = self.spec.relative_half_width, self.spec.offsets.get("head", 1.0)
+        return measure_head(probs, size_hw, pixel_size_mm, half, offset, FLOOR_MM["hc_mm"])
 
     def planes(self, convention: str = "outer-outer") -> tuple[str, ...]:
         """Return the planes that this model measures."""

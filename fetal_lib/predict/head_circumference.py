@@ -26,7 +26,7 @@ from fetal_lib.predict.biometry_model import BiometryModel, BiometrySpec
 from fetal_lib.predict.columns import reason_text
 from fetal_lib.predict.hc18_submission import submission_row
 from fetal_lib.predict.head_gate import Gate
-from fetal_lib.predict.head_measure import HeadMeasurement, measure_head, or_nan, why_not
+from fetal_lib.predict.head_measure import HeadMeasurement, or_nan, why_not
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
 from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.predict.scans import Scan, in_batches, only_heads
@@ -80,8 +80,7 @@ def _maps(scans: Sequence[Scan], model: HeadFinder) -> list[np.ndarray | None]:
 def _measure(scan: Scan, probs: np.ndarray | None, model: HeadFinder) -> HeadMeasurement:
     if scan.problem:
         return HeadMeasurement(reason=scan.problem, failed=scan.image is None)
-    half = model.spec.relative_half_width
-    return measure_head(probs, scan.image.shape, scan.size.mm, half, model.head_offset)
+    return model.head_of(probs, scan.image.shape, scan.size.mm)
 
 
 def head_circumference_row(

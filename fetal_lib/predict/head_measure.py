@@ -67,6 +67,7 @@ def measure_head(
     pixel_size_mm: float,
     relative_half_width: float = math.inf,
     offset: float = 1.0,
+    floor_mm: float = 0.0,
 ) -> HeadMeasurement:
     """Measure the head in a probability map of a squashed image.
 
@@ -78,7 +79,7 @@ def measure_head(
     pixel_size_mm : float
         Side of a pixel of the scan, in mm.
     relative_half_width : float
-        Conformal half-width as a share of HC.
+        Conformal half-width as a share of HC plus ``floor_mm``.
     offset : float
         Factor by which the ellipse is made larger about its centre.
 
@@ -110,7 +111,8 @@ def measure_head(
     reason = decline_reason(ellipse, shape["cut_share"], shape["agreement"], hc_mm)
     if reason:
         return HeadMeasurement(**shape, reason=reason)
-    half = relative_half_width * hc_mm if math.isfinite(relative_half_width) else math.nan
+    known = math.isfinite(relative_half_width)
+    half = relative_half_width * (hc_mm + floor_mm) if known else math.nan
     return HeadMeasurement(
         hc_mm=hc_mm,
         hc_low_mm=hc_mm - half,

@@ -17,6 +17,7 @@ from fetal_lib.data.images import squash
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.biometry_model import BiometryModel
+from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.keras_start import import_keras
 from fetal_lib.predict.model_folder import (
     PRETRAINED,
@@ -109,10 +110,11 @@ class HeadModel(SavedModel):
         """Return the probability map (H, W) of each grey image (h, w), uint8, of any size."""
         return list(self.probs(np.stack([squash(image, self.shape) for image in images])))
 
-    @property
-    def head_offset(self) -> float:
-        """Return the factor by which a head's ellipse is made larger: the U-Net needs none."""
-        return 1.0
+    def head_of(
+        self, probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float
+    ) -> HeadMeasurement:
+        """Measure the head in such a map of a scan of (height, width) pixels."""
+        return measure_head(probs, size_hw, pixel_size_mm, self.spec.relative_half_width)
 
     def write_arrays(self, folder: Path) -> None:
         """Write ``weights.npz``."""
@@ -123,7 +125,7 @@ def load_head_model(folder: str | Path | None = None) -> HeadModel | BiometryMod
     """Load a model that :meth:`HeadModel.save` wrote, or the one that is shipped.
 
     What the folder holds decides: weights of the U-Net of chapter 04, or a network of biometry
-    in ONNX, as the shipped one is. Both answer with ``head_maps`` and ``head_offset``.
+    in ONNX, as the shipped one is. Both answer with ``head_maps`` and ``head_of``.
 
     Parameters
     ----------

@@ -15,6 +15,10 @@ from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.predict.biometry_model import BiometryModel
 
 TRIMESTERS = (("first", 0, 14), ("second", 14, 28), ("third", 28, 99))
+PLACES = (
+    "HC18 is of one hospital",
+    "HC18 is of one hospital, the calliper set of two of one city with machines of two makers",
+)
 SIZE_HEADER = (
     "| size | images | subjects | mean absolute share | median | mean absolute error (mm) | "
     "bias (mm) | inside the interval |"
@@ -45,9 +49,8 @@ def biometry_card(model: BiometryModel, cases: Sequence[Case], part: str = "test
         f"Intervals are made for {spec.interval_coverage:.0%} coverage on scans like these; one "
         "examination counts once. They say nothing of a wrong plane or a wrong pixel size.",
         "",
-        "One city's hospitals and two makers for abdomens and femurs, one country for HC18; "
-        "standard planes only, no anomalies, no twins marked. Research and teaching only, not "
-        "for clinical use.",
+        f"{PLACES[len(spec.channels) > 1]}; standard planes only, no anomalies, no twins marked. "
+        "Research and teaching only, not for clinical use.",
         "",
     ])  # fmt: skip
 

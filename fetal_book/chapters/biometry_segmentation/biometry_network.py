@@ -42,15 +42,16 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-SHAPE = (224, 320)
-HEAD_STAGES = (((128, 192), 20, 2e-3), (SHAPE, 16, 1e-3))
-PLANES_STAGES = (((128, 192), 24, 2e-3), (SHAPE, 34, 1e-3))
+SHAPE = (128, 192)
+HEAD_STAGES = ((SHAPE, 36, 2e-3),)
+PLANES_STAGES = ((SHAPE, 60, 2e-3),)
 """Size of the input, epochs and learning rate of each stage."""
 SHOWN = {"femur": 3, "abdomen": 1, "head": 1}
 """How often an epoch shows a case of the calliper set, by plane."""
+RARE_MM, SHOWN_RARE = (100.0, 225.0), (2, 3)
+"""An epoch shows heads of HC18 that are smaller or larger than most so often."""
 N_HC18 = 200
 """Heads of HC18 in an epoch of the three planes."""
-BELL_WEIGHT = 4.0
 ORIGIN = (
     {"trained_on": "HC18", "licence": "CC BY 4.0"},
     {
@@ -71,14 +72,11 @@ class Biometry(TorchTask):
         Of the training part and nothing else.
     settings : TorchSettings
     forms : Forms
-    mixed : bool
-        Draw some of HC18's heads, and others by `SHOWN`; else each case once an epoch.
     """
 
     pictures: Pictures
     settings: TorchSettings
     forms: Forms = Forms()
-    mixed: bool = False
 
     @staticmethod
     def loss(network: nn.Module, image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
@@ -91,13 +89,12 @@ class Biometry(TorchTask):
     def _order(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.settings.seed, epoch, 1])
         cases = self.pictures.cases
-        if not self.mixed:
-            return rng.permutation(len(cases))
-        hc18 = [k for k, case in enumerate(cases) if case.source == "hc18"]
-        others = [k for k, case in enumerate(cases) if case.source != "hc18"
-                  for _ in range(SHOWN[case.plane])]  # fmt: skip
-        chosen = rng.permutation(hc18)[:N_HC18]
-        return rng.permutation(np.concatenate([chosen, others]).astype(int))
+        often = np.array([_often(case) for case in cases])
+        is_hc18 = np.array([case.source == "hc18" for case in cases])
+        hc18, others = (np.repeat(*np.array([np.flatnonzero(kind), often[kind]]))
+                        for kind in (is_hc18, ~is_hc18))  # fmt: skip
+        chosen = rng.permutation(hc18)[: N_HC18 if len(others) else None]
+        return rng.permutation(np.concatenate([chosen, others]))
 
     def batches(self, epoch: int) -> Batches:
         size = self.settings.batch_size
@@ -117,6 +114,13 @@ class Biometry(TorchTask):
         return None
 
 
+def _often(case: Case) -> int:
+    if case.source != "hc18":
+        return SHOWN[case.plane]
+    few, many = (case.sizes_mm["hc_mm"] < RARE_MM[0], case.sizes_mm["hc_mm"] > RARE_MM[1])
+    return SHOWN_RARE[0] if few else SHOWN_RARE[1] if many else 1
+
+
 def map_loss(logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """Return cross-entropy plus soft Dice loss, mean over the maps (B, C, h, w) that are known.
 
@@ -130,8 +134,7 @@ def map_loss(logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     probs = torch.sigmoid(logits)
     overlap, squares = (probs * maps).sum((1, 2)), (probs**2 + maps**2).sum((1, 2))
     dice = 1 - (2 * overlap + 1) / (squares + 1)
-    weight = 1 + BELL_WEIGHT * maps
-    return cross_entropy(logits, maps, weight=weight) + dice.mean()
+    return cross_entropy(logits, maps) + dice.mean()
 
 
 def fit_network(
@@ -157,8 +160,7 @@ def fit_network(
             precision=lightning_precision("auto"),
             seed=number,
         )
-        mixed = any(case.plane != "head" for case in cases)
-        task = Biometry(Pictures(cases, shape, channels), settings, mixed=mixed)
+        task = Biometry(Pictures(cases, shape, channels), settings)
         fit_torch(folder / f"stage_{number}", network, task, progress)
 
 

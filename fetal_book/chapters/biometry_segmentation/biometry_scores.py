@@ -12,7 +12,7 @@ from fetal_book.chapters.biometry_segmentation.biometry_cases import Case
 from fetal_lib.geometry.biometry import SIZES
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.metrics.segmentation import dice
-from fetal_lib.predict.biometry_measure import Measured
+from fetal_lib.predict.biometry_measure import FLOOR_MM, Measured
 from fetal_lib.predict.biometry_model import BiometryModel
 
 COVERAGE = 0.9
@@ -72,7 +72,8 @@ def calibrated(model: BiometryModel, cases: Sequence[Case]) -> BiometryModel:
         offset = float((charted["true"] / charted["value"]).median())
         for size, some in rows.groupby("size"):
             one_each = some.drop_duplicates("subject")
-            off = np.abs(one_each["true"] / (one_each["value"] * offset) - 1)
+            value = one_each["value"] * offset
+            off = np.abs(one_each["true"] - value) / (value + FLOOR_MM[size])
             half = conformal_quantile(off.to_numpy(), COVERAGE)
             offsets[channel] = round(offset, 5)
             if np.isfinite(half):

@@ -1,0 +1,77 @@
+"""What the networks of biometry learn from: every form of a scan has the truth of that form."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fetal_book.chapters.biometry_segmentation.biometry_cases import Case
+from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
+from fetal_lib.geometry.callipers import band_mask, ellipse_from_diameters
+from fetal_lib.geometry.ellipse import Ellipse
+from fetal_lib.metrics.segmentation import dice
+from fetal_lib.predict.biometry_maps import CHANNELS
+from fetal_lib.predict.biometry_measure import diameter
+
+SCAN, SHAPE = (540, 800), (224, 320)
+CLEAN = Forms(quarter=0.5, square=0.3, crop=0.3, spoilt=0, log_gamma=0, gain=0)
+OUTLINE = Ellipse(390, 250, 210, 160, 0.5)
+TRANSVERSE = diameter(OUTLINE, OUTLINE.angle_rad)
+LINES = (TRANSVERSE, diameter(OUTLINE, OUTLINE.angle_rad + np.pi / 2))
+FEMUR = np.array([[180.0, 200.0], [600.0, 330.0]])
+
+
+def drawn(plane: str, tmp_path: Path) -> Case:
+    """Make a case whose scan is its own truth: the filled outline, or the femur's band."""
+    lines = (FEMUR,) if plane == "femur" else LINES
+    ellipse = None if plane == "femur" else ellipse_from_diameters(*LINES)
+    mask = band_mask(FEMUR, SCAN) if plane == "femur" else OUTLINE.mask(SCAN)
+    path = tmp_path / f"{plane}.png"
+    assert cv2.imwrite(str(path), mask.astype(np.uint8) * 255)
+    return Case(path, plane, "one", "GE Voluson", "train", 0.1, {}, ellipse, lines)
+
+
+@pytest.mark.parametrize(
+    ("plane", "channel"), [("head", "head_inner"), ("abdomen", "abdomen"), ("femur", "femur")]
+)
+def test_the_maps_follow_the_scan_through_every_form(plane, channel, tmp_path):
+    pictures = Pictures([drawn(plane, tmp_path)], SHAPE, CHANNELS)
+    scores = []
+    for seed in range(30):
+        image, maps = pictures.draw(0, np.random.default_rng(seed), CLEAN)
+        seen = cv2.resize(image[0], maps.shape[:0:-1], interpolation=cv2.INTER_AREA) >= 0.5
+        scores.append(dice(seen, maps[CHANNELS.index(channel)] >= 0.5))
+    assert min(scores) > (0.8 if plane == "femur" else 0.95), sorted(scores)[:3]
+    assert np.median(scores) > (0.93 if plane == "femur" else 0.985)
+
+
+@pytest.mark.parametrize(
+    ("plane", "known"),
+    [
+        ("head", {"head_inner"}),
+        ("abdomen", {"abdomen", "transverse"}),
+        ("femur", {"femur", "femur_ends"}),
+    ],
+)
+def test_a_case_trains_only_the_maps_of_which_it_has_a_truth(plane, known, tmp_path):
+    torch = pytest.importorskip("torch")
+    from fetal_book.chapters.biometry_segmentation.biometry_network import map_loss
+
+    pictures = Pictures([drawn(plane, tmp_path)], SHAPE, CHANNELS)
+    _, maps = pictures.draw(0, np.random.default_rng(0), CLEAN)
+    assert {c for c, one in zip(CHANNELS, maps, strict=True) if (one != UNKNOWN).all()} == known
+    logits = torch.zeros(1, *maps.shape, requires_grad=True)
+    map_loss(logits, torch.from_numpy(maps[None])).backward()
+    taught = logits.grad[0].abs().amax((1, 2)) > 0
+    assert {c for c, one in zip(CHANNELS, taught, strict=True) if one} == known
+
+
+def test_the_loss_is_least_at_a_soft_truth():
+    torch = pytest.importorskip("torch")
+    from fetal_book.chapters.biometry_segmentation.biometry_network import map_loss
+
+    maps = torch.linspace(0.02, 0.98, 64).reshape(1, 1, 8, 8)
+    at_truth = map_loss(torch.logit(maps), maps)
+    for shift in (-0.3, 0.3):
+        assert map_loss(torch.logit(maps) + shift, maps) > at_truth
