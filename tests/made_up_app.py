@@ -26,6 +26,12 @@ class OneModel:
         self.asked.append(task)
         return self.loaded
 
+    def planes(self) -> Any:
+        """Return what knows the planes of made-up scans, which the model knows too."""
+        from made_up_biometry import PlaneOracle
+
+        return PlaneOracle(*self.loaded.model.known)
+
     def head_finder(self) -> Loaded:
         """Return the model."""
         return self.loaded

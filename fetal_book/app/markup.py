@@ -189,5 +189,15 @@ def table(rows: Sequence[Mapping[str, str]], file_name: str, choice: Choice) -> 
     )
 
 
+def print_and_save(page: str, file_name: str) -> str:
+    """Return a button that prints the result, and a link that saves a whole page of it."""
+    link = _url("text/html;charset=utf-8", page.encode())
+    return (
+        '<p class="fl-text fl-actions"><button type="button" class="fl-button" '
+        'onclick="window.print()">Print</button> '
+        f'<a class="fl-button" download="{escape(file_name)}" href="{link}">Save the report</a></p>'
+    )
+
+
 def _cell(name: str, text: str) -> str:
     return f"<td{' class=fl-long' if name == 'reason' and text else ''}>{escape(text)}</td>"

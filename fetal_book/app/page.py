@@ -198,6 +198,18 @@ TABS = {
         ),
     ),
     "hc": ("Head circumference", _head),
+    "biometry": (
+        "Biometry",
+        _files_tab(
+            "biometry",
+            "fetal_book.app.biometry:answer_files",
+            "Head, abdomen and femur of one examination, all at once. PNG, JPEG, TIFF, BMP or "
+            "DICOM, at most 20 MB each. Type the pixel size, the same for all, and the age from "
+            "dating before you drop them; DICOM files may state their own.",
+            ("Pixel size, mm", "0.13", "biometry-size"),
+            ("Age from dating", "30+0, for centiles", "biometry-age"),
+        ),
+    ),
     "ga": (
         "Gestational age\u00a0(MRI)",
         _files_tab(

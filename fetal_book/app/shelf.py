@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fetal_book.runs.record import RunRecord
+    from fetal_lib.predict.plane import PlaneRecogniser
 
+BIOMETRY = "fetal_lib.predict.biometry_model:BiometryModel.load"
 OF_HEADS = ("anomaly", "hc")
 GATE = threading.Lock()
 """Held while a scan is checked."""
@@ -34,12 +37,16 @@ class AppError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is for: its chapter, ``module:function`` that loads it, where one is shipped."""
+    """What a model is for: its chapter, ``module:function`` that loads it, where one is shipped.
+
+    Of a task without ``of_runs`` the chapter's runs leave no such model.
+    """
 
     name: str
     chapter: str
     loader: str
     shipped: str
+    of_runs: bool = True
 
     @property
     def command(self) -> str:
@@ -53,6 +60,7 @@ TASKS = {
         Task(
             "anomaly", "02", "fetal_lib.predict.anomaly_model:load_anomaly_model", "brain_anomalies"
         ),
+        Task("biometry", "03", BIOMETRY, "biometry", of_runs=False),
         Task("hc", "04", "fetal_lib.predict.head_model:load_head_model", "head_circumference"),
         Task(
             "ga", "01", "fetal_lib.predict.gestational_age_model:load_ga_model", "gestational_age"
@@ -96,7 +104,8 @@ def choices(task: Task, chosen: str | Path | None = None) -> list[Choice]:
     from fetal_book.runs.find_runs import model_home, model_runs
 
     chapter = get_chapter(task.chapter)
-    found = [_of_run(run.folder / "model", run.folder, run.record) for run in model_runs(chapter)]
+    runs = model_runs(chapter) if task.of_runs else []
+    found = [_of_run(run.folder / "model", run.folder, run.record) for run in runs]
     shipped = SHIPPED / task.shipped
     if (shipped / "model.json").is_file():
         found.append(_described(shipped, "shipped with fetal-lib", _trained_on(shipped)))
@@ -153,9 +162,9 @@ def _trained_on(folder: Path) -> str:
 
 
 def named(place: str) -> Callable[..., Any]:
-    """Import and return what stands at ``module:function``."""
+    """Import and return what stands at ``module:function`` or ``module:Class.method``."""
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return attrgetter(name)(importlib.import_module(module))
 
 
 @dataclass
@@ -207,7 +216,13 @@ class Shelf:
         choice = _described(FINDER, "shipped with fetal-lib", _trained_on(FINDER))
         return self._once("finder", lambda: Loaded(load_head_finder(), choice))
 
-    def _once(self, key: Any, load: Callable[[], Loaded]) -> Loaded:
+    def planes(self) -> PlaneRecogniser:
+        """Return the shipped recogniser of planes."""
+        from fetal_lib.predict.plane import PlaneRecogniser
+
+        return self._once("planes", PlaneRecogniser.load)
+
+    def _once(self, key: Any, load: Callable[[], Any]) -> Any:
         if key not in self._loaded:
             with self._lock:
                 if key not in self._loaded:

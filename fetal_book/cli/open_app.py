@@ -32,8 +32,9 @@ def app_command(
 ) -> None:
     """Open a page in the browser: drop a scan, see what a trained model says.
 
-    Brain anomaly, head circumference, gestational age from MRI and adult brain age. Uploads are
-    deleted when they have been answered. Research use only, not for clinical decisions.
+    Brain anomaly, head circumference, biometry of an examination, gestational age from MRI and
+    adult brain age. Uploads are deleted when they have been answered. Research use only, not for
+    clinical decisions.
     """
     try:
         import gradio  # noqa: F401

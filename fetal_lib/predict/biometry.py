@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -83,10 +83,20 @@ def predict_biometry(
     """
     with ThreadPoolExecutor(2) as pool:
         for scans in in_batches(paths, sizes, batch_size, pool):
-            shown = _recognised(scans, planes)
-            maps = _maps(scans, shown, model)
-            tasks = zip(scans, shown, maps, strict=True)
-            yield from pool.map(_measured, tasks, repeat(model), repeat(convention))
+            yield from measure_scans(scans, model, planes, convention, pool.map)
+
+
+def measure_scans(
+    scans: Sequence[Scan],
+    model: BiometryModel,
+    planes: PlaneRecogniser,
+    convention: str = OUTER_OUTER,
+    apply: Callable[..., Iterable[MeasuredScan]] = map,
+) -> Iterable[MeasuredScan]:
+    """Return what is found in each of a few scans; ``apply`` may be a pool's ``map``."""
+    shown = _recognised(scans, planes)
+    tasks = zip(scans, shown, _maps(scans, shown, model), strict=True)
+    return apply(_measured, tasks, repeat(model), repeat(convention))
 
 
 def _recognised(scans: Sequence[Scan], planes: PlaneRecogniser) -> list[Plane | None]:
