@@ -75,13 +75,15 @@ def stage(chapter: Annotated[str, typer.Argument(help="A chapter of the book.")]
 def results() -> None:
     """Write the merged results as a table and as pages."""
     from fetal_book.site.claims_page import write_claims
+    from fetal_book.site.external_page import write_external
     from fetal_book.site.first_page import write_first_page
     from fetal_book.site.jobs import book_chapters
     from fetal_book.site.reference_part import write_reference_parts
     from fetal_book.site.results_page import write_results
 
     root = project_root()
-    for write in (write_results, write_claims, write_first_page, write_reference_parts):
+    pages = (write_results, write_claims, write_external, write_first_page, write_reference_parts)
+    for write in pages:
         write(root, book_chapters(root))
 
 
@@ -239,6 +241,18 @@ def reference(
         (out / ".done" / name).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     run_workflow(root, out, reference_command(root, wanted, out, cores, gpu))
+
+
+@app.command()
+def external(
+    model: Annotated[str, typer.Argument(help="A shipped model, such as head_circumference.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets by name.")],
+) -> None:
+    """Score a shipped model on the real sets that it did not learn from; write external.csv."""
+    from fetal_book.chapters.shipped_elsewhere import score_shipped
+
+    path = score_shipped(model, data_root.expanduser())
+    typer.echo(path.read_text("utf-8") if path else f"{model}: no set to score it on is at hand")
 
 
 @app.command()

@@ -96,6 +96,7 @@ def sources(root: Path) -> list[str]:
     found += (code / "fetal_lib" / "pretrained").rglob("card.md")
     found += (code / "fetal_book" / "parameters").rglob("*.yml")
     found.append(code / "fetal_lib" / "predict" / "columns.py")
+    found += (code / "fetal_lib" / "pretrained").rglob("external.csv")
     return listed((path for path in found if path.is_file()), root)
 
 

@@ -150,7 +150,8 @@ def rung_text(folder: Path, sources: list[Source], runs: list[ShownRun]) -> str:
             f"{value_text(without)} without it; {data_text(with_it, run)}, {run.link}).",
             "Each flaw is re-enacted beside the honest protocol on the same data. "
             "Some flatter a score, some spoil it; this one moves its error most on real data.",
-            "[All rungs](leak_ladder.md) · [Source by source](against_sources.md)",
+            "[All rungs](leak_ladder.md) · [Source by source](against_sources.md) · "
+            "[On other sets](external.md)",
         ]
     )
     return grid(image(f"generated/{path.name}", RUNG_ALT), text, f"Drawn from {run.link}")

@@ -1,0 +1,105 @@
+"""Score shipped models on real sets that they did not learn from, by the commands' own functions.
+
+What is found stands beside the model, in ``external.csv``, a row a set: the page on external
+validation is made of it. ``fetal-lib book external`` writes it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fetal_lib.data.layouts import fetal_biometry
+from fetal_lib.errors import UserError
+from fetal_lib.files.atomic import write_text
+from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.predict.model_folder import PRETRAINED
+
+NAME = "external.csv"
+COLUMNS = (
+    "data",
+    "what",
+    "n",
+    "groups",
+    "declined",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "coverage",
+    "coverage_low",
+    "coverage_high",
+    "promised",
+)
+Cases = pd.DataFrame
+"""Columns ``group, true, pred, low, high``; pred is NaN where the model declined."""
+
+
+def heads_with_callipers(folder: Path) -> Cases:
+    """Measure the heads of the calliper set by the shipped model of head circumference.
+
+    Without the recogniser of planes, which has learnt from this set.
+    """
+    from fetal_lib.predict.head_circumference import write_predictions
+    from fetal_lib.predict.head_model import load_head_model
+    from fetal_lib.predict.pixel_sizes import PixelSizes
+
+    table = fetal_biometry.read_cases(folder)
+    heads = table[table["structure"] == "head"].drop_duplicates("image").set_index("image")
+    sizes = PixelSizes(by_name=heads["pixel_size_mm"].to_dict())
+    model = load_head_model(PRETRAINED / "head_circumference")
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "out.csv"
+        write_predictions([Path(one) for one in heads["image_path"]], model, sizes, out)
+        found = pd.read_csv(out).set_index("image").loc[heads.index]
+    names = {"pred": "hc_mm", "low": "hc_low_mm", "high": "hc_high_mm"}
+    measured = found["status"] == "measured"
+    columns = {new: found[old].where(measured) for new, old in names.items()}
+    return pd.DataFrame({"group": heads["subject"], "true": heads["hc_mm"]} | columns)
+
+
+SCORERS: dict[tuple[str, str], tuple[Callable[[Path], Cases], str, str, float]] = {
+    ("head_circumference", "fetal_biometry_fp"): (
+        heads_with_callipers,
+        "heads of two hospitals of one city, by callipers",
+        "adf_mm",
+        0.9,
+    ),
+}
+"""By model and data set: what measures, of whom, the metric of the absolute error, the promise."""
+
+
+def row_of(cases: Cases, data: str, what: str, metric: str, promised: float) -> dict[str, object]:
+    """Return one row of ``external.csv``: errors and coverage are of the cases not declined."""
+    kept = cases.dropna(subset=["pred"])
+    if kept["group"].nunique() < 2:
+        raise UserError(f"{data}: {len(kept)} of {len(cases)} cases were answered; two are needed")
+    groups = kept["group"].to_numpy()
+    error = (kept["pred"] - kept["true"]).abs().to_numpy()
+    inside = kept["true"].between(kept["low"], kept["high"]).to_numpy()
+    row = {"data": data, "what": what, "n": len(cases), "groups": cases["group"].nunique()}
+    row |= {"declined": len(cases) - len(kept), "metric": metric, "promised": promised}
+    for name, values in (("value", error), ("coverage", inside)):
+        low, high = bootstrap_ci(values, groups=groups)
+        before = "" if name == "value" else "coverage_"
+        row |= {name: float(np.mean(values)), f"{before}low": low, f"{before}high": high}
+    return row
+
+
+def score_shipped(model: str, data_root: Path, pretrained: Path = PRETRAINED) -> Path | None:
+    """Score a shipped model on each set that is at hand, and write ``external.csv`` beside it."""
+    rows = []
+    for (name, data), (measure, what, metric, promised) in SCORERS.items():
+        folder = data_root / data
+        if name == model and folder.is_dir():
+            rows.append(row_of(measure(folder), data, what, metric, promised))
+    if not rows:
+        return None
+    text = pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6g")
+    path = pretrained / model / NAME
+    write_text(path, text)
+    return path
