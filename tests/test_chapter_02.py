@@ -164,21 +164,38 @@ def test_copies_made_after_the_split_fill_up_rare_classes_and_stay_with_their_or
 
 
 def test_scores_at_a_mix_are_those_of_a_test_set_with_that_mix():
-    from fetal_book.chapters.brain_anomalies.source import score_protocol
+    from fetal_book.chapters.brain_anomalies.source import score_at_mix
 
     cases = some_cases()
     pred = np.where(np.random.default_rng(2).random(320) < 0.4, 2, cases.labels)
     kept = np.concatenate([np.arange(320), np.flatnonzero(cases.labels == 2)])  # class 2 twice
     mix = np.bincount(cases.labels[kept], minlength=16) / len(kept)
-    protocol = "split by patient, no copies"
-    wanted = score_protocol(protocol, cases.select(kept), pred[kept])
-    for found, row in zip(score_protocol(protocol, cases, pred, mix=mix), wanted, strict=True):
+    wanted = score_at_mix(cases.select(kept), pred[kept], mix, "a", "test")
+    for found, row in zip(score_at_mix(cases, pred, mix, "a", "test"), wanted, strict=True):
         assert found["metric"] == row["metric"]
         assert found["value"] == pytest.approx(row["value"])
         assert found["ci95"][0] < found["value"] < found["ci95"][1]
+    plain = (pred[kept] == cases.labels[kept]).mean()
+    assert wanted[0]["value"] == pytest.approx(plain)
     lacking = cases.select(cases.labels != 3)
-    for found in score_protocol(protocol, lacking, lacking.labels, mix=np.full(16, 1 / 16)):
+    for found in score_at_mix(lacking, lacking.labels, np.full(16, 1 / 16), "a", "test"):
         assert found["value"] == 1
+
+
+def test_each_step_parts_what_it_says_and_all_score_the_same_images():
+    from fetal_book.chapters.brain_anomalies.leak_steps import FILLED_TO, STEPS, step_folds
+
+    cases = some_cases()
+    cases.table["picture"] = cases.table["image"]
+    for step in STEPS:
+        pool, fold = step_folds(cases, step, seed=0)
+        np.testing.assert_array_equal(pool[:320], np.arange(320))  # copies come last
+        assert (len(pool) == 16 * FILLED_TO) == step.copies_first
+        if step.column:
+            parted = cases.table.assign(fold=fold).groupby(step.column)["fold"]
+            assert parted.nunique().max() == 1
+    pool, fold = step_folds(cases, STEPS[0], seed=0)
+    assert any(len(set(fold[pool == row])) > 1 for row in set(pool[320:].tolist()))
 
 
 def test_each_pair_of_networks_is_ranked_by_accuracy():

@@ -8,7 +8,7 @@ import yaml
 from test_book import ROW, write_run
 from test_chapter_02 import some_cases
 
-from fetal_book.chapters.brain_anomalies.source import PROTOCOLS, add_differences, score_protocol
+from fetal_book.chapters.brain_anomalies.source import PROTOCOLS, add_differences, score_at_mix
 from fetal_book.chapters.head_circumference.source import (
     SourceProtocol,
     add_accuracies,
@@ -40,15 +40,16 @@ def test_copies_of_a_patient_s_image_do_not_narrow_the_interval(protocol):
     cases = some_cases().select(np.arange(0, 320, 2))  # one image a patient
     pred = np.where(RNG.random(160) < 0.3, 0, cases.labels)
     copied = cases.select(np.repeat(np.arange(160), 3))
-    once = score_protocol(protocol, cases, pred, seed=3)
-    thrice = score_protocol(protocol, copied, np.repeat(pred, 3), seed=3)
+    mix = np.bincount(cases.labels, minlength=16)
+    once = score_at_mix(cases, pred, mix, *PROTOCOLS[protocol], seed=3)
+    thrice = score_at_mix(copied, np.repeat(pred, 3), mix, *PROTOCOLS[protocol], seed=3)
     for few, many in zip(once, thrice, strict=True):
         assert (few["model"], few["split"]) == PROTOCOLS[protocol]
         assert (few["n"], many["n"]) == (160, 480)
         assert few["ci95"][0] < few["value"] < few["ci95"][1]
         assert many["value"] == pytest.approx(few["value"])
         assert many["ci95"] == pytest.approx(few["ci95"])
-    assert once[0]["value"] == np.mean(pred == cases.labels)
+    assert once[0]["value"] == pytest.approx(np.mean(pred == cases.labels))
 
 
 def test_what_copies_add_is_told_with_an_interval_over_patients():
@@ -57,14 +58,17 @@ def test_what_copies_add_is_told_with_an_interval_over_patients():
     half = np.where(RNG.random(160) < 0.5, 0, right)
     leaking, *others = PROTOCOLS
     run, _ = made_up_run()
-    add_differences(run, {leaking: (cases, right)} | {name: (cases, half) for name in others})
+    mix = np.bincount(cases.labels, minlength=16)
+    answers = {leaking: (cases, right)} | {name: (cases, half) for name in others}
+    add_differences(run, answers, mix)
     assert len(run.differences) == len(others)
     for value, (low, high), patients in run.differences.values():
         assert 0 < low < value < high and patients == 160
     again, _ = made_up_run()
     copied = cases.select(np.repeat(np.arange(160), 3))
     answers = {leaking: (copied, np.repeat(right, 3))}
-    add_differences(again, answers | {name: (copied, np.repeat(half, 3)) for name in others})
+    answers |= {name: (copied, np.repeat(half, 3)) for name in others}
+    add_differences(again, answers, mix)
     for pair, (value, ci95, patients) in again.differences.items():
         assert (value, ci95, patients) == (
             pytest.approx(run.differences[pair][0]), pytest.approx(run.differences[pair][1]), 160

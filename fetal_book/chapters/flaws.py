@@ -17,8 +17,8 @@ def add_difference(
     groups: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
     strata: tuple[np.ndarray, np.ndarray] | None = None,
     n_resamples: int = 2000,
-) -> None:
-    """Add to a run the score with a flaw minus the score without it, and its interval.
+) -> tuple[float, tuple[float, float]]:
+    """Add to a run the score with a flaw minus the score without it, and its interval; return both.
 
     The pairs are in the order of the names, those of the models with the flaw and without it, and
     are what :func:`fetal_lib.metrics.differences.difference_ci` takes.
@@ -28,3 +28,4 @@ def add_difference(
     ci95 = difference_ci(*cases, statistics, groups, strata, n_resamples, seed=seed)
     subjects = len(cases[0]) if groups[0] is None else len(np.unique(np.concatenate(groups)))
     run.add_difference(*names, metric, value, ci95, subjects)
+    return value, ci95

@@ -117,6 +117,15 @@ class BrainAnomaliesParameters(ChapterParameters):
     source_epochs: int = fields.epochs(
         8, "for the re-enactment of source 001", title="epochs of the source's protocol"
     )
+    source_networks: Literal["separable_cnn", "all"] = Field(
+        "separable_cnn",
+        title="networks of the source's protocol",
+        description="which are trained step by step at their published size, on real data only; "
+        "all: the CNN and Xception too, an hour on one core",
+    )
+    source_wide_epochs: int = fields.epochs(
+        8, "of the CNN and Xception there", title="epochs of the wide networks"
+    )
     external_data: str = fields.further_data(
         "external data",
         "folder or manifest's name scored after training, in any format that the "

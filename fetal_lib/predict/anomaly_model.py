@@ -19,6 +19,7 @@ import numpy as np
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.selective import FeatureDistance, prediction_sets
 from fetal_lib.models.anomaly_cnns import build_anomaly_cnn
+from fetal_lib.models.head_features import build_head_features
 from fetal_lib.models.weights import load_weights, save_weights
 from fetal_lib.predict.brain_view import mirrored, ruler_rows
 from fetal_lib.predict.keras_start import import_keras
@@ -29,6 +30,8 @@ from fetal_lib.training.keras_forward import forward
 if TYPE_CHECKING:
     import keras
 
+SHIPPED_NETWORK = "head_features"
+
 
 @model_spec
 class AnomalyModelSpec:
@@ -37,7 +40,7 @@ class AnomalyModelSpec:
     Attributes
     ----------
     network : str
-        ``cnn``, ``separable_cnn`` or ``xception``.
+        ``cnn``, ``separable_cnn`` or ``xception``; ``head_features`` for the shipped model.
     arguments : dict
         Of its builder: ``side, width`` and so on.
     labels : tuple of str
@@ -237,7 +240,10 @@ def load_anomaly_model(folder: str | Path | None = None) -> AnomalyModel:
 def _build(spec: AnomalyModelSpec, folder: Path) -> AnomalyModel:
     import_keras()
     arguments = spec.arguments | {"n_classes": len(spec.labels)}
-    network = build_anomaly_cnn(spec.network, **arguments)
+    if spec.network == SHIPPED_NETWORK:
+        network = build_head_features(**arguments)
+    else:
+        network = build_anomaly_cnn(spec.network, **arguments)
     load_weights(network, folder / "weights.npz")
     return AnomalyModel(network, spec, _distance(folder / "distance.npz"))
 

@@ -14,6 +14,8 @@ from fetal_book.chapters.fingerprint import hash_cases
 from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters
 from fetal_book.runs.data_sets import data_folder
 from fetal_book.runs.session import Run
+from fetal_lib.data.audit.hashes import packed, thumbnail, view_hashes
+from fetal_lib.data.audit.twins import join_twins
 from fetal_lib.data.layouts.brain_anomalies import iter_images, read_cases
 from fetal_lib.data.splits.check import assert_disjoint
 from fetal_lib.data.splits.shares import split_by_class
@@ -117,14 +119,18 @@ def sixteen_classes(folder: Path) -> tuple[pd.DataFrame, int]:
 
 
 def make_views(table: pd.DataFrame, side: int, view: str) -> dict[str, np.ndarray]:
-    """Read all scans and turn them into views: the arrays ``images, found, aspect``, and
-    ``lesions`` where they are known.
+    """Read all scans and turn them into views: the arrays ``images, found, aspect``, ``lesions``
+    where they are known, and hashes of the scans, ``words``, where names do not tell patients.
     """
     shapes: list[tuple[int, int]] = []
+    words: list[np.ndarray] = []
+    named = "lesion_path" in table  # phantoms and own tables name their patients
 
     def scans() -> Iterator[np.ndarray]:
         for scan in iter_images(table):
             shapes.append(scan.shape)
+            if not named:
+                words.append(packed(view_hashes(thumbnail(scan))))
             yield scan
 
     finder = load_head_finder() if view == "head" else None
@@ -137,12 +143,19 @@ def make_views(table: pd.DataFrame, side: int, view: str) -> dict[str, np.ndarra
         "found": np.array([ellipse is not None for ellipse in ellipses]),
         "aspect": np.array([ASPECT if view == "head" else width / height]),
     }
+    if not named:
+        arrays["words"] = np.stack(words)
     lesions = _lesions(table, ellipses, side, view)
     return arrays if lesions is None else arrays | {"lesions": lesions}
 
 
 def _as_cases(table: pd.DataFrame, left_out: int, views: Mapping[str, np.ndarray]) -> Cases:
     places = {name: k for k, name in enumerate(LABELS)}
+    if "words" in views:
+        table = table.assign(
+            subject=join_twins(table["subject"].to_numpy(str), views["words"]),
+            picture=join_twins(table["source_stem"].to_numpy(str), views["words"]),
+        )
     return Cases(
         table=table,
         images=views["images"],
@@ -155,19 +168,22 @@ def _as_cases(table: pd.DataFrame, left_out: int, views: Mapping[str, np.ndarray
     )
 
 
-def read_views(run: Run, folder: Path) -> Cases:
-    """Read the cases of a run; views that were made before are taken from the cache."""
+def read_views(run: Run, folder: Path, view: str = "") -> Cases:
+    """Read the cases of a run, in its view unless another is named; views that were made before
+    are taken from the cache.
+    """
     p = run.parameters
+    view = view or p.view
     run.fingerprint_folder(folder)
     table, left_out = sixteen_classes(folder)
 
     def make(into: Path) -> None:
-        np.savez_compressed(into / "views.npz", **make_views(table, p.image_size, p.view))
+        np.savez_compressed(into / "views.npz", **make_views(table, p.image_size, view))
 
-    spec = {"name": "views", "view": p.view, "side": p.image_size}
-    if p.view == "head":
+    spec = {"name": "views", "view": view, "side": p.image_size}
+    if view == "head":
         spec["finder"] = file_sha256(FINDER / "weights.npz")
-    code = ("fetal_lib.predict.brain_view", "fetal_lib.data.images")
+    code = ("fetal_lib.predict.brain_view", "fetal_lib.data.images", "fetal_lib.data.audit.hashes")
     outcome = run.fit_or_reuse(spec, {}, code, make)
     with np.load(outcome.folder / "views.npz", allow_pickle=False) as file:
         return _as_cases(table, left_out, dict(file))

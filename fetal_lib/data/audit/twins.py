@@ -61,6 +61,27 @@ def find_twins(words: np.ndarray, differ_in: np.ndarray) -> Twins:
     return Twins(first, second, bits, view, n_pairs, has_twin)
 
 
+def join_twins(groups: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return groups of which none shares a picture with another.
+
+    Names part what pictures join: one picture can stand in a set under two names. Groups that hold
+    twins become one, under the first of their names, until no two of them look alike.
+
+    Parameters
+    ----------
+    groups : ndarray, shape (N,), str
+    words : ndarray, shape (N, V, 3), uint64
+        As in :func:`find_twins`.
+    """
+    joined = np.asarray(groups).astype(object)
+    while (twins := find_twins(words, joined)).n_pairs:
+        for i, j in zip(twins.first, twins.second, strict=True):
+            if joined[i] != joined[j]:
+                low, high = sorted((joined[i], joined[j]))
+                joined[joined == high] = low
+    return joined.astype(str)
+
+
 def _block(words: np.ndarray, codes: np.ndarray, start: int) -> np.ndarray:
     """Compare BLOCK images with all that follow; return first, second, bits, view."""
     rows, others = slice(start, start + BLOCK), slice(start, None)
