@@ -62,6 +62,7 @@ cv_folds = 2
 cv_epochs = 6
 source_epochs = 8
 source_networks = "separable_cnn"
+source_folds = 5
 source_wide_epochs = 8
 external_data = ""
 save_model = True

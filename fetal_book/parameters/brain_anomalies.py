@@ -123,6 +123,13 @@ class BrainAnomaliesParameters(ChapterParameters):
         description="which are trained step by step at their published size, on real data only; "
         "all: the CNN and Xception too, an hour on one core",
     )
+    source_folds: int = Field(
+        5,
+        ge=1,
+        le=5,
+        title="folds of the source's protocol",
+        description="of five, that the separable CNN is tested on there, on real data",
+    )
     source_wide_epochs: int = fields.epochs(
         8, "of the CNN and Xception there", title="epochs of the wide networks"
     )

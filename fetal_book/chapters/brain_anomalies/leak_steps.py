@@ -134,11 +134,12 @@ def reenact(run: Run, cases: Cases, folder: Path) -> SourceProtocol:
 def reenact_steps(run: Run, cases: Cases) -> SourceProtocol:
     """Train the networks of ``source_networks`` step by step.
 
-    The separable CNN goes through all steps and folds; the two wide networks, which take an hour
-    for that, through the first and the last step, one fold each, for ``source_wide_epochs``.
+    The separable CNN goes through all steps, ``source_folds`` of five folds each; the two wide
+    networks, which take far longer, through the first and the last step, one fold each, for
+    ``source_wide_epochs``.
     """
     p = run.parameters
-    steps = [NetworkSteps(run, cases, SEPARABLE, STEPS, p.source_epochs, N_FOLDS)]
+    steps = [NetworkSteps(run, cases, SEPARABLE, STEPS, p.source_epochs, p.source_folds)]
     if p.source_networks == "all":
         steps += [NetworkSteps(run, cases, name, ENDS, p.source_wide_epochs, 1) for name in WIDE]
     lines, shown = [], []
