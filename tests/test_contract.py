@@ -53,7 +53,8 @@ def test_a_network_takes_and_gives_what_its_contract_says(folder):
 
 def test_changed_weights_need_a_new_version_that_says_what_changes(tmp_path):
     folder = shutil.copytree(SHIPPED[0], tmp_path / SHIPPED[0].name)
-    with pytest.raises(ContractError, match="its files are those of version 1"):
+    version = read_contract(folder).version
+    with pytest.raises(ContractError, match=f"its files are those of version {version}"):
         renew_contract(folder, "Nothing.")
     (folder / "model.json").write_text("{}")
     assert contract_problems(folder) == [
@@ -62,7 +63,7 @@ def test_changed_weights_need_a_new_version_that_says_what_changes(tmp_path):
     with pytest.raises(ContractError, match="say what changes"):
         renew_contract(folder, " ")
     renewed = renew_contract(folder, "Another width.")
-    assert renewed.version == 2 and renewed.changes[0].what == "Another width."
+    assert renewed.version == version + 1 and renewed.changes[0].what == "Another width."
     assert contract_problems(folder) == [] and read_contract(folder) == renewed
 
 

@@ -99,7 +99,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], PixelSizes]:
-    """Fifty files: gray, colour, JPEG, odd sizes, cut heads, and six without a head."""
+    """Fifty files: gray, colour, JPEG, odd sizes, turned and cut heads, and six without a head."""
     folder = tmp_path_factory.mktemp("scans")
     rng = np.random.default_rng(0)
     sizes: dict[str, float] = {}
@@ -114,6 +114,8 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], PixelSi
             image = cv2.resize(image, (411, 333), interpolation=cv2.INTER_AREA)
         elif i % 8 == 4:
             image = image[:, : round(head.ellipse.center_x + 0.4 * head.ellipse.half_extents[0])]
+        elif i % 8 == 5:
+            image = np.rot90(image)
         elif i in (15, 31):
             image = rng.integers(0, 60, (300, 400), dtype=np.uint8)
         elif i in (7, 23, 39):

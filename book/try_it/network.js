@@ -2,7 +2,7 @@
    that is opened from a disk may load scripts but nothing else. They are loaded when the first image is measured. */
 
 import { NUMBERS } from "./numbers.js";
-import { fitInto, letterbox } from "./squash.js";
+import { fitInto, letterbox, quarterTurned } from "./squash.js";
 
 const HERE = document.currentScript ? document.currentScript.src : "";
 
@@ -128,5 +128,5 @@ function cutOut(map, place, inputWidth) {
     const from = (top + y) * map.width + left;
     values.set(map.values.subarray(from, from + width), y * width);
   }
-  return { values, width, height };
+  return place.turned ? quarterTurned({ values, width, height }, -1) : { values, width, height };
 }

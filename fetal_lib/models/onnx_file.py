@@ -22,18 +22,31 @@ OPSET = 17
 def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> None:
     """Write a PyTorch network of grey images as ONNX: any number of images to probabilities.
 
+    The file's network looks at each image and at its mirror image, left to right, and gives the
+    mean of both.
+
     Parameters
     ----------
     network : torch.nn.Module
-        Image (B, 1, H, W) to logits (B, C, h, w); the file's network ends in their sigmoid.
+        Image (B, 1, H, W) to logits (B, C, h, w), of which the file has the sigmoid.
     shape : (height, width) of the images.
     path : path
     """
     import onnx
     import torch
-    from torch import nn
 
-    whole = nn.Sequential(network, nn.Sigmoid()).eval().to(memory_format=torch.contiguous_format)
+    class Mirrored(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            both = torch.cat([image, image.flip(3)], 1).reshape(-1, 1, *shape)  # (2 B, 1, H, W)
+            probs = torch.sigmoid(self.network(both))  # (2 B, C, h, w)
+            views = probs.reshape(-1, 2, *probs.shape[1:])  # (B, 2, C, h, w)
+            return (views[:, 0] + views[:, 1].flip(3)) / 2
+
+    whole = Mirrored().eval().to(memory_format=torch.contiguous_format)
     target, batch = io.BytesIO(), {0: "n"}
     names = {"input_names": ["image"], "output_names": ["probs"]}
     with warnings.catch_warnings():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 CHANNELS = ("head", "head_inner", "abdomen", "transverse", "femur", "femur_ends")
@@ -15,7 +17,22 @@ EVEN = 4
 """Sides and places of a fitted scan are multiples of it, so that maps are cut at whole pixels."""
 
 
-def fit_into(image: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[slice, slice]]:
+class Place(NamedTuple):
+    """Where an image lies in the input of a network.
+
+    Attributes
+    ----------
+    rows, columns : slice
+    turned : bool
+        It was turned by a quarter, as an image that is taller than wide is: it fits in larger.
+    """
+
+    rows: slice
+    columns: slice
+    turned: bool
+
+
+def fit_into(image: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, Place]:
     """Fit a grey image into the input of a network, its aspect all but kept, black beside it.
 
     Parameters
@@ -26,34 +43,36 @@ def fit_into(image: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tup
     Returns
     -------
     fitted : ndarray, uint8, of ``shape``
-    place : pair of slice
-        Rows and columns that the image takes.
+    place : Place
 
     Examples
     --------
-    >>> fitted, place = fit_into(np.full((100, 200), 9, np.uint8), (32, 32))
+    >>> fitted, place = fit_into(np.full((200, 100), 9, np.uint8), (32, 32))
     >>> place
-    (slice(8, 24, None), slice(0, 32, None))
+    Place(rows=slice(8, 24, None), columns=slice(0, 32, None), turned=True)
     """
     import cv2
 
+    turned = image.shape[0] > image.shape[1]
+    image = np.ascontiguousarray(np.rot90(image) if turned else image)
     scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
     height, width = (
         int(np.clip(EVEN * round(side * scale / EVEN), EVEN, most))
         for side, most in zip(image.shape, shape, strict=True)
     )
     top, left = ((s - n) // 2 // EVEN * EVEN for s, n in zip(shape, (height, width), strict=True))
-    fitted, place = np.zeros(shape, np.uint8), (slice(top, top + height), slice(left, left + width))
-    small = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_AREA)
-    fitted[place] = small
+    place = Place(slice(top, top + height), slice(left, left + width), turned)
+    fitted = np.zeros(shape, np.uint8)
+    fitted[place[:2]] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return fitted, place
 
 
-def cut_out(maps: np.ndarray, place: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
+def cut_out(maps: np.ndarray, place: Place, shape: tuple[int, int]) -> np.ndarray:
     """Cut out of maps (C, h, w) what belongs to the image, whatever their grid to the input's."""
     factors = maps.shape[1] / shape[0], maps.shape[2] / shape[1]
     rows, columns = (
         slice(round(part.start * factor), round(part.stop * factor))
-        for part, factor in zip(place, factors, strict=True)
+        for part, factor in zip(place[:2], factors, strict=True)
     )
-    return maps[:, rows, columns]
+    cut = maps[:, rows, columns]
+    return np.rot90(cut, -1, axes=(1, 2)) if place.turned else cut

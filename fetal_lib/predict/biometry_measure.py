@@ -12,6 +12,7 @@ from fetal_lib.geometry.biometry import SIZES, line_from_probs
 from fetal_lib.geometry.callipers import line_length
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.geometry.fit import ellipse_from_probs
+from fetal_lib.predict.biometry_maps import END_SPREAD
 from fetal_lib.predict.head_measure import (
     HC_RANGE_MM,
     MAX_CUT_SHARE,
@@ -36,8 +37,8 @@ FLOOR_MM = {
 }
 """Half-widths are shares of a size plus this: a part of an error does not grow with the size."""
 MIN_AREA_SHARE = {"head": 0.01, "abdomen": 0.01, "femur": 0.0005}
-NEAR_END = 0.22
-"""Share of a femur's length around the end of its band in which its bell is looked for."""
+BEYOND, ASIDE = 0.9, 0.12
+"""How far beyond the end of a femur's band, and beside its axis, the bell of the end may lie."""
 MIN_BELL = 0.15
 
 
@@ -129,20 +130,29 @@ def _femur(
 
 
 def ends_by_bells(line: np.ndarray, bells: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Move the ends of a band to the bells near them, where there are some.
+    """Move the ends of a band to the bells along its axis, where there are some.
 
-    The end is the mean place of what is above half of the highest probability within `NEAR_END`
-    of the line's length.
+    A band may stop where the bone is faint, so its end is looked for from the band's quarters
+    outward to `BEYOND` of its length; it is the mean place of what is above half of the highest
+    probability there, near the highest.
     """
     scale = np.array([size_hw[1] / bells.shape[1], size_hw[0] / bells.shape[0]])
     y, x = np.indices(bells.shape)
     places = (np.stack([x, y], -1) + 0.5) * scale - 0.5
-    reach = NEAR_END * line_length(line)
+    length, middle = line_length(line), line.mean(0)
+    spread = END_SPREAD * max(size_hw)
     moved = []
     for end in line:
-        near = np.where(np.hypot(*(places - end).transpose(2, 0, 1)) <= reach, bells, 0)
+        direction = (end - middle) / (length / 2)
+        off = places - middle
+        along = off @ direction / length
+        across = np.abs(off @ (direction[1], -direction[0]))
+        reached = (along > 0.25) & (along < 0.5 + BEYOND)
+        near = np.where(reached & (across < np.maximum(ASIDE * length, 2 * spread)), bells, 0)
         top = near.max()
-        weight = np.where(near >= top / 2, near, 0)[..., None]
+        peak = places[np.unravel_index(near.argmax(), near.shape)]
+        close = np.hypot(*(places - peak).transpose(2, 0, 1)) < 3 * spread
+        weight = np.where(close & (near >= top / 2), near, 0)[..., None]
         moved.append((places * weight).sum((0, 1)) / weight.sum() if top >= MIN_BELL else end)
     return np.array(moved)
 

@@ -93,8 +93,8 @@ def _heads(table: pd.DataFrame) -> Iterator[str]:
     """Yield HC18's own scores: absolute difference of HC and Dice, also by trimester of the HC."""
     rows = table[table["size"] == "hc_mm"]
     found = rows.dropna(subset=["value"])
-    yield "| HC18 | images | lost | ADF (mm) | median | Dice |"
-    yield "|---|---|---|---|---|---|"
+    yield "| HC18 | images | lost | ADF (mm) | median | Dice | inside the interval |"
+    yield "|---|---|---|---|---|---|---|"
     weeks = np.array([float(ga_weeks("HC", float(np.clip(v, 68, 360)))) for v in rows["true"]])
     for name, low, high in (("all", -1, 99), *TRIMESTERS):
         some = rows[(weeks >= low) & (weeks < high)]
@@ -105,8 +105,8 @@ def _heads(table: pd.DataFrame) -> Iterator[str]:
         adf = _interval(off, kept["subject"], 2)
         overlap = _interval(some["dice"], some["subject"], 4)
         label = name if name == "all" else f"{name} trimester"
-        lost = len(some) - len(kept)
-        yield f"| {label} | {len(some)} | {lost} | {adf} | {off.median():.2f} | {overlap} |"
+        cells = [label, str(len(some)), str(len(some) - len(kept)), adf, f"{off.median():.2f}"]
+        yield f"| {' | '.join([*cells, overlap, _inside(kept)])} |"
     yield ""
     yield "The trimester is that of the true HC (Hadlock); lost heads have a Dice of 0."
     yield ""
@@ -127,8 +127,6 @@ def _sizes(table: pd.DataFrame, title: str) -> Iterator[str]:
 def _size_row(name: str, rows: pd.DataFrame) -> str:
     off, subjects = rows["value"] - rows["true"], rows["subject"].to_numpy()
     share = (off / rows["true"]).abs()
-    inside = ((rows["low"] <= rows["true"]) & (rows["true"] <= rows["high"])).to_numpy()
-    one_each = ~rows["subject"].duplicated().to_numpy()
     cells = [
         name,
         str(len(rows)),
@@ -137,9 +135,16 @@ def _size_row(name: str, rows: pd.DataFrame) -> str:
         f"{100 * share.median():.2f} %",
         _interval(off.abs(), subjects, 2),
         _interval(off, subjects, 2),
-        _interval(inside[one_each], subjects[one_each], 2),
+        _inside(rows),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _inside(rows: pd.DataFrame) -> str:
+    """Write the share of truths inside their intervals, of one image of each subject."""
+    one_each = rows[~rows["subject"].duplicated()]
+    inside = (one_each["low"] <= one_each["true"]) & (one_each["true"] <= one_each["high"])
+    return _interval(inside.to_numpy(), one_each["subject"], 2)
 
 
 def _hospitals(table: pd.DataFrame) -> Iterator[str]:

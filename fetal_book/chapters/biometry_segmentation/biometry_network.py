@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-SHAPE = (128, 192)
-HEAD_STAGES = ((SHAPE, 36, 2e-3),)
-PLANES_STAGES = ((SHAPE, 60, 2e-3),)
+SHAPE, FIT = (128, 192), "fit"
+HEAD_STAGES = ((SHAPE, 36, 2e-3), (SHAPE, 60, 1.5e-3))
+PLANES_STAGES = ((SHAPE, 60, 2e-3), (SHAPE, 60, 1.5e-3))
 """Size of the input, epochs and learning rate of each stage."""
 SHOWN = {"femur": 3, "abdomen": 1, "head": 1}
 """How often an epoch shows a case of the calliper set, by plane."""
@@ -172,7 +172,7 @@ def started(folder: Path | None, channels: Sequence[str]) -> BiometryUNet:
     network = BiometryUNet(len(channels))
     if folder is not None:
         start = BiometryUNet(1)
-        load_torch_weights(start, max(folder.glob("fit/stage_*")) / WEIGHTS)
+        load_torch_weights(start, folder / FIT / "stage_0" / WEIGHTS)
         state = start.state_dict()
         for name in ("head.weight", "head.bias"):
             state[name] = state[name].repeat_interleave(len(channels), 0)
@@ -217,7 +217,7 @@ def main(
         cases += calliper_cases(root / "fetal_biometry_fp")
         channels, stages = CHANNELS, PLANES_STAGES
     network = started(start, channels)
-    fit_network(network, of_part(cases, "train"), channels, stages, folder / "fit", tell)
+    fit_network(network, of_part(cases, "train"), channels, stages, folder / FIT, tell)
     finish(network, cases, channels, stages[-1][0], folder)
 
 
