@@ -182,6 +182,24 @@ def pdf(
 
 
 @app.command()
+def slides(
+    chapter: Annotated[str, typer.Argument(help="A chapter of the book, its number will do.")],
+    out: Annotated[
+        Path | None, typer.Option(help="HTML; default: book/_build/slides/CHAPTER.html.")
+    ] = None,
+) -> None:
+    """Make slides of the book's run of a chapter: headings, figures, tables; text as notes."""
+    from fetal_book.parameters.chapters import get_chapter
+    from fetal_book.site.jobs import run_folder
+    from fetal_book.site.slides import write_slides
+
+    root, name = project_root(), get_chapter(chapter).name
+    target = out or root / "book" / "_build" / "slides" / f"{name}.html"
+    path = write_slides(run_folder(root, name), name, target.resolve())
+    typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+
+
+@app.command()
 def publish(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     name: Annotated[str, typer.Argument(help="Name of the reference run, such as hc18-quick.")],

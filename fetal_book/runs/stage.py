@@ -53,9 +53,13 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     head, rest = split_title(cells[0]) if place else (None, None)
     text = f"{run_box(record)}\n\n{buttons(record.chapter, exhibits)}"
     end = section(record.chapter, exhibits)
+    tasks = book_folder / "exercises" / f"{record.chapter}.md"
     first = reference_part(record, book_folder)
     shown = [head, rest, markdown_cell(first, "reference")] if first else [head]
     shown += [markdown_cell(text, "run-box"), None if first else rest, *cells[place:]]
+    if tasks.is_file():
+        include = f"```{{include}} ../exercises/{tasks.name}\n```"
+        shown.append(markdown_cell(include, "exercises"))
     shown.append(markdown_cell(end, "downloads") if end else None)
     target = book_folder / "notebooks" / f"{record.chapter}.ipynb"
     write_json(target, {**notebook, "cells": [cell for cell in shown if cell]})

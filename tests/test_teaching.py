@@ -1,0 +1,56 @@
+"""Exercises and slides: every answer prints what stands below it; slides show figures, not text."""
+
+import contextlib
+import io
+import re
+
+import pytest
+from test_book import BOOK
+
+from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.site.slides import slide_cells, write_slides
+from fetal_lib.files.atomic import write_json
+
+BLOCKS = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.mark.parametrize("chapter", list(CHAPTERS)[:5])
+def test_each_chapter_has_three_exercises_whose_answers_are_folded_and_hold(chapter):
+    text = (BOOK / "exercises" / f"{chapter}.md").read_text("utf-8")
+    answers = re.findall(r"::::\{dropdown\} Answer \d\n(.*?)\n::::", text, re.DOTALL)
+    assert len(re.findall(r":::\{admonition\} Exercise \d", text)) == len(answers) == 3
+    for answer in answers:
+        ((code, expected),) = BLOCKS.findall(answer)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, {})
+        assert printed.getvalue() == expected
+
+
+def cells():
+    figure = {"output_type": "display_data", "data": {"image/png": PNG}, "metadata": {}}
+    said = {"output_type": "stream", "name": "stdout", "text": "hello"}
+    code = {"cell_type": "code", "metadata": {}, "execution_count": 1, "id": "b"}
+    return [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Heads\n\nLong text."},
+        code | {"source": "secret = 1", "outputs": [said]},
+        code | {"id": "c", "source": "draw()", "outputs": [said, figure]},
+    ]
+
+
+def test_headings_and_exhibits_are_slides_and_text_is_for_the_speaker():
+    kinds = [one["metadata"]["slideshow"]["slide_type"] for one in slide_cells(cells())]
+    assert kinds == ["slide", "notes", "subslide"]
+
+
+@pytest.mark.slow
+def test_slides_hold_their_figures_and_no_code(tmp_path):
+    notebook = {"cells": cells(), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    write_json(tmp_path / "run" / "executed.ipynb", notebook)
+    out = write_slides(tmp_path / "run", "04_head_circumference", tmp_path / "slides.html")
+    text = out.read_text("utf-8")
+    assert PNG in text and "draw()" not in text and "Long text." in text
