@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from fetal_book.site import npm_package, try_it
-from fetal_book.site.try_it_numbers import formulas, javascript, numbers
+from fetal_book.site.try_it_numbers import MEASURES, formulas, javascript, numbers
 from fetal_book.site.try_it_runtime import get_runtime
 from fetal_lib.errors import UserError
-from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
+from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size, intergrowth_weight
 from fetal_lib.predict.biometry_model import BiometrySpec
-from fetal_lib.predict.plane import PlaneSpec
+from fetal_lib.predict.plane import PLANES, PlaneSpec
 
 PROJECT = Path(__file__).resolve().parents[1]
 HALF = {"head": {"hc_mm": 0.03}}
@@ -29,44 +29,48 @@ SPEC = BiometrySpec(224, 320, ("head",), offsets={"head": 0.99}, half_widths=HAL
 PLANE_SPEC = PlaneSpec(96, 0.2, 1)
 
 
-def evaluate(formula: str, values: np.ndarray) -> np.ndarray:
+def evaluate(formula: str, **values: np.ndarray | float) -> np.ndarray:
     """Compute an arrow function of JavaScript; its arithmetic reads the same in Python."""
-    name, _, body = formula.partition(" => ")
-    return eval(body, {"Math": SimpleNamespace(log=np.log, exp=np.exp), name.strip("()"): values})
+    _, _, body = formula.partition(" => ")
+    return eval(body, {"Math": SimpleNamespace(log=np.log, exp=np.exp)} | values)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_standards_in_javascript_give_what_the_library_gives(measure):
+    weeks = np.linspace(14, 40, 200)
+    for name, function in (("mean", intergrowth_size.mean_mm), ("sd", intergrowth_size.sd_mm)):
+        found = evaluate(formulas()[f"{name}{measure}"], g=weeks)
+        np.testing.assert_allclose(found, function(measure, weeks), rtol=1e-12)
 
 
 def test_formulas_in_javascript_give_what_the_library_gives():
-    found = formulas()
-    weeks, hc_mm = np.linspace(14, 40, 200), np.linspace(98, 346, 200)
+    found, hc_mm = formulas(), np.linspace(98, 346, 200)
     np.testing.assert_allclose(
-        evaluate(found["hcMean"], weeks), intergrowth_size.mean_mm("HC", weeks), rtol=1e-12
+        evaluate(found["gaDaysFromHc"], hc=hc_mm),
+        intergrowth_age.ga_days_from_hc(hc_mm),
+        rtol=1e-12,
     )
-    np.testing.assert_allclose(
-        evaluate(found["hcSd"], weeks), intergrowth_size.sd_mm("HC", weeks), rtol=1e-12
-    )
-    np.testing.assert_allclose(
-        evaluate(found["gaDaysFromHc"], hc_mm), intergrowth_age.ga_days_from_hc(hc_mm), rtol=1e-12
-    )
+    mm = {"AC": 340.0, "FL": 70.0, "BPD": 90.0, "HC": 330.0}
+    cm = {name: value / 10 for name, value in mm.items()}
+    given = {f"{name.lower()}_mm": value for name, value in mm.items()}
+    for formula in hadlock.EFW_NEEDS:
+        expected = hadlock.efw_g(**given, formula=formula)
+        assert 10 ** evaluate(found[f"log{formula}"], **cm) == pytest.approx(expected, rel=1e-12)
+    log_weight = evaluate(found["logintergrowth"], a=0.34, h=0.33)
+    assert np.exp(log_weight) == pytest.approx(intergrowth_weight.efw_g(340, 330), rel=1e-12)
 
 
 def test_numbers_for_the_page_are_those_of_the_library():
     found = json.loads(json.dumps(numbers(SPEC, PLANE_SPEC, 9.234)))
     assert found["download_mb"] == 9.2
     assert found["model"]["offsets"] == {"head": 0.99} and found["model"]["even"] == 4
-    assert found["model"]["relative_half_width"] == 0.03
-    assert found["planes"]["head_from"] == PLANE_SPEC.head_from
-    assert set(found["planes"]["no_head"]) == set(found["planes"]["names"])
-    assert found["limits"]["hc_mm"] == [40, 400] and found["limits"]["max_cut_share"] == 0.30
-    terms = found["hadlock"]["age_coefficients"]
-    weeks = sum(c * 17.5**power for power, c in enumerate(terms))
-    assert weeks == pytest.approx(hadlock.ga_weeks("HC", 175), abs=1e-12)
-
-
-def test_uncalibrated_model_has_no_interval_in_the_page():
-    spec = BiometrySpec(224, 320, ("head",))
-    assert (
-        json.loads(json.dumps(numbers(spec, PLANE_SPEC, 0)))["model"]["relative_half_width"] is None
-    )
+    assert found["model"]["half_widths"]["head"]["hc_mm"] == 0.03
+    assert found["planes"]["names"] == list(PLANES)
+    assert found["limits"]["size_mm"]["hc_mm"] == [40, 400]
+    assert found["limits"]["max_cut_share"] == 0.30
+    terms = found["hadlock"]["age_coefficients"]["FL"]
+    weeks = sum(c * 3.1**power for power, c in enumerate(terms))
+    assert weeks == pytest.approx(hadlock.ga_weeks("FL", 31), abs=1e-12)
 
 
 @pytest.mark.parametrize("text", ["open(g)", "g if g else 1", "g // 2", "'g'"])
@@ -95,7 +99,7 @@ def test_own_modules_make_one_classic_script():
 def test_every_source_of_the_page_exists():
     listed = try_it.sources(PROJECT)
     assert [name for name in listed if not (PROJECT / name).is_file()] == []
-    assert "fetal_lib/pretrained/head_circumference/network.onnx" in listed
+    assert "fetal_lib/pretrained/biometry/network.onnx" in listed
     assert "book/try_it/app.js" in listed and "fetal_lib/predict/head_measure.py" in listed
 
 

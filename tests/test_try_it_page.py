@@ -1,35 +1,39 @@
-"""The page that measures in the browser, in a browser: the same numbers as `predict hc`."""
+"""The page that measures in the browser, in a browser: the same numbers as `predict biometry`."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from chromium import OfflinePage, find_chromium
+from made_up_scans import real_data
 
 from fetal_book.site.try_it import write_files
 from fetal_book.site.try_it_samples import draw_samples
 from fetal_lib.errors import UserError
+from fetal_lib.geometry.biometry import SIZES
 from fetal_lib.growth import intergrowth_size
+from fetal_lib.growth.examination import examine
 from fetal_lib.growth.gestation import format_weeks_days
-from fetal_lib.predict.head_circumference import predict_heads
-from fetal_lib.predict.head_gate import load_head_gate
-from fetal_lib.predict.head_model import load_head_model
+from fetal_lib.predict.biometry import MeasuredScan, predict_biometry
+from fetal_lib.predict.biometry_model import BiometryModel
 from fetal_lib.predict.pixel_sizes import PixelSizes
+from fetal_lib.predict.plane import PlaneRecogniser
 from fetal_phantoms.abdomen import make_abdomen
 from fetal_phantoms.head import make_head
 
 PROJECT = Path(__file__).resolve().parents[1]
 ROOT = "document.getElementById('measure-head')"
-LAZY = ("runtime.js", "model.js", "planes.js", "head_")
-SHARE = re.compile(r" \(\d+%\)$")
-"""Of a reason: the browser may round the confidence to the next per cent."""
+LAZY = ("runtime.js", "model.js", "planes.js", "head_", "abdomen_")
+SHARE = re.compile(r" (\d+%|\(Dice with its fit [0-9.]+\))")
+"""Of a reason: the browser may round a share to the next per cent."""
+WEIGHTS = {"AC, HC": "intergrowth", "AC, FL": "H1", "AC, FL, BPD": "H2", "AC, FL, HC": "H3"}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
@@ -58,7 +62,7 @@ class Page:
         return self.part("status", "textContent")
 
     def rows(self) -> dict[str, str]:
-        pairs = f"[...{ROOT}.querySelectorAll('[data-row]')]"
+        pairs = f"[...{ROOT}.querySelectorAll('[data-part=numbers] [data-row]')]"
         return dict(
             self.browser.run(f"{pairs}.map(row => [row.dataset.row, row.lastChild.textContent])")
         )
@@ -97,15 +101,20 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     browser.close()
 
 
+def expected(paths: list[Path], sizes: PixelSizes) -> list[MeasuredScan]:
+    """What the command finds."""
+    return list(predict_biometry(paths, BiometryModel.load(), PlaneRecogniser.load(), sizes))
+
+
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], PixelSizes]:
-    """Fifty files: gray, colour, JPEG, odd sizes, turned and cut heads, and six without a head."""
+    """Fifty files: heads and abdomens, gray, colour, JPEG, odd sizes, turned, cut, and nothing."""
     folder = tmp_path_factory.mktemp("scans")
     rng = np.random.default_rng(0)
     sizes: dict[str, float] = {}
     for i in range(50):
-        head = make_head(1000 + i)
-        image, name = head.image, f"{i:02d}.png"
+        phantom = make_abdomen(1000 + i) if i % 3 == 2 else make_head(1000 + i)
+        image, name, ellipse = phantom.image, f"{i:02d}.png", phantom.ellipse
         if i % 8 == 1:
             name = f"{i:02d}.jpg"
         elif i % 8 == 2:
@@ -113,53 +122,81 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], PixelSi
         elif i % 8 == 3:
             image = cv2.resize(image, (411, 333), interpolation=cv2.INTER_AREA)
         elif i % 8 == 4:
-            image = image[:, : round(head.ellipse.center_x + 0.4 * head.ellipse.half_extents[0])]
+            image = image[:, : round(ellipse.center_x + 0.4 * ellipse.half_extents[0])]
         elif i % 8 == 5:
             image = np.rot90(image)
         elif i in (15, 31):
             image = rng.integers(0, 60, (300, 400), dtype=np.uint8)
-        elif i in (7, 23, 39):
-            image = make_abdomen(1000 + i).image
         elif i == 47:
             image = np.zeros((100, 150), np.uint8)
         assert cv2.imwrite(str(folder / name), image)
-        sizes[name] = head.pixel_size_mm * (6 if i == 40 else 1)
+        sizes[name] = phantom.pixel_size_mm * (6 if i == 40 else 1)
     return sorted(folder.iterdir()), PixelSizes(by_name=sizes)
+
+
+def compare(page: Page, path: Path, mm: float, found: MeasuredScan) -> list[float]:
+    """Measure a scan in the page and return by how many mm it is off the command."""
+    page.take(path)
+    page.type("pixel-size", repr(float(mm)))
+    plane, reason, told = (
+        page.browser.run(f"{ROOT}.dataset.{name}") for name in ("plane", "reason", "sizes")
+    )
+    assert plane == found.plane.name, path.name
+    assert SHARE.sub("", reason) == SHARE.sub("", found.found.reason), path.name
+    sizes = json.loads(told)
+    assert set(sizes) == set(found.sizes), path.name
+    if not sizes:
+        assert found.found.reason.split(" (")[0] in page.status() and page.rows() == {}
+    else:
+        charted = SIZES[plane][0].removesuffix("_mm")
+        assert page.rows()[charted] == f"{sizes[charted.upper()]['mm']:.1f} mm"
+    ends = (("mm", "mm"), ("low", "low_mm"), ("high", "high_mm"))
+    return [
+        abs(sizes[name][here] - getattr(size, there))
+        for name, size in found.sizes.items()
+        for here, there in ends
+    ]
 
 
 def test_page_and_command_line_agree_on_fifty_scans(page: Page, scans) -> None:
     paths, sizes = scans
-    gate = load_head_gate()
-    found = predict_heads(paths, load_head_model(), sizes, gate=gate)
-    expected = [replace(one, reason=SHARE.sub("", one.reason)) for _, one, *_ in found]
     page.open()
-    off, seconds, reasons = [], [], []
-    for path, found in zip(paths, expected, strict=True):
-        page.take(path)
-        page.type("pixel-size", repr(float(sizes.by_name[path.name])))
-        reason = SHARE.sub("", page.browser.run(f"{ROOT}.dataset.reason"))
-        assert reason == found.reason, path.name
+    off, seconds, measured, reasons = [], [], Counter(), Counter()
+    for path, found in zip(paths, expected(paths, sizes), strict=True):
+        off += compare(page, path, sizes.by_name[path.name], found)
         seconds.append(float(page.browser.run(f"{ROOT}.dataset.seconds")))
-        if found.reason:
-            reasons.append(found.reason)
-            assert found.reason in page.status() and page.rows() == {}
-            continue
-        off.append(abs(float(page.browser.run(f"{ROOT}.dataset.hc")) - found.hc_mm))
-        rows = page.rows()
-        assert rows["hc"] == f"{found.hc_mm:.1f} mm" or off[-1] > 1e-3
-        known = found.ga_days > 0
-        assert not known or rows["age"].startswith(format_weeks_days(found.ga_days)), path.name
-        assert known or rows["age"] == "outside the formula's range"
-        low, _, high = rows["interval"].removesuffix(" mm").partition(" to ")
-        assert float(low) == pytest.approx(found.hc_low_mm, abs=0.25)
-        assert float(high) == pytest.approx(found.hc_high_mm, abs=0.25)
+        measured[found.plane.name if found.sizes else ""] += 1
+        reasons[found.found.reason.split(":")[0]] += 1
     print(
-        f"\n{len(off)} measured, {len(reasons)} declined; largest difference {max(off):.2g} mm, "
-        f"median {np.median(off):.2g} mm; network {np.median(seconds):.2f} s an image"
+        f"\n{measured}, {reasons}; largest difference {max(off):.2g} mm, "
+        f"median {np.median(off):.2g} mm; {np.median(seconds):.2f} s an image"
     )
-    assert max(off) < 0.2
-    kinds = {reason.split(":")[0].split(" (")[0] for reason in reasons}
-    assert len(off) >= 30 and {"no fetal head", "unreasonable size"} <= kinds
+    assert max(off) < 0.2 and measured["head"] >= 20 and measured["abdomen"] >= 5
+
+
+def test_real_scans_of_one_subject_give_the_weight_of_the_command(page: Page, tmp_path) -> None:
+    folder = real_data("fetal_biometry_fp") / "images"
+    names = ("305_Plane2_1_of_2", "305_Plane3_5_of_5", "667_Plane5_1_of_2")
+    paths = [folder / f"Patient00{name}.jpg" for name in names]
+    found = expected(paths, PixelSizes(0.12))
+    page.open()
+    off = [mm for one in found for mm in compare(page, one.scan.path, 0.12, one)]
+    sizes = {name: size for one in found for name, size in one.sizes.items()}
+    weights = json.loads(page.browser.run(f"{ROOT}.dataset.weights"))
+    lines = [
+        line
+        for line in examine(sizes, convention="outer-outer").quantities
+        if line.group == "weight"
+    ]
+    assert max(off) < 0.2 and len(weights) == len(lines) == 5
+    for line in lines:
+        told = weights[WEIGHTS.get(line.name, "H4")]
+        assert told["grams"] == pytest.approx(line.value, rel=0.005), line.name
+        if np.isfinite(line.high):
+            assert told["half"] == pytest.approx(line.high - line.value, rel=0.02), line.name
+    assert page.part("exam-numbers", "childElementCount") == 12
+    page.part("exam-clear", "click()")
+    assert page.part("exam", "hidden")
 
 
 def test_nothing_is_asked_of_any_host_and_the_network_waits_for_the_first_image(page: Page) -> None:
@@ -182,15 +219,19 @@ def test_nothing_is_asked_of_any_host_and_the_network_waits_for_the_first_image(
 
 def test_samples_are_measured_and_the_cut_one_is_declined(page: Page) -> None:
     page.open()
-    for sample in draw_samples()[:3]:
+    for sample in draw_samples()[:4]:
         page.take_sample(sample.key)
-        hc_mm = float(page.browser.run(f"{ROOT}.dataset.hc"))
-        assert hc_mm == pytest.approx(sample.hc_mm, rel=0.04)
-        assert f"circumference of {sample.hc_mm:.1f} mm" in page.part("caption", "textContent")
-        centile = intergrowth_size.centile("HC", hc_mm, sample.ga_days / 7)
+        name, within = {"head": ("HC", 0.04), "abdomen": ("AC", 0.1)}[sample.key.partition("_")[0]]
+        mm = json.loads(page.browser.run(f"{ROOT}.dataset.sizes"))[name]["mm"]
+        assert mm == pytest.approx(sample.circumference_mm, rel=within), sample.key
+        assert f"circumference of {sample.circumference_mm:.1f} mm" in page.part(
+            "caption", "textContent"
+        )
+        centile = intergrowth_size.centile(name, mm, sample.ga_days / 7)
         age = format_weeks_days(sample.ga_days)
         assert page.rows()["centile"] == f"{centile:.1f} at {age} weeks"
         assert page.part("chart", "querySelectorAll('.known, .implied, .head').length") == 4
+    assert "intergrowth" in page.browser.run(f"{ROOT}.dataset.weights")
     page.take_sample("head_cut")
     assert "ellipse cut by the image" in page.status()
     assert page.part("growth", "hidden") and not page.part("results", "hidden")
@@ -273,5 +314,5 @@ def test_page_fits_a_phone_and_every_control_has_a_name(page: Page, dark: bool) 
         if not node.get("ignored") and node.get("role", {}).get("value") in roles
     ]
     assert [node for node in named if not node[1].strip()] == []
-    assert sum(role == "button" for role, _ in named) >= 7  # file, four samples, two ruler ends
+    assert sum(role == "button" for role, _ in named) >= 8  # file, five samples, two ruler ends
     assert page.part("status", "getAttribute('aria-live')") == "polite"

@@ -3,7 +3,7 @@
 import { grayFromRgba } from "./squash.js";
 
 const MAX_PIXELS = 64e6;
-const ELSEWHERE = "fetal-lib predict hc reads it";
+const ELSEWHERE = "fetal-lib predict biometry reads it";
 
 const starts = (bytes, ...head) => head.every((value, i) => bytes[i] === value);
 const holds = (bytes, text) => new TextDecoder("latin1").decode(bytes.subarray(0, 4096)).includes(text);

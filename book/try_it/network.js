@@ -89,7 +89,7 @@ async function runViews(running, { values, width, height }, views) {
 export async function planeProbs(image, say) {
   const { planes } = await networks(say);
   const { side, mirrors, names, temperature } = NUMBERS.planes;
-  say("Looking whether it is a head …");
+  say("Looking what it shows …");
   await new Promise((resolve) => setTimeout(resolve, 30));
   const views = mirrors.map((axes) => [axes.includes(2), axes.includes(1)]);
   const raw = await runViews(planes, letterbox(image, side), views);
@@ -100,14 +100,14 @@ export async function planeProbs(image, say) {
 }
 
 /**
- * Return the map of the head's probability, which covers the scan and nothing else.
+ * Return the maps of the network by channel; they cover the scan and nothing else.
  *
  * @param {{values: Uint8Array, width: number, height: number}} scan
  * @param {(text: string) => void} say told what is being waited for
  */
-export async function headProbs(scan, say) {
+export async function biometryMaps(scan, say) {
   const { model } = await networks(say);
-  say("Looking for the head …");
+  say("Looking for its outline …");
   await new Promise((resolve) => setTimeout(resolve, 30));
   const { width, height, even, channels } = NUMBERS.model;
   const { values, place } = fitInto(scan, { width, height }, even);
@@ -115,8 +115,9 @@ export async function headProbs(scan, say) {
   const tensor = new globalThis.ort.Tensor("float32", input, [1, 1, height, width]);
   const output = (await model.run({ [model.inputNames[0]]: tensor }))[model.outputNames[0]];
   const [, , rows, columns] = output.dims;
-  const at = channels.indexOf("head") * rows * columns;
-  return cutOut({ values: output.data.subarray(at, at + rows * columns), width: columns, height: rows }, place, width);
+  const size = rows * columns;
+  const map = (i) => ({ values: output.data.subarray(i * size, (i + 1) * size), width: columns, height: rows });
+  return Object.fromEntries(channels.map((name, i) => [name, cutOut(map(i), place, width)]));
 }
 
 /** Cut out of a map what belongs to the scan. */

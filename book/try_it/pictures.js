@@ -51,12 +51,15 @@ export function drawMask(canvas, map, scan) {
   drawStretched(canvas, map, scan, (i) => [108, 197, 221, map.values[i] >= 0.5 ? 55 : 0], false);
 }
 
-/** Draw an ellipse into an <svg> whose unit is a pixel of the scan; nothing when there is none. */
-export function drawEllipse(svg, ellipse, scan) {
+/** Draw an ellipse and a line into an <svg> whose unit is a pixel of the scan; what is missing is not drawn. */
+export function drawShape(svg, { ellipse, line } = {}, scan) {
   svg.replaceChildren();
   svg.setAttribute("viewBox", `-0.5 -0.5 ${scan.width} ${scan.height}`);
-  if (!ellipse) return;
-  const points = boundary(ellipse, 180).map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`);
-  svg.append(svgElement("polygon", { class: "halo", points: points.join(" ") }));
-  svg.append(svgElement("polygon", { class: "ellipse", points: points.join(" ") }));
+  const shapes = [ellipse && ["polygon", boundary(ellipse, 180)], line && ["polyline", line]].filter(Boolean);
+  for (const kind of ["halo", "ellipse"]) {
+    for (const [element, points] of shapes) {
+      const text = points.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(" ");
+      svg.append(svgElement(element, { class: kind, points: text }));
+    }
+  }
 }

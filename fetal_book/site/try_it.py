@@ -1,4 +1,4 @@
-"""Make the page that measures a head in the reader's browser.
+"""Make the page that measures fetal biometry in the reader's browser.
 
 Browsers refuse modules and ``fetch`` to a page that was opened from a disk. So the modules in
 ``book/try_it`` become one classic script, and the network, its runtime and the samples are text
@@ -34,14 +34,14 @@ def sources(root: Path) -> list[str]:
     """List what the page depends on, relative to the root."""
     code = code_root(root)
     library = code / "fetal_lib"
-    shipped = ("head_circumference", "plane_recogniser")
+    shipped = ("biometry", "plane_recogniser")
     found = [
         *(root / "book" / "try_it").glob("*"),
         *(code / "fetal_book" / "site").glob("try_it*"),
         *(library / "growth").glob("*.py"),
-        *(library / "predict" / f"head_{part}.py" for part in ("gate", "measure", "model")),
-        *(library / "predict" / f"biometry_{part}.py" for part in ("maps", "model")),
-        library / "predict" / "plane.py",
+        *(library / "predict").glob("biometry*.py"),
+        *(library / "predict" / f"{name}.py" for name in ("head_measure", "plane")),
+        *(library / "geometry").glob("*.py"),
         *(
             library / "pretrained" / model / name
             for model in shipped
@@ -70,11 +70,11 @@ def write_try_it(root: Path) -> str:
 def write_files(modules: Path, folder: Path) -> str:
     """Write all that the page loads into an empty folder; return the page's HTML."""
     from fetal_book.site.try_it_samples import draw_samples
-    from fetal_lib.predict.head_model import load_head_model
+    from fetal_lib.predict.biometry_model import BiometryModel
     from fetal_lib.predict.plane import PlaneRecogniser
 
     runtime = get_runtime()
-    model, planes = load_head_model(), PlaneRecogniser.load()
+    model, planes = BiometryModel.load(), PlaneRecogniser.load()
     (folder / "runtime.js").write_text(runtime_script(runtime), encoding="utf-8")
     networks = {"model": model.network.content, "planes": planes.network.content}
     for name, content in networks.items():
@@ -90,6 +90,7 @@ def write_files(modules: Path, folder: Path) -> str:
     for sample in samples:
         write_sample(sample, folder)
     page = (modules / "page.html").read_text(encoding="utf-8")
+    page = page.replace("@LICENCE@", model.spec.licence)
     page = page.replace("@RUNTIME@", f"{runtime.name}, {runtime.licence} licence")
     return page.replace("@SAMPLES@", "".join(map(sample_button, samples)))
 

@@ -9,19 +9,31 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import textwrap
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
-from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_tables
-from fetal_lib.predict import biometry_measure, head_gate, head_measure
-from fetal_lib.predict.biometry_maps import EVEN
+from fetal_lib.geometry import callipers
+from fetal_lib.geometry.biometry import SIZES
+from fetal_lib.growth import (
+    bpd_convention,
+    hadlock,
+    intergrowth_age,
+    intergrowth_tables,
+    intergrowth_weight,
+)
+from fetal_lib.predict import biometry_measure, head_measure
+from fetal_lib.predict.biometry import NO_PLANE
+from fetal_lib.predict.biometry_maps import END_SPREAD, EVEN
 from fetal_lib.predict.biometry_model import BiometrySpec
 from fetal_lib.predict.pixel_sizes import PIXEL_SIZE_RANGE_MM
 from fetal_lib.predict.plane import MIRRORS, PLANES, PlaneSpec
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+MEASURES = ("HC", "AC", "FL", "BPD", "OFD")
+"""Sizes with a standard of INTERGROWTH-21st."""
 FUNCTIONS = {"ln": "Math.log", "log": "Math.log", "exp": "Math.exp"}
 
 
@@ -68,44 +80,80 @@ def returned_formula(function: Any) -> ast.expr:
     raise ValueError(f"{function.__name__} returns no formula.")
 
 
-def formulas() -> dict[str, str]:
-    """Return the growth formulas as JavaScript functions of one number."""
-    mean, sd = standard_lambdas(intergrowth_tables, "HC")
-    age = javascript(returned_formula(intergrowth_age.ga_days_from_hc))
-    return {
-        "hcMean": f"(g) => {javascript(mean.body)}",
-        "hcSd": f"(g) => {javascript(sd.body)}",
-        "gaDaysFromHc": f"(hc) => {age}",
+def weight_formulas() -> dict[str, str]:
+    """Return the weights as logarithms: Hadlock of cm, to base 10; INTERGROWTH-21st of m, to e."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(hadlock._log10_weight)))
+    known = {
+        node.targets[0].id: javascript(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
     }
+    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    ordered = sorted(returned, key=lambda value: value.lineno)
+    bodies = [javascript(value) for value in ordered]
+    for name, value in known.items():
+        bodies = [re.sub(rf"\b{name}\b", value, body) for body in bodies]
+    found = {
+        formula: f"({{ AC, FL, BPD, HC }}) => {body}"
+        for formula, body in zip(hadlock.EFW_NEEDS, bodies, strict=True)
+    }
+    tree = ast.parse(textwrap.dedent(inspect.getsource(intergrowth_weight.efw_g)))
+    (log_weight,) = (node.value for node in ast.walk(tree) if _assigns(node, "log_weight"))
+    return found | {"intergrowth": f"({{ a, h }}) => {javascript(log_weight)}"}
+
+
+def _assigns(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name
+
+
+def formulas() -> dict[str, str]:
+    """Return the growth formulas as JavaScript functions."""
+    found = {}
+    for measure in MEASURES:
+        mean, sd = standard_lambdas(intergrowth_tables, measure)
+        found[f"mean{measure}"] = f"(g) => {javascript(mean.body)}"
+        found[f"sd{measure}"] = f"(g) => {javascript(sd.body)}"
+    age = javascript(returned_formula(intergrowth_age.ga_days_from_hc))
+    weights = {f"log{name}": text for name, text in weight_formulas().items()}
+    return found | {"gaDaysFromHc": f"(hc) => {age}"} | weights
 
 
 def numbers(spec: BiometrySpec, planes: PlaneSpec, download_mb: float) -> dict[str, Any]:
     """Return the limits and ranges that the page keeps to."""
-    standard = intergrowth_tables.MEASURES["HC"]
-    half = spec.relative_half_width
+    standards = {name: intergrowth_tables.MEASURES[name] for name in MEASURES}
     return {
         "download_mb": round(download_mb, 1),
-        "model": asdict(spec)
-        | {"relative_half_width": half if half < float("inf") else None}
-        | {"floor_mm": biometry_measure.FLOOR_MM["hc_mm"], "even": EVEN},
-        "planes": asdict(planes)
-        | {"names": PLANES, "no_head": head_gate.NO_HEAD, "mirrors": MIRRORS},
+        "model": asdict(spec) | {"floor_mm": biometry_measure.FLOOR_MM, "even": EVEN},
+        "planes": asdict(planes) | {"names": PLANES, "none": NO_PLANE, "mirrors": MIRRORS},
+        "sizes": SIZES,
         "limits": {
             "pixel_size_mm": PIXEL_SIZE_RANGE_MM,
-            "hc_mm": head_measure.HC_RANGE_MM,
-            "min_area_share": head_measure.MIN_AREA_SHARE,
+            "size_mm": biometry_measure.RANGE_MM,
+            "min_area_share": biometry_measure.MIN_AREA_SHARE,
             "min_agreement": head_measure.MIN_AGREEMENT,
             "min_axis_ratio": head_measure.MIN_AXIS_RATIO,
             "max_cut_share": head_measure.MAX_CUT_SHARE,
+            "min_elongation": callipers.MIN_ELONGATION,
+            "beyond": biometry_measure.BEYOND,
+            "aside": biometry_measure.ASIDE,
+            "end_spread": END_SPREAD,
+            "min_bell": biometry_measure.MIN_BELL,
         },
         "intergrowth": {
-            "hc_mm": standard.size_mm,
-            "ga_weeks": standard.ga_weeks,
+            "size_mm": {name: standard.size_mm for name, standard in standards.items()},
+            "ga_weeks": standards["HC"].ga_weeks,
             "hc_mm_for_age": intergrowth_age.HC_MM_RANGE,
         },
         "hadlock": {
-            "hc_mm_range": hadlock.SIZE_MM_RANGE["HC"],
-            "age_coefficients": hadlock.AGE_COEFFICIENTS["HC"],
+            "size_mm": hadlock.SIZE_MM_RANGE,
+            "age_coefficients": hadlock.AGE_COEFFICIENTS,
+            "efw_needs": hadlock.EFW_NEEDS,
+            "efw_mm": hadlock.EFW_MM_RANGE,
+        },
+        "outer_inner": {
+            "mm": bpd_convention.OUTER_OUTER_MM_RANGE,
+            "intercept": bpd_convention.INTERCEPT_MM,
+            "slope": bpd_convention.SLOPE,
         },
     }
 

@@ -24,7 +24,7 @@ class Sample:
     image : uint8 (H, W).
     pixel_size_mm : side of a pixel.
     ga_days : true age, 0 where it is not told.
-    hc_mm : true head circumference, 0 where it is not told.
+    circumference_mm : the true one, 0 where it is not told.
     """
 
     key: str
@@ -33,20 +33,27 @@ class Sample:
     image: np.ndarray
     pixel_size_mm: float
     ga_days: int = 0
-    hc_mm: float = 0.0
+    circumference_mm: float = 0.0
 
 
 def draw_samples() -> list[Sample]:
-    """Draw three heads at different ages, and one scan in which there is too little of a head."""
+    """Draw three heads, an abdomen of the age of one of them, and a scan with too little of a head.
+
+    The head and the abdomen of one age give a weight.
+    """
+    from fetal_phantoms.abdomen import make_abdomen
     from fetal_phantoms.head import make_head
 
+    plans = (("head", 9, 16), ("head", 8, 23), ("head", 11, 33), ("abdomen", 8, 23))
+    make = {"head": make_head, "abdomen": make_abdomen}
     found = []
-    for seed, weeks in ((5, 16), (8, 23), (11, 33)):
+    for plane, seed, weeks in plans:
         days = 7 * weeks + 3
-        head = make_head(seed, ga_days=days)
-        alt = f"Made-up ultrasound scan of a fetal head at {weeks} weeks"
-        truth = {"pixel_size_mm": head.pixel_size_mm, "ga_days": days, "hc_mm": head.hc_mm}
-        found.append(Sample(f"head_{weeks}", f"{weeks} weeks", alt, head.image, **truth))
+        drawn = make[plane](seed, ga_days=days)
+        alt = f"Made-up ultrasound scan of a fetal {plane} at {weeks} weeks"
+        known = (drawn.pixel_size_mm, days, drawn.circumference_mm)
+        key, title = f"{plane}_{weeks}", f"{plane}, {weeks} weeks"
+        found.append(Sample(key, title, alt, drawn.image, *known))
     return [*found, cut_sample()]
 
 
@@ -57,7 +64,7 @@ def cut_sample() -> Sample:
     head = make_head(3, ga_days=190)
     edge = round(head.ellipse.center_x + 0.3 * head.ellipse.half_extents[0])
     alt = "Made-up ultrasound scan that shows a part of a fetal head"
-    return Sample("head_cut", "cut off", alt, head.image[:, :edge].copy(), head.pixel_size_mm)
+    return Sample("head_cut", "head, cut off", alt, head.image[:, :edge].copy(), head.pixel_size_mm)
 
 
 def write_sample(sample: Sample, folder: Path) -> None:
@@ -84,7 +91,7 @@ def sample_button(sample: Sample) -> str:
     """Return the button that takes a sample, in HTML."""
     weeks, days = divmod(sample.ga_days, 7)
     truth = f' data-weeks="{weeks}" data-days="{days}"' if sample.ga_days else ""
-    truth += f' data-truth-mm="{sample.hc_mm:.1f}"' if sample.hc_mm else ""
+    truth += f' data-truth-mm="{sample.circumference_mm:.1f}"' if sample.circumference_mm else ""
     return (
         f'<button type="button" data-sample="{sample.key}" data-name="{escape(sample.alt)}" '
         f'data-pixel-size-mm="{sample.pixel_size_mm:.6g}"{truth}>'
