@@ -19,6 +19,7 @@ from fetal_book.cli.predict import app
 from fetal_lib.data.anomaly_names import LABELS
 from fetal_lib.data.audit.hashes import packed, thumbnail, view_hashes
 from fetal_lib.data.audit.twins import join_twins
+from fetal_lib.data.layouts.brain_anomalies import read_cases
 from fetal_lib.predict.anomaly import answer_scans
 from fetal_lib.predict.anomaly_model import SHIPPED_NETWORK, load_anomaly_model
 from fetal_lib.predict.model_folder import PRETRAINED
@@ -97,3 +98,12 @@ def test_the_sixteen_classes_rest_on_208_pictures_of_81_cases():
     assert cases.table["picture"].nunique() == 208 and len(set(cases.groups)) == 81
     kinds = cases.table.groupby("picture")["label"].nunique()
     assert (kinds > 1).sum() == 2  # one picture, two class names
+    table = read_cases(real_data("fetal_brain_anomalies_16"))  # with the parts of the export
+    assert table["subject"].nunique() == 84
+    crossing = {
+        name: int(table.groupby(name)["part"].transform("nunique").gt(1).sum())
+        for name in ("subject", "source_stem")
+    }
+    assert crossing == {"subject": 1699, "source_stem": 1536}
+    by_class = cases.table.groupby("label")["subject"].nunique()
+    assert (by_class == 1).sum() == 5 and by_class["normal"] == 31
