@@ -58,6 +58,18 @@ def test_ellipses_and_lines_are_measured_in_the_pixels_of_the_scan():
     assert femur.sizes["fl_mm"][0] == pytest.approx(0.2 * line_length(femur.line))
 
 
+def test_a_femur_is_as_long_as_from_bell_to_bell_and_declined_without_one():
+    line = np.array([[200.0, 300.0], [560.0, 220.0]])
+    faint = line.mean(0) + [[1.0, 1.0], [0.4, 0.4]] * (line - line.mean(0))  # seen in part
+    y, x = np.indices(MAP) * 5 + 2
+    bells = [np.exp(-(np.hypot(x - a, y - b) ** 2) / 200) for a, b in line]
+    maps = {"femur": small(band_mask(faint, SCAN, 0.25)), "femur_ends": np.maximum(*bells)}
+    found = measure_maps(maps, "femur", SCAN, 0.2, "femur")
+    assert found.sizes["fl_mm"][0] == pytest.approx(0.2 * line_length(line), rel=0.02)
+    one = measure_maps(maps | {"femur_ends": bells[0]}, "femur", SCAN, 0.2, "femur")
+    assert (one.sizes, one.reason) == ({}, "an end of the femur is not clear")
+
+
 def small(mask: np.ndarray) -> np.ndarray:
     rows = mask.reshape(MAP[0], SCAN[0] // MAP[0], MAP[1], SCAN[1] // MAP[1])
     return rows.mean((1, 3)).astype(np.float32)

@@ -39,7 +39,8 @@ FLOOR_MM = {
 MIN_AREA_SHARE = {"head": 0.01, "abdomen": 0.01, "femur": 0.0005}
 BEYOND, ASIDE = 0.9, 0.12
 """How far beyond the end of a femur's band, and beside its axis, the bell of the end may lie."""
-MIN_BELL = 0.15
+MIN_BELL = 0.3
+"""Probability from which there is a bell."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,18 @@ def _femur(
         line = line_from_probs(maps["femur"], size_hw)
     except ValueError:
         return None, None, "no femur found: the region is no band"
-    if "femur_ends" in maps:
-        line = ends_by_bells(line, maps["femur_ends"], size_hw)
-    return None, line, ""
+    if "femur_ends" not in maps:
+        return None, line, ""
+    moved = ends_by_bells(line, maps["femur_ends"], size_hw)
+    if moved is None:
+        return None, line, "an end of the femur is not clear"
+    return None, moved, ""
 
 
-def ends_by_bells(line: np.ndarray, bells: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Move the ends of a band to the bells along its axis, where there are some.
+def ends_by_bells(
+    line: np.ndarray, bells: np.ndarray, size_hw: tuple[int, int]
+) -> np.ndarray | None:
+    """Move the ends of a band to the bells along its axis; None where one has no bell.
 
     A band may stop where the bone is faint, so its end is looked for from the band's quarters
     outward to `BEYOND` of its length; it is the mean place of what is above half of the highest
@@ -153,7 +159,9 @@ def ends_by_bells(line: np.ndarray, bells: np.ndarray, size_hw: tuple[int, int])
         peak = places[np.unravel_index(near.argmax(), near.shape)]
         close = np.hypot(*(places - peak).transpose(2, 0, 1)) < 3 * spread
         weight = np.where(close & (near >= top / 2), near, 0)[..., None]
-        moved.append((places * weight).sum((0, 1)) / weight.sum() if top >= MIN_BELL else end)
+        if top < MIN_BELL:
+            return None
+        moved.append((places * weight).sum((0, 1)) / weight.sum())
     return np.array(moved)
 
 
