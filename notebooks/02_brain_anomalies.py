@@ -858,7 +858,7 @@ else:
 # ## Saving the model
 #
 # The network that was best on validation is saved, with its temperature, its
-# limits and a card. `fetal-lib predict anomaly --model 02` applies it to a folder of images;
+# limits and a card. `fetal-lib predict anomaly scans/ --model 02` applies it to a folder of images;
 # without `--model` the shipped model answers, a linear layer that learnt from real scans.
 
 # %%
