@@ -1,10 +1,12 @@
 """What the networks of biometry learn from: every form of a scan has the truth of that form."""
 
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from made_up_scans import real_data
 
 from fetal_book.chapters.biometry_segmentation.biometry_cases import Case
 from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
@@ -75,3 +77,43 @@ def test_the_loss_is_least_at_a_soft_truth():
     at_truth = map_loss(torch.logit(maps), maps)
     for shift in (-0.3, 0.3):
         assert map_loss(torch.logit(maps) + shift, maps) > at_truth
+
+
+@pytest.mark.slow
+def test_the_command_makes_a_model_that_loads_and_goes_on_where_it_was(tmp_path, monkeypatch):
+    pytest.importorskip("lightning")
+    from fetal_book.chapters.biometry_segmentation import biometry_network
+    from fetal_lib.predict.biometry_model import BiometryModel
+    from fetal_phantoms.head import make_head, write_head_set
+
+    write_head_set(tmp_path / "hc18", n_examinations=30, seed=5)
+    monkeypatch.setattr(biometry_network, "HEAD_STAGES", (((64, 96), 2, 2e-3),))
+    folder = tmp_path / "model"
+    biometry_network.main(tmp_path, folder)
+    model, card = BiometryModel.load(folder), (folder / "card.md").read_text("utf-8")
+    assert model.spec.channels == ("head",) and model.spec.licence == "CC BY 4.0"
+    assert "64 x 96 pixels" in card and "CC BY 4.0" in card
+    assert len(model.maps([make_head(1).image])) == 1
+    made = (folder / "fit" / "stage_0" / "weights.npz").stat().st_mtime_ns
+    biometry_network.main(tmp_path, folder)
+    assert (folder / "fit" / "stage_0" / "weights.npz").stat().st_mtime_ns == made
+    assert (folder / "card.md").read_text("utf-8") == card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["biometry", "head_circumference"])
+def test_the_card_of_a_shipped_model_has_the_numbers_that_it_gives(name):
+    from fetal_book.chapters.biometry_segmentation.biometry_card import biometry_card
+    from fetal_book.chapters.biometry_segmentation.biometry_cases import calliper_cases, hc18_cases
+    from fetal_lib.predict.biometry_model import BiometryModel
+    from fetal_lib.predict.model_folder import PRETRAINED
+
+    cases = hc18_cases(real_data("hc18"))
+    if name == "biometry":
+        cases += calliper_cases(real_data("fetal_biometry_fp"))
+    told = (PRETRAINED / name / "card.md").read_text("utf-8")
+    again = biometry_card(BiometryModel.load(PRETRAINED / name), cases)
+    pattern = re.compile(r"-?\d+\.?\d*")
+    assert pattern.sub("#", again) == pattern.sub("#", told)
+    numbers = [np.array(pattern.findall(text), float) for text in (again, told)]
+    np.testing.assert_allclose(*numbers, rtol=0.02, atol=0.02)
