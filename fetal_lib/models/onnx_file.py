@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 OPSET = 17
+MIRRORS = ((3,), (2,), (2, 3))
+"""Axes of (B, 1, H, W) that each mirrored view reverses."""
 
 
 def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> None:
     """Write a PyTorch network of grey images as ONNX: any number of images to probabilities.
 
-    The file's network looks at each image and at its mirror image, left to right, and gives the
-    mean of both.
+    The file's network looks at each image and at its mirror images, left to right, upside down
+    and both, and gives the mean of the four.
 
     Parameters
     ----------
@@ -41,10 +43,11 @@ def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> No
             self.network = network
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
-            both = torch.cat([image, image.flip(3)], 1).reshape(-1, 1, *shape)  # (2 B, 1, H, W)
-            probs = torch.sigmoid(self.network(both))  # (2 B, C, h, w)
-            views = probs.reshape(-1, 2, *probs.shape[1:])  # (B, 2, C, h, w)
-            return (views[:, 0] + views[:, 1].flip(3)) / 2
+            views = torch.cat([image, *(image.flip(axes) for axes in MIRRORS)], 1)
+            probs = torch.sigmoid(self.network(views.reshape(-1, 1, *shape)))  # (4 B, C, h, w)
+            first, *others = probs.reshape(-1, 4, *probs.shape[1:]).unbind(1)  # (B, C, h, w) each
+            pairs = zip(others, MIRRORS, strict=True)
+            return (first + sum(view.flip(axes) for view, axes in pairs)) / 4
 
     whole = Mirrored().eval().to(memory_format=torch.contiguous_format)
     target, batch = io.BytesIO(), {0: "n"}
