@@ -388,6 +388,9 @@ for name, frame in scores.items():
     score.add_scores(run, name, frame)
 results = report.results_table(run.rows)
 run.save_table(results, "results", "Test part, all models.")
+single = pd.concat(scores, names=["model"]).reset_index("model")
+single = single.reset_index(drop=True)
+run.save_table(single, "predictions", "Every test image, all models.")
 report.pretty(results)
 
 # %% mystnb={"figure": {"name": "fig-04-comparison", "caption": "Mean absolute difference of head circumference (ADF) for each predictor, with 95 % intervals; logarithmic axis."}, "image": {"alt": "Mean absolute difference of the baselines and the U-Net with intervals."}}

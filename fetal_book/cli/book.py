@@ -225,6 +225,24 @@ def publish(
 
 
 @app.command()
+def recompute() -> None:
+    """Compute the scores of the reference runs anew from their published cases, and compare."""
+    from fetal_book.parameters.chapters import CHAPTERS
+    from fetal_book.runs.recompute import recompute_all
+
+    wrong = 0
+    for run, scores in recompute_all(list(CHAPTERS)).items():
+        off = [one for one in scores if not one.same]
+        wrong += len(off)
+        told = f"{len(scores)} scores, {len(off)} differ" if scores else "no table of its cases"
+        typer.echo(f"{run}: {told}")
+        for one in off:
+            typer.echo(f"  {one.model} {one.metric}: {one.printed}, again {one.again:.6g}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
 def reference(
     data_root: Annotated[Path, typer.Option(help="Folder that holds the data sets by name.")],
     every: Annotated[
