@@ -135,11 +135,15 @@ def band_ends(mask: np.ndarray) -> np.ndarray:
     >>> bool(np.abs(band_ends(band_mask(line, (90, 150))) - line).max() < 0.5)
     True
     """
-    y, x = np.divmod(np.flatnonzero(largest_region(np.asarray(mask) != 0)), np.shape(mask)[1])
-    if len(x) < 3:
-        raise ValueError(f"mask: received {len(x)} pixels in one piece; a band needs at least 3.")
-    points = np.stack([x, y], axis=1)
-    squares, axes = np.linalg.eigh(np.cov(points.T, bias=True))
+    import cv2
+
+    region = largest_region(np.asarray(mask) != 0)
+    found = cv2.moments(region.astype(np.uint8), binaryImage=True)
+    n = int(found["m00"])
+    if n < 3:
+        raise ValueError(f"mask: received {n} pixels in one piece; a band needs at least 3.")
+    spread = np.array([[found["mu20"], found["mu11"]], [found["mu11"], found["mu02"]]]) / n
+    squares, axes = np.linalg.eigh(spread)
     width, length = np.sqrt(12 * np.maximum(squares, 0) + 1)
     if length < MIN_ELONGATION * width:
         raise ValueError(
@@ -147,7 +151,8 @@ def band_ends(mask: np.ndarray) -> np.ndarray:
             f"least {MIN_ELONGATION:g} times as long as wide. Look at the image."
         )
     half = axes[:, 1] * length / 2 * (1 if axes[0, 1] >= 0 else -1)
-    return np.stack([points.mean(0) - half, points.mean(0) + half])
+    middle = np.array([found["m10"], found["m01"]]) / n
+    return np.stack([middle - half, middle + half])
 
 
 def _turned(vector: np.ndarray) -> np.ndarray:
