@@ -3,8 +3,8 @@
 A first convolution with stride 2 brings the image to half its size, where nearly all U-Nets spend
 most of their time at full size; the outlines that are fitted to its maps are found between the
 pixels all the same. The widest levels are capped, so that the weights stay near three megabytes in
-half precision. Decoders interpolate, without weights, before they look at the skip. With three
-planes' six channels it has 1,503,918 parameters.
+half precision. Decoders repeat pixels, without weights, before they look at the skip. With the six
+channels of three planes it has 1,546,302 parameters.
 
 References
 ----------
