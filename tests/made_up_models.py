@@ -78,17 +78,22 @@ def fetal_age_model(fetus):
 MAP_SHAPE = (3, 45, 54, 45)
 
 
-def adult_age_model(**more):
-    """Make a model that tells 30 years plus 100 times the share of CSF, averaged with 50."""
+def adult_age_model(intercept=50.0, **more):
+    """Make a model that tells 50 years, more where there is more CSF near the brain."""
+    from fetal_lib.baselines.cosine_ridge import CosineBasis, CosineRidge
+    from fetal_lib.baselines.tissue_maps import age_features
     from fetal_lib.predict.age_model import AgeModel, AgeModelSpec
 
     norms = {"csf": (0.1, 0.002, 0.0, 0.02), "gray": (0.5, 0, 0, 0.1), "white": (0.4, 0, 0, 0.1)}
-    values = {"sigma": 1.0, "map_weight": 0.5, "map_intercept": 50.0, "half_width_years": 7.0}
-    values |= {"interval_coverage": 0.9, "age_range": (18.0, 95.0), "norms": norms}
-    powers = np.array([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]])
-    weights, maps = np.array([-100.0, -100.0]), np.zeros(MAP_SHAPE)
-    spec = AgeModelSpec(**(values | more))
-    return AgeModel(spec, maps, np.zeros(5), np.ones(5), powers, weights, 130.0)
+    values = {"half_width_years": 7.0, "interval_coverage": 0.9, "age_range": (18.0, 95.0)}
+    n = len(age_features(np.zeros(MAP_SHAPE)))
+    csf = np.where(np.arange(n) < n // 3, 1 / n, 0)[None]
+    one, same = np.ones(1), np.array([[-1e3, 1e3]] * 2)
+    basis = CosineBasis(np.zeros(n), csf, -one[None], np.full(1, np.pi / 2))
+    return AgeModel(
+        AgeModelSpec(**(values | {"norms": norms} | more)),
+        CosineRidge(basis, 20 * one, intercept, same),
+    )
 
 
 def blank_anomaly_model(name: str = "separable_cnn", **arguments):

@@ -43,13 +43,11 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
     assert counts == {"predicted": 1, "declined": 2, "failed": 1}
     rows = list(csv.DictReader((tmp_path / "t.csv").open()))
     told = rows[0]
-    ml = [float(told[f"{k}_ml"]) for k in ("csf", "gray", "white")]
-    expected = 0.5 * 50 + 0.5 * (30 + 100 * ml[0] / sum(ml))
-    assert float(told["brain_age_years"]) == pytest.approx(expected, abs=0.06)
+    assert 50 < float(told["brain_age_years"]) < 80 and told["registered"] == "no"
     assert float(told["high_years"]) - float(told["low_years"]) == pytest.approx(14, abs=0.11)
     assert 0 <= float(told["csf_centile"]) <= 100
     assert "no adult brain" in rows[1]["reason"] or "T1" in rows[1]["reason"]
-    assert "strip the skull" in rows[2]["reason"]
+    assert "mri_synthstrip" in rows[2]["reason"]
     assert "no volume" in rows[3]["reason"] or "NIfTI" in rows[3]["reason"]
     assert (tmp_path / "p" / "a_T1w.png").stat().st_size > 10_000
     assert {p.name: p.read_bytes() for p in scans.iterdir()} == before
@@ -62,7 +60,7 @@ def test_without_a_known_age_there_is_no_centile_and_far_ages_are_declined(scans
     row = next(csv.DictReader((tmp_path / "a.csv").open()))
     assert row["csf_centile"] == "" and "need the person's age" in row["reason"]
     assert row["interval_level"] == "0.90" and row["status"] == "predicted"
-    write_ages(paths, adult_age_model(map_intercept=400.0), tmp_path / "b.csv")
+    write_ages(paths, adult_age_model(intercept=400.0), tmp_path / "b.csv")
     row = next(csv.DictReader((tmp_path / "b.csv").open()))
     assert row["status"] == "declined" and "far outside the ages" in row["reason"]
 
@@ -71,9 +69,10 @@ def test_a_model_is_the_same_after_saving(tmp_path):
     one = adult_age_model(half_width_years=math.inf)
     two = load_age_model(one.save(tmp_path / "model", "card"))
     assert two.spec == one.spec
-    rng = np.random.default_rng(0)
-    maps, numbers = rng.random(MAP_SHAPE), rng.random(5)
-    assert two.predict(maps, numbers) == pytest.approx(one.predict(maps, numbers))
+    maps = np.random.default_rng(0).random(MAP_SHAPE)
+    assert two.predict(maps)[0] == pytest.approx(
+        one.predict(maps)[0], abs=0.01
+    )  # stored in 16 bits
     assert load_age_model(tmp_path).spec == one.spec  # a run's folder will do
 
 

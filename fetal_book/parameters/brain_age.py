@@ -121,4 +121,9 @@ class BrainAgeParameters(ChapterParameters):
         "of the re-enactment, where the best one is picked on the test part",
         title="epochs of the source's protocol",
     )
+    external_data: str = fields.further_data(
+        "external data",
+        "folder of adults with a dementia rating (cdr, mmse) in their table, whose brain-age gap "
+        "is compared with that of healthy people of their age and sex; empty: none",
+    )
     save_model: bool = fields.save_model("write the model and its card to model/")

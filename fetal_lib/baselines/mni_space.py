@@ -18,6 +18,11 @@ GRID_MM, FIRST_MM, SHAPE = 2.0, (-90.0, -126.0, -72.0), (91, 109, 91)
 SOFTENING_MM = 2.5  # SD of the blur of the priors
 FLOOR = (0.10, 0.05, 0.03)  # smallest prior of each tissue inside the brain
 NEAR_MM = 8.0  # what lies farther from the template's brain is left out
+DEEP_MM = 10.0  # what lies deeper in it is brain in every scan that is aligned
+CUT = 1.8  # of the median deep in the brain: brighter voxels are vessels, fat or artefact
+DARK = 0.1  # of it: darker voxels are background, or a halo that interpolation left
+CONTRAST, MOST_POWER = 0.6, 2.0
+"""Usual median gray over white where the template has them; largest power that leads there."""
 
 
 class Template(NamedTuple):
@@ -27,12 +32,13 @@ class Template(NamedTuple):
     ----------
     priors : float32 (3, X, Y, Z), softened probability of CSF, gray and white, above a floor.
     brain : bool (X, Y, Z), the intracranial space.
-    near : bool (X, Y, Z), within `NEAR_MM` of it.
+    near, deep : bool (X, Y, Z), within `NEAR_MM` of it, and more than `DEEP_MM` inside.
     """
 
     priors: np.ndarray
     brain: np.ndarray
     near: np.ndarray
+    deep: np.ndarray
 
 
 def grid_affine() -> np.ndarray:
@@ -76,12 +82,60 @@ def template_on(shape: tuple[int, ...], affine: np.ndarray) -> Template:
     return _template_on(tuple(int(n) for n in shape), tuple(numbers))
 
 
-def brain_mask(t1: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return where a stripped scan holds brain: positive, and within `NEAR_MM` of the template's.
+def standard_t1(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return a scan on the 2 mm grid in units of its own: background 0, deep in the brain 1.
 
-    What a stripper left at the neck lies beyond.
+    Whatever a scanner or a file format makes of the numbers (a factor, an offset, 8 or 32 bits, a
+    gamma curve, a bright tail that is clipped or not) is gone: the median at the grid's faces is
+    taken off, the median deep in the template's brain becomes 1, a power brings where the template
+    has gray matter to `CONTRAST` of where it has white, and what is brighter than `CUT` is cut.
+
+    Parameters
+    ----------
+    data : (X, Y, Z), a stripped T1 scan.
+    affine : (4, 4), its voxels to mm of MNI space.
+
+    Returns
+    -------
+    float32 (91, 109, 91)
+
+    Raises
+    ------
+    ValueError
+        If nothing lies where the template's brain is deepest.
     """
-    return (np.asarray(t1) > 0) & template_on(np.shape(t1), affine).near
+    data = np.asarray(data, np.float32)
+    faces = [np.take(data, at, axis).ravel() for axis in range(3) for at in (0, -1)]
+    t1 = on_grid(data - np.median(np.concatenate(faces)), affine)
+    level = float(np.median(t1[template_on(SHAPE, grid_affine()).deep]))
+    if not level > 0:
+        raise ValueError("no brain lies where MNI space has it; register the scan to MNI152 first")
+    even = np.maximum(t1 / level, 0)
+    return np.minimum(even ** np.float32(_power(even)), CUT)
+
+
+def _power(t1: np.ndarray) -> float:
+    """Return the power that gives a scan on the 2 mm grid the usual contrast, within reason."""
+    _, gray, white = template_on(SHAPE, grid_affine()).priors
+    found = np.median(t1[gray > 0.7]) / max(float(np.median(t1[white > 0.8])), 1e-6)
+    power = np.log(CONTRAST) / np.log(np.clip(found, 0.05, 0.95))
+    return float(np.clip(power, 1 / MOST_POWER, MOST_POWER))
+
+
+def brain_mask(t1: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return where a stripped scan holds brain: not dark, in one piece, near the template's.
+
+    What a stripper left at the neck lies beyond `NEAR_MM`; a faint halo is darker than `DARK`.
+    """
+    from scipy import ndimage
+
+    template = template_on(np.shape(t1), affine)
+    level = max(float(np.median(np.asarray(t1)[template.deep])), 0.0)
+    bright = ndimage.binary_fill_holes(np.asarray(t1) > DARK * level) & template.near
+    pieces, _ = ndimage.label(bright)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return bright & (pieces == sizes.argmax())
 
 
 @lru_cache(maxsize=2)
@@ -97,9 +151,10 @@ def _template_on(shape: tuple, numbers: tuple) -> Template:
     inside = ndimage.affine_transform(brain, matrix[:3, :3], **how) > 0.5
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     near = ndimage.distance_transform_edt(~inside, sampling=spacing) <= NEAR_MM
-    for array in (moved, inside, near):
+    deep = ndimage.distance_transform_edt(inside, sampling=spacing) > DEEP_MM
+    for array in (moved, inside, near, deep):
         array.setflags(write=False)
-    return Template(moved, inside, near)
+    return Template(moved, inside, near, deep)
 
 
 @lru_cache(maxsize=1)

@@ -15,8 +15,11 @@ methods. NeuroImage 2010;50:883-892. doi:10.1016/j.neuroimage.2010.01.005
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+
+from fetal_lib.baselines.mni_space import GRID_MM, grid_affine, template_on
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0)
 """Widths of the Gaussian kernels, as multiples of the median squared distance."""
@@ -59,6 +62,42 @@ def smooth_maps(maps: np.ndarray, sigma: float) -> np.ndarray:
             ndimage.gaussian_filter(part.astype(np.float32), sigma, output=out[k, c])
     flat = out.reshape(len(maps), -1)
     return flat[:, flat.max(axis=0) > 0.02]
+
+
+BLUR = 2.0
+"""SD of the blur of `age_features` in voxels of 4 mm: what is finer is folding and noise."""
+
+
+def age_features(maps: np.ndarray) -> np.ndarray:
+    """Return the tissue maps of one brain as a few thousand numbers: even, blurred, every 8 mm.
+
+    The two halves of the brain are averaged, since both age; what lies far from the template's
+    brain is left out.
+
+    Parameters
+    ----------
+    maps : float (3, 45, 54, 45), `block_means` of the shares of CSF, gray and white matter on the
+        2 mm grid.
+
+    Returns
+    -------
+    float32 (F,)
+    """
+    from scipy import ndimage
+
+    even = (maps + maps[:, ::-1]).astype(np.float32) / 2
+    half = even.shape[1] // 2 + 1
+    blurred = np.stack([ndimage.gaussian_filter(part, BLUR) for part in even])
+    return blurred[:, :half:2, ::2, ::2][:, _near_brain(even.shape[1:])].ravel()
+
+
+@lru_cache(maxsize=2)
+def _near_brain(shape: tuple[int, int, int]) -> np.ndarray:
+    """Return which voxels of the left half, every second along each axis, are near the brain."""
+    affine = grid_affine()
+    affine[:3, 3] += GRID_MM / 2
+    affine[:3, :3] *= 2
+    return template_on(shape, affine).near[: shape[0] // 2 + 1 : 2, ::2, ::2]
 
 
 def linear_kernel(features: np.ndarray) -> np.ndarray:

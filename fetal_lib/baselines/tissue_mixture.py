@@ -33,6 +33,8 @@ BETA = 0.1  # weight of the Markov field
 N_STEPS = 25  # of expectation-maximisation
 NOISE = np.array([1.3, 1.0, 1.0])
 """SD of each tissue as a multiple of the SD that gray and white share: fluid is uneven."""
+STANDARD = (0.25, 0.65, 1.0)
+"""Where CSF, gray and white matter lie on the scale of `standard_shares`."""
 PURE = [0, 2, 4]
 """Kinds of voxel that hold one tissue only."""
 
@@ -44,8 +46,8 @@ class TissueMixture:
     Attributes
     ----------
     labels : uint8 (X, Y, Z), 0 background, 1 CSF, 2 gray matter, 3 white matter.
-    shares : float32 (3, X, Y, Z), how much of a voxel is each tissue, by its intensity between
-        the means of two tissues; sums to 1 inside the mask and is 0 outside.
+    shares : float32 (3, X, Y, Z), how much of a voxel is each tissue, whatever the contrast: see
+        `standard_shares`; sums to 1 in the brain and is 0 outside.
     corrected : float32 (X, Y, Z), intensity without the uneven brightness, white matter at 1.
     means, sds : float64 (3,), of the corrected intensity of each tissue.
     brightness : float64 (B,), weights of the polynomial that the scan was divided by; `even_out`
@@ -111,7 +113,8 @@ def segment_tissues(
     mixture = Mixture(
         mixture.means / mixture.means[2], mixture.sds / mixture.means[2], mixture.abundance
     )
-    labels, shares = _apply(corrected, mask, priors, mixture)
+    labels = _apply(corrected, mask, priors, mixture)
+    shares = standard_shares(t1, affine, brightness, mixture.means[1])
     return TissueMixture(labels, shares, corrected, mixture.means, mixture.sds, brightness)
 
 
@@ -249,8 +252,8 @@ class Mixture:
 
 def _apply(
     corrected: np.ndarray, mask: np.ndarray, priors: np.ndarray, mixture: Mixture
-) -> tuple[np.ndarray, np.ndarray]:
-    """Classify all voxels, with the Markov field; return labels and shares."""
+) -> np.ndarray:
+    """Classify all voxels, with the Markov field."""
     single = mixture.tissues(corrected[mask], priors[:, mask]).astype(np.float32) + 1e-6
     field = np.zeros((3, *mask.shape), np.float32)
     member = single
@@ -261,9 +264,7 @@ def _apply(
         member /= member.sum(axis=0)
     labels = np.zeros(mask.shape, np.uint8)
     labels[mask] = 1 + member.argmax(axis=0)
-    shares = np.zeros((3, *mask.shape), np.float32)
-    shares[:, mask] = tissue_shares(corrected[mask], mixture.means)
-    return labels, shares
+    return labels
 
 
 def _neighbours(part: np.ndarray) -> np.ndarray:
@@ -276,6 +277,35 @@ def _neighbours(part: np.ndarray) -> np.ndarray:
     total += wide[x, before, z]
     total += wide[x, y, after]
     return total + wide[x, y, before]
+
+
+def standard_shares(
+    t1: np.ndarray, affine: np.ndarray, brightness: np.ndarray, gray_mean: float
+) -> np.ndarray:
+    """Return how much of a voxel is each tissue, on a scale where all scans have one contrast.
+
+    Intensities, white matter at 1, are raised to the power that brings gray matter to the same
+    place in every scan: a gamma curve drops out. The brain is found on that scale too. Fluid has a
+    fixed place on it, since its own mean rests on voxels at the brain's edge.
+
+    Parameters
+    ----------
+    t1 : (X, Y, Z)
+    affine : (4, 4), voxel to mm of MNI space.
+    brightness : float (B,), of `segment_tissues`.
+    gray_mean : of the evened-out intensity.
+
+    Returns
+    -------
+    float32 (3, X, Y, Z)
+    """
+    around = template_on(t1.shape, affine).near & (t1 > 0)
+    power = np.log(STANDARD[1]) / np.log(np.clip(gray_mean, 0.3, 0.95))
+    level = even_out(t1, around, brightness) ** np.float32(power)
+    mask = brain_mask(level, affine)
+    shares = np.zeros((3, *mask.shape), np.float32)
+    shares[:, mask] = tissue_shares(level[mask], np.array(STANDARD))
+    return shares
 
 
 def tissue_shares(corrected: np.ndarray, means: np.ndarray) -> np.ndarray:

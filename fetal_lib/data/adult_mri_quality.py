@@ -17,12 +17,34 @@ from fetal_lib.readers.volume import Volume
 SPACING_MM = 2.0
 FIRST_MM, SHAPE = (-90.0, -126.0, -72.0), (91, 109, 91)
 MIN_BRAIN_ML, MAX_BRAIN_ML = 1500.0, 2300.0
-MAX_MISSING_ML, MAX_OUTSIDE_ML = 4.0, 40.0
-MAX_SHIFT_MM = 8.0
-MIN_OVERLAP = 0.86
 SKULL_ML = 300.0
-EMPTY, SIGNAL, TISSUE = 0.06, 0.10, 0.30  # of the bright end of the scan: its 90th percentile
+EMPTY, SIGNAL, TISSUE = 0.06, 0.10, 0.30  # of white matter
+WHITE = 1.33  # white matter over the median deep in the brain
+DEEP_MM = 10.0
 INNER_MM, OUTER_MM = 4.0, -7.0  # depth in the template's brain where a hole, or tissue, counts
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Hold how far a scan may be from the template.
+
+    Attributes
+    ----------
+    missing_ml, outside_ml : largest piece that may be empty, or lie outside.
+    shift_mm : largest distance of the centres.
+    overlap : smallest Dice of the two brains.
+    """
+
+    missing_ml: float = 4.0
+    outside_ml: float = 40.0
+    shift_mm: float = 8.0
+    overlap: float = 0.86
+
+
+WELL_MADE = Limits()
+"""A scan that is stripped and registered as it should be."""
+USABLE = Limits(missing_ml=40.0, outside_ml=150.0, shift_mm=10.0)
+"""One whose age can be told: a remnant of the neck is cut off, a nick of the cortex is small."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +69,14 @@ class QualityMeasures:
     outside_at_mm: tuple[int, int, int]
 
 
-def quality_check(volume: Volume) -> list[str]:
+def quality_check(volume: Volume, limits: Limits = WELL_MADE) -> list[str]:
     """Return the reasons not to use a scan; an empty list is a scan to be used.
 
     Parameters
     ----------
     volume : Volume
         T1, skull-stripped, registered to MNI space, RAS.
+    limits : Limits
 
     Returns
     -------
@@ -68,38 +91,40 @@ def quality_check(volume: Volume) -> list[str]:
     found = quality_measures(volume)
     if found.outside_ml > SKULL_ML:
         return [f"{found.outside_ml:.0f} mL of tissue outside the brain: the skull is not stripped"]
-    return [*_size_and_place(found), *_pieces(found)]
+    return [*_size_and_place(found, limits), *_pieces(found, limits)]
 
 
-def _size_and_place(found: QualityMeasures) -> list[str]:
+def _size_and_place(found: QualityMeasures, limits: Limits) -> list[str]:
     reasons = []
     if not MIN_BRAIN_ML <= found.brain_ml <= MAX_BRAIN_ML:
         reasons.append(
             f"the brain takes {found.brain_ml:.0f} mL; registered to MNI space it has "
             f"{MIN_BRAIN_ML:.0f}-{MAX_BRAIN_ML:.0f}"
         )
-    if found.shift_mm > MAX_SHIFT_MM:
+    if found.shift_mm > limits.shift_mm:
         reasons.append(
-            f"its centre is {found.shift_mm:.0f} mm from the template's (limit {MAX_SHIFT_MM:.0f})"
+            f"its centre is {found.shift_mm:.0f} mm from the template's "
+            f"(limit {limits.shift_mm:.0f})"
         )
-    if found.overlap < MIN_OVERLAP:
+    if found.overlap < limits.overlap:
         reasons.append(
-            f"its overlap with the template's brain is {found.overlap:.2f} (at least {MIN_OVERLAP})"
+            f"its overlap with the template's brain is {found.overlap:.2f} "
+            f"(at least {limits.overlap})"
         )
     return reasons
 
 
-def _pieces(found: QualityMeasures) -> list[str]:
+def _pieces(found: QualityMeasures, limits: Limits) -> list[str]:
     reasons = []
-    if found.missing_ml > MAX_MISSING_ML:
+    if found.missing_ml > limits.missing_ml:
         reasons.append(
             f"{found.missing_ml:.0f} mL in one piece are empty where the template has brain, "
-            f"around {_place(found.missing_at_mm)} (limit {MAX_MISSING_ML:.0f})"
+            f"around {_place(found.missing_at_mm)} (limit {limits.missing_ml:.0f})"
         )
-    if found.outside_ml > MAX_OUTSIDE_ML:
+    if found.outside_ml > limits.outside_ml:
         reasons.append(
             f"{found.outside_ml:.0f} mL of tissue in one piece lie outside the brain, around "
-            f"{_place(found.outside_at_mm)} (limit {MAX_OUTSIDE_ML:.0f})"
+            f"{_place(found.outside_at_mm)} (limit {limits.outside_ml:.0f})"
         )
     return reasons
 
@@ -110,10 +135,8 @@ def _place(at_mm: tuple[int, int, int]) -> str:
 
 def quality_measures(volume: Volume) -> QualityMeasures:
     """Measure a scan against the template's brain; see `QualityMeasures`."""
-    data = _on_template_grid(volume)
-    depth = _brain_depth_mm()
-    positive = data[data > 0]
-    bright = float(np.percentile(positive, 90)) if positive.size else 1.0
+    data, depth = _on_template_grid(volume), _brain_depth_mm()
+    bright = _white_matter(data, depth)
     signal, brain = data > SIGNAL * bright, depth > 0
     missing_ml, missing_at = _largest_piece((depth > INNER_MM) & (data < EMPTY * bright))
     outside_ml, outside_at = _largest_piece((depth < OUTER_MM) & (data > TISSUE * bright))
@@ -143,7 +166,19 @@ def _brain_depth_mm() -> np.ndarray:
 
 
 def _on_template_grid(volume: Volume) -> np.ndarray:
-    return _resampled(volume.data, volume.affine)
+    """Return the scan on the 2 mm grid; its background, the median at its faces, becomes 0."""
+    data = volume.data
+    faces = [np.take(data, at, axis).ravel() for axis in range(3) for at in (0, -1)]
+    return _resampled(data - np.median(np.concatenate(faces)), volume.affine)
+
+
+def _white_matter(data: np.ndarray, depth: np.ndarray) -> float:
+    """Return the brightness of white matter; neither a halo nor a bright tail moves it."""
+    level = WHITE * float(np.median(data[depth > DEEP_MM]))
+    if level > 0:
+        return level
+    positive = data[data > 0]  # the brain lies elsewhere
+    return float(np.percentile(positive, 90)) if positive.size else 1.0
 
 
 def _resampled(data: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""A trained brain-age model in a folder: tissue maps and volumes to years, without a network.
+"""A trained brain-age model in a folder: tissue maps to years, without a network.
 
-Two parts are averaged: ridge regression on blurred tissue maps, which is one weight a place, and
-a shrunken cubic on tissue shares and contrast. ``model.json`` holds the numbers, ``weights.npz``
-the arrays, ``card.md`` what it was trained on and how good it is. No scan of a subject is kept.
+Blurred tissue maps meet `CosineRidge`, which is weights only: no scan of a subject is kept, as a
+kernel between scans would need. Contrast and brightness are no part of it. ``model.json`` holds the
+numbers, ``weights.npz`` the arrays, ``card.md`` what it was trained on and how good it is.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fetal_lib.baselines.cosine_ridge import CosineBasis, CosineRidge
+from fetal_lib.baselines.tissue_maps import age_features
 from fetal_lib.models.weights import read_arrays
 from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
 
 NORM_TISSUES = ("csf", "gray", "white")
+BASIS = ("mean", "components", "directions", "phases")
 
 
 @model_spec
@@ -25,9 +28,6 @@ class AgeModelSpec:
 
     Attributes
     ----------
-    sigma : blur of the maps, in voxels of 4 mm.
-    map_weight : share of the map model in the average.
-    map_intercept, map_bias : years.
     half_width_years : of the prediction interval; infinite when uncalibrated.
     interval_coverage : coverage that it was calibrated for.
     age_range : youngest and oldest age of the training set, years.
@@ -35,9 +35,6 @@ class AgeModelSpec:
     trained_on : the data, in words.
     """
 
-    sigma: float
-    map_weight: float
-    map_intercept: float
     half_width_years: Unbounded
     interval_coverage: float
     age_range: tuple[float, float]
@@ -52,39 +49,33 @@ class AgeModel(SavedModel):
     Attributes
     ----------
     spec : AgeModelSpec
-    map_weights : float32 (3, X, Y, Z), years for each unit of tissue share.
-    mean, scale : float (F,), of the numbers that the cubic takes.
-    powers : int (T, F), exponents of each term; coefficients : float (T,), years.
-    intercept : float, years.
+    ridge : CosineRidge, on `age_features`.
     """
 
     spec: AgeModelSpec
-    map_weights: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
-    powers: np.ndarray
-    coefficients: np.ndarray
-    intercept: float
+    ridge: CosineRidge
 
-    def predict(self, maps: np.ndarray, numbers: np.ndarray) -> float:
-        """Return the age in years.
+    def predict(self, maps: np.ndarray) -> tuple[float, float]:
+        """Return the age in years, and what it was before the curve that ends at known ages.
 
         Parameters
         ----------
         maps : float (3, X, Y, Z), shares of CSF, gray and white on the 4 mm grid.
-        numbers : float (F,), tissue shares and contrast.
-        """
-        from scipy import ndimage
 
-        blurred = np.stack(
-            [ndimage.gaussian_filter(m.astype(np.float32), self.spec.sigma) for m in maps]
-        )
-        by_maps = float((blurred * self.map_weights).sum()) + self.spec.map_intercept
-        z = np.clip((numbers - self.mean) / self.scale, -3.5, 3.5)
-        terms = (z[None] ** self.powers).prod(axis=1)
-        by_numbers = float(terms @ self.coefficients) + self.intercept
-        weight = self.spec.map_weight
-        return weight * by_maps + (1 - weight) * by_numbers
+        Raises
+        ------
+        ValueError
+            If the model was made for other features.
+        """
+        features = age_features(maps)
+        wanted = self.ridge.basis.mean.shape
+        if features.shape != wanted:
+            raise ValueError(
+                f"model: it takes {wanted} features, those of a scan are {features.shape}; it was "
+                "made by another version. Train it anew: `fetal-lib run 05`."
+            )
+        raw = float(self.ridge.raw(features[None])[0])
+        return float(np.interp(raw, *self.ridge.curve)), raw
 
     def centile(self, tissue: str, share: float, age_years: float) -> float:
         """Return the centile of a tissue's share among the training subjects of an age."""
@@ -94,9 +85,11 @@ class AgeModel(SavedModel):
 
     def write_arrays(self, folder: Path) -> None:
         """Write ``weights.npz``."""
-        arrays = {"map_weights": self.map_weights.astype(np.float32), "mean": self.mean}
-        arrays |= {"scale": self.scale, "powers": self.powers.astype(np.int8)}
-        arrays |= {"coefficients": self.coefficients, "intercept": np.array(self.intercept)}
+        basis = {name: getattr(self.ridge.basis, name) for name in BASIS}
+        arrays = {name: value.astype(np.float32) for name, value in basis.items()}
+        arrays["components"] = arrays["components"].astype(np.float16)
+        arrays |= {"weights": self.ridge.weights, "curve": self.ridge.curve}
+        arrays["intercept"] = np.array(self.ridge.intercept)
         np.savez_compressed(folder / "weights.npz", **arrays)
 
 
@@ -118,5 +111,6 @@ def load_age_model(folder: str | Path | None = None) -> AgeModel:
 
 def _build(spec: AgeModelSpec, folder: Path) -> AgeModel:
     arrays = read_arrays(folder / "weights.npz")
-    arrays["intercept"] = float(arrays["intercept"])
-    return AgeModel(spec, **arrays)
+    basis = CosineBasis(*(arrays[name] for name in BASIS))
+    ridge = CosineRidge(basis, arrays["weights"], float(arrays["intercept"]), arrays["curve"])
+    return AgeModel(spec, ridge)

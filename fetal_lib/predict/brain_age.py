@@ -1,22 +1,23 @@
 """Tell the age from T1 scans, one after the other, in constant memory.
 
-A scan that is no stripped adult T1 brain in MNI space is declined with the reason.
+A scan that is no stripped adult T1 brain is declined with the reason; one that is, but does not
+lie in MNI space, is registered first.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.baselines.mni_space import GRID_MM, grid_affine, on_grid
+from fetal_lib.baselines.mni_registration import in_mni_space
+from fetal_lib.baselines.mni_space import GRID_MM, grid_affine, standard_t1
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import segment_tissues
-from fetal_lib.data.adult_mri_quality import quality_check
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
 from fetal_lib.predict.batch import (
@@ -35,8 +36,9 @@ SUFFIXES = (".nii", ".nii.gz")
 MIN_WHITE_TO_GRAY = 1.15
 BEYOND_YEARS = 15.0
 ADVICE = (
-    "strip the skull and register the scan affinely to the MNI152 template first, for instance "
-    "with SynthStrip or HD-BET and then FLIRT or SimpleITK"
+    "if it is not skull-stripped, strip it first, for instance by `mri_synthstrip -i scan.nii.gz "
+    "-o stripped.nii.gz` (FreeSurfer) or `hd-bet -i scan.nii.gz -o stripped.nii.gz` (HD-BET); it "
+    "is registered to MNI152 here"
 )
 
 
@@ -50,6 +52,7 @@ class AgeReading:
     volumes_ml : of CSF, gray and white matter in template space; NaN when declined.
     reason : empty when an age was predicted.
     failed : whether the reason is that the file cannot be read.
+    registered : whether the scan did not lie in MNI space and was registered to it.
     t1, labels : the scan on the 2 mm grid and its tissues, for a picture.
     """
 
@@ -59,6 +62,7 @@ class AgeReading:
     volumes_ml: tuple[float, float, float] = (math.nan, math.nan, math.nan)
     reason: str = ""
     failed: bool = False
+    registered: bool = False
     t1: np.ndarray | None = None
     labels: np.ndarray | None = None
 
@@ -86,37 +90,32 @@ def read_age(path: Path, model: AgeModel) -> AgeReading:
         scan = read_scan(path.name, path)
     except (ValueError, OSError) as error:
         return AgeReading(reason=str(error), failed=True)
-    reasons = quality_check(scan.volume)
-    if reasons:
-        return AgeReading(reason=f"{'; '.join(reasons)}; {ADVICE}")
-    t1 = on_grid(scan.volume.data, scan.volume.affine)
+    volume, reasons, registered = in_mni_space(scan.volume)
+    t1 = None
     try:
+        t1 = standard_t1(volume.data, volume.affine)
+        if reasons:
+            reason = f"{'; '.join(reasons)}; {ADVICE}"
+            return AgeReading(reason=reason, registered=registered, t1=t1)
         found = segment_tissues(t1, grid_affine())
     except ValueError as error:
-        return AgeReading(reason=str(error))
+        why = "; ".join([*reasons, str(error)])
+        return AgeReading(reason=f"{why}; {ADVICE}", registered=registered, t1=t1)
     volumes = _volumes_ml(found)
     problem = _no_adult_t1(found, volumes)
     if problem:
-        return AgeReading(reason=problem, t1=t1, labels=found.labels)
-    return _reading(model, found, volumes, t1)
+        return AgeReading(reason=problem, registered=registered, t1=t1, labels=found.labels)
+    return replace(_reading(model, found, volumes, t1), registered=registered)
 
 
 def _reading(
     model: AgeModel, found: TissueMixture, volumes: np.ndarray, t1: np.ndarray
 ) -> AgeReading:
-    shares = volumes[1:] / volumes.sum()
-    numbers = np.array([*shares, found.means[1], found.means[0], found.sds[1]])
-    maps = block_means(found.shares)
-    if maps.shape != model.map_weights.shape:
-        raise ValueError(
-            f"model: its maps have shape {model.map_weights.shape}, those of a scan {maps.shape}; "
-            "it was made by another version. Train it anew: `fetal-lib run 05`."
-        )
-    age = model.predict(maps.astype(np.float16), numbers)
+    age, raw = model.predict(block_means(found.shares))
     low, high = model.spec.age_range
-    if not low - BEYOND_YEARS <= age <= high + BEYOND_YEARS:
+    if not low - BEYOND_YEARS <= raw <= high + BEYOND_YEARS:
         reason = (
-            f"predicted {age:.0f} years, far outside the ages it was trained on "
+            f"predicted {raw:.0f} years, far outside the ages it was trained on "
             f"({low:.0f}-{high:.0f}): not a brain like those"
         )
         return AgeReading(reason=reason, t1=t1, labels=found.labels)
@@ -169,6 +168,7 @@ def brain_age_row(
         "high_years": number_text(reading.high_years),
         "interval_level": level,
         **{f"{tissue}_ml": number_text(ml) for tissue, ml in volumes.items()},
+        "registered": "" if reading.failed else "yes" if reading.registered else "no",
         **{f"{tissue}_centile": number_text(value) for tissue, value in centiles.items()},
         "reason": reason_text(reading.reason, notes),
     }
@@ -220,7 +220,8 @@ def save_picture(folder: Path, path: Path, reading: AgeReading) -> None:
     if known and np.isfinite(reading.low_years):
         title += f" ({reading.low_years:.0f}-{reading.high_years:.0f})"
     views = {"scan": reading.t1, title: reading.t1}
-    figure = orthogonal_views(views, {title: reading.labels}, shift=0.04)
+    labels = {} if reading.labels is None else {title: reading.labels}
+    figure = orthogonal_views(views, labels, shift=0.04)
     figure.set_size_inches(4.6, 6.4)
     figure.savefig(folder / f"{path.name.split('.')[0]}.png", dpi=100)
     plt.close(figure)

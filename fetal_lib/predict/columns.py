@@ -134,6 +134,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "csf_ml": "cerebrospinal fluid in mL of the template's space",
         "gray_ml": "gray matter, likewise",
         "white_ml": "white matter, likewise",
+        "registered": "yes: the scan did not lie in MNI space, and was registered to it",
         "csf_centile": "centile of its share at the age that --ages gives",
         "gray_centile": "likewise",
         "white_centile": "likewise",

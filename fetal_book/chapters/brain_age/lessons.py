@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_age.data import TEACHER_SEED, find_teachers
-from fetal_book.chapters.brain_age.tissues import Tissues, read_labels, segment_all
+from fetal_book.chapters.brain_age.tissues import (
+    Tissues,
+    read_in_mni,
+    read_labels,
+    segment_all,
+)
 from fetal_book.parameters.brain_age import BrainAgeParameters
 from fetal_book.runs.session import Run
-from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid
+from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid, standard_t1
 from fetal_lib.baselines.tissue_mixture import even_out
 from fetal_lib.data.layouts.adult_mri import read_cases
-from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.training.mri_input import network_input, resample
 from fetal_phantoms.adult_brain.write import GENERATOR_VERSION
 
@@ -103,8 +107,8 @@ def segmenter_scans(
 
     def one(job: tuple) -> tuple:
         row, files = job
-        scan = read_scan(*files)
-        t1 = on_grid(scan.volume.data, scan.volume.affine)
+        scan, _ = read_in_mni(*files)
+        t1 = standard_t1(scan.volume.data, scan.volume.affine)
         labels = None
         if scan.labels is not None:
             labels = on_segmenter_grid(on_grid(scan.labels, scan.volume.affine, 0), p)

@@ -167,10 +167,16 @@ def paired_text(
     return "\n".join([first, "", *lines])
 
 
-def last_mae(run: Run) -> str:
-    """Return the MAE that was added to the run last, in years, as text with its interval."""
-    row = [row for row in run.rows if row["metric"] == "mae_years"][-1]
-    return with_interval(row["value"], row["ci95"], 2)
+def saved_text(run: Run, model: str) -> str:
+    """Return MAE and coverage of a model on the outer folds, with intervals, in Markdown."""
+    rows = {row["metric"]: row for row in run.rows if row["model"] == model}
+    mae_row, held = rows["mae_years"], rows["coverage"]
+    return (
+        f"MAE on the outer folds: **{with_interval(mae_row['value'], mae_row['ci95'], 2)} years**, "
+        f"{mae_row['n']} scans. Its interval, taken from inner folds, held "
+        f"{with_interval(held['value'], held['ci95'], 3)} of the true ages for "
+        f"{run.parameters.coverage:.0%} promised. In brackets: 95 % intervals over subjects."
+    )
 
 
 def turned(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:

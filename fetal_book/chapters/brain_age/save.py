@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
 from fetal_book.chapters.brain_age.data import Parts
-from fetal_book.chapters.brain_age.models import KERNEL_ALPHAS, contrast_features
-from fetal_book.chapters.brain_age.report import add_ages
+from fetal_book.chapters.brain_age.report import add_ages, intervals
+from fetal_book.chapters.brain_age.scores import by_decade
 from fetal_book.chapters.brain_age.tissues import Tissues
 from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.session import Run
-from fetal_lib.baselines.age_regression import (
-    ALPHAS,
-    NestedPrediction,
-    combine,
-    nested_kernel_ridge,
-    nested_predict,
-    volume_regressors,
-)
-from fetal_lib.baselines.tissue_maps import linear_kernel, smooth_maps
+from fetal_lib.baselines.age_regression import NestedPrediction
+from fetal_lib.baselines.cosine_ridge import fit_cosine_ridge, nested_cosine_ridge
+from fetal_lib.baselines.tissue_maps import age_features
 from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel, AgeModelSpec
+from fetal_lib.predict.self_test import Sample, save_sample
 
-SIGMA = 1.5
 NAME = "predict_model"
+SAMPLE_AGE, SAMPLE_MM = 60.0, 4.0
+"""Of the phantom that the model carries for its self-test."""
+TOLERANCE = 0.5
+"""Years by which another installation may differ on it."""
 
 
-def nested_age_model(
-    age_years: np.ndarray, tissues: Tissues, parts: Parts
-) -> tuple[NestedPrediction, np.ndarray, float]:
-    """Judge the model that is saved by nested cross-validation, as all others are.
-
-    Returns the prediction, the kernel (N, N) between the blurred maps, and the mean weight of the
-    map model.
-    """
-    gram = _gram(tissues)
-    maps = nested_kernel_ridge([gram], KERNEL_ALPHAS, age_years, parts.folds)
-    cubic, grid = volume_regressors()["poly3"]
-    numbers = nested_predict(cubic, grid, contrast_features(tissues), age_years, parts.folds)
-    together, weights = combine([maps, numbers], age_years, parts.folds)
-    return together, gram, float(weights[:, 0].mean())
-
-
-def _gram(tissues: Tissues) -> np.ndarray:
-    return linear_kernel(smooth_maps(tissues.maps, SIGMA))
+def map_features(tissues: Tissues) -> np.ndarray:
+    """Return what the saved model takes of each scan, float32 (N, F)."""
+    return np.stack([age_features(maps) for maps in tissues.maps])
 
 
 def save_age_model(
@@ -54,87 +40,65 @@ def save_age_model(
     Its interval is the quantile of the errors on the outer folds; no subject was in the training
     part of the fold that tested them, but the model that is written has seen all.
     """
-    p = run.parameters
-    judged, gram, map_weight = nested_age_model(age_years, tissues, parts)
-    add_ages(run, age_years, parts, NAME, judged.outer)
-    kept = parts.tested
-    error = np.abs(judged.outer[kept] - age_years[kept])
-    half = conformal_quantile(error, p.coverage)
-    model = _fit_all(run, age_years, tissues, gram, parts, map_weight, half)
-    if p.save_model:
-        model.save(run.folder / "model", _card(run, model.spec))
+    from threadpoolctl import threadpool_limits
+
+    p, features = run.parameters, map_features(tissues)
+    with threadpool_limits(1):
+        judged = nested_cosine_ridge(features, age_years, parts.folds, p.seed)
+        add_ages(run, age_years, parts, NAME, judged.outer)
+        intervals(run, age_years, judged, parts, NAME)
+        if p.save_model:
+            model = _fit_all(run, age_years, features, tissues, parts, judged)
+            card = _card(run, model.spec, age_years, judged, parts)
+            add_sample(model.save(run.folder / "model", card), model)
     return judged
 
 
 def _fit_all(
     run: Run,
     age_years: np.ndarray,
+    features: np.ndarray,
     tissues: Tissues,
-    gram: np.ndarray,
     parts: Parts,
-    map_weight: float,
-    half: float,
+    judged: NestedPrediction,
 ) -> AgeModel:
-    weights, intercept = _map_weights(age_years, tissues, gram, parts)
-    scaler, powers, coefficients, constant = _cubic(age_years, contrast_features(tissues))
+    """Fit to all subjects, with the middle of the folds' penalties and the mean of their curves."""
+    p, kept = run.parameters, parts.tested
+    alpha = float(np.median([chosen["alpha"] for chosen in judged.chosen]))
+    low, high = (f([c["curve"][0] for c in judged.chosen]) for f in (np.min, np.max))
+    grid = np.arange(low, high + 1)
+    curve = np.mean([np.interp(grid, *chosen["curve"]) for chosen in judged.chosen], axis=0)
+    ridge = fit_cosine_ridge(features, age_years, alpha, np.stack([grid, curve]), p.seed)
     spec = AgeModelSpec(
-        sigma=SIGMA,
-        map_weight=map_weight,
-        map_intercept=intercept,
-        half_width_years=half,
-        interval_coverage=run.parameters.coverage,
+        half_width_years=conformal_quantile(np.abs(judged.outer - age_years)[kept], p.coverage),
+        interval_coverage=p.coverage,
         age_range=(float(age_years.min()), float(age_years.max())),
         norms=_norms(age_years, tissues.volumes_ml),
         trained_on=run.data_name,
     )
-    return AgeModel(spec, weights, *scaler, powers, coefficients, constant)
+    return AgeModel(spec, ridge)
 
 
-def _map_weights(
-    age_years: np.ndarray, tissues: Tissues, gram: np.ndarray, parts: Parts
-) -> tuple[np.ndarray, float]:
-    """Return the weight of each place (3, X, Y, Z) and the intercept, by the dual solution."""
-    fold = parts.folds[0]
-    alpha = nested_kernel_ridge([gram], KERNEL_ALPHAS, age_years, [fold]).chosen[0]["alpha"]
-    mean_age = float(age_years.mean())
-    dual = np.linalg.solve(gram + alpha * np.eye(len(gram)), age_years - mean_age)
-    from scipy import ndimage
+def add_sample(folder: Path, model: AgeModel) -> None:
+    """Put a phantom beside a model's weights, and the age that the model gives for it."""
+    import nibabel
 
-    total = np.zeros(tissues.maps.shape[1:], np.float64)
-    mean = np.zeros_like(total)
-    largest = np.zeros_like(total)
-    for weight, case in zip(dual, tissues.maps, strict=True):
-        blurred = np.stack([ndimage.gaussian_filter(m.astype(np.float32), SIGMA) for m in case])
-        total += weight * blurred
-        mean += blurred / len(dual)
-        largest = np.maximum(largest, blurred)
-    used = largest > 0.02
-    scale = _scale(tissues)
-    weights = np.where(used, (total - dual.sum() * mean) / scale, 0)
-    return weights.astype(np.float32), mean_age - float((weights * mean).sum())
+    from fetal_lib.predict.brain_age import read_age
+    from fetal_phantoms.adult_brain.brain import make_adult_brain
 
-
-def _scale(tissues: Tissues) -> float:
-    """Return what `linear_kernel` divided the products by."""
-    features = smooth_maps(tissues.maps, SIGMA)
-    centred = features - features.mean(axis=0)
-    return float((centred.astype(np.float64) ** 2).sum(axis=1).mean())
-
-
-def _cubic(age_years: np.ndarray, numbers: np.ndarray) -> tuple:
-    """Return scaler, exponents, coefficients in plain z-scores, and the intercept."""
-    from sklearn.model_selection import GridSearchCV
-
-    estimator, _ = volume_regressors()["poly3"]
-    search = GridSearchCV(
-        estimator, {"ridge__alpha": ALPHAS}, scoring="neg_mean_absolute_error", cv=5
-    )
-    order = np.random.default_rng(0).permutation(len(age_years))
-    pipeline = search.fit(numbers[order], age_years[order]).best_estimator_
-    first, terms, second, ridge = (step for _, step in pipeline.steps)
-    coefficients = ridge.coef_ / second.scale_
-    constant = float(ridge.intercept_ - (second.mean_ / second.scale_) @ ridge.coef_)
-    return (first.mean_, first.scale_), terms.powers_, coefficients, constant
+    brain = make_adult_brain(1, SAMPLE_AGE, spacing_mm=SAMPLE_MM, space="mni")
+    source = f"a phantom of {SAMPLE_AGE:.0f} years, CC0"
+    sample = Sample("phantom_T1w.nii.gz", 0.0, TOLERANCE, "years", source)
+    path = save_sample(folder, sample) / sample.file
+    values = np.rint(brain.t1 * (255 / brain.t1.max())).astype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(values, brain.affine), path)
+    reading = read_age(path, model)
+    if reading.reason:  # a model of a wiring test may decline any scan
+        path.unlink()
+        (path.parent / "expected.json").unlink()
+        path.parent.rmdir()
+        return
+    save_sample(folder, replace(sample, expected=round(reading.age_years, 3)))
 
 
 def _norms(age_years: np.ndarray, volumes_ml: np.ndarray) -> dict[str, tuple]:
@@ -147,21 +111,37 @@ def _norms(age_years: np.ndarray, volumes_ml: np.ndarray) -> dict[str, tuple]:
     return norms
 
 
-def _card(run: Run, spec: AgeModelSpec) -> str:
+def _card(
+    run: Run, spec: AgeModelSpec, age_years: np.ndarray, judged: NestedPrediction, parts: Parts
+) -> str:
     low, high = spec.age_range
+    kept = parts.tested
+    decades = by_decade(
+        age_years[kept], judged.outer[kept], parts.person[kept], run.parameters.seed
+    )
+    gap = float((judged.outer[kept] - age_years[kept]).mean())
+    lines = [
+        f"| {row.decade} | {row.n} | {row[3]:.1f} ({row[4]:.1f} to {row[5]:.1f}) | {row[6]:+.1f} |"
+        for row in decades.itertuples()
+    ]
+    table = ["| ages | n | MAE in years (95 % interval) | mean gap in years |", "|---|---|---|---|"]
     return model_card(
         run,
         NAME,
-        "Brain age from tissue maps and volumes",
+        "Brain age from tissue maps",
         f"`{spec.trained_on}` (licence: see the data)",
-        f"; ages {low:.0f} to {high:.0f} years. Input: a skull-stripped T1 scan, registered to MNI "
-        "space.",
+        f"; {len(age_years)} scans, ages {low:.0f} to {high:.0f} years. Input: a skull-stripped T1 "
+        "scan; one that is not in MNI space is registered to it. Weights only: no scan of a "
+        "subject is in the files.",
         [
             f"Interval: ± {spec.half_width_years:.1f} years, from the errors on the outer folds, "
             f"for {spec.interval_coverage:.0%} coverage on people like these.",
+            f"Mean gap (predicted minus true age) on the outer folds: {gap:+.2f} years.",
+            "\n".join([*table, *lines]),
             "Predictions are pulled to the middle of the training ages: the old are predicted too "
             "young and the young too old.",
         ],
-        "Not for people with disease: none was in the training set.",
+        "Not for people with disease: none was in the training set. One scanner and one city: "
+        "other scanners were not tested. Children, infants and T2 scans are not for it.",
         "the outer folds",
     )

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.runs.session import Run
-from fetal_lib.baselines.mni_space import GRID_MM, SHAPE, brain_mask, grid_affine, on_grid
+from fetal_lib.baselines.mni_registration import in_mni_space
+from fetal_lib.baselines.mni_space import (
+    GRID_MM,
+    SHAPE,
+    brain_mask,
+    grid_affine,
+    on_grid,
+    standard_t1,
+)
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import segment_tissues
-from fetal_lib.data.adult_mri_quality import quality_check
-from fetal_lib.data.layouts.adult_scan import read_scan
+from fetal_lib.data.layouts.adult_scan import AdultScan, read_scan
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.training.mri_input import network_input
 
@@ -23,6 +30,8 @@ CODE = (
     "fetal_lib.baselines.tissue_mixture",
     "fetal_lib.baselines.tissue_maps",
     "fetal_lib.training.mri_input",
+    "fetal_lib.baselines.mni_space",
+    "fetal_lib.baselines.mni_registration",
     "fetal_lib.data.adult_mri_quality",
     "fetal_book.chapters.brain_age.tissues",
 )
@@ -114,17 +123,25 @@ def _work(table: pd.DataFrame, spacing_mm: float, side: int) -> Iterator[tuple]:
         yield from pool.map(lambda job: _one(*job, spacing_mm, side), jobs)
 
 
+def read_in_mni(
+    subject: str, path: Path, labels_path: Path | None = None
+) -> tuple[AdultScan, list[str]]:
+    """Read a scan and bring it to MNI space where it is elsewhere; return why it cannot be used."""
+    scan = read_scan(subject, path, labels_path)
+    volume, reasons, _ = in_mni_space(scan.volume)
+    return replace(scan, volume=volume), reasons
+
+
 def _one(
     subject: str, path: Path, labels_path: Path | None, spacing_mm: float, side: int
 ) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
     """Return measures, maps, network input and reference labels of one scan."""
-    scan = read_scan(subject, path, labels_path)
-    reasons = quality_check(scan.volume)
-    t1, affine = on_grid(scan.volume.data, scan.volume.affine), grid_affine()
-    if reasons and not np.count_nonzero(brain_mask(t1, affine)) > 10_000:
+    scan, reasons = read_in_mni(subject, path, labels_path)
+    if reasons:
         empty = [np.zeros((3, *(n // 2 for n in SHAPE)), np.float16)]
         empty += [np.zeros((side,) * 3, np.float16), np.zeros(SHAPE, np.uint8)]
         return {"reasons": "; ".join(reasons)}, *empty
+    t1, affine = standard_t1(scan.volume.data, scan.volume.affine), grid_affine()
     mask = brain_mask(t1, affine)
     found = segment_tissues(t1, affine, mask)
     row = {"reasons": "; ".join(reasons)}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fetal_lib.baselines.mni_space import brain_mask, grid_affine, on_grid
+from fetal_book.chapters.brain_age.tissues import read_in_mni
+from fetal_lib.baselines.mni_space import brain_mask, grid_affine, standard_t1
 from fetal_lib.baselines.tissue_mixture import even_out, segment_tissues
-from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.training.mri_input import correct_bias_field, normalise, resample
 
 
@@ -33,9 +33,9 @@ def preprocessing_steps(row: pd.Series, settings: tuple[tuple[float, int], ...])
 
     `settings` are (voxel in mm, voxels along an axis) of each grid, such as (3, 64) and (1.5, 128).
     """
-    scan = read_scan(row["subject"], row["path"], row["labels_path"])
+    scan, _ = read_in_mni(row["subject"], row["path"], row["labels_path"])
     affine = grid_affine()
-    t1 = on_grid(scan.volume.data, scan.volume.affine)
+    t1 = standard_t1(scan.volume.data, scan.volume.affine)
     mask = brain_mask(t1, affine)
     corrected, field = correct_bias_field(t1, affine, mask)
     mixture = segment_tissues(t1, affine, mask)
