@@ -225,7 +225,7 @@ TABS = {
         _files_tab(
             "brain-age",
             "fetal_book.app.brain_age:answer_files",
-            "T1 scan of an adult, skull-stripped, in MNI space. NIfTI, at most 100 MB.",
+            "T1 scan of an adult, skull-stripped. NIfTI, at most 100 MB.",
             ("The person’s age in years", "67, for centiles; type it first", "years"),
         ),
     ),
