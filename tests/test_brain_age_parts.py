@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 from fetal_book.chapters.age_scores import age_rows
 from fetal_book.chapters.brain_age.data import leak_audit, split_subjects
 from fetal_book.chapters.brain_age.explain import SHARES, _deletion
+from fetal_book.chapters.brain_age.impaired import Comparison, _row, group_table
 from fetal_book.chapters.brain_age.report import gap_table, paired_text
 from fetal_book.chapters.brain_age.segmenter import _span, segment
 from fetal_book.chapters.brain_age.source import best_on_test, source_design
@@ -216,3 +217,28 @@ def test_subjects_of_unknown_sex_are_counted():
     assert [t.get_text() for t in right.get_xticklabels()] == ["women", "unknown"]
     assert [bar.get_height() for bar in right.patches] == [1, 2]
     plt.close(figure)
+
+
+def test_the_corrected_gap_of_a_person_falls_by_a_year_for_each_year_of_age():
+    """So the person's own age is in no part of the correction but the final difference."""
+    people = [pd.Series({"age_years": age, "sex": "F", "nwbv": 0.7}) for age in (70.0, 80.0)]
+    young, old = (_row(0, person, 75.0, (0.8, 10.0)) for person in people)
+    assert young["gap_corrected"] == pytest.approx((75 - 10) / 0.8 - 70)
+    assert young["gap_corrected"] - old["gap_corrected"] == pytest.approx(10)
+
+
+def test_a_score_that_parts_the_groups_has_an_area_of_one_and_is_written():
+    n = 12
+    cdr = np.tile([0.5, 0.0], n)
+    table = pd.DataFrame(
+        {"pair": np.repeat(np.arange(n), 2), "cdr": cdr, "mmse": 25 + RNG.random(2 * n)}
+    )
+    table = table.assign(gap=cdr, gap_corrected=-cdr, nwbv=RNG.normal(size=2 * n))
+    rows = []
+    run = SimpleNamespace(
+        parameters=BrainAgeParameters(external_data="elsewhere"),
+        add_result=lambda **row: rows.append(row),
+    )
+    scored, bands = group_table(run, Comparison(table, 0, 0))
+    assert [row["value"] for row in rows][:2] == [1.0, 0.0] and len(bands) == len(scored) == 3
+    assert {row["split"] for row in rows} == {"external"}

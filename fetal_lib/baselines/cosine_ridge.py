@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 N_COMPONENTS, N_COSINES = 60, 3000
 WIDTHS = (2.0, 4.0)
 """Widths of the two kernels, as multiples of the median squared distance of two cases."""
-ALPHAS = (0.01, 0.02, 0.03, 0.05, 0.1)
+ALPHAS = (0.03, 0.06, 0.1, 0.2, 0.4)
 CURVE_YEARS = 6.0
 """SD of the Gaussian that smooths the curve."""
 MARGIN_YEARS = 10.0

@@ -65,8 +65,8 @@ def _fit_all(
     """Fit to all subjects, with the middle of the folds' penalties and the mean of their curves."""
     p, kept = run.parameters, parts.tested
     alpha = float(np.median([chosen["alpha"] for chosen in judged.chosen]))
-    low, high = (f([c["curve"][0] for c in judged.chosen]) for f in (np.min, np.max))
-    grid = np.arange(low, high + 1)
+    ends = np.concatenate([chosen["curve"][0] for chosen in judged.chosen])
+    grid = np.arange(ends.min(), ends.max() + 1)
     curve = np.mean([np.interp(grid, *chosen["curve"]) for chosen in judged.chosen], axis=0)
     ridge = fit_cosine_ridge(features, age_years, alpha, np.stack([grid, curve]), p.seed)
     spec = AgeModelSpec(
@@ -115,6 +115,8 @@ def _card(
     run: Run, spec: AgeModelSpec, age_years: np.ndarray, judged: NestedPrediction, parts: Parts
 ) -> str:
     low, high = spec.age_range
+    oasis = "oasis" in spec.trained_on.lower()
+    licence = "OASIS data use agreement, Marcus et al. 2007" if oasis else "see the data"
     kept = parts.tested
     decades = by_decade(
         age_years[kept], judged.outer[kept], parts.person[kept], run.parameters.seed
@@ -129,7 +131,7 @@ def _card(
         run,
         NAME,
         "Brain age from tissue maps",
-        f"`{spec.trained_on}` (licence: see the data)",
+        f"`{spec.trained_on}` (licence of the data: {licence})",
         f"; {len(age_years)} scans, ages {low:.0f} to {high:.0f} years. Input: a skull-stripped T1 "
         "scan; one that is not in MNI space is registered to it. Weights only: no scan of a "
         "subject is in the files.",
