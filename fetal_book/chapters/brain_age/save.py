@@ -87,7 +87,7 @@ def add_sample(folder: Path, model: AgeModel) -> None:
     from fetal_phantoms.adult_brain.brain import make_adult_brain
 
     brain = make_adult_brain(1, SAMPLE_AGE, spacing_mm=SAMPLE_MM, space="mni")
-    source = f"a phantom of {SAMPLE_AGE:.0f} years, CC0"
+    source = f"a phantom of {SAMPLE_AGE:.0f} years"
     sample = Sample("phantom_T1w.nii.gz", 0.0, TOLERANCE, "years", source)
     path = save_sample(folder, sample) / sample.file
     values = np.rint(brain.t1 * (255 / brain.t1.max())).astype(np.uint8)
