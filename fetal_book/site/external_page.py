@@ -30,7 +30,7 @@ from fetal_lib.plots.style import tidy
 PICTURE = "external.png"
 ERRORS = ("adf_mm", "mae_days", "mae_years", "macro_f1")
 """What stands for a model, the first that it has."""
-TITLES = ("Model", "Learnt from", "Scored on", "n", "Declined", "Error", "Coverage")
+TITLES = ("Model", "Learnt from → scored on", "n (declined)", "Error", "Coverage")
 MATRIX = "adf_mm"
 ALT = (
     "A row a model and set: an open diamond for the score elsewhere, a dot for that on held-out"
@@ -77,11 +77,9 @@ def write_external(root: Path, chapters: list[str]) -> None:
     rows = [
         [
             f"{one.model}, {one.link}",
-            one.learnt_from,
-            one.data,
-            count_text(one.score["n"]),
-            one.declined,
-            f"`{one.metric}` {with_ends(one.score)}",
+            f"{one.learnt_from} → {one.data}",
+            f"{count_text(one.score['n'])} ({one.declined})",
+            with_ends(one.score),
             one.coverage,
         ]
         for one in found
