@@ -43,7 +43,8 @@ def test_help_loads_nothing_heavy():
 
 
 def test_version(project):
-    assert call_cli(project, "--version")[1].startswith("fetal-lib 0.")
+    version = call_cli(project, "--version")[1]
+    assert version.startswith("fetal-lib 0.") and "biometry: CC BY-NC-SA 4.0" in version
 
 
 @pytest.mark.parametrize(
