@@ -811,9 +811,8 @@ Markdown(report.saved_text(run, save.NAME))
 # folder of people who have a Clinical Dementia Rating (`external_data`), each of them is
 # paired with a healthy subject of the same sex and nearly the same age, and both are
 # judged by the model of that subject's outer fold, which knew neither. Three scores
-# compete in {numref}`tab-05-impaired` and {numref}`fig-05-impaired`: the gap, the gap
-# after regression to the mean was taken off **without the person's age**, and plain nWBV,
-# the brain's share of the head.
+# compete in the table and the curves below: the gap, the gap after regression to the mean
+# was taken off **without the person's age**, and plain nWBV, the brain's share of the head.
 
 # %% mystnb={"table": {"name": "tab-05-impaired", "caption": "People with a dementia rating against healthy partners of their age and sex: area under the ROC curve, means in years (nWBV: share, sign turned), Spearman's correlations with the rating (all) and with MMSE (the impaired), with 95 % intervals."}}
 if p.external_data:

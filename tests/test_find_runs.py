@@ -69,6 +69,7 @@ def test_a_model_that_is_not_there_is_told_apart_and_those_that_are_there_are_li
     runs, tmp_path, monkeypatch, named, words
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fetal_lib.predict.model_folder.PRETRAINED", tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError) as none:
         model_home(CHAPTER, named)
