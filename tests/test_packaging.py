@@ -21,6 +21,7 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8
 REFUSED_PACKAGES = {"torchvision", "timm", "grad-cam", "segmentation-models-pytorch", "pyment"}
 # Asked for and run, not imported; of the two TensorFlows only one is installed.
 TOOLS = {
+    "nbconvert",
     "jupyter-book",
     "jupyterlab",
     "snakemake",
