@@ -12,9 +12,9 @@ from fetal_book.app import markup
 from fetal_book.app.shelf import Loaded, Shelf
 from fetal_book.app.uploads import Upload, UploadError
 from fetal_book.app.volumes import check_volume
-from fetal_lib.predict.gestational_age import GaReading, gestational_age_row, read_age
+from fetal_lib.predict.gestational_age import gestational_age_row, read_age
 from fetal_lib.predict.gestational_age_cases import list_cases
-from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
+from fetal_lib.predict.gestational_age_reading import GaReading
 
 
 def answer_files(files: Sequence[Upload], shelf: Shelf, label: str | None = None) -> str:
@@ -67,21 +67,16 @@ def _parts(reading: GaReading, row: dict[str, str], loaded: Loaded) -> tuple[str
     if math.isfinite(reading.high_days):
         coverage = loaded.model.spec.interval_coverage
         note = f"{row['low_days']} to {row['high_days']} days, {coverage:.0%} interval"
-    facts = {"In days": row["ga_days"], "Spread between slices, days": row["spread_days"]}
+    facts = {"In days": row["ga_days"], "By the image alone, days": row["shape_days"]}
+    facts |= {"By the volume alone, days": row["volume_days"]}
+    facts["Spread between views, days"] = row["spread_days"]
     facts["Brain with its fluid"] = f"{row['brain_ml']} mL" if row["brain_ml"] else ""
     value = f"{row['ga_weeks_days']} weeks"
     return (markup.headline("Gestational age", value, note), markup.facts(facts), seen)
 
 
 def _looked_at(reading: GaReading, loaded: Loaded) -> str:
-    """Return the middle slices with gate and Grad-CAM of the first network."""
-    from fetal_lib.plots.gestational_age import looked_at_figure
-
-    image, model = reading.images[len(reading.images) // 2], loaded.model
-    planes, network = model.spec.planes, model.networks[0]
-    with loaded.lock:
-        gates = plane_gates(network, image, planes)
-        cams = plane_cams(network, image, planes) * model.spec.scales[0]
-    with markup.FIGURES:
-        url = markup.figure_url(looked_at_figure(image, gates, cams, planes, ""))
-    return markup.picture(url, "What the first network looked at, plane by plane", "overlay")
+    """Return a picture of what the model looked at."""
+    with loaded.lock, markup.FIGURES:
+        url = markup.figure_url(loaded.model.figure(reading, ""))
+    return markup.picture(url, "What the model looked at, plane by plane", "overlay")

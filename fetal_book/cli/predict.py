@@ -229,27 +229,33 @@ def predict_biometry(
 @app.command("ga", cls=Explained)
 def predict_ga(
     scans: Annotated[
-        list[Path],
-        typer.Argument(help="T2 volumes (NIfTI), slices as pictures, or folders of them."),
-    ],
-    model: Annotated[str, model_option("01")] = "",
+        list[Path] | None,
+        typer.Argument(help="Volumes (NIfTI), slices as pictures, or folders of them."),
+    ] = None,
+    model: Annotated[str, model_option("01", "; without it the shipped model")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("gestational_age.csv"),
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for pictures of what was looked at.")
     ] = None,
+    self_test: SelfTest = False,
 ) -> None:
-    """Tell the gestational age of fetal brains on T2 MRI, masked to the brain, in days.
+    """Tell the gestational age of fetal brains on MRI, in days.
 
     Each scan gets days, weeks and days, and an interval; or the reason why it was declined:
-    no fetal brain, or outside 19 to 39 weeks. A mask NAME_mask.nii.gz beside a volume is
-    taken. Research use only, not for clinical decisions.
+    no fetal brain, or outside 19 to 39 weeks. The shipped model takes volumes of any contrast,
+    masked to the brain or not; a run's model takes T2 masked to the brain, or pictures of three
+    planes. A mask NAME_mask.nii.gz beside a volume is taken. Research use only, not for
+    clinical decisions.
     """
-    from fetal_lib.predict.gestational_age import write_ages
+    from fetal_lib.predict.gestational_age import read_age, write_ages
     from fetal_lib.predict.gestational_age_cases import list_cases
     from fetal_lib.predict.gestational_age_model import load_ga_model
 
     with errors_in_a_sentence("predict ga"):
-        counts = write_ages(list_cases(scans), load_ga_model(home("01", model)), out, pictures)
+        cases = [] if self_test else list_cases(scans or [])
+        loaded = load_ga_model(folder := home("01", model))
+        check_model(folder, lambda p: read_age(list_cases([p])[0], loaded).ga_days, self_test)
+        counts = write_ages(cases, loaded, out, pictures)
     _say(counts, out)
 
 

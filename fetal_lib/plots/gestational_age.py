@@ -86,6 +86,28 @@ def outside_figure(ga_days: np.ndarray, pred_days: np.ndarray, outside: pd.DataF
     return figure
 
 
+def outlined_figure(
+    image: np.ndarray, shares: np.ndarray, planes: Sequence[str], title: str
+) -> Figure:
+    """Show slices of a brain with its outline.
+
+    Parameters
+    ----------
+    image : uint8 (S, S, P).
+    shares : float (P, S, S), how much of each place is brain; the outline is at a half.
+    planes : names of the P planes.
+    """
+    figure, axes = new_figure(1, len(planes), height=2.4, width=6.6)
+    for panel, plane, one, share in zip(
+        axes, planes, np.moveaxis(image, -1, 0), shares, strict=True
+    ):
+        hide_ticks(panel).imshow(one, cmap="gray", vmin=0, vmax=255)
+        panel.contour(share, [0.5], colors=ORANGE, linewidths=1)
+        panel.set_title(plane, fontsize=8)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
 def map_gallery(
     images: Sequence[np.ndarray],
     maps: Sequence[np.ndarray],

@@ -116,9 +116,19 @@ COLUMNS: dict[str, dict[str, str]] = {
             "share of fetuses whose true age such intervals hold, for scans like those that the "
             "model was calibrated on"
         ),
+        "shape_days": (
+            "the same by the image alone: by the brain's shape, its size unseen; of a run's model, "
+            "by its networks"
+        ),
+        "volume_days": (
+            "the same by the brain's volume alone: INTERGROWTH's age of the head that holds it"
+        ),
         "brain_ml": "volume of the brain with its fluid in mL",
-        "likeness": "with the mean pictures of the training, 1 at most",
-        "spread_days": "standard deviation between slices and networks, in days",
+        "likeness": (
+            "of the shipped model: of the brain's shape with those of its training, 1 where it is "
+            "usual; of a run's: with the mean pictures of the training, 1 at most"
+        ),
+        "spread_days": "standard deviation between slices, views and networks, in days",
         "reason": REASON,
     },
     "brain-age": {

@@ -14,15 +14,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_lib.models.vgg16_attention import get_age_network
+from fetal_lib.baselines.brain_volume import volume_days
+from fetal_lib.data.plane_slices import find_brain
+from fetal_lib.models.vgg16_attention import PLANES, get_age_network
 from fetal_lib.models.weights import load_weights, read_arrays, save_weights
+from fetal_lib.predict.gestational_age_any import (
+    AnyContrastModel,
+    AnyContrastSpec,
+    build_any_contrast,
+)
+from fetal_lib.predict.gestational_age_maps import plane_cams, plane_gates
+from fetal_lib.predict.gestational_age_reading import GaReading, outside_text
+from fetal_lib.predict.gestational_age_slices import as_pictures, cut_scan
 from fetal_lib.predict.keras_start import import_keras
-from fetal_lib.predict.model_folder import SavedModel, Unbounded, load_model, model_spec
+from fetal_lib.predict.model_folder import (
+    SavedModel,
+    Unbounded,
+    find_model,
+    load_model,
+    model_spec,
+)
+from fetal_lib.predict.onnx_network import FILE
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
+    from fetal_lib.data.layouts.fetal_scan import FetalScan
+
+UNMASKED = (
+    "nothing says where the brain ends: mask the volume to the brain with its fluid, or put its "
+    "mask beside it as NAME_mask.nii.gz"
+)
+VOLUME_SLACK = 1.2  # a brain may be this much larger or smaller than any of the training
+CHAPTER = "01_gestational_age"
 LIKENESS_SIDE = 24
 LEAST_FETUSES = 3  # a mean picture of fewer would show a fetus
 DARK = 0.3  # of white: what is darker in some mean picture may lie outside the brain
@@ -86,6 +112,60 @@ class GaModel(SavedModel):
     ) -> None:
         self.networks, self.spec, self.references = list(networks), spec, references
 
+    def read(self, scan: FetalScan) -> GaReading:
+        """Tell the age from one scan, or say why not."""
+        spec = self.spec
+        try:
+            if scan.volume is not None and np.isnan(find_brain(scan.volume, scan.mask).volume_ml):
+                return GaReading(reason=UNMASKED)
+            cut = cut_scan(scan, spec.n_slices, spec.image_size, spec.size_normalised)
+        except ValueError as error:
+            return GaReading(reason=str(error))
+        images = as_pictures(cut)[..., [PLANES.index(plane) for plane in spec.planes]]
+        like = self.likeness(images)
+        facts = {"brain_ml": cut.brain_ml, "likeness": like, "images": images}
+        if problem := self._no_fetal_brain(cut.brain_ml, like):
+            return GaReading(reason=problem, **facts)
+        answers = self.answers(images)
+        days = float(np.median(answers.mean(axis=0)))
+        facts |= {"spread_days": float(answers.std()), "shape_days": days}
+        if np.isfinite(cut.brain_ml):
+            facts["volume_days"] = float(volume_days(cut.brain_ml))
+        if reason := outside_text(days, spec.ga_range_days):
+            return GaReading(reason=reason, **facts)
+        half = spec.half_width_days
+        return GaReading(days, days - half, days + half, **facts)
+
+    def _no_fetal_brain(self, brain_ml: float, like: float) -> str:
+        """Return why a scan shows no fetal brain of 19 to 39 weeks; empty if it may."""
+        known = self.spec.brain_ml_range
+        if known is not None and np.isfinite(brain_ml):
+            low, high = known[0] / VOLUME_SLACK, known[1] * VOLUME_SLACK
+            if not low <= brain_ml <= high:
+                size = "smaller" if brain_ml < low else "larger"
+                return (
+                    f"the brain with its fluid is {brain_ml:.0f} mL, {size} than any of "
+                    f"{known[0]:.0f} to {known[1]:.0f} mL that it knows: outside 19 to 39 weeks, "
+                    "or not masked to the brain"
+                )
+        if like < self.spec.min_likeness:
+            return (
+                f"does not look like a fetal brain on T2-weighted MRI (likeness {like:.2f}, at "
+                f"least {self.spec.min_likeness:.2f} is needed): another organ or contrast, a "
+                "wrong mask, or a header that does not say how the head lies"
+            )
+        return ""
+
+    def figure(self, reading: GaReading, title: str) -> Figure:
+        """Show the middle slices with gate and Grad-CAM of the first network."""
+        from fetal_lib.plots.gestational_age import looked_at_figure
+
+        image = reading.images[len(reading.images) // 2]
+        planes, network = self.spec.planes, self.networks[0]
+        gates = plane_gates(network, image, planes)
+        cams = plane_cams(network, image, planes) * np.float32(self.spec.scales[0])
+        return looked_at_figure(image, gates, cams, planes, title)
+
     def answers(self, images: np.ndarray) -> np.ndarray:
         """Return days by each network for each slice triple, (K, n).
 
@@ -108,19 +188,21 @@ class GaModel(SavedModel):
         np.savez_compressed(folder / "likeness.npz", references=pictures)
 
 
-def load_ga_model(folder: str | Path | None) -> GaModel:
-    """Load a model that :meth:`GaModel.save` wrote.
+def load_ga_model(folder: str | Path | None) -> GaModel | AnyContrastModel:
+    """Load the model of a run of chapter 01, or the one that is shipped.
 
     Parameters
     ----------
-    folder : a run's ``model/`` folder, or the run's folder. No model is shipped.
+    folder : a run's ``model/`` folder, or the run's folder; None for the shipped model.
 
     Raises
     ------
     ValueError
         If there is no such model, or it cannot be read.
     """
-    return load_model(folder, "01_gestational_age", GaModelSpec, _build)
+    if (find_model(folder, CHAPTER) / FILE).is_file():
+        return load_model(folder, CHAPTER, AnyContrastSpec, build_any_contrast)
+    return load_model(folder, CHAPTER, GaModelSpec, _build)
 
 
 def _build(spec: GaModelSpec, folder: Path) -> GaModel:

@@ -70,6 +70,9 @@ def what_is_known(parameters: GestationalAgeParameters) -> dict[str, str]:
         "slice_measures": f"{n} plain measures of the pictures, {scale}",
         network_name(parameters): f"the pictures, {scale}",
         "brain_volume": "volume in mL",
+        "head_volume": "volume in mL, by a norm",
+        "any_contrast_shape": "the volume, size normalised away; trained elsewhere",
+        "any_contrast": "the volume in scale; trained elsewhere",
     }
 
 

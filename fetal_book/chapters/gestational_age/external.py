@@ -25,9 +25,17 @@ from fetal_lib.data.layouts.slices import slice_paths
 from fetal_lib.data.plane_slices import PLANES
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.predict.gestational_age import read_age
+from fetal_lib.predict.gestational_age_any import AnyContrastModel
 from fetal_lib.predict.gestational_age_cases import Case
-from fetal_lib.predict.gestational_age_model import GaModel
+from fetal_lib.predict.gestational_age_model import GaModel, load_ga_model
 from fetal_lib.training.keras_regression import predict_values
+
+SHIPPED = {
+    "any_contrast": "pred_days",
+    "any_contrast_shape": "shape_days",
+    "head_volume": "volume_days",
+}
+"""Names in the results of what the shipped model tells, and their columns."""
 
 
 def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.DataFrame:
@@ -51,7 +59,9 @@ def score_external(run: Run, brains: PlaneSet, fits: Sequence[FoldFit]) -> pd.Da
     return table
 
 
-def predict_external(parameters: GestationalAgeParameters, model: GaModel) -> pd.DataFrame:
+def predict_external(
+    parameters: GestationalAgeParameters, model: GaModel | AnyContrastModel
+) -> pd.DataFrame:
     """Return what `fetal-lib predict ga` says of each scan of the other set: an age or a reason."""
     cases = read_cases(parameters.external_data)
     rows = []
@@ -63,8 +73,27 @@ def predict_external(parameters: GestationalAgeParameters, model: GaModel) -> pd
         found = read_age(case, model)
         row = {"subject": name, "ga_days": one.ga_days, "pred_days": found.ga_days}
         row |= {"low_days": found.low_days, "high_days": found.high_days}
+        row |= {"shape_days": found.shape_days, "volume_days": found.volume_days}
         rows.append(row | {"reason": found.reason})
     return pd.DataFrame(rows)
+
+
+def score_shipped(run: Run) -> pd.DataFrame:
+    """Score the shipped model of any contrast on the other set, and what it combines.
+
+    Adds rows of ``any_contrast``, of its networks alone (``any_contrast_shape``, which do not see
+    the size) and of the volume alone (``head_volume``), each on the scans that it tells an age
+    of. Returns the table of `predict_external`.
+    """
+    p = run.parameters
+    table = predict_external(p, load_ga_model(None))
+    for name, column in SHIPPED.items():
+        known = table.dropna(subset=[column])
+        if len(known) > 1:
+            days = known["ga_days"], known[column].to_numpy()
+            for row in age_rows(*days, "days", name, "external", None, p.seed):
+                run.add_result(data=data_name(p.external_data), **row)
+    return table
 
 
 def predicted_text(predicted: pd.DataFrame, seed: int = 0) -> str:
