@@ -3,7 +3,7 @@
 Small 3D networks that learnt from label maps painted in any contrast find the brain. Two ages
 follow and are combined: by the brain's *shape*, the ranks of its grey values with the size taken
 away; and by its *volume*, the age at which a head holds that much. ``model.json`` holds how they
-are combined and when a scan is declined, ``network.onnx`` the networks, ``shape.npz`` the
+are combined and when a scan is declined, ``brain_finder.onnx`` the networks, ``weights.npz`` the
 regressions on shape, ``card.md`` what all that was learnt from.
 """
 
@@ -29,7 +29,7 @@ from fetal_lib.predict.gestational_age_place import (
 )
 from fetal_lib.predict.gestational_age_reading import GaReading, outside_text
 from fetal_lib.predict.model_folder import SavedModel, Unbounded, model_spec
-from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
+from fetal_lib.predict.onnx_network import OnnxVolumeNetwork
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ SHRUNK = 4  # the grid of the tissues is so much coarser
 MOST_LOOKS = 4
 SETTLED = 0.02  # relative change of the brain's diameter and place at which looking ends
 SLICES = "pictures do not say how large a brain is; name a run of chapter 01 with --model for them"
-SHAPE_FILE = "shape.npz"
+FINDER, SHAPES = "brain_finder.onnx", "weights.npz"
 
 
 @model_spec
@@ -49,9 +49,8 @@ class AnyContrastSpec:
 
     Attributes
     ----------
-    n_shapes : regressions in ``shape.npz``.
-    shape_weight : share of the age by shape in the age, at 200 days by volume and what it gains
-        in 40 days; the volume has the rest.
+    n_shapes : regressions in ``weights.npz``.
+    shape_weight : share of the age by shape in the age; the volume has the rest.
     relative_half_width : of the prediction interval, as a share of the age.
     interval_coverage : coverage that it was calibrated for.
     ga_range_days : youngest and oldest age that is told.
@@ -62,7 +61,7 @@ class AnyContrastSpec:
     """
 
     n_shapes: int
-    shape_weight: tuple[float, float]
+    shape_weight: float
     relative_half_width: Unbounded
     interval_coverage: float
     ga_range_days: tuple[float, float]
@@ -73,10 +72,8 @@ class AnyContrastSpec:
 
     def combined(self, by_shape: np.ndarray, by_volume: np.ndarray) -> np.ndarray:
         """Return ages by shape and volume together, days."""
-        by_volume = np.asarray(by_volume, float)
-        share = self.shape_weight[0] + self.shape_weight[1] * (by_volume - 200.0) / 40.0
-        share = np.clip(share, 0.0, 1.0)
-        return share * np.asarray(by_shape, float) + (1 - share) * by_volume
+        share = self.shape_weight
+        return share * np.asarray(by_shape, float) + (1 - share) * np.asarray(by_volume, float)
 
 
 class AnyContrastModel(SavedModel):
@@ -84,26 +81,26 @@ class AnyContrastModel(SavedModel):
 
     Parameters
     ----------
-    network : OnnxNetwork
+    network : OnnxVolumeNetwork
         (B, 1, 64, 64, 64) to (B, 16, 16, 16): how much of each place is brain.
     shapes : regressions on shape, whose ages are averaged.
     spec : AnyContrastSpec
     """
 
     def __init__(
-        self, network: OnnxNetwork, shapes: Sequence[ShapeAge], spec: AnyContrastSpec
+        self, network: OnnxVolumeNetwork, shapes: Sequence[ShapeAge], spec: AnyContrastSpec
     ) -> None:
         self.network, self.shapes, self.spec = network, list(shapes), spec
 
     def write_arrays(self, folder: Path) -> None:
-        """Write ``network.onnx`` and ``shape.npz``."""
-        (folder / FILE).write_bytes(self.network.content)
+        """Write ``brain_finder.onnx`` and ``weights.npz``."""
+        (folder / FINDER).write_bytes(self.network.content)
         arrays = {}
         for number, shape in enumerate(self.shapes):
             for name, value in asdict(shape).items():
                 kept = np.asarray(value, np.float16 if name == "basis" else np.float32)
                 arrays[f"{name}_{number}"] = kept
-        np.savez_compressed(folder / SHAPE_FILE, **arrays)
+        np.savez_compressed(folder / SHAPES, **arrays)
 
     def read(self, scan: FetalScan) -> GaReading:
         """Tell the age from one scan, or say why not."""
@@ -111,7 +108,7 @@ class AnyContrastModel(SavedModel):
             return GaReading(reason=SLICES)
         shown = shown_brain(scan)
         grid, place = self._found(shown)
-        share = self.network(grid[None, None])[0]
+        share = self.network.forward(grid)
         facts = {"brain_ml": place.volume_ml, "images": _middle(grid)[None]}
         facts["outlines"] = _middle_shares(share)
         if problem := self._size_problem(place.volume_ml):
@@ -168,7 +165,7 @@ class AnyContrastModel(SavedModel):
         place = shown.place
         for _ in range(MOST_LOOKS):
             grid = standardised(cut_grid(shown.volume, place))
-            seen = place_of(self.network(grid[None, None])[0], place)
+            seen = place_of(self.network.forward(grid), place)
             if not 2.0 <= seen.volume_ml <= 4000.0:
                 return grid, seen
             moved = np.abs(seen.middle_mm - place.middle_mm).max() / place.diameter_mm
@@ -191,13 +188,13 @@ class AnyContrastModel(SavedModel):
 
 def build_any_contrast(spec: AnyContrastSpec, folder: Path) -> AnyContrastModel:
     """Read the networks and regressions of a spec from a folder."""
-    kept = read_arrays(folder / SHAPE_FILE)
+    kept = read_arrays(folder / SHAPES)
     names = [one.name for one in fields(ShapeAge)]
     shapes = [
         ShapeAge(**{name: kept[f"{name}_{number}"].astype(np.float32) for name in names})
         for number in range(spec.n_shapes)
     ]
-    return AnyContrastModel(OnnxNetwork.read(folder), shapes, spec)
+    return AnyContrastModel(OnnxVolumeNetwork(folder / FINDER), shapes, spec)
 
 
 def _middle(grid: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from fetal_lib.data.plane_slices import find_brain
 from fetal_lib.models.vgg16_attention import PLANES, get_age_network
 from fetal_lib.models.weights import load_weights, read_arrays, save_weights
 from fetal_lib.predict.gestational_age_any import (
+    FINDER,
     AnyContrastModel,
     AnyContrastSpec,
     build_any_contrast,
@@ -34,7 +35,6 @@ from fetal_lib.predict.model_folder import (
     load_model,
     model_spec,
 )
-from fetal_lib.predict.onnx_network import FILE
 from fetal_lib.training.keras_regression import predict_values
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def load_ga_model(folder: str | Path | None) -> GaModel | AnyContrastModel:
     ValueError
         If there is no such model, or it cannot be read.
     """
-    if (find_model(folder, CHAPTER) / FILE).is_file():
+    if (find_model(folder, CHAPTER) / FINDER).is_file():
         return load_model(folder, CHAPTER, AnyContrastSpec, build_any_contrast)
     return load_model(folder, CHAPTER, GaModelSpec, _build)
 

@@ -1,11 +1,15 @@
-"""A network of grey images in an ONNX file, run by ONNX Runtime: no framework is loaded."""
+"""A network of images or volumes in an ONNX file, run by ONNX Runtime: no framework is loaded."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 FILE = "network.onnx"
 """Name of the network in a model's folder."""
@@ -34,21 +38,8 @@ class OnnxNetwork:
     """
 
     def __init__(self, source: str | Path | bytes, n_threads: int = 0) -> None:
-        import onnxruntime
-
         self.content = source if isinstance(source, bytes) else _read(Path(source))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = n_threads or _usable_cores()
-        options.log_severity_level = 4
-        # Threads that wait in a loop take a third of the time of those that read and measure.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(
-                self.content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the runtime's own errors share no public class
-            message = str(error).splitlines()[0]
-            raise ValueError(f"network: damaged, or no network ({message}).") from None
+        self._session = _session(self.content, n_threads)
         (first,) = self._session.get_inputs()
         self._name, shape = first.name, list(first.shape)
         if len(shape) != 4 or 1 not in (shape[1], shape[3]) or first.type != "tensor(float)":
@@ -74,6 +65,44 @@ class OnnxNetwork:
         starts = range(0, len(images), batch_size)
         batches = (np.expand_dims(images[i : i + batch_size] * scale, self._axis) for i in starts)
         return np.concatenate([self._session.run(None, {self._name: one})[0] for one in batches])
+
+
+class OnnxVolumeNetwork:
+    """A network that takes volumes; parameters, errors and ``content`` as of `OnnxNetwork`.
+
+    ``source`` holds one whose one input takes float32 (N, 1, S, S, S).
+    """
+
+    def __init__(self, source: str | Path | bytes, n_threads: int = 0) -> None:
+        self.content = source if isinstance(source, bytes) else _read(Path(source))
+        self._session = _session(self.content, n_threads)
+        (first,) = self._session.get_inputs()
+        self._name, shape = first.name, list(first.shape)
+        if len(shape) != 5 or shape[1] != 1 or first.type != "tensor(float)":
+            raise ValueError(
+                f"network: it takes {first.type} {shape}; it must take volumes, float32 "
+                "(N, 1, S, S, S)."
+            )
+
+    def forward(self, volume: np.ndarray) -> np.ndarray:
+        """Return the first output, float32, for one volume (S, S, S)."""
+        batch = np.ascontiguousarray(volume[None, None], np.float32)
+        return self._session.run(None, {self._name: batch})[0][0]
+
+
+def _session(content: bytes, n_threads: int) -> InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads or _usable_cores()
+    options.log_severity_level = 4
+    # Threads that wait in a loop take a third of the time of those that read and measure.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own errors share no public class
+        message = str(error).splitlines()[0]
+        raise ValueError(f"network: damaged, or no network ({message}).") from None
 
 
 def _read(path: Path) -> bytes:
