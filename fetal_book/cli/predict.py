@@ -242,10 +242,10 @@ def predict_ga(
     """Tell the gestational age of fetal brains on MRI, in days.
 
     Each scan gets days, weeks and days, and an interval; or the reason why it was declined:
-    no fetal brain, or outside 19 to 39 weeks. The shipped model takes volumes of any contrast,
-    masked to the brain or not; a run's model takes T2 masked to the brain, or pictures of three
-    planes. A mask NAME_mask.nii.gz beside a volume is taken. Research use only, not for
-    clinical decisions.
+    no fetal brain, or outside 19 to 39 weeks. The shipped model takes volumes of any contrast;
+    a run's model takes T2 masked to the brain, or pictures of three planes. A mask
+    NAME_mask.nii.gz beside a volume is taken; without one, a brain among skull and womb is
+    mostly declined. Research use only, not for clinical decisions.
     """
     from fetal_lib.predict.gestational_age import read_age, write_ages
     from fetal_lib.predict.gestational_age_cases import list_cases

@@ -73,7 +73,7 @@ def shape_maps(grid: np.ndarray, share: np.ndarray) -> np.ndarray:
     part, middle = brain_on_grid(share)
     diameter = ratio * float(np.cbrt(6 * max(part.sum(dtype=float), 1.0) / np.pi))
     middle = ratio * middle + (ratio - 1) / 2
-    inside = ndimage.zoom(part, ratio, order=1, mode="nearest", grid_mode=True) > 0.5
+    inside = _inside(part, ratio)
     ranks = _ranks(grid, inside)
     cell = FIELD * diameter / GRID
     steps = (np.arange(GRID) - (GRID - 1) / 2) * cell
@@ -94,6 +94,27 @@ def shape_maps(grid: np.ndarray, share: np.ndarray) -> np.ndarray:
 def turned_round(maps: np.ndarray) -> np.ndarray:
     """Return the maps of the same brain with bright and dark exchanged."""
     return maps * np.array([1, -1, 1], np.float32).reshape(3, 1, 1, 1)
+
+
+def structure(grid: np.ndarray, share: np.ndarray) -> float:
+    """Return the correlation of neighbours' ranks in a brain: 0 for noise, over 0.7 for tissue.
+
+    Parameters are as of `shape_maps`.
+    """
+    inside = _inside(brain_on_grid(share)[0], len(grid) // len(share))
+    ranks, found = _ranks(grid, inside), []
+    for axis in range(3):
+        both = np.roll(inside, 1, axis) & inside
+        pair = ranks[both], np.roll(ranks, 1, axis)[both]
+        spread = np.std(pair[0]) * np.std(pair[1]) if both.any() else 0.0
+        found.append(float(np.cov(*pair, bias=True)[0, 1] / spread) if spread > 0 else 0.0)
+    return float(np.mean(found))
+
+
+def _inside(part: np.ndarray, ratio: int) -> np.ndarray:
+    from scipy import ndimage
+
+    return ndimage.zoom(part, ratio, order=1, mode="nearest", grid_mode=True) > 0.5
 
 
 def _ranks(grid: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from fetal_lib.baselines.brain_volume import volume_days
 from fetal_lib.data.plane_slices import PLANES, BrainPlace
 from fetal_lib.models.weights import read_arrays
-from fetal_lib.predict.fetal_brain_shape import ShapeAge, shape_maps, turned_round
+from fetal_lib.predict.fetal_brain_shape import ShapeAge, shape_maps, structure, turned_round
 from fetal_lib.predict.gestational_age_place import (
     ShownBrain,
     cut_grid,
@@ -40,6 +40,7 @@ SHRUNK = 4  # the grid of the tissues is so much coarser
 MOST_LOOKS = 4
 SETTLED = 0.02  # relative change of the brain's diameter and place at which looking ends
 SLICES = "pictures do not say how large a brain is; name a run of chapter 01 with --model for them"
+LEAST_STRUCTURE = 0.4  # of neighbours; scans have 0.7 and more, noise 0.1
 FINDER, SHAPES = "brain_finder.onnx", "weights.npz"
 
 
@@ -122,6 +123,8 @@ class AnyContrastModel(SavedModel):
                 "header that does not say how the head lies"
             )
             return GaReading(reason=reason, **facts)
+        if structure(grid, share) < LEAST_STRUCTURE:
+            return GaReading(reason="shows noise where the brain should be", **facts)
         days, by_volume = float(np.mean(ages)), float(volume_days(place.volume_ml))
         facts |= {"shape_days": days, "volume_days": by_volume}
         if abs(days - by_volume) > self.spec.most_apart_days:

@@ -223,7 +223,7 @@ fetuses: errors on single fetuses are larger.
 **Interval**: {spec.interval_coverage:.0%}, ± {spec.relative_half_width:.1%} of the age, conformal
 on templates drawn anew. **Declined**: below a likeness of {spec.min_likeness:.2f}; shape and volume
 more than {spec.most_apart_days:.0f} days apart; a brain outside {spec.brain_ml_range[0]:.0f} to
-{spec.brain_ml_range[1]:.0f} mL; an age outside 19 to 39 weeks.
+{spec.brain_ml_range[1]:.0f} mL; an age outside 19 to 39 weeks; noise.
 
 **It cannot** tell the age of a brain with a disease: a small brain is read as young. It was not
 tried on single fetuses of a clinic, on twins, or on stacks of thick slices. Not for clinical use.
