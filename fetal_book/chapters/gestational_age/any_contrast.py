@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import typer
 
+from fetal_book.chapters.gestational_age.any_contrast_card import finish_model
 from fetal_book.chapters.gestational_age.any_contrast_shape import fit_shape
 from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
 from fetal_lib.data.layouts.fetal_scan import FetalScan
@@ -149,8 +150,6 @@ def main(
     folder: Annotated[Path, typer.Argument(help="New folder of the model.")],
 ) -> None:
     """Train, calibrate and score the model; ten minutes of one core. A cut run goes on."""
-    from fetal_book.chapters.gestational_age.any_contrast_card import finish_model
-
     made = folder / "training"
     scans, phantoms = atlas_scans(root), phantom_anatomies(made / "phantoms")
     atlas = [atlas_anatomy(scan) for scan in scans]
@@ -159,7 +158,7 @@ def main(
         fit_shape(*seen_by(fold, atlas, phantoms), [GESTATIONAL_AGE, 50 + fold])
         for fold in range(N_FOLDS)
     ]
-    finish_model(networks, shapes, scans, phantoms, root, folder)
+    finish_model(networks, shapes, scans, atlas, phantoms, root, folder)
 
 
 if __name__ == "__main__":

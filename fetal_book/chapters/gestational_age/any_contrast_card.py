@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fetal_book.chapters.gestational_age.any_contrast import atlas_anatomy
 from fetal_lib.baselines.brain_volume import HC_BY_DIAMETER
 from fetal_lib.data.layouts.fetal_mri import iter_scans, read_cases
 from fetal_lib.data.layouts.fetal_scan import FetalScan
@@ -70,7 +69,10 @@ def sized(painted: Painted, hc_mm: float, ga_days: float = float("nan")) -> Feta
 
 
 def validation_table(
-    models: Sequence[AnyContrastModel], scans: Sequence[FetalScan], phantoms: Sequence[Anatomy]
+    models: Sequence[AnyContrastModel],
+    scans: Sequence[FetalScan],
+    atlas: Sequence[Anatomy],
+    phantoms: Sequence[Anatomy],
 ) -> pd.DataFrame:
     """Return what each fold's network says of brains it has not seen, and of what is none.
 
@@ -79,7 +81,6 @@ def validation_table(
     ``other``, which is no fetal brain.
     """
     rows, folds = [], len(models)
-    atlas = [atlas_anatomy(scan) for scan in scans]
     for fold, model in enumerate(models):
         rng = np.random.default_rng([GESTATIONAL_AGE, 100 + fold])
         own = [a for k, a in enumerate(atlas) if k % folds == fold] * DRAWS_A_TEMPLATE
@@ -234,13 +235,15 @@ def finish_model(
     networks: Sequence[FetalBrainNet],
     shapes: Sequence[ShapeAge],
     scans: Sequence[FetalScan],
+    atlas: Sequence[Anatomy],
     phantoms: Sequence[Anatomy],
     root: Path,
     folder: Path,
 ) -> AnyContrastModel:
     """Calibrate networks and regressions, score them, and write the model, card and sample."""
     pairs = zip(networks, shapes, strict=True)
-    table = validation_table([model_of([n], [s], OPEN) for n, s in pairs], scans, phantoms)
+    models = [model_of([network], [shape], OPEN) for network, shape in pairs]
+    table = validation_table(models, scans, atlas, phantoms)
     spec = calibrated(OPEN, table)
     model = model_of(networks, shapes, spec)
     table = judged(table, spec)
