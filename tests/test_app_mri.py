@@ -97,7 +97,7 @@ def test_a_head_with_its_skull_is_told_what_to_do(tmp_path):
         shelf_of(adult_age_model(), tmp_path),
     )
     html = brain_age.answer_files([file], shelf, None, "")
-    assert "I don’t know" in html and "strip the skull" in html
+    assert "I don’t know" in html and "mri_synthstrip" in html
 
 
 def bomb(path, shape):

@@ -17,7 +17,7 @@ from fetal_lib.readers.volume import Volume
 SPACING_MM = 2.0
 FIRST_MM, SHAPE = (-90.0, -126.0, -72.0), (91, 109, 91)
 MIN_BRAIN_ML, MAX_BRAIN_ML = 1500.0, 2300.0
-SKULL_ML = 300.0
+SKULL_ML = 250.0
 EMPTY, SIGNAL, TISSUE = 0.06, 0.10, 0.30  # of white matter
 WHITE = 1.33  # white matter over the median deep in the brain
 DEEP_MM = 10.0
