@@ -198,6 +198,59 @@ def test_each_step_parts_what_it_says_and_all_score_the_same_images():
     assert any(len(set(fold[pool == row])) > 1 for row in set(pool[320:].tolist()))
 
 
+@pytest.mark.parametrize("data", ["phantom", "a set"])
+def test_both_ways_to_take_the_protocol_apart_end_in_rows_with_what_each_step_takes_away(
+    data, monkeypatch
+):
+    from types import SimpleNamespace
+
+    from fetal_book.chapters.brain_anomalies import leak_steps, source
+
+    rng = np.random.default_rng(0)
+    cases = some_cases()
+    cases.table["picture"], cases.table["part"] = cases.table["image"], "train"
+    cases.table.loc[cases.table["subject"].str.endswith(("0", "5")), "part"] = "test"
+    rows, differences = [], {}
+    run = SimpleNamespace(
+        parameters=SimpleNamespace(
+            data=data, seed=0, source_epochs=1, source_wide_epochs=1, source_folds=2,
+            source_networks="all", view="whole", image_size=24,
+        ),
+        data_fingerprint="of the cases",
+        add_result=lambda **row: rows.append(row),
+        add_difference=lambda a, b, metric, value, ci95, n: differences.update({(a, b): value}),
+    )  # fmt: skip
+
+    def half_right(labels, share):
+        return np.where(rng.random(len(labels)) < share, labels, 0)
+
+    def answer_step(run, cases, name, step, epochs, n_folds):
+        pool, fold = leak_steps.step_folds(cases, step, 0)
+        at = np.flatnonzero(fold < n_folds)
+        pred = half_right(cases.labels[pool[at]], 0.9 if step.copies_first else 0.4)
+        return leak_steps.Answers(pool[at], pred, at < len(cases))
+
+    monkeypatch.setattr(leak_steps, "read_views", lambda *_: cases)
+    monkeypatch.setattr(leak_steps, "answer_step", answer_step)
+    monkeypatch.setattr(
+        source,
+        "_train_and_predict",
+        lambda run, train, test, settings, tag: half_right(
+            test.labels, 0.9 if tag == "source" else 0.4
+        ),
+    )
+    found = leak_steps.reenact(run, cases, None)
+    assert run.data_fingerprint == "of the cases"
+    assert len(found.table) == len(found.shown) == (3 if data == "phantom" else 8)
+    assert "**" in found.words and len(found.rare) == 5
+    assert {row["metric"] for row in rows} == {"accuracy", "macro_f1"}
+    assert all(row["ci95"][0] <= row["value"] <= row["ci95"][1] for row in rows)
+    flawed = "separable_cnn_source_protocol"
+    assert min(value for (a, _), value in differences.items() if a == flawed) > 0.2
+    scores = {row["model"]: row["value"] for row in rows if row["metric"] == "macro_f1"}
+    assert found.shown["value"].tolist() == pytest.approx(list(scores.values()))
+
+
 def test_each_pair_of_networks_is_ranked_by_accuracy():
     from fetal_book.chapters.brain_anomalies.rankings import ranking_table
 

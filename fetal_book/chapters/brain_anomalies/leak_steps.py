@@ -209,8 +209,8 @@ class NetworkSteps:
         told = [[with_interval(row["value"], row["ci95"]) for row in each] for each in rows]
         return (
             f"By the source's protocol the {NETWORK_NAMES[self.name]} reaches an accuracy of "
-            f"**{told[0][0]}** and a macro-F1 of **{told[0][1]}**. The same network on the same "
-            f"images, with no case on both sides, reaches **{told[1][0]}** and **{told[1][1]}**."
+            f"**{told[0][0]}** and a macro-F1 of **{told[0][1]}**. With no case on both sides, at the "
+            f"same mix of classes, the same network reaches **{told[1][0]}** and **{told[1][1]}**."
         )
 
 
