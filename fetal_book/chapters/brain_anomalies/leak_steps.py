@@ -1,8 +1,8 @@
 """What the protocol of source 001 adds to its scores on its own data, one step at a time.
 
 The set was augmented before it was shared, and the source filled rare classes up by copies before
-it split at random over images. Each step here takes one of these away; all steps score the same
-images, each by a network that was not trained on that file.
+it split at random over images. Each step here takes one of these away; all are scored at one mix of
+classes, each image by a network that was not trained on its file.
 """
 
 from __future__ import annotations
@@ -209,8 +209,8 @@ class NetworkSteps:
         told = [[with_interval(row["value"], row["ci95"]) for row in each] for each in rows]
         return (
             f"By the source's protocol the {NETWORK_NAMES[self.name]} reaches an accuracy of "
-            f"**{told[0][0]}** and a macro-F1 of **{told[0][1]}**. With no case on both sides, at the "
-            f"same mix of classes, the same network reaches **{told[1][0]}** and **{told[1][1]}**."
+            f"**{told[0][0]}** and a macro-F1 of **{told[0][1]}**. With no case on both sides, at "
+            f"the same mix of classes, it reaches **{told[1][0]}** and **{told[1][1]}**."
         )
 
 

@@ -29,7 +29,7 @@ RARE_SHARE = 50 / 1764
 SCORES = {"accuracy": accuracy, "macro_f1": macro_f1}
 PROTOCOLS = {
     "copies before the split": ("separable_cnn_source_protocol", "protocol"),
-    "split by patient, then copies": ("separable_cnn_copies_in_training", "test"),
+    "split by patient, then copies": ("separable_cnn_by_case", "test"),
     "split by patient, no copies": ("separable_cnn_same_settings", "test"),
 }
 """Names of the protocols on the page; model and split of their result rows."""
