@@ -62,11 +62,36 @@ def heads_with_callipers(folder: Path) -> Cases:
     return pd.DataFrame({"group": heads["subject"], "true": heads["hc_mm"]} | columns)
 
 
+def ages_of_the_impaired(folder: Path) -> Cases:
+    """Tell the ages of people with a dementia rating by the shipped model of brain age."""
+    from fetal_lib.predict.age_model import load_age_model
+    from fetal_lib.predict.brain_age import list_scans, write_ages
+
+    people = pd.read_csv(folder / "participants.tsv", sep="\t").set_index("participant_id")
+    scans = list_scans([folder])
+    owner = [next(part for part in path.parts if part in people.index) for path in scans]
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "out.csv"
+        write_ages(scans, load_age_model(PRETRAINED / "brain_age"), out)
+        found = pd.read_csv(out)
+    names = {"pred": "brain_age_years", "low": "low_years", "high": "high_years"}
+    told = found["status"] == "predicted"
+    columns = {new: found[old].where(told) for new, old in names.items()}
+    true = people.loc[owner, "age"].to_numpy(float)
+    return pd.DataFrame({"group": owner, "true": true} | columns)
+
+
 SCORERS: dict[tuple[str, str], tuple[Callable[[Path], Cases], str, str, float]] = {
     ("head_circumference", "fetal_biometry_fp"): (
         heads_with_callipers,
         "heads of two hospitals of one city, by callipers",
         "adf_mm",
+        0.9,
+    ),
+    ("brain_age", "oasis1_impaired"): (
+        ages_of_the_impaired,
+        "people of the same study with a dementia rating of 0.5 to 2: their age, not their health",
+        "mae_years",
         0.9,
     ),
 }
