@@ -80,7 +80,7 @@ def segment_tissues(
     Raises
     ------
     ValueError
-        If the scan is not 3D, or fewer than 2000 voxels lie in the mask.
+        If the scan is not 3D, fewer than 2000 voxels lie in the mask, or no mixture is found.
 
     Examples
     --------
@@ -107,7 +107,10 @@ def segment_tissues(
     chosen = np.zeros_like(mask)
     chosen[sub] = mask[sub]
     basis = _polynomials(mask, bias_degree)
-    mixture, weights = _fit(scaled[chosen], priors[:, chosen], basis(chosen))
+    with np.errstate(invalid="ignore"):
+        mixture, weights = _fit(scaled[chosen], priors[:, chosen], basis(chosen))
+    if not np.isfinite(mixture.means).all():
+        raise ValueError("t1 has no three tissues from dark to bright: is this a T1 scan?")
     brightness = level * mixture.means[2] * weights
     corrected = even_out(t1, mask, brightness)
     mixture = Mixture(
