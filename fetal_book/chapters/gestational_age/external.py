@@ -87,11 +87,12 @@ def score_shipped(run: Run) -> pd.DataFrame:
     """
     p = run.parameters
     table = predict_external(p, load_ga_model(None))
+    groups = pd.factorize(read_cases(p.external_data)["group"])[0]
     for name, column in SHIPPED.items():
-        known = table.dropna(subset=[column])
-        if len(known) > 1:
-            days = known["ga_days"], known[column].to_numpy()
-            for row in age_rows(*days, "days", name, "external", None, p.seed):
+        told = table[column].notna()
+        if told.sum() > 1:
+            days = table.loc[told, "ga_days"], table.loc[told, column].to_numpy()
+            for row in age_rows(*days, "days", name, "external", groups[told], p.seed):
                 run.add_result(data=data_name(p.external_data), **row)
     return table
 

@@ -74,10 +74,13 @@ def outside_text(runs: Sequence[PublishedRun]) -> str:
 
 def _outside_line(run: PublishedRun, one: dict, mean: dict, own: dict) -> str:
     source = "phantoms" if own["data"] == PHANTOM else f"`{own['data']}`"
+    known = bool(one["ci95"] and mean["ci95"])  # templates, which share fetuses, have no interval
     if one["value"] >= mean["value"]:
         verdict = "**the network fails there**: an answer that looks at no picture is nearer"
-        if one["ci95"][0] <= mean["ci95"][1]:
+        if known and one["ci95"][0] <= mean["ci95"][1]:
             verdict += ", though the intervals overlap"
+    elif not known:
+        verdict = "the network is nearer than an answer that looks at no picture"
     elif one["ci95"][1] >= mean["ci95"][0]:
         verdict = "the intervals do not tell the network from an answer that looks at no picture"
     else:
