@@ -15,7 +15,7 @@ from fetal_lib.predict.self_test import read_sample, self_test  # noqa: E402
 from fetal_phantoms.adult_brain.brain import make_adult_brain  # noqa: E402
 
 HOME = PRETRAINED / "brain_age"
-SUBJECTS = ("sub-OAS10005", "sub-OAS10074", "sub-OAS10338")
+SUBJECTS = ("sub-OAS10005", "sub-OAS10074", "sub-OAS10338", "sub-OAS10381")
 
 
 def bright(values):
@@ -78,11 +78,7 @@ def tell(values, affine, model, folder, slope=None):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_age_does_not_depend_on_how_the_numbers_were_stored(
-    scan, model, name, tmp_path, request
-):
-    if name == "bright tail" and "phantom" in request.node.name:
-        pytest.skip("a phantom has no vessels: its brightest voxels are noise in white matter")
+def test_the_age_does_not_depend_on_how_the_numbers_were_stored(scan, model, name, tmp_path):
     values, affine, age = scan
     change, slope, most = VARIANTS[name]
     told = tell(change(values), affine, model, tmp_path, slope)
@@ -91,12 +87,6 @@ def test_the_age_does_not_depend_on_how_the_numbers_were_stored(
 
 def test_the_model_is_small_and_passes_its_own_test(model):
     assert sum(path.stat().st_size for path in HOME.rglob("*") if path.is_file()) <= 3_000_000
-    assert {path.name for path in HOME.iterdir()} - {"contract.json"} == {
-        "card.md",
-        "model.json",
-        "self_test",
-        "weights.npz",
-    }
     assert "passed" in self_test(HOME, lambda path: read_age(path, model).age_years)
     assert "phantom" in read_sample(HOME)[1].source
 

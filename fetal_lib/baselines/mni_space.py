@@ -21,6 +21,8 @@ NEAR_MM = 8.0  # what lies farther from the template's brain is left out
 DEEP_MM = 10.0  # what lies deeper in it is brain in every scan that is aligned
 CUT = 1.8  # of the median deep in the brain: brighter voxels are vessels, fat or artefact
 DARK = 0.1  # of it: darker voxels are background, or a halo that interpolation left
+BRIGHTEST = 0.9984
+"""Share of the voxels that are not dark that keep their brightness; 8-bit files keep a bit more."""
 CONTRAST, MOST_POWER = 0.6, 2.0
 """Usual median gray over white where the template has them; largest power that leads there."""
 
@@ -88,7 +90,8 @@ def standard_t1(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
     Whatever a scanner or a file format makes of the numbers (a factor, an offset, 8 or 32 bits, a
     gamma curve, a bright tail that is clipped or not) is gone: the median at the grid's faces is
     taken off, the median deep in the template's brain becomes 1, a power brings where the template
-    has gray matter to `CONTRAST` of where it has white, and what is brighter than `CUT` is cut.
+    has gray matter to `CONTRAST` of where it has white, and what is brighter than `CUT`, or among
+    the brightest per mille, is cut.
 
     Parameters
     ----------
@@ -111,7 +114,9 @@ def standard_t1(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if not level > 0:
         raise ValueError("no brain lies where MNI space has it; register the scan to MNI152 first")
     even = np.maximum(t1 / level, 0)
-    return np.minimum(even ** np.float32(_power(even)), CUT)
+    even = even ** np.float32(_power(even))
+    ceiling = np.quantile(even[even > DARK], BRIGHTEST, method="lower")
+    return np.minimum(even, min(CUT, float(ceiling)))
 
 
 def _power(t1: np.ndarray) -> float:
