@@ -38,7 +38,7 @@ def build_head_features(side: int = 96, n_classes: int = 16) -> keras.Model:
     Examples
     --------
     >>> build_head_features().count_params()
-    300144
+    300936
     """
     import keras
     from keras import layers
@@ -46,9 +46,8 @@ def build_head_features(side: int = 96, n_classes: int = 16) -> keras.Model:
     unet = get_unet(side, side, N_FILTERS)
     active = [layer for layer in unet.layers if isinstance(layer, keras.layers.ReLU)]
     maps = []
-    for number, at in enumerate(
-        BLOCKS
-    ):  # (B, H/4, W/4, 32), (B, H/8, W/8, 64), (B, H/16, W/16, 128)
+    # (B, H/4, W/4, 32), (B, H/8, W/8, 64), (B, H/16, W/16, 128)
+    for number, at in enumerate(BLOCKS):
         maps.append(layers.Identity(name=f"module{number + 1}")(active[at].output))
     pooled = [layers.GlobalAveragePooling2D()(one) for one in maps]
     means = layers.Concatenate(name="means")(pooled)

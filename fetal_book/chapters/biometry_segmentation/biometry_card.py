@@ -1,4 +1,4 @@
-"""Score a biometry model on the test part, once, and write its card."""
+"""Score a biometry model on the test part, and write its card."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def biometry_card(model: BiometryModel, cases: Sequence[Case], part: str = "test
         f"trained on {_counts(cases, 'train')}, by `python -m "
         "fetal_book.chapters.biometry_segmentation.biometry_network`. Offsets and intervals were "
         f"set on {_counts(cases, 'validation')}; the tables are of {_counts(cases, part)}, which "
-        "were looked at once. Examinations, and subjects over all planes, are on one side.",
+        "nothing was chosen on; each version that was shipped was scored on them. "
+        "Examinations, and subjects over all planes, are on one side.",
         "",
         f"Licence of the weights: {spec.licence}. {_licence(spec.licence)}",
         "",
