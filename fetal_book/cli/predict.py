@@ -30,8 +30,12 @@ PixelSize = Annotated[
         help="Side of a pixel in mm (0.12 or 0,12), for all scans; DICOM files may state it.",
     ),
 ]
-
-
+SizeTable = Annotated[
+    Path | None,
+    typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
+]
+Scans = Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")]
+Pictures = Annotated[Path | None, typer.Option(help="Folder for pictures.")]
 AnyPlane = Annotated[
     bool, typer.Option("--any-plane", help="Answer also what is not recognised as a head.")
 ]
@@ -95,15 +99,12 @@ def _group() -> None:
 
 @app.command("hc", cls=Explained)
 def predict_hc(
-    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    images: Scans,
     pixel_size: PixelSize = "",
-    table: Annotated[
-        Path | None,
-        typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
-    ] = None,
+    table: SizeTable = None,
     model: Annotated[str, model_option("04", "; without it the shipped model")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("head_circumference.csv"),
-    overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    overlays: Pictures = None,
     any_plane: AnyPlane = False,
     table_format: Annotated[
         str,
@@ -145,12 +146,9 @@ def predict_hc(
 
 @app.command("biometry", cls=Explained)
 def predict_biometry(
-    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    images: Scans,
     pixel_size: PixelSize = "",
-    table: Annotated[
-        Path | None,
-        typer.Option(help="CSV: filename, pixel size(mm), and optionally ga_days (for centiles)."),
-    ] = None,
+    table: SizeTable = None,
     exam: Annotated[
         Path | None,
         typer.Option(
@@ -168,7 +166,7 @@ def predict_biometry(
         str, typer.Option(metavar="FOLDER", help="Of another biometry model than the shipped.")
     ] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("biometry.csv"),
-    overlays: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    overlays: Pictures = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -261,7 +259,7 @@ def predict_ga(
 
 @app.command("anomaly", cls=Explained)
 def predict_anomaly(
-    images: Annotated[list[Path], typer.Argument(help="Scans, or folders of scans.")],
+    images: Scans,
     model: Annotated[str, model_option("02")] = "",
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_anomalies.csv"),
     pixel_size: PixelSize = "",
@@ -300,7 +298,7 @@ def predict_brain_age(
         Path | None, typer.Option(help="CSV with scan and age: known ages, for centiles.")
     ] = None,
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("brain_age.csv"),
-    pictures: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    pictures: Pictures = None,
     self_test: SelfTest = False,
 ) -> None:
     """Tell the age of adult brains on T1 MRI, stripped and in MNI space.

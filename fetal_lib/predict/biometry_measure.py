@@ -15,10 +15,9 @@ from fetal_lib.geometry.fit import ellipse_from_probs
 from fetal_lib.predict.biometry_maps import END_SPREAD
 from fetal_lib.predict.head_measure import (
     HC_RANGE_MM,
-    MAX_CUT_SHARE,
-    MIN_AGREEMENT,
     MIN_AXIS_RATIO,
     cut_share,
+    why_no_ellipse,
 )
 from fetal_lib.predict.pixel_sizes import check_pixel_size
 
@@ -109,10 +108,8 @@ def _why_no_ellipse(
     plane: str, ellipse: Ellipse, agreement: float, size_hw: tuple[int, int]
 ) -> str:
     cut, ratio = cut_share(ellipse, size_hw), ellipse.semi_minor / ellipse.semi_major
-    if agreement < MIN_AGREEMENT:
-        return f"no {plane} found: the region is no ellipse (Dice with its fit {agreement:.2f})"
-    if cut > MAX_CUT_SHARE:
-        return f"ellipse cut by the image: {cut:.0%} of its outline lies outside"
+    if why := why_no_ellipse(plane, cut, agreement):
+        return why
     if ratio < MIN_AXIS_RATIO:
         return f"no {plane} found: axis ratio {ratio:.2f}, it must be 0.55-1"
     return ""

@@ -137,13 +137,24 @@ def cut_share(ellipse: Ellipse, size_hw: tuple[int, int]) -> float:
     return float(outside.mean())
 
 
+def why_no_ellipse(plane: str, cut: float, agreement: float) -> str:
+    """Return why a region is no ellipse of a plane, or that the image cuts it; else nothing.
+
+    >>> why_no_ellipse("abdomen", 0.0, 0.5)
+    'no abdomen found: the region is no ellipse (Dice with its fit 0.50)'
+    """
+    if agreement < MIN_AGREEMENT:
+        return f"no {plane} found: the region is no ellipse (Dice with its fit {agreement:.2f})"
+    if cut > MAX_CUT_SHARE:
+        return f"ellipse cut by the image: {cut:.0%} of its outline lies outside"
+    return ""
+
+
 def decline_reason(ellipse: Ellipse, cut: float, agreement: float, hc_mm: float) -> str:
     """Return why an ellipse is not taken for a head, or an empty string."""
     ratio = ellipse.semi_minor / ellipse.semi_major
-    if agreement < MIN_AGREEMENT:
-        return f"no head found: the region is no ellipse (Dice with its fit {agreement:.2f})"
-    if cut > MAX_CUT_SHARE:
-        return f"ellipse cut by the image: {cut:.0%} of its outline lies outside"
+    if why := why_no_ellipse("head", cut, agreement):
+        return why
     if ratio < MIN_AXIS_RATIO:
         return f"no head found: axis ratio {ratio:.2f}, heads have 0.6-1"
     low, high = HC_RANGE_MM
