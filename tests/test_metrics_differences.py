@@ -5,6 +5,7 @@ import pytest
 
 from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.trainings import over_trainings
 
 
 @pytest.fixture
@@ -92,3 +93,22 @@ def test_what_does_not_fit_is_said(given, words):
     arguments = {"first": np.zeros(2), "second": np.ones(2)} | given
     with pytest.raises(ValueError, match=words):
         difference_ci(**arguments)
+
+
+def test_an_interval_over_trainings_holds_their_luck_and_pairs_share_it():
+    rng = np.random.default_rng(1)
+    luck = np.array([-3.0, -1.5, 0.0, 1.5, 3.0])  # what a seed adds to every error
+    rows = np.column_stack([np.zeros(80), 10 + rng.normal(0, 0.5, (80, 1)) + luck])
+
+    def mae(true, pred):
+        return float(np.abs(true - pred).mean())
+
+    def ends(rows):
+        return bootstrap_ci(rows, over_trainings(mae, np.random.default_rng(0)))
+
+    one, five = ends(rows[:, :2]), ends(rows)
+    assert one[1] - one[0] < 0.5 < 3 < five[1] - five[0]
+    assert over_trainings(mae)(rows) == pytest.approx(np.abs(rows[:, 1:]).mean())
+    worse = rows + [0.0, *[2.0] * 5]
+    same = tuple(over_trainings(mae, np.random.default_rng(0)) for _ in range(2))
+    assert difference_ci(worse, rows, same) == pytest.approx((2.0, 2.0))

@@ -28,7 +28,7 @@ def made_up_run(seed=3):
     run = SimpleNamespace(add_result=lambda **row: rows.append(row), parameters=parameters)
     run.differences = {}
 
-    def add_difference(flawed, honest, metric, value, ci95, subjects):
+    def add_difference(flawed, honest, metric, value, ci95, subjects, **facts):
         run.differences[flawed, honest, metric] = value, ci95, subjects
 
     run.add_difference = add_difference

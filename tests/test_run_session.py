@@ -291,12 +291,14 @@ def test_what_flaws_do_is_kept_in_one_table_and_the_same_pair_again_replaces_it(
     run = open_run(CHAPTER, notebook())
     run.add_difference("old", "unet", "adf_mm", -9.0, (-9.5, -8.5), 7)
     run.add_difference("pooled", "unet", "dice", 0.03, (0.01, 0.05), 8)
-    run.add_difference("old", "unet", "adf_mm", -2.0, (-3.0, -1.0), 9)
+    facts = {"trainings": 5, "epochs": 6, "exposed": 0.75}
+    run.add_difference("old", "unet", "adf_mm", -2.0, (-3.0, -1.0), 9, **facts)
     lines = (run.folder / "tables" / "flaws.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "flawed,honest,metric,difference,low,high,subjects"
+    assert lines[0] == "flawed,honest,metric,difference,low,high,subjects,trainings,epochs,exposed"
     numbers = [line.split(",") for line in lines[1:]]
     assert [row[:3] for row in numbers] == [["old", "unet", "adf_mm"], ["pooled", "unet", "dice"]]
-    assert [float(value) for value in numbers[0][3:]] == [-2.0, -3.0, -1.0, 9]
+    assert [float(value) for value in numbers[0][3:]] == [-2.0, -3.0, -1.0, 9, 5, 6, 0.75]
+    assert numbers[1][-3:] == ["1", "", ""]
     assert "flaws" in json.loads((run.folder / "tables" / "index.json").read_text("utf-8"))
     run.finish()
 

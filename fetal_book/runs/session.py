@@ -183,6 +183,10 @@ class Run:
         value: float,
         ci95: Sequence[float],
         subjects: int,
+        *,
+        trainings: int = 1,
+        epochs: int | None = None,
+        exposed: float | None = None,
     ) -> None:
         """Keep what a flaw does to a score, and write all so far to `tables/flaws.csv`.
 
@@ -197,6 +201,12 @@ class Run:
             95 % interval of the difference, as `fetal_lib.metrics.differences` computes it.
         subjects : int
             Different subjects on both sides.
+        trainings : int
+            How often each side was trained, by another seed each time.
+        epochs : int, optional
+            Of one training.
+        exposed : float in [0, 1], optional
+            Share of the cases scored with the flaw that the training had seen in some form.
         """
         import pandas as pd
 
@@ -204,6 +214,7 @@ class Run:
         key = (flawed, honest, metric)
         row = dict(zip(("flawed", "honest", "metric"), key, strict=True))
         row |= {"difference": float(value), "low": low, "high": high, "subjects": subjects}
+        row |= {"trainings": trainings, "epochs": epochs, "exposed": exposed}
         self._differences[key] = row
         table = pd.DataFrame(self._differences.values())
         self.save_table(table, FLAWS, "What each flaw does to its score.")
