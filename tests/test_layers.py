@@ -28,6 +28,7 @@ LEVELS = (
     {"parameters"},
     {"runs"},
     {"chapters"},
+    {"published_size"},
     {"site"},
     {"app"},
     {"cli"},

@@ -87,7 +87,7 @@ def test_all_faults_are_told_together_and_names_get_a_suggestion():
         ({"rate": float("nan")}, "rate: received nan"),
         ({"threshold": 1.5}, "a number or none"),
         ({"data": ""}, "not empty"),
-        ({"profile": "big"}, "one of 'smoke', 'quick', 'full'"),
+        ({"profile": "big"}, "one of 'smoke', 'quick', 'long', 'full'"),
     ],
 )
 def test_a_value_outside_its_rule_is_refused_with_name_received_rule_and_fix(values, words):

@@ -19,7 +19,7 @@ app = typer.Typer(
 @app.command()
 def build(
     profile: Annotated[
-        str, typer.Option(help="Size of the chapters' runs: smoke, quick or full.")
+        str, typer.Option(help="Size of the chapters' runs: smoke, quick, long or full.")
     ] = "quick",
     data: Annotated[str, typer.Option(help="phantom, a data set's name, or a folder.")] = "phantom",
     cores: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 2,

@@ -15,7 +15,7 @@ def run(
     ctx: typer.Context,
     chapter: Annotated[str, typer.Argument(help="Chapter: 04_head_circumference, or 04.")],
     profile: Annotated[
-        str | None, typer.Option(help="smoke (seconds), quick (minutes, the default) or full.")
+        str | None, typer.Option(help="smoke (seconds), quick (minutes), long (a day) or full.")
     ] = None,
     parameter: Annotated[
         list[str] | None,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fetal_book.parameters.describe import explain_unknown, explain_wrong
 from fetal_lib.errors import UserError
 
-PROFILES = ("smoke", "quick", "full")
+PROFILES = ("smoke", "quick", "long", "full")
 
 
 class ParameterError(UserError, ValueError):
@@ -36,11 +36,11 @@ known: profile, data, seed, refit, out
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
     min_groups: ClassVar[int] = 0  # patients that a set must have to be divided into parts
 
-    profile: Literal["smoke", "quick", "full"] = Field(
+    profile: Literal["smoke", "quick", "long", "full"] = Field(
         "quick",
         title="profile",
-        description="smoke proves the wiring in seconds, quick is worth reading, full is the "
-        "published recipe at published size",
+        description="smoke proves the wiring in seconds, quick is worth reading, long is the "
+        "published width as far as a day of two processor cores goes, full the published recipe",
     )
     data: str = Field(
         "phantom",

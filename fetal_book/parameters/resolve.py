@@ -26,7 +26,7 @@ class Resolved:
 
 
 def load_profiles(chapter: Chapter, folder: Path = PROFILE_FOLDER) -> dict[str, dict[str, Any]]:
-    """Read a chapter's profile file: the values of smoke, quick and full, each maybe empty."""
+    """Read a chapter's profile file: the values of each profile, maybe empty."""
     import yaml
 
     path = folder / f"{chapter.name}.yml"
