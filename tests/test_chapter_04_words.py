@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("keras")
 
 from fetal_book.chapters.head_circumference import fit, report, source
+from fetal_book.runs.case_gallery import gallery_html
 
 MAPS = "share of map on skull", "share of image that is skull band"
 RANDOM = "rank correlation with random weights"
@@ -90,9 +91,43 @@ def test_ways_from_a_mask_have_intervals_over_examinations():
     off = truth + np.resize([5.0, -5.0, 5.0, -7.0], 20)
     off[0] = np.nan
     found = source.second_experiment(run, table, {"unet": off, "vgg16_mask": truth + 4.0})
-    assert list(found.columns) == ["model", "n", "RMSE (mm)", "MAE (mm)", "R²"]
+    assert list(found.columns) == ["model", "n", "networks", "RMSE (mm)", "MAE (mm)", "R²"]
     assert found["n"].tolist() == [19, 20]
     assert found["MAE (mm)"][1] == found["RMSE (mm)"][1] == "4.00 (no spread)"
     r2 = {row["model"]: row for row in run.rows if row["metric"] == "r2"}
     assert r2["unet"]["ci95"][0] < r2["unet"]["value"] < r2["unet"]["ci95"][1]
     assert {row["model"] for row in run.rows if row["metric"] == "adf_mm"} == {"vgg16_mask"}
+
+
+def test_a_gallery_begins_with_the_worst_head_and_says_what_was_not_found(tmp_path):
+    import cv2
+
+    from fetal_lib.geometry.ellipse import Ellipse
+
+    path = tmp_path / "scan.png"
+    cv2.imwrite(str(path), np.full((54, 80), 90, np.uint8))
+    truth, n = Ellipse(40, 27, 20, 15, 0.3), 6
+    error = np.array([0.0, 20.0, np.nan, 2.0, -9.0, 1.0])
+    table = pd.DataFrame({"image": [f"{i}.png" for i in range(n)], "hc_mm": 200.0})
+    table = table.assign(df_mm=error, dice=0.9, image_path=path)
+    found = [truth if np.isfinite(one) else None for one in error]
+    tiles = report.tiles(table, [truth] * n, found, 3)
+    assert [one.name for one in tiles] == ["2.png", "1.png", "4.png", "3.png", "5.png", "0.png"]
+    kinds = [one.kind for one in tiles]
+    assert kinds == ["no head found", *["more than 3 % off"] * 2, *["within 3 %"] * 3]
+    html = gallery_html(tiles, "heads", "Heads, & more.")
+    assert html.count("<li ") == n and "[null, null, 0.9, 200.0]" in html
+    assert "1 no head found, 2 more than 3 % off, 3 within 3 %" in html and "&amp; more" in html
+    picture = cv2.imdecode(np.frombuffer(tiles[1].picture, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape[1] == 216 and np.ptp(picture.astype(int), axis=2).max() > 60
+
+
+def test_the_third_trimester_is_told_beside_all_heads():
+    scores = pd.DataFrame({"hc_mm": np.r_[np.full(10, 180.0), np.full(10, 310.0)]})
+    scores["df_mm"] = np.r_[np.full(10, 1.0), np.linspace(-6, 6, 10)]
+    scores = scores.assign(adf_mm=scores["df_mm"].abs(), hc_pred_mm=scores["hc_mm"])
+    table = report.by_trimester(scores.assign(examination=np.arange(20)))
+    late = table.set_index("trimester").loc[report.TRIMESTERS[3]]
+    assert late["ADF low"] < late["ADF (mm)"] < late["ADF high"]
+    text = report.third_trimester_text(table)
+    assert "3.33 (" in text and "on 10 images" in text and "2.17 mm on all 20" in text

@@ -30,6 +30,7 @@ def made_up_run(seed=3):
 
     def add_difference(flawed, honest, metric, value, ci95, subjects, **facts):
         run.differences[flawed, honest, metric] = value, ci95, subjects
+        run.facts = facts
 
     run.add_difference = add_difference
     return run, rows
@@ -96,26 +97,37 @@ def test_accuracy_of_an_image_is_keras_binary_accuracy():
     np.testing.assert_allclose(nothing, [background_accuracy(target) for target in targets])
 
 
-def test_accuracy_and_that_of_finding_nothing_are_rows_with_intervals_over_examinations():
+@pytest.mark.parametrize("luck", [0.0, 0.05])
+def test_accuracy_has_an_interval_over_examinations_and_the_luck_of_training(luck):
     masks, probs = rings()
     targets = source_targets(masks)
     both = [pixel_accuracy(targets, some) for some in (probs, np.zeros_like(probs))]
     run, rows = made_up_run()
-    mirrored = [np.tile(values, 2) for values in both]  # mirror images: no more examinations
+    run.parameters.source_epochs = 6
+    once, nothing = (np.tile(values, 2) for values in both)  # mirror images: no more examinations
     examinations = np.tile(np.arange(24), 2)
-    table = add_accuracies(run, SourceProtocol(None, [], 0.5, examinations, *mirrored))
+    trained = once[:, None] + np.array([-luck, 0, luck])
+    protocol = SourceProtocol(0.5, [], [0.5] * 3, examinations, trained, nothing)
+    table = add_accuracies(run, protocol)
     assert [row["model"] for row in rows] == ["unet_source_protocol", "empty_mask"]
     for row, values in zip(rows, both, strict=True):
         assert (row["split"], row["metric"], row["n"]) == ("protocol", "accuracy", 48)
         assert row["value"] == pytest.approx(values.mean())
-        assert row["ci95"] == pytest.approx(bootstrap_ci(values, seed=3))
-        assert row["ci95"][0] < row["value"] < row["ci95"][1]
         low, high = row["ci95"]
+        assert low < row["value"] < high
         expected = f"{row['value']:.4f} ({low:.4f} to {high:.4f})"
         assert table.loc[row["model"], "accuracy"] == expected
+    cases = bootstrap_ci(both[0], seed=3)
+    width = np.diff(rows[0]["ci95"])[0]
+    assert (
+        width > 1.1 * np.diff(cases)[0]
+        if luck
+        else width == pytest.approx(np.diff(cases)[0], rel=0.1)
+    )
     value, interval, subjects = run.differences["unet_source_protocol", "empty_mask", "accuracy"]
     assert value == pytest.approx((both[0] - both[1]).mean()) and subjects == 24
-    assert interval == pytest.approx(bootstrap_ci(both[0] - both[1], seed=3))
+    assert interval[0] < value < interval[1]
+    assert run.facts == {"trainings": 3, "epochs": 6, "exposed": 0.5}
 
 
 def test_an_age_is_scored_like_the_honest_rows():

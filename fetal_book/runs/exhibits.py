@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAME_RULE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 PNG_DPI = 150
-KINDS = ("tables", "figures")
+KINDS = ("tables", "figures", "galleries")
 NUMBERS = ("record.json", "results.json")
 SHOW_CODE = {"code_prompt_show": "Show the code", "code_prompt_hide": "Hide the code"}
 Cell = dict[str, Any]
@@ -61,6 +61,15 @@ def save_figure(folder: Path, figure: Figure, name: str, caption: str, alt: str)
             write_bytes(target / f"{name}.{ending}", content.getvalue())
     _index(target, name, {"caption": caption, "alt": alt})
     return target / f"{name}.svg"
+
+
+def save_gallery(folder: Path, html: str, name: str, caption: str) -> Path:
+    """Write `galleries/<name>.html`, a piece of a page, and its caption."""
+    _check(name, caption=caption)
+    target = folder / "galleries"
+    write_text(target / f"{name}.html", html)
+    _index(target, name, {"caption": caption})
+    return target / f"{name}.html"
 
 
 def _check(name: str, **texts: str) -> None:

@@ -13,9 +13,10 @@ from fetal_book.parameters.chapters import Chapter, get_chapter
 from fetal_book.parameters.project import cache_root
 from fetal_book.runs.attempt import take_name
 from fetal_book.runs.banner import banner_text
+from fetal_book.runs.case_gallery import Tile, gallery_html
 from fetal_book.runs.cell_errors import unwatch_cells, watch_cells
 from fetal_book.runs.data_sets import with_folders
-from fetal_book.runs.exhibits import save_figure, save_table
+from fetal_book.runs.exhibits import save_figure, save_gallery, save_table
 from fetal_book.runs.folder import data_name, release
 from fetal_book.runs.machine import peak_gpu_mb, peak_rss_mb
 from fetal_book.runs.record import RunRecord, utc_now
@@ -30,6 +31,7 @@ from fetal_lib.files.fingerprint import module_hashes
 if TYPE_CHECKING:
     import pandas as pd
     from filelock import FileLock
+    from IPython.display import HTML
     from matplotlib.figure import Figure
 
     from fetal_lib.training.reuse import FitOutcome
@@ -226,6 +228,14 @@ class Run:
     def save_figure(self, figure: Figure, name: str, caption: str, alt: str) -> None:
         """Write `figures/<name>.svg` and `.png`, caption and alt text to `figures/index.json`."""
         save_figure(self.folder, figure, name, caption, alt)
+
+    def save_gallery(self, tiles: Sequence[Tile], name: str, caption: str) -> HTML:
+        """Write `galleries/<name>.html`, cases that a reader sorts, and return it to be shown."""
+        from IPython.display import HTML
+
+        html = gallery_html(tiles, name, caption)
+        save_gallery(self.folder, html, name, caption)
+        return HTML(html)
 
     def progress(self, event: str | dict[str, Any] | None = None, /, **fields: Any) -> None:
         """Append one line to progress.jsonl.

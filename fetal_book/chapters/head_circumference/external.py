@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fetal_book.chapters.case_scores import interval_of
+from fetal_book.chapters.head_circumference.report import tiles
 from fetal_book.chapters.head_circumference.scores import add_scores, measure_heads, score_ellipses
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
+from fetal_book.runs.case_gallery import Tile
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.published import published_folder, published_runs, score_text
 from fetal_book.runs.session import Run
@@ -26,14 +29,26 @@ SHOWN = ("dice", "hd_mm", "df_mm", "adf_mm", "coverage")
 
 def score_external(
     run: Run, parameters: HeadCircumferenceParameters, model: HeadModel
-) -> pd.DataFrame:
-    """Score a model on a set that had no part in its training; add the rows to the run."""
+) -> list[Tile]:
+    """Score a model on a set that had no part in its training; add the rows to the run.
+
+    Returns right and wrong heads of it, for a gallery.
+    """
     p = parameters
     table, arrays = read_heads(Path(p.external_data), model.shape)
     _, measured = measure_heads(model, table, arrays)
     scores = score_ellipses(table, arrays, [m.ellipse for m in measured])
-    add_scores(run, "unet", scores, "external", data_name(p.external_data))
-    return scores
+    name = data_name(p.external_data)
+    add_scores(run, "unet", scores, "external", name)
+    kept = scores.dropna(subset=["hc_pred_mm"])
+    half = model.spec.relative_half_width * kept["hc_pred_mm"]
+    inside = (kept["df_mm"].abs() <= half).to_numpy()
+    ci95 = interval_of(inside, kept["examination"], p.seed)
+    label = {"model": "unet", "data": name, "split": "external", "metric": "coverage"}
+    run.add_result(**label, value=inside.mean(), n=len(inside), ci95=ci95)
+    shown = scores.assign(image_path=table["image_path"].to_numpy())
+    found = [m.ellipse for m in measured]
+    return tiles(shown, arrays.ellipses, found)
 
 
 def read_heads(folder: Path, shape: tuple[int, int]) -> tuple[pd.DataFrame, HeadArrays]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,17 +10,23 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters import tables
+from fetal_book.chapters.case_scores import interval_of
 from fetal_book.chapters.outlines import circumference_mm
 from fetal_book.chapters.tables import TITLES
 from fetal_book.chapters.verdicts import place_check, verdict, weights_check
+from fetal_book.runs.case_gallery import Tile
 from fetal_lib.data.layouts.heads import HeadArrays
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.explain.occlusion import band, map_similarity, occlusion_map, share_on
+from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.growth import hadlock, intergrowth_age
 from fetal_lib.growth.gestation import trimester
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.models.unet import get_unet
+from fetal_lib.plots.tiles import outlined_tile
 from fetal_lib.predict.head_measure import or_nan
 from fetal_lib.predict.head_model import HeadModel
+from fetal_lib.readers.image import read_gray
 
 N_OCCLUDED = 3
 """Test images whose occlusion maps are made, evenly spaced over the part."""
@@ -29,6 +36,9 @@ TRIMESTERS = {
     3: "third (>= 28 wk)",
     0: "outside Hadlock's range",
 }
+REPEAT = 0.03
+"""A sonographer repeats a head circumference within this, 95 % limits (Sarris 2012)."""
+RIGHT, WRONG = f"within {100 * REPEAT:.0f} %", f"more than {100 * REPEAT:.0f} % off"
 DAYS = {
     "days, INTERGROWTH-21st": intergrowth_age.ga_days_from_hc,
     "days, Hadlock": lambda hc_mm: 7 * hadlock.ga_weeks("HC", hc_mm),
@@ -78,8 +88,11 @@ def errors_by_trimester(scores: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name: scores["df_mm"].to_numpy()[which == k] for k, name in TRIMESTERS.items()}
 
 
-def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return errors of found heads by trimester: mm, and days by two standards where defined."""
+def by_trimester(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return errors of found heads by trimester: mm, and days by two standards where defined.
+
+    The ADF has its 95 % interval over examinations; a trimester of one examination has none.
+    """
     frame = scores.assign(trimester=_trimesters(scores["hc_mm"].to_numpy()))
     for title, days in DAYS.items():
         pairs = zip(frame["hc_pred_mm"], frame["hc_mm"], strict=True)
@@ -87,8 +100,77 @@ def by_trimester(scores: pd.DataFrame) -> pd.DataFrame:
     columns = {"n": ("df_mm", "size"), "mean DF (mm)": ("df_mm", "mean")}
     columns |= {"SD (mm)": ("df_mm", "std"), "ADF (mm)": ("adf_mm", "mean")}
     columns |= {title: (title, "mean") for title in DAYS}
-    table = frame.groupby("trimester").agg(**columns)
+    groups = frame.groupby("trimester")
+    table = groups.agg(**columns)
+    ends = [_adf_interval(part, seed) for _, part in groups]
+    at = table.columns.get_loc("ADF (mm)") + 1
+    table.insert(at, "ADF low", [low for low, _ in ends])
+    table.insert(at + 1, "ADF high", [high for _, high in ends])
     return table.rename(index=TRIMESTERS).reset_index()
+
+
+def _adf_interval(part: pd.DataFrame, seed: int) -> tuple[float, float]:
+    ci95 = interval_of(part["adf_mm"].to_numpy(), part["examination"].to_numpy(), seed)
+    return ci95 or (math.nan, math.nan)
+
+
+def third_trimester_text(table: pd.DataFrame) -> str:
+    """Say how far sizes are off from 28 weeks on, beside all heads; ``by_trimester``'s table."""
+    late = table[table["trimester"] == TRIMESTERS[3]]
+    if late.empty:
+        return "No head of the test part is of the third trimester."
+    row = late.iloc[0]
+    whole = np.average(table["ADF (mm)"], weights=table["n"])
+    error = with_interval(row["ADF (mm)"], (row["ADF low"], row["ADF high"]), 2)
+    return (
+        f"**In the third trimester** the ADF is {error} mm on {row['n']} images, where it is "
+        f"{whole:.2f} mm on all {table['n'].sum()} that were measured."
+    )
+
+
+def flow(table: pd.DataFrame, scores: pd.DataFrame, n_declined: int) -> pd.DataFrame:
+    """Return who was in: images and examinations at each step from the folder to the numbers.
+
+    ``table`` is the path table with its ``part``, ``scores`` those of the test part.
+    """
+    found = scores.dropna(subset=["hc_pred_mm"])
+    steps = {"in the folder, with an outline": table}
+    uses = {"train": "fitted on", "val": "calibrating the interval", "test": "tested on"}
+    steps |= {words: table[table["part"] == part] for part, words in uses.items()}
+    steps |= {"tested on, head found": found}
+    rows = [
+        {"step": words, "images": len(part), "examinations": part["examination"].nunique()}
+        for words, part in steps.items()
+    ]
+    declined = {"step": "tested on, `predict hc` would decline", "images": n_declined}
+    return pd.DataFrame([*rows, declined]).astype({"examinations": "Int64"})
+
+
+def tiles(
+    table: pd.DataFrame, truths: Sequence[Ellipse], found: Sequence[Ellipse | None], n: int = 12
+) -> list[Tile]:
+    """Return the ``n`` worst heads of scored images, worst first, and as many over all others.
+
+    Right is within ``REPEAT`` of the reference. ``table`` has ``score_ellipses``'s columns and
+    ``image_path``.
+    """
+    off = (table["df_mm"] / table["hc_mm"]).abs().fillna(np.inf).to_numpy()
+    order = np.argsort(-off, kind="stable")
+    rest = order[n:]
+    chosen = [*order[:n], *rest[evenly_spaced(min(n, len(rest)), len(rest))]]
+    shown = []
+    for i in chosen:
+        row = table.iloc[i]
+        kind = RIGHT if off[i] <= REPEAT else WRONG if np.isfinite(off[i]) else "no head found"
+        values = {"size of the error (%)": (100 * off[i], f"{100 * off[i]:.1f} %")}
+        values |= {"error (mm)": (row["df_mm"], f"{row['df_mm']:+.1f} mm")}
+        values |= {"Dice": (row["dice"], f"{row['dice']:.3f}")}
+        values |= {"HC (mm)": (row["hc_mm"], f"{row['hc_mm']:.0f} mm")}
+        if not np.isfinite(off[i]):
+            values |= {name: (math.nan, "–") for name in ("size of the error (%)", "error (mm)")}
+        picture = outlined_tile(read_gray(row["image_path"]), truths[i], found[i])
+        shown.append(Tile(picture, str(row["image"]), kind, values))
+    return shown
 
 
 def coverage_text(promised: float, half: float, n_val: int, covered: float, n_test: int) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.case_scores import interval_of
-from fetal_book.chapters.flaws import add_difference
+from fetal_book.chapters.flaws import add_difference_of_trainings
 from fetal_book.chapters.head_circumference.fit import FIT_CODE, new_unet
-from fetal_book.chapters.head_circumference.scores import add_scores, size_scores
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.session import Run
+from fetal_lib.baselines.mask_features import regress_from_features, regress_with_pixel_size
 from fetal_lib.data.layouts.heads import HeadArrays
-from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
+from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
 from fetal_lib.metrics.segmentation import dice
+from fetal_lib.metrics.trainings import over_trainings
 from fetal_lib.models.vgg16_features import build_vgg16, mask_features
 from fetal_lib.models.weights import load_weights
 from fetal_lib.predict.head_model import HeadModel
@@ -33,9 +35,10 @@ from fetal_lib.training.source_003 import (
     source_targets,
 )
 
-SOURCE_SEED = 42
+SOURCE_SEED, DIVISOR = 42, 127.5
+Measure = Callable[[np.ndarray, np.ndarray], float]
 SOURCE_CODE = (*FIT_CODE, "fetal_lib.training.source_003")
-FROM_MASKS = {"RMSE (mm)": rmse, "MAE (mm)": mae, "R²": r2}
+FROM_MASKS = {"RMSE (mm)": ("rmse_mm", rmse), "MAE (mm)": ("adf_mm", mae), "R²": ("r2", r2)}
 """How a way from a mask to millimetres is scored."""
 PIXEL_SIZE = ("vgg16_mask", "vgg16_mask_pixel_size")
 """Ways from a mask to millimetres without the pixel size and with it."""
@@ -43,18 +46,18 @@ PIXEL_SIZE = ("vgg16_mask", "vgg16_mask_pixel_size")
 
 @dataclass(frozen=True)
 class SourceProtocol:
-    """What the source's protocol gives; arrays are of its N validation samples.
+    """What S trainings by the source's protocol give; arrays are of its N validation samples.
 
     A mirror image belongs to the examination of its original. ``ring_dice`` is the mean Dice of
     the prediction, thresholded at one half, with all pixels that the resized ring touches.
     """
 
-    split: SourceSplit
-    history: list[dict]
-    ring_dice: float
+    leaked_share: float
+    history: list[dict]  # of the first training
+    ring_dice: list[float]
     examinations: np.ndarray
-    accuracy: np.ndarray  # Keras' binary accuracy of the trained network
-    empty_accuracy: np.ndarray  # and of a network that finds nothing
+    accuracy: np.ndarray  # (N, S), Keras' binary accuracy of the trained networks
+    empty_accuracy: np.ndarray  # (N,), and of a network that finds nothing
 
 
 def reenact_source(
@@ -63,22 +66,41 @@ def reenact_source(
     arrays: HeadArrays,
     examinations: np.ndarray,
 ) -> SourceProtocol:
-    """Train on unfilled outlines, mirrored before a random split of all images, as source 003."""
+    """Train on unfilled outlines, mirrored before a random split of all images, as source 003.
+
+    The split is the source's, by its seed; each training starts from another one.
+    """
     p = parameters
     pictures = arrays.images, arrays.outlines
     if p.source_half_size:
         pictures = tuple(half_size(part) for part in pictures)
     split = source_split(*pictures, SOURCE_SEED)
+    seeds = range(p.seed, p.seed + p.source_trainings)
+    fits = [_fit_source(run, p.model_copy(update={"seed": one}), split) for one in seeds]
+    targets = source_targets(split.val[1])
+    found = [_probs(p, folder, split) for folder in fits]
+    rings = split.val[1] > 0
+    return SourceProtocol(
+        split.leaked_share,
+        read_history(fits[0]),
+        [float(np.mean(list(map(dice, rings, probs >= 0.5)))) for probs in found],
+        np.asarray(examinations)[split.val_of],
+        np.column_stack([pixel_accuracy(targets, probs) for probs in found]),
+        np.array([background_accuracy(target) for target in targets]),
+    )
+
+
+def _fit_source(run: Run, parameters: HeadCircumferenceParameters, split: SourceSplit) -> Path:
+    p = parameters
     settings = SegmentationSettings(
         epochs=p.source_epochs,
         batch_size=min(32, max(2, len(split.train[0]) // 40)),
         learning_rate=1e-3,
         ema=0.0,
         schedule="constant",
-        divisor=127.5,
+        divisor=DIVISOR,
         seed=p.seed,
     )
-
     policy = precision_policy(p.precision)
     side = split.train[0].shape[1]
 
@@ -88,22 +110,15 @@ def reenact_source(
 
     spec = {"name": "unet_source_protocol", "image_size": side}
     spec |= {"base_filters": p.base_filters, "dropout": p.dropout, "precision": policy}
-    outcome = run.fit_or_reuse(spec, settings.as_spec(), SOURCE_CODE, fit)
-    model = new_unet(p, side=side)
-    load_weights(model, outcome.folder / WEIGHTS)
-    images = split.val[0][..., None] / np.float32(settings.divisor)
-    probs = model.predict(images, batch_size=16, verbose=0)[..., 0]
-    pairs = zip(split.val[1] > 0, probs >= 0.5, strict=True)
-    ring_dice = float(np.mean([dice(true, found) for true, found in pairs]))
-    targets = source_targets(split.val[1])
-    return SourceProtocol(
-        split,
-        read_history(outcome.folder),
-        ring_dice,
-        np.asarray(examinations)[split.val_of],
-        pixel_accuracy(targets, probs),
-        np.array([background_accuracy(target) for target in targets]),
-    )
+    return run.fit_or_reuse(spec, settings.as_spec(), SOURCE_CODE, fit, p.seed).folder
+
+
+def _probs(parameters: HeadCircumferenceParameters, folder: Path, split: SourceSplit) -> np.ndarray:
+    """Return what a fit makes of the source's validation samples, float32 (N, H, W)."""
+    model = new_unet(parameters, side=split.val[0].shape[1])
+    load_weights(model, folder / WEIGHTS)
+    images = split.val[0][..., None] / np.float32(DIVISOR)
+    return model.predict(images, batch_size=16, verbose=0)[..., 0]
 
 
 def pixel_accuracy(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
@@ -120,35 +135,86 @@ def pixel_accuracy(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
 
 
 def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
-    """Add the protocol's accuracy, and that of finding nothing, and return both as text."""
-    found = {"unet_source_protocol": protocol.accuracy, "empty_mask": protocol.empty_accuracy}
+    """Add the protocol's accuracy, and that of finding nothing, and return both as text.
+
+    The intervals hold the luck of training, as far as the trainings show it.
+    """
+    n, n_trainings = protocol.accuracy.shape
+    nothing = np.repeat(protocol.empty_accuracy[:, None], n_trainings, axis=1)
+    found = {"unet_source_protocol": protocol.accuracy, "empty_mask": nothing}
+    rows = {name: np.column_stack([np.ones(n), values]) for name, values in found.items()}
     table = pd.DataFrame(index=pd.Index(found, name="model"), columns=["n", "accuracy"])
-    for model, values in found.items():
-        low, high = bootstrap_ci(values, groups=protocol.examinations, seed=run.parameters.seed)
-        row = {"metric": "accuracy", "value": values.mean(), "n": len(values)}
-        run.add_result(model=model, split="protocol", ci95=(low, high), **row)
-        table.loc[model] = len(values), with_interval(values.mean(), (low, high), 4)
-    groups = (protocol.examinations, protocol.examinations)
-    add_difference(run, tuple(found), "accuracy", tuple(found.values()), groups=groups)
+    for model, answers in rows.items():
+        value, ci95 = _scored(run, _share, answers, protocol.examinations)
+        label = {"model": model, "split": "protocol", "metric": "accuracy"}
+        run.add_result(**label, value=value, n=n, ci95=ci95)
+        table.loc[model] = n, with_interval(value, ci95, 4)
+    add_difference_of_trainings(
+        run,
+        tuple(found),
+        "accuracy",
+        tuple(rows.values()),
+        _share,
+        (protocol.examinations, protocol.examinations),
+        epochs=run.parameters.source_epochs,
+        exposed=protocol.leaked_share,
+    )
     return table
+
+
+def _share(_: np.ndarray, accuracies: np.ndarray) -> float:
+    return float(accuracies.mean())
+
+
+def _scored(
+    run: Run, measure: Measure, answers: np.ndarray, groups: np.ndarray
+) -> tuple[float, tuple[float, float] | None]:
+    """Return the mean score of all trainings, and its interval over groups and trainings."""
+    seed = run.parameters.seed
+    drawn = over_trainings(measure, np.random.default_rng(seed))
+    return over_trainings(measure)(answers), interval_of(answers, groups, seed, drawn)
 
 
 def vgg_features(
     run: Run, parameters: HeadCircumferenceParameters, model: HeadModel, arrays: HeadArrays
-) -> np.ndarray:
-    """Return VGG16 features, float32 (N, F), of the predicted masks of all images, made once."""
-    p = parameters
-    weights_hash = _digest(model)
+) -> list[np.ndarray]:
+    """Return VGG16 features, float32 (N, F), of the predicted masks of all images.
 
-    def compute(folder: Path) -> None:
-        network = build_vgg16(p.vgg_side, p.vgg_weights, p.seed)
-        values = mask_features(model.probs(arrays.images), network)
+    Random weights are drawn as often as the source's protocol is trained, by other seeds; given
+    weights are one network.
+    """
+    p = parameters
+    probs, weights_hash = model.probs(arrays.images), _digest(model)
+    n_networks = p.source_trainings if p.vgg_weights == "none" else 1
+
+    def compute(folder: Path, seed: int) -> None:
+        values = mask_features(probs, build_vgg16(p.vgg_side, p.vgg_weights, seed))
         np.save(folder / "features.npy", values.astype(np.float16))
 
     spec = {"name": "vgg16_features", "side": p.vgg_side, "weights": p.vgg_weights}
     code = ("fetal_lib.models.vgg16_features",)
-    outcome = run.fit_or_reuse(spec, {"segmenter": weights_hash}, code, compute)
-    return np.load(outcome.folder / "features.npy").astype(np.float32)
+    found = []
+    for seed in range(p.seed, p.seed + n_networks):
+        own = {"segmenter": weights_hash}
+        outcome = run.fit_or_reuse(spec, own, code, partial(compute, seed=seed), seed)
+        found.append(np.load(outcome.folder / "features.npy").astype(np.float32))
+    return found
+
+
+def millimetres_from_features(
+    features: list[np.ndarray], table: pd.DataFrame, train: np.ndarray, test: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Regress HC (mm) from features without and with the pixel size: (N test, S networks) each.
+
+    ``train`` and ``test`` say, bool (N,), which rows of the table and of the features they are.
+    """
+    hc, size = table["hc_mm"].to_numpy(), table["pixel_size_mm"].to_numpy()
+    blind = [regress_from_features(one[train], hc[train], one[test]) for one in features]
+    scaled = [
+        regress_with_pixel_size(one[train], hc[train], size[train], one[test], size[test])
+        for one in features
+    ]
+    return dict(zip(PIXEL_SIZE, map(np.column_stack, (blind, scaled)), strict=True))
 
 
 def _digest(model: HeadModel) -> str:
@@ -163,35 +229,27 @@ def _digest(model: HeadModel) -> str:
 def second_experiment(
     run: Run, table: pd.DataFrame, predictions: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    """Score ways from a mask to millimetres on the test part, where they measured; add the rows."""
-    rows, measured, seed = [], {}, run.parameters.seed
+    """Score ways from a mask to millimetres on the test part, where they measured; add the rows.
+
+    A prediction is (N,), or (N, S) of S networks: its scores are then means over them.
+    """
+    rows, measured = [], {}
     for name, values in predictions.items():
-        scores = size_scores(table, np.asarray(values, dtype=float)).dropna()
-        true, guess = scores["hc_mm"].to_numpy(), scores["hc_pred_mm"].to_numpy()
-        found = {
-            title: (measure(true, guess), _interval(measure, scores, seed))
-            for title, measure in FROM_MASKS.items()
-        }
-        texts = {t: with_interval(*both, 3 if t == "R²" else 2) for t, both in found.items()}
-        rows.append({"model": name, "n": len(scores), **texts})
-        label = {"model": name, "split": "test", "n": len(scores)}
-        for metric, title in (("r2", "R²"), ("rmse_mm", "RMSE (mm)")):
-            value, interval = found[title]
-            run.add_result(metric=metric, value=value, ci95=interval, **label)
-        if name != "unet":  # whose differences stand in the results already
-            add_scores(run, name, scores)
-        measured[name] = scores
-    pair = [measured[name] for name in PIXEL_SIZE if name in measured]
-    if len(pair) == len(PIXEL_SIZE):
-        errors = tuple((one["hc_pred_mm"] - one["hc_mm"]).abs().to_numpy() for one in pair)
-        examinations = tuple(one["examination"].to_numpy() for one in pair)
-        add_difference(run, PIXEL_SIZE, "adf_mm", errors, groups=examinations)
+        values = np.asarray(values, float).reshape(len(table), -1)
+        kept = np.isfinite(values).all(axis=1)
+        answers = np.column_stack([table["hc_mm"], values])[kept]
+        groups = table["examination"].to_numpy()[kept]
+        row = {"model": name, "n": len(answers), "networks": values.shape[1]}
+        for title, (metric, measure) in FROM_MASKS.items():
+            value, ci95 = _scored(run, measure, answers, groups)
+            row[title] = with_interval(value, ci95, 3 if metric == "r2" else 2)
+            if name == "unet" and metric == "adf_mm":  # stands in the results already
+                continue
+            label = {"model": name, "split": "test", "n": len(answers)}
+            run.add_result(metric=metric, value=value, ci95=ci95, **label)
+        rows.append(row)
+        measured[name] = answers, groups
+    if set(PIXEL_SIZE) <= set(measured):
+        answers, groups = zip(*(measured[name] for name in PIXEL_SIZE), strict=True)
+        add_difference_of_trainings(run, PIXEL_SIZE, "rmse_mm", answers, rmse, groups)
     return pd.DataFrame(rows)
-
-
-def _interval(
-    measure: Callable[..., float], scores: pd.DataFrame, seed: int
-) -> tuple[float, float] | None:
-    pairs = scores[["hc_mm", "hc_pred_mm"]].to_numpy()
-    groups = scores["examination"].to_numpy()
-    return interval_of(pairs, groups, seed, lambda pair: measure(pair[:, 0], pair[:, 1]))
