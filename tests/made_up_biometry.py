@@ -103,7 +103,7 @@ class BiometryOracle(BiometryModel):
 
     def __init__(self, *known: Known) -> None:
         names = ("hc", "bpd", "ofd", "ac", "tad", "apad", "fl")
-        half = {channel: {f"{n}_mm": HALF_WIDTH for n in names} for channel in CHANNELS}
+        half = {channel: {f"{n}_mm": (HALF_WIDTH,) for n in names} for channel in CHANNELS}
         spec = BiometrySpec(128, 192, CHANNELS, "phantoms", "CC BY-NC-SA 4.0", half_widths=half)
         super().__init__(None, spec)
         self.known = known

@@ -11,7 +11,6 @@ from made_up_models import blank_anomaly_model  # noqa: E402
 from fetal_book.app.growth_chart import LIMITS_MM, GrowthChart, growth_chart  # noqa: E402
 from fetal_book.app.warm_up import warm_up  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
-from fetal_lib.predict.biometry_measure import FLOOR_MM  # noqa: E402
 from fetal_lib.predict.head_measure import HC_RANGE_MM  # noqa: E402
 from fetal_lib.predict.head_model import HeadModel, HeadModelSpec, load_head_model  # noqa: E402
 
@@ -38,8 +37,8 @@ def test_a_chart_shows_its_head_where_it_lies_and_none_that_came_before(weeks):
 
 def test_every_head_that_is_measured_lies_on_the_chart():
     (low, high), (least, most) = LIMITS_MM, HC_RANGE_MM
-    half = load_head_model().spec.relative_half_width
-    half_mm = [half * (hc_mm + FLOOR_MM["hc_mm"]) for hc_mm in HC_RANGE_MM]
+    spec = load_head_model().spec
+    half_mm = [spec.half_widths_mm("head", {"hc_mm": mm})["hc_mm"] for mm in HC_RANGE_MM]
     assert low < least - half_mm[0] and most + half_mm[1] < high
 
 

@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,10 +14,11 @@ from made_up_scans import real_data
 from fetal_lib.geometry.biometry import SIZES
 from fetal_lib.geometry.callipers import band_mask, line_length
 from fetal_lib.geometry.ellipse import Ellipse
-from fetal_lib.predict.biometry_maps import cut_out, fit_into
+from fetal_lib.predict.biometry_maps import CHANNELS, cut_out, fit_into
 from fetal_lib.predict.biometry_measure import FLOOR_MM, diameter, measure_maps
-from fetal_lib.predict.biometry_model import SHIPPED, BiometryModel
+from fetal_lib.predict.biometry_model import SHIPPED, BiometryModel, BiometrySpec
 from fetal_lib.predict.onnx_network import FILE
+from fetal_lib.predict.plane import PlaneRecogniser
 from fetal_phantoms.head import make_head
 
 SCAN, MAP = (540, 800), (108, 160)
@@ -44,7 +48,9 @@ def test_ellipses_and_lines_are_measured_in_the_pixels_of_the_scan():
     drawn = {"abdomen": ellipse.mask(SCAN), "transverse": band_mask(transverse, SCAN, 0.08)}
     drawn |= {"femur": band_mask(line, SCAN)}
     maps = {name: small(mask) for name, mask in drawn.items()}
-    abdomen = measure_maps(maps, "abdomen", SCAN, 0.2, "abdomen", 1.0, {"ac_mm": 0.1})
+    spec = BiometrySpec(128, 192, CHANNELS, half_widths={"abdomen": {"ac_mm": (0.3, 0.1)}})
+    widths = partial(replace(spec, limits_mm={"abdomen": (200.0,)}).half_widths_mm, "abdomen")
+    abdomen = measure_maps(maps, "abdomen", SCAN, 0.2, "abdomen", 1.0, widths)
     found = {name: value for name, (value, _, _) in abdomen.sizes.items()}
     assert found == pytest.approx(
         {"ac_mm": 0.2 * ellipse.perimeter, "tad_mm": 60, "apad_mm": 80}, rel=0.01
@@ -152,6 +158,14 @@ def test_a_damaged_folder_is_refused_in_a_sentence(tmp_path, harm):
     with pytest.raises(ValueError, match="cannot be read") as error:
         BiometryModel.load(folder)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("model", [BiometryModel, PlaneRecogniser])
+def test_a_missing_folder_is_answered_with_the_command_that_makes_such_a_model(tmp_path, model):
+    with pytest.raises(ValueError, match="no such folder") as error:
+        model.load(tmp_path / "none")
+    command = re.search(r"`python -m (\S+)` wrote, or name none", str(error.value))[1]
+    assert find_spec(command) and "fetal-lib run" not in str(error.value)
 
 
 def test_real_scans_of_three_planes_are_measured_near_their_callipers(model):

@@ -9,6 +9,7 @@ import pytest
 from made_up_scans import real_data
 
 from fetal_book.chapters.biometry_segmentation.biometry_cases import Case
+from fetal_book.chapters.biometry_segmentation.biometry_folds import splits
 from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
 from fetal_lib.geometry.callipers import band_mask, ellipse_from_diameters
 from fetal_lib.geometry.ellipse import Ellipse
@@ -16,6 +17,7 @@ from fetal_lib.metrics.segmentation import dice
 from fetal_lib.predict.biometry_maps import CHANNELS
 from fetal_lib.predict.biometry_measure import diameter
 
+PARTS = ("train", "validation", "test")
 SCAN, SHAPE = (540, 800), (224, 320)
 CLEAN = Forms(quarter=0.5, square=0.3, crop=0.3, spoilt=0, log_gamma=0, gain=0)
 OUTLINE = Ellipse(390, 250, 210, 160, 0.5)
@@ -77,6 +79,32 @@ def test_the_loss_is_least_at_a_soft_truth():
     at_truth = map_loss(torch.logit(maps), maps)
     for shift in (-0.3, 0.3):
         assert map_loss(torch.logit(maps) + shift, maps) > at_truth
+
+
+@pytest.mark.parametrize("has_start", [False, True])
+def test_no_fold_learns_from_whom_it_measures_nor_from_the_test_part(tmp_path, has_start):
+    rng, cases = np.random.default_rng(0), []
+    for k in range(120):
+        source, plane = [("hc18", "head"), ("Aloka", "femur"), ("Aloka", "head")][k % 3]
+        known = (tmp_path, plane, f"{source} {rng.integers(40)}", source)
+        part = PARTS[int(known[2].split()[1]) % 3]
+        cases.append(Case(*known, part, 0.1, {"hc_mm": 100.0 + k}, None))
+    if not has_start:
+        cases = [case for case in cases if case.source == "hc18"]
+    measured = []
+    for learnt, held in splits(cases, 4, has_start):
+        assert not {case.subject for case in learnt} & {case.subject for case in held}
+        if has_start:  # the start has seen the training part of HC18
+            assert not any(case.source == "hc18" and case.part == "train" for case in held)
+            assert not any(case.part == "test" for case in learnt + held)
+        measured += held
+    assert len({id(case) for case in measured}) == len(measured)
+    wanted = [
+        c
+        for c in cases
+        if not has_start or c.part == "validation" or (c.source != "hc18" and c.part == "train")
+    ]
+    assert len(measured) == len(wanted)
 
 
 @pytest.mark.slow

@@ -18,7 +18,9 @@ from typer.testing import CliRunner  # noqa: E402
 from fetal_book.cli.predict import app  # noqa: E402
 from fetal_book.site.predict_columns import write_predict_columns  # noqa: E402
 from fetal_lib.geometry.ellipse import Ellipse  # noqa: E402
+from fetal_lib.growth.bpd_convention import CONVENTIONS  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
+from fetal_lib.predict.batch import LEFT_OUT  # noqa: E402
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES  # noqa: E402
 from fetal_lib.predict.head_circumference import (  # noqa: E402
     head_circumference_row,
@@ -86,7 +88,7 @@ def test_the_challenge_gets_the_ellipses_in_millimetres_in_its_own_columns(folde
         folder / "hc.csv",
         as_submission=True,
     )
-    assert counts["measured"] == 3
+    assert counts == {"measured": 3, "declined": 1, "failed": 0, LEFT_OUT: 1}
     header = "filename,center_x_mm,center_y_mm,semi_axes_a_mm,semi_axes_b_mm,angle_rad"
     assert (folder / "hc.csv").read_text().splitlines()[0] == header
     for row, phantom, name in zip(rows_of(folder / "hc.csv"), phantoms, names, strict=True):
@@ -281,6 +283,22 @@ def test_the_map_of_a_head_does_not_depend_on_its_batch():
     alone = np.concatenate([model.probs(image[None]) for image in images])
     np.testing.assert_allclose(model.probs(images, batch_size=4), alone, atol=1e-5)
     assert model.probs(images[:0]).shape == (0, 32, 32)
+
+
+def test_a_head_by_callipers_outer_to_inner_is_smaller_and_gets_no_age(folder, phantoms):
+    sizes = PixelSizes(phantoms[0].pixel_size_mm)
+    (scan,), out = list_images([folder / "scan0.png"]), folder / "hc.csv"
+    rows = {}
+    for convention in CONVENTIONS:
+        write_predictions([scan], load_head_model(None, convention), sizes, out)
+        (rows[convention],) = rows_of(out)
+    outer, inner = rows.values()
+    assert 0.93 < float(inner["hc_mm"]) / float(outer["hc_mm"]) < 1
+    assert float(inner["hc_low_mm"]) < float(inner["hc_mm"]) < float(inner["hc_high_mm"])
+    assert outer["ga_hadlock_days"] and not inner["ga_hadlock_days"] + inner["ga_intergrowth"]
+    assert "made for callipers outer to outer" in inner["reason"]
+    with pytest.raises(ValueError, match="learnt no such heads; name none for the shipped model"):
+        load_head_model(SHIPPED, "outer-inner")
 
 
 def test_a_folder_without_model_is_refused(tmp_path):

@@ -24,7 +24,7 @@ from fetal_lib.predict.biometry_model import BiometrySpec
 from fetal_lib.predict.plane import PLANES, PlaneSpec
 
 PROJECT = Path(__file__).resolve().parents[1]
-HALF = {"head": {"hc_mm": 0.03}}
+HALF = {"head": {"hc_mm": (0.03,)}}
 SPEC = BiometrySpec(224, 320, ("head",), offsets={"head": 0.99}, half_widths=HALF)
 PLANE_SPEC = PlaneSpec(96, 0.2, 1)
 
@@ -64,7 +64,7 @@ def test_numbers_for_the_page_are_those_of_the_library():
     found = json.loads(json.dumps(numbers(SPEC, PLANE_SPEC, 9.234)))
     assert found["download_mb"] == 9.2
     assert found["model"]["offsets"] == {"head": 0.99} and found["model"]["even"] == 4
-    assert found["model"]["half_widths"]["head"]["hc_mm"] == 0.03
+    assert found["model"]["half_widths"]["head"]["hc_mm"] == [0.03]
     assert found["planes"]["names"] == list(PLANES)
     assert found["limits"]["size_mm"]["hc_mm"] == [40, 400]
     assert found["limits"]["max_cut_share"] == 0.30

@@ -125,14 +125,15 @@ function lengths(plane, { ellipse, line }) {
  *   by names such as "HC"; empty where it was declined
  */
 export function measureScan(maps, plane, scan, pixelSizeMm) {
-  const { offsets, half_widths, floor_mm } = NUMBERS.model;
+  const { offsets, half_widths, limits_mm, floor_mm } = NUMBERS.model;
   const shape = { plane, sizes: {}, ...enlarged(findShape(maps, plane, scan), offsets[plane] ?? 1) };
   if (shape.reason) return shape;
   const names = NUMBERS.sizes[plane];
   const sizes = {};
-  lengths(plane, shape).forEach((length, i) => {
-    const mm = length * pixelSizeMm;
-    const half = (mm + floor_mm[names[i]]) * (half_widths[plane]?.[names[i]] ?? NaN);
+  const sizesMm = lengths(plane, shape).map((length) => length * pixelSizeMm);
+  const group = (limits_mm[plane] ?? []).filter((limit) => limit <= sizesMm[0]).length;
+  sizesMm.forEach((mm, i) => {
+    const half = (mm + floor_mm[names[i]]) * (half_widths[plane]?.[names[i]]?.[group] ?? NaN);
     sizes[names[i].replace("_mm", "").toUpperCase()] = { mm, low: mm - half, high: mm + half };
   });
   const [low, high] = NUMBERS.limits.size_mm[names[0]];

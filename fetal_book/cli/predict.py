@@ -112,9 +112,17 @@ def predict_hc(
             "--format",
             metavar="|".join(FORMATS),
             help="hc18: the ellipses, as the HC18 challenge takes them; what is no head is not "
-            "declined.",
+            "declined, and a scan without an ellipse is left out.",
         ),
     ] = FORMATS[0],
+    convention: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(CONVENTIONS),
+            help="Where the callipers of a head are set; outer-inner is answered by the shipped "
+            "model of predict biometry, which has a licence of its own, without an age.",
+        ),
+    ] = OUTER_OUTER,
 ) -> None:
     """Measure fetal head circumference in millimetres on ultrasound scans.
 
@@ -135,13 +143,15 @@ def predict_hc(
             )
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
         sizes.check_any(paths)
-        network = load_head_model(home("04", model))
+        check_convention(convention)
+        folder = home("04", model) if model or convention == OUTER_OUTER else None
+        network = load_head_model(folder, convention)
         is_hc18 = table_format == "hc18"
         gate = None if any_plane or is_hc18 else load_head_gate()
         counts = write_predictions(paths, network, sizes, out, overlays, gate, is_hc18)
-    if is_hc18 and (missing := len(paths) + 1 - len(out.read_text().splitlines())):
-        typer.echo(f"{missing} images have no ellipse and are not in the table", err=True)
     _say(counts, out)
+    if convention != OUTER_OUTER:
+        _say_licence(network.spec.licence)
 
 
 @app.command("biometry", cls=Explained)
@@ -220,8 +230,7 @@ def predict_biometry(
         for problem in reports.problems:
             typer.echo(problem, err=True)
     _say(counts, out)
-    if network.spec.licence:
-        typer.echo(f"the model's licence: {network.spec.licence}")
+    _say_licence(network.spec.licence)
 
 
 @app.command("ga", cls=Explained)
@@ -317,6 +326,11 @@ def predict_brain_age(
         check_model(folder, lambda path: read_age(path, loaded).age_years, self_test)
         counts = write_ages(paths, loaded, out, known, pictures)
     _say(counts, out)
+
+
+def _say_licence(licence: str) -> None:
+    if licence:
+        typer.echo(f"the model's licence: {licence}")
 
 
 def _say(counts: dict[str, int], out: Path) -> None:

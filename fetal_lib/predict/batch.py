@@ -14,6 +14,8 @@ from pathlib import Path
 
 from fetal_lib.predict.columns import COLUMNS, statuses
 
+LEFT_OUT = "not in the table"
+
 
 def list_files(
     inputs: Sequence[str | Path], inside: Callable[[Path], list[Path]], kind: str, wanted: str
@@ -48,9 +50,9 @@ def write_rows(
     """Write rows to a CSV as they come, with a bar that is seen on a terminal and nowhere else.
 
     Rows have the command's columns and are taken one at a time, so that one is in memory; the CSV
-    appears when all ``n_scans`` are written. With other ``columns`` only these are written, and
-    only rows that have them all. The number of rows of each status is returned, of
-    those that got their number first.
+    appears when all ``n_scans`` are written. The number of rows of each status is returned, of
+    those that got their number first. With other ``columns`` only these are written, and only
+    rows that have them all; how many have not comes last, as `LEFT_OUT`.
     """
     from tqdm import tqdm
 
@@ -63,9 +65,11 @@ def write_rows(
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         for row in tqdm(rows, total=n_scans, unit="scan", file=sys.stderr, disable=None):
-            if not columns or all(name in row for name in names):
-                writer.writerow(row)
             counts[row["status"]] += 1
+            if columns and not all(name in row for name in names):
+                counts[LEFT_OUT] = counts.get(LEFT_OUT, 0) + 1
+            else:
+                writer.writerow(row)
     part.replace(out)
     return counts
 

@@ -32,13 +32,19 @@ class Place(NamedTuple):
     turned: bool
 
 
-def fit_into(image: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, Place]:
+def fit_into(
+    image: np.ndarray, shape: tuple[int, int], even: int = EVEN, may_turn: bool = True
+) -> tuple[np.ndarray, Place]:
     """Fit a grey image into the input of a network, its aspect all but kept, black beside it.
 
     Parameters
     ----------
     image : ndarray, uint8 (H, W)
-    shape : (height, width), multiples of `EVEN`.
+    shape : (height, width), multiples of ``even``.
+    even : int
+        Sides and place of the fitted image are multiples of it.
+    may_turn : bool
+        Turn an image that is taller than wide by a quarter.
 
     Returns
     -------
@@ -53,14 +59,14 @@ def fit_into(image: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, Pla
     """
     import cv2
 
-    turned = image.shape[0] > image.shape[1]
+    turned = may_turn and image.shape[0] > image.shape[1]
     image = np.ascontiguousarray(np.rot90(image) if turned else image)
     scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
     height, width = (
-        int(np.clip(EVEN * round(side * scale / EVEN), EVEN, most))
+        int(np.clip(even * round(side * scale / even), even, most))
         for side, most in zip(image.shape, shape, strict=True)
     )
-    top, left = ((s - n) // 2 // EVEN * EVEN for s, n in zip(shape, (height, width), strict=True))
+    top, left = ((s - n) // 2 // even * even for s, n in zip(shape, (height, width), strict=True))
     place = Place(slice(top, top + height), slice(left, left + width), turned)
     fitted = np.zeros(shape, np.uint8)
     fitted[place[:2]] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

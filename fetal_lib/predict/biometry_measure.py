@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -204,7 +204,7 @@ def measure_maps(
     pixel_size_mm: float,
     channel: str,
     offset: float = 1.0,
-    half_widths: Mapping[str, float] | None = None,
+    half_widths_mm: Callable[[dict[str, float]], dict[str, float]] | None = None,
 ) -> Measured:
     """Measure what the maps of a scan show, with intervals.
 
@@ -214,8 +214,8 @@ def measure_maps(
     pixel_size_mm : float
     offset : float
         Factor by which the shape is made larger about its middle.
-    half_widths : dict of float, optional
-        Half-width of the interval of a size, as a share of the size plus `FLOOR_MM`.
+    half_widths_mm : callable, optional
+        Takes the sizes in mm, the charted one first; returns half of each interval's width.
 
     Raises
     ------
@@ -228,15 +228,14 @@ def measure_maps(
     line = None if line is None else line.mean(0) + offset * (line - line.mean(0))
     if reason:
         return Measured(plane, {}, ellipse, line, reason)
-    sizes = {}
-    for name, value in shape_sizes_mm(plane, ellipse, line, pixel_size_mm).items():
-        half = (value + FLOOR_MM[name]) * (half_widths or {}).get(name, math.nan)
-        sizes[name] = (value, value - half, value + half)
+    sizes_mm = shape_sizes_mm(plane, ellipse, line, pixel_size_mm)
     charted = SIZES[plane][0]
     low, high = RANGE_MM[charted]
-    size_mm = sizes[charted][0]
+    size_mm = sizes_mm[charted]
     if not low <= size_mm <= high:
         what = f"{charted.removesuffix('_mm').upper()} {size_mm:.0f} mm"
         reason = f"unreasonable size: {what}, outside {low:.0f}-{high:.0f} mm"
         return Measured(plane, {}, ellipse, line, reason)
+    half = half_widths_mm(sizes_mm) if half_widths_mm else dict.fromkeys(sizes_mm, math.nan)
+    sizes = {name: (mm, mm - half[name], mm + half[name]) for name, mm in sizes_mm.items()}
     return Measured(plane, sizes, ellipse, line)

@@ -7,21 +7,29 @@ each size; ``network.onnx`` is the network, which ONNX Runtime runs without PyTo
 
 from __future__ import annotations
 
+import math
+from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from fetal_lib.geometry.biometry import SIZES
+from fetal_lib.growth.bpd_convention import OUTER_OUTER
 from fetal_lib.predict.biometry_maps import cut_out, fit_into
 from fetal_lib.predict.biometry_measure import CONVENTIONS, FLOOR_MM, Measured, measure_maps
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
 from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
 
+CHAPTER = "03_biometry_segmentation"
 SHIPPED = PRETRAINED / "biometry"
+COMMAND = "python -m fetal_book.chapters.biometry_segmentation.biometry_network"
 Maps = Mapping[str, np.ndarray]
+AGES = "ga_days", "ga_hadlock_days"
+"""Of a head alone, by formulas that were made for callipers outer to outer."""
 
 
 @model_spec
@@ -38,9 +46,12 @@ class BiometrySpec:
         The data, and the licence of the weights.
     offsets : dict of float
         Factor by which the shape of a channel is made larger, set on validation images.
-    half_widths : dict of dict of float
-        Conformal half-width of each size of a channel, as a share of the size plus
-        `fetal_lib.predict.biometry_measure.FLOOR_MM`; a size without one has no interval.
+    half_widths : dict of dict of tuple of float
+        Conformal half-widths of each size of a channel, as shares of the size plus
+        `fetal_lib.predict.biometry_measure.FLOOR_MM`, one for each group of ``limits_mm``; a size
+        without them has no interval.
+    limits_mm : dict of tuple of float
+        Of a channel's charted size (HC, AC or FL), where a next group of structures begins.
     interval_coverage : float
         Coverage that the half-widths were calibrated for.
     """
@@ -51,13 +62,21 @@ class BiometrySpec:
     trained_on: str = ""
     licence: str = ""
     offsets: dict[str, float] = field(default_factory=dict)
-    half_widths: dict[str, dict[str, float]] = field(default_factory=dict)
+    half_widths: dict[str, dict[str, tuple[float, ...]]] = field(default_factory=dict)
+    limits_mm: dict[str, tuple[float, ...]] = field(default_factory=dict)
     interval_coverage: float = 0.9
 
-    @property
-    def relative_half_width(self) -> float:
-        """Return that of a head's circumference; infinite when uncalibrated."""
-        return self.half_widths.get("head", {}).get("hc_mm", float("inf"))
+    def half_widths_mm(self, channel: str, sizes_mm: Mapping[str, float]) -> dict[str, float]:
+        """Return half of the interval's width of each size of a structure, NaN without one.
+
+        The first of the sizes is the charted one, whose group the structure is of.
+        """
+        group = bisect(self.limits_mm.get(channel, ()), next(iter(sizes_mm.values())))
+        shares = self.half_widths.get(channel, {})
+        return {
+            name: shares[name][group] * (value + FLOOR_MM[name]) if name in shares else math.nan
+            for name, value in sizes_mm.items()
+        }
 
 
 class BiometryModel(SavedModel):
@@ -68,6 +87,8 @@ class BiometryModel(SavedModel):
     network : OnnxNetwork
         (N, 1, height, width) in [0, 1] to probabilities (N, C, h, w).
     spec : BiometrySpec
+    convention : "outer-outer" or "outer-inner"
+        Of the heads that `head_maps` and `head_of` are asked for.
 
     Examples
     --------
@@ -77,8 +98,10 @@ class BiometryModel(SavedModel):
     'no head found'
     """
 
-    def __init__(self, network: OnnxNetwork, spec: BiometrySpec) -> None:
-        self.network, self.spec = network, spec
+    def __init__(
+        self, network: OnnxNetwork, spec: BiometrySpec, convention: str = OUTER_OUTER
+    ) -> None:
+        self.network, self.spec, self.convention = network, spec, convention
 
     @classmethod
     def load(cls, folder: str | Path | None = None) -> BiometryModel:
@@ -89,7 +112,7 @@ class BiometryModel(SavedModel):
         ValueError
             If there is no such model, or it cannot be read.
         """
-        return load_model(folder or SHIPPED, "03_biometry_segmentation", BiometrySpec, cls._build)
+        return load_model(folder or SHIPPED, CHAPTER, BiometrySpec, cls._build, COMMAND)
 
     @classmethod
     def _build(cls, spec: BiometrySpec, folder: Path) -> BiometryModel:
@@ -120,24 +143,29 @@ class BiometryModel(SavedModel):
         return [dict(zip(self.spec.channels, one, strict=True)) for one in cut]
 
     def head_maps(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the map of the head alone, outer to outer, as `HeadModel.head_maps` does."""
-        return [maps["head"] for maps in self.maps(images)]
+        """Return the map of the head alone, as `HeadModel.head_maps` does."""
+        channel = self.channel("head", self.convention)
+        return [maps[channel] for maps in self.maps(images)]
 
     def head_of(
         self, probs: np.ndarray, size_hw: tuple[int, int], pixel_size_mm: float
     ) -> HeadMeasurement:
         """Measure the head in such a map of a scan, as `HeadModel.head_of` does."""
-        half, offset = self.spec.relative_half_width, self.spec.offsets.get("head", 1.0)
-        return measure_head(probs, size_hw, pixel_size_mm, half, offset, FLOOR_MM["hc_mm"])
+        channel = self.channel("head", self.convention)
+        offset = self.spec.offsets.get(channel, 1.0)
+        found = measure_head(probs, size_hw, pixel_size_mm, offset=offset)
+        half = self.spec.half_widths_mm(channel, {"hc_mm": found.hc_mm})["hc_mm"]
+        ages = {} if self.convention == OUTER_OUTER else dict.fromkeys(AGES, math.nan)
+        return replace(found, hc_low_mm=found.hc_mm - half, hc_high_mm=found.hc_mm + half, **ages)
 
-    def planes(self, convention: str = "outer-outer") -> tuple[str, ...]:
+    def planes(self, convention: str = OUTER_OUTER) -> tuple[str, ...]:
         """Return the planes that this model measures."""
         return tuple(
             plane for plane in SIZES if self.channel(plane, convention) in self.spec.channels
         )
 
     @staticmethod
-    def channel(plane: str, convention: str = "outer-outer") -> str:
+    def channel(plane: str, convention: str = OUTER_OUTER) -> str:
         """Return the map that shows a plane's structure in a convention of the callipers.
 
         Raises
@@ -157,7 +185,7 @@ class BiometryModel(SavedModel):
         image: np.ndarray | Maps,
         plane: str,
         pixel_size_mm: float,
-        convention: str = "outer-outer",
+        convention: str = OUTER_OUTER,
         size_hw: tuple[int, int] | None = None,
     ) -> Measured:
         """Measure one scan.
@@ -194,8 +222,8 @@ class BiometryModel(SavedModel):
         else:
             maps = image
         offset = self.spec.offsets.get(channel, 1.0)
-        half_widths = self.spec.half_widths.get(channel)
-        return measure_maps(maps, plane, size_hw, pixel_size_mm, channel, offset, half_widths)
+        widths = partial(self.spec.half_widths_mm, channel)
+        return measure_maps(maps, plane, size_hw, pixel_size_mm, channel, offset, widths)
 
     def write_arrays(self, folder: Path) -> None:
         """Write ``network.onnx``."""

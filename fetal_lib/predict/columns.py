@@ -63,7 +63,10 @@ COLUMNS: dict[str, dict[str, str]] = {
     "hc": {
         "image": "name of the file",
         "status": _status("hc"),
-        "hc_mm": "head circumference in mm, outer edge to outer edge of the skull",
+        "hc_mm": (
+            "head circumference in mm, outer edge to outer edge of the skull, or as "
+            "--convention says"
+        ),
         "hc_low_mm": "lower end of the interval of hc_mm",
         "hc_high_mm": "upper end of the interval of hc_mm",
         "interval_level": (

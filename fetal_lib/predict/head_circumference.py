@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
+from fetal_lib.growth.bpd_convention import OUTER_OUTER
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict import hc18_submission
 from fetal_lib.predict.batch import (
@@ -32,6 +33,7 @@ from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.predict.scans import Scan, in_batches, only_heads
 
 HeadFinder = HeadModel | BiometryModel
+OTHER_CALLIPERS = "the formulas were made for callipers outer to outer"
 
 
 def predict_heads(
@@ -89,6 +91,7 @@ def head_circumference_row(
     size: PixelSize,
     spec: HeadModelSpec | BiometrySpec,
     ga_days: float = math.nan,
+    convention: str = OUTER_OUTER,
 ) -> dict[str, str]:
     """Return the row of the result table: text, empty where there is no value.
 
@@ -96,13 +99,16 @@ def head_circumference_row(
     """
     hc_mm, weeks = result.hc_mm, ga_days / 7
     notes, level_text = interval_notes(result.hc_high_mm, spec.interval_coverage)
-    notes["ga_intergrowth"] = why_not(intergrowth_age.ga_days_from_hc, hc_mm)
-    notes["ga_hadlock_days"] = why_not(hadlock.ga_weeks, "HC", hc_mm)
-    notes["hc_centile"] = (
-        "needs the age from dating, ga_days of a table"
-        if math.isnan(ga_days)
-        else why_not(intergrowth_size.centile, "HC", hc_mm, weeks)
-    )
+    if convention == OUTER_OUTER:
+        notes["ga_intergrowth"] = why_not(intergrowth_age.ga_days_from_hc, hc_mm)
+        notes["ga_hadlock_days"] = why_not(hadlock.ga_weeks, "HC", hc_mm)
+        notes["hc_centile"] = (
+            "needs the age from dating, ga_days of a table"
+            if math.isnan(ga_days)
+            else why_not(intergrowth_size.centile, "HC", hc_mm, weeks)
+        )
+    else:
+        weeks, notes["ga_*, hc_centile"] = math.nan, OTHER_CALLIPERS
     return {
         "image": path.name,
         "status": status_of("hc", result.reason, result.failed),
@@ -163,7 +169,8 @@ def write_predictions(
             if overlays is not None and scan is not None:
                 save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
             ga_days = sizes.ga_days.get(path.name, math.nan)
-            row = head_circumference_row(path, result, size, model.spec, ga_days)
+            convention = getattr(model, "convention", OUTER_OUTER)
+            row = head_circumference_row(path, result, size, model.spec, ga_days, convention)
             if as_submission and result.ellipse is not None:
                 row |= submission_row(path.name, result.ellipse, size.mm)
             yield row

@@ -67,7 +67,6 @@ def measure_head(
     pixel_size_mm: float,
     relative_half_width: float = math.inf,
     offset: float = 1.0,
-    floor_mm: float = 0.0,
 ) -> HeadMeasurement:
     """Measure the head in a probability map of a squashed image.
 
@@ -79,7 +78,7 @@ def measure_head(
     pixel_size_mm : float
         Side of a pixel of the scan, in mm.
     relative_half_width : float
-        Conformal half-width as a share of HC plus ``floor_mm``.
+        Conformal half-width as a share of HC.
     offset : float
         Factor by which the ellipse is made larger about its centre.
 
@@ -112,7 +111,7 @@ def measure_head(
     if reason:
         return HeadMeasurement(**shape, reason=reason)
     known = math.isfinite(relative_half_width)
-    half = relative_half_width * (hc_mm + floor_mm) if known else math.nan
+    half = relative_half_width * hc_mm if known else math.nan
     return HeadMeasurement(
         hc_mm=hc_mm,
         hc_low_mm=hc_mm - half,

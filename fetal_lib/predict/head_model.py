@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_lib.data.images import squash
+from fetal_lib.growth.bpd_convention import OUTER_OUTER, check_convention
 from fetal_lib.models.unet import get_unet
 from fetal_lib.models.weights import load_weights, save_weights
+from fetal_lib.predict.biometry_model import SHIPPED as BIOMETRY
 from fetal_lib.predict.biometry_model import BiometryModel
 from fetal_lib.predict.head_measure import HeadMeasurement, measure_head
 from fetal_lib.predict.keras_start import import_keras
@@ -121,7 +123,9 @@ class HeadModel(SavedModel):
         save_weights(self.network, folder / "weights.npz")
 
 
-def load_head_model(folder: str | Path | None = None) -> HeadModel | BiometryModel:
+def load_head_model(
+    folder: str | Path | None = None, convention: str = OUTER_OUTER
+) -> HeadModel | BiometryModel:
     """Load a model that :meth:`HeadModel.save` wrote, or the one that is shipped.
 
     What the folder holds decides: weights of the U-Net of chapter 04, or a network of biometry
@@ -131,16 +135,29 @@ def load_head_model(folder: str | Path | None = None) -> HeadModel | BiometryMod
     ----------
     folder : path, optional
         A run's ``model/`` folder, or the run's folder; without it the model that
-        comes with the package.
+        comes with the package and knows the convention.
+    convention : "outer-outer" or "outer-inner"
+        Where a head's callipers stand. HC18 alone teaches the first; the shipped model of three
+        planes knows both.
 
     Raises
     ------
     ValueError
-        If there is no such model, or it cannot be read.
+        If there is no such model, it cannot be read, or it does not know the convention.
     """
+    check_convention(convention)
+    if folder is None and convention != OUTER_OUTER:
+        folder = BIOMETRY
     home = find_model(folder, "04_head_circumference")
     if (home / FILE).is_file():
-        return BiometryModel.load(home)
+        model = BiometryModel.load(home)
+        if BiometryModel.channel("head", convention) in model.spec.channels:
+            return BiometryModel(model.network, model.spec, convention)
+    if convention != OUTER_OUTER:
+        raise ValueError(
+            f"convention={convention!r}: the model in {str(home)!r} learnt no such heads; name "
+            "none for the shipped model of three planes, or ask for outer-outer."
+        )
     return load_model(home, "04_head_circumference", HeadModelSpec, _build)
 
 

@@ -60,6 +60,7 @@ def load_model(
     chapter: str,
     spec_type: type[SpecT],
     build: Callable[[SpecT, Path], ModelT],
+    command: str = "",
 ) -> ModelT:
     """Load a model that :meth:`SavedModel.save` wrote.
 
@@ -69,24 +70,28 @@ def load_model(
     chapter : whose runs make such models, such as ``04_head_circumference``.
     spec_type : of its ``model.json``.
     build : makes the model from the spec and the arrays in the folder.
+    command : that makes such a model, where no run of the chapter does.
 
     Raises
     ------
     ValueError
         If there is no such model, or it cannot be read.
     """
-    home = find_model(folder, chapter)
+    home = find_model(folder, chapter, command)
     try:
         return build(read_spec(home, spec_type), home)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"model={str(home)!r} cannot be read ({error}); train it anew: "
-            f"`fetal-lib run {chapter[:2]}`."
+            f"`{command or _run_of(chapter)}`."
         ) from error
 
 
-def find_model(folder: str | Path | None, chapter: str) -> Path:
+def find_model(folder: str | Path | None, chapter: str, command: str = "") -> Path:
     """Return the folder that holds ``model.json``: the one that is named, or ``model/`` in it.
+
+    With a ``command`` that makes such models the advice is that one, and none is asked for without
+    a folder.
 
     Raises
     ------
@@ -104,12 +109,17 @@ def find_model(folder: str | Path | None, chapter: str) -> Path:
         lacks = "no model.json in it" if named.exists() else "there is no such folder"
         what = f"model={str(named)!r}: {lacks}"
     advice = (
-        f"name the folder of a finished run of {chapter}, for example after `fetal-lib "
-        f"run {chapter[:2]}`"
+        f"name the folder of a finished run of {chapter}, for example after `{_run_of(chapter)}`"
     )
-    if (shipped / "model.json").is_file():
+    if command:
+        advice = f"name the folder of a model that `{command}` wrote"
+    if command or (shipped / "model.json").is_file():
         advice += ", or name none for the model that is shipped"
     raise ValueError(f"{what}; {advice}.")
+
+
+def _run_of(chapter: str) -> str:
+    return f"fetal-lib run {chapter[:2]}"
 
 
 def read_spec(folder: Path, spec_type: type[SpecT]) -> SpecT:

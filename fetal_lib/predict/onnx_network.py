@@ -15,7 +15,31 @@ FILE = "network.onnx"
 """Name of the network in a model's folder."""
 
 
-class OnnxNetwork:
+class _OnnxFile:
+    """A network in an ONNX file that has one input of float32, of a shape that `fits` it."""
+
+    takes = ""
+
+    def __init__(self, source: str | Path | bytes, n_threads: int = 0) -> None:
+        self.content = source if isinstance(source, bytes) else _read(Path(source))
+        self._session = _session(self.content, n_threads)
+        (first,) = self._session.get_inputs()
+        self._name, self._input = first.name, list(first.shape)
+        if first.type != "tensor(float)" or not self.fits(self._input):
+            raise ValueError(
+                f"network: it takes {first.type} {self._input}; it must take {self.takes}."
+            )
+
+    @staticmethod
+    def fits(shape: list[int | str]) -> bool:
+        """Say whether an input of this shape is taken."""
+        raise NotImplementedError
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        return self._session.run(None, {self._name: batch})[0]
+
+
+class OnnxNetwork(_OnnxFile):
     """A network that takes grey images.
 
     Parameters
@@ -37,19 +61,18 @@ class OnnxNetwork:
     shape : (height, width) of the images.
     """
 
+    takes = "grey images, float32 (N, 1, H, W) or (N, H, W, 1)"
+
     def __init__(self, source: str | Path | bytes, n_threads: int = 0) -> None:
-        self.content = source if isinstance(source, bytes) else _read(Path(source))
-        self._session = _session(self.content, n_threads)
-        (first,) = self._session.get_inputs()
-        self._name, shape = first.name, list(first.shape)
-        if len(shape) != 4 or 1 not in (shape[1], shape[3]) or first.type != "tensor(float)":
-            raise ValueError(
-                f"network: it takes {first.type} {shape}; it must take grey images, float32 "
-                "(N, 1, H, W) or (N, H, W, 1)."
-            )
-        self._axis = 1 if shape[1] == 1 else 3
-        del shape[self._axis]
-        self.shape: tuple[int, int] = (int(shape[1]), int(shape[2]))
+        super().__init__(source, n_threads)
+        self._axis = 1 if self._input[1] == 1 else 3
+        height, width = (int(self._input[axis]) for axis in (1, 2, 3) if axis != self._axis)
+        self.shape: tuple[int, int] = (height, width)
+
+    @staticmethod
+    def fits(shape: list[int | str]) -> bool:
+        """Say whether an input of this shape is one of grey images."""
+        return len(shape) == 4 and 1 in (shape[1], shape[3])
 
     def forward(self, images: np.ndarray, batch_size: int = 4) -> np.ndarray:
         """Return the first output (N, ...), float32, of images (N, H, W), uint8 or in [0, 1].
@@ -64,30 +87,26 @@ class OnnxNetwork:
         scale = np.float32(1 / 255 if images.dtype == np.uint8 else 1)
         starts = range(0, len(images), batch_size)
         batches = (np.expand_dims(images[i : i + batch_size] * scale, self._axis) for i in starts)
-        return np.concatenate([self._session.run(None, {self._name: one})[0] for one in batches])
+        return np.concatenate([self._run(one) for one in batches])
 
 
-class OnnxVolumeNetwork:
+class OnnxVolumeNetwork(_OnnxFile):
     """A network that takes volumes; parameters, errors and ``content`` as of `OnnxNetwork`.
 
     ``source`` holds one whose one input takes float32 (N, 1, S, S, S).
     """
 
-    def __init__(self, source: str | Path | bytes, n_threads: int = 0) -> None:
-        self.content = source if isinstance(source, bytes) else _read(Path(source))
-        self._session = _session(self.content, n_threads)
-        (first,) = self._session.get_inputs()
-        self._name, shape = first.name, list(first.shape)
-        if len(shape) != 5 or shape[1] != 1 or first.type != "tensor(float)":
-            raise ValueError(
-                f"network: it takes {first.type} {shape}; it must take volumes, float32 "
-                "(N, 1, S, S, S)."
-            )
+    takes = "volumes, float32 (N, 1, S, S, S)"
+
+    @staticmethod
+    def fits(shape: list[int | str]) -> bool:
+        """Say whether an input of this shape is one of volumes."""
+        return len(shape) == 5 and shape[1] == 1
 
     def forward(self, volume: np.ndarray) -> np.ndarray:
         """Return the first output, float32, for one volume (S, S, S)."""
         batch = np.ascontiguousarray(volume[None, None], np.float32)
-        return self._session.run(None, {self._name: batch})[0][0]
+        return self._run(batch)[0]
 
 
 def _session(content: bytes, n_threads: int) -> InferenceSession:

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from fetal_lib.metrics.calibration import softmax
+from fetal_lib.predict.biometry_maps import fit_into
 from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
 from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
 
 PLANES = ("head", "abdomen", "femur", "other")
 SHIPPED = PRETRAINED / "plane_recogniser"
+COMMAND = "python -m fetal_book.chapters.biometry_segmentation.plane_recogniser"
 MIRRORS = ((), (2,))
 """Axes of (N, H, W) that are turned round in each view whose logits are averaged."""
 BATCH = 64
@@ -92,15 +94,7 @@ def letterbox(image: np.ndarray, side: int) -> np.ndarray:
     >>> letterbox(np.full((2, 4), 9, np.uint8), 4)[:, 0]
     array([0, 9, 9, 0], dtype=uint8)
     """
-    import cv2
-
-    scale = side / max(image.shape)
-    h, w = (max(1, round(length * scale)) for length in image.shape)
-    fitted = np.zeros((side, side), np.uint8)
-    top, left = (side - h) // 2, (side - w) // 2
-    small = cv2.resize(np.ascontiguousarray(image), (w, h), interpolation=cv2.INTER_AREA)
-    fitted[top : top + h, left : left + w] = small
-    return fitted
+    return fit_into(image, (side, side), even=1, may_turn=False)[0]
 
 
 class PlaneRecogniser(SavedModel):
@@ -125,7 +119,9 @@ class PlaneRecogniser(SavedModel):
         ValueError
             If there is no such model, or it cannot be read.
         """
-        return load_model(folder or SHIPPED, "03_biometry_segmentation", PlaneSpec, cls._build)
+        return load_model(
+            folder or SHIPPED, "03_biometry_segmentation", PlaneSpec, cls._build, COMMAND
+        )
 
     @classmethod
     def _build(cls, spec: PlaneSpec, folder: Path) -> PlaneRecogniser:

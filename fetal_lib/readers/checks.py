@@ -15,6 +15,12 @@ MAX_PIXELS = 64_000_000
 MAX_VOXELS = 200_000_000
 FOR_PROGRAMS = ", or pass frame=0 for the first"
 """Advice that only a caller of the library can follow."""
+SAVE_FRAME = (
+    "Save the frame you mean as a file of its own; `ffmpeg -ss 3.2 -i loop.mp4 -frames:v 1 "
+    "frame.png` takes the one at 3.2 seconds."
+)
+VIDEO_MARK, VIDEO_STARTS = b"ftyp", (b"\x1aE\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")
+"""Of MP4 and MOV, from the fifth byte on; of Matroska, and of MPEG."""
 SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive, perhaps NIfTI"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -53,6 +59,8 @@ class ReadError(UserError, ValueError):
     @classmethod
     def of_another_kind(cls, path: Path, start: bytes, rule: str) -> Self:
         """Return the error for a file whose first bytes are of something else."""
+        if start[4:8] == VIDEO_MARK or start.startswith(VIDEO_STARTS):
+            return cls(path, "a video", rule, SAVE_FRAME)
         kind = next((name for mark, name in SIGNATURES if start.startswith(mark)), None)
         found = kind or f"no {cls.noun}, its first bytes are {start[:8]!r}"
         return cls(path, found, rule, f"Export the scan as {cls.kind}.")

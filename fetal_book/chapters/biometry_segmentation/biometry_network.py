@@ -6,12 +6,16 @@
 head is learnt from HC18 alone; with the folder of such a head model it goes on from its weights
 with all three planes. A call that was cut goes on at its last epoch. Offsets and intervals are
 set on the validation part; the test part is scored once, at the end, for the card.
+
+With ``--folds 5`` no model is made but a table, ``out_of_fold.csv``: every case measured by a
+shorter fit that has not seen its examination or subject.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +29,7 @@ from fetal_book.chapters.biometry_segmentation.biometry_cases import (
     hc18_cases,
     of_part,
 )
+from fetal_book.chapters.biometry_segmentation.biometry_folds import measure_folds
 from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
 from fetal_book.chapters.biometry_segmentation.biometry_scores import calibrated
 from fetal_lib.models.biometry_unet import BiometryUNet
@@ -46,6 +51,8 @@ SHAPE, FIT = (128, 192), "fit"
 HEAD_STAGES = ((SHAPE, 36, 2e-3), (SHAPE, 60, 1.5e-3))
 PLANES_STAGES = ((SHAPE, 60, 2e-3), (SHAPE, 60, 1.5e-3))
 """Size of the input, epochs and learning rate of each stage."""
+FOLD_STAGES = (((SHAPE, 14, 2e-3),), ((SHAPE, 14, 2e-3),))
+"""Those of a fold: of the head alone, and of three planes."""
 SHOWN = {"femur": 3, "abdomen": 1, "head": 1}
 """How often an epoch shows a case of the calliper set, by plane."""
 RARE_MM, SHOWN_RARE = (100.0, 225.0), (2, 3)
@@ -172,12 +179,31 @@ def started(folder: Path | None, channels: Sequence[str]) -> BiometryUNet:
     network = BiometryUNet(len(channels))
     if folder is not None:
         start = BiometryUNet(1)
-        load_torch_weights(start, folder / FIT / "stage_0" / WEIGHTS)
+        last = max((folder / FIT).glob(f"stage_*/{WEIGHTS}"))
+        load_torch_weights(start, last)
         state = start.state_dict()
         for name in ("head.weight", "head.bias"):
             state[name] = state[name].repeat_interleave(len(channels), 0)
         network.load_state_dict(state)
     return network
+
+
+def written(
+    network: BiometryUNet, channels: Sequence[str], shape: tuple[int, int], folder: Path
+) -> BiometryModel:
+    """Write a fitted network; return the model without offsets and intervals."""
+    write_onnx(network, shape, folder / FILE)
+    spec = BiometrySpec(*shape, tuple(channels), **ORIGIN[len(channels) > 1])
+    return BiometryModel(OnnxNetwork(folder / FILE), spec)
+
+
+def fold_model(cases: Sequence[Case], folder: Path, start: Path | None) -> BiometryModel:
+    """Fit the network of a fold, of three planes where there is a head model to go on from."""
+    channels = CHANNELS[:1] if start is None else CHANNELS
+    stages = FOLD_STAGES[start is not None]
+    network = started(start, channels)
+    fit_network(network, cases, channels, stages, folder / FIT, tell)
+    return written(network, channels, stages[-1][0], folder)
 
 
 def finish(
@@ -188,10 +214,7 @@ def finish(
     folder: Path,
 ) -> BiometryModel:
     """Write a fitted network with its offsets and intervals, and the card of the test part."""
-    write_onnx(network, shape, folder / FILE)
-    spec = BiometrySpec(*shape, tuple(channels), **ORIGIN[len(channels) > 1])
-    model = BiometryModel(OnnxNetwork(folder / FILE), spec)
-    model = calibrated(model, of_part(cases, "validation"))
+    model = calibrated(written(network, channels, shape, folder), of_part(cases, "validation"))
     model.save(folder, biometry_card(model, cases))
     return model
 
@@ -209,6 +232,7 @@ def main(
     start: Annotated[
         Path | None, typer.Option(help="Folder of a head model to go on from.")
     ] = None,
+    folds: Annotated[int, typer.Option(help="Measure every case by one of so many fits.")] = 0,
 ) -> None:
     """Train a head model, or from one the network of three planes."""
     cases = hc18_cases(root / "hc18")
@@ -216,6 +240,9 @@ def main(
     if start is not None:
         cases += calliper_cases(root / "fetal_biometry_fp")
         channels, stages = CHANNELS, PLANES_STAGES
+    if folds:
+        measure_folds(cases, folds, start is not None, folder, partial(fold_model, start=start))
+        return
     network = started(start, channels)
     fit_network(network, of_part(cases, "train"), channels, stages, folder / FIT, tell)
     finish(network, cases, channels, stages[-1][0], folder)

@@ -66,7 +66,7 @@ def calibrated(model: BiometryModel, cases: Sequence[Case]) -> BiometryModel:
     bare = BiometryModel(model.network, replace(model.spec, offsets={}, half_widths={}))
     table = score_table(bare, cases).dropna(subset=["value"])
     offsets: dict[str, float] = {}
-    half_widths: dict[str, dict[str, float]] = {}
+    half_widths: dict[str, dict[str, tuple[float, ...]]] = {}
     for channel, rows in table.groupby("channel"):
         charted = rows[rows["size"] == SIZES[rows["plane"].iloc[0]][0]]
         offset = float((charted["true"] / charted["value"]).median())
@@ -77,6 +77,6 @@ def calibrated(model: BiometryModel, cases: Sequence[Case]) -> BiometryModel:
             half = conformal_quantile(off.to_numpy(), COVERAGE)
             offsets[channel] = round(offset, 5)
             if np.isfinite(half):
-                half_widths.setdefault(channel, {})[size] = round(half, 5)
+                half_widths.setdefault(channel, {})[size] = (round(half, 5),)
     spec = replace(model.spec, offsets=offsets, half_widths=half_widths, interval_coverage=COVERAGE)
     return BiometryModel(model.network, spec)
