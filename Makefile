@@ -10,7 +10,7 @@ RELEASE_ARGS ?=
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book pdf release test test-fast lab app status bench notebooks lint clean distclean
+.PHONY: help book pdf release test test-fast lab app status bench soak notebooks lint clean distclean
 
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -65,6 +65,9 @@ status: $(STAMP)  ## the runs of every chapter that stand, what failed since, an
 
 bench: $(STAMP)  ## measure this computer: imports, help, networks, predictions, answers in the app
 	@FETAL_BENCH=1 $(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
+
+soak: $(STAMP)  ## break things on purpose, many times, for hours: what was tried goes to book/reliability.jsonl
+	@FETAL_SOAK="$(CURDIR)/book/reliability.jsonl" $(BIN)/python -m pytest -m "slow" -k "soak or fuzz" $(PYTEST_ARGS)
 
 notebooks: $(STAMP)  ## write the clean .ipynb beside every chapter's .py
 	@$(BIN)/fetal-lib notebooks sync

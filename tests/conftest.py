@@ -1,9 +1,12 @@
 """A project or a browser for the tests that need one; one thread for each worker, not more."""
 
 import os
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from soak import tell
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -16,6 +19,9 @@ LONGEST = [
     *("test_anomaly_cnns.py", "test_add_chapter.py", "test_app_browser_mri.py"),
 ]
 """Files that take minutes: begun first, since begun last they keep the other worker waiting."""
+
+
+CASES = pytest.StashKey[Counter]()
 
 
 def pytest_addoption(parser):
@@ -39,6 +45,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.name.startswith("test_bench_"):
             item.add_marker(asked_for)
+
+
+def pytest_runtest_teardown(item):
+    """Count the cases of a test that makes up its own, by its file."""
+    found = re.findall(r"(\d+) (?:pass|fail|inval)ing", getattr(item, "hypothesis_statistics", ""))
+    cases = item.config.stash.setdefault(CASES, Counter())
+    cases[item.module.__doc__.split("\n")[0]] += sum(map(int, found))
+
+
+def pytest_sessionfinish(session):
+    """Tell the soak how many cases were made up; a failing one fails its test."""
+    for words, number in session.config.stash.get(CASES, {}).items():
+        what, _, checked = words.partition(":")
+        if number:
+            tell("bad input", what, number, session.testsfailed, checked.strip() or "no traceback")
 
 
 @pytest.fixture

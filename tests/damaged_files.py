@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from soak import times
 
 MARKS = (
     b"\xff\xff\xff\xff",
@@ -16,9 +17,12 @@ Changes = list[tuple[int, float, int]]
 
 
 def fuzz(max_examples: int) -> settings:
-    """Return the settings of a test that runs the same examples each time, however slow."""
+    """Return the settings of a test that runs the same examples each time, however slow.
+
+    A soak runs four times as many.
+    """
     return settings(
-        max_examples=max_examples,
+        max_examples=times(max_examples, 4 * max_examples),
         deadline=None,
         derandomize=True,
         database=None,

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,32 +38,61 @@ class ScaleNeeded(UploadError):
     """The scan is there, its scale is not yet."""
 
 
+@dataclass(frozen=True)
+class Added:
+    """One upload of a file: when it was answered, and which file on the disk it was."""
+
+    time_s: float
+    inode: int | None
+
+
 class Ledger:
-    """Count who still needs an uploaded file: equal files of two users are one on the disk."""
+    """Count who still needs an uploaded file: equal files of two users are one on the disk.
+
+    Gradio puts an upload over an equal one before it is counted here. A file that nobody has
+    counted belongs to such an upload, so whoever removes leaves it alone.
+    """
 
     def __init__(self) -> None:
-        self._added: dict[str, list[float]] = {}
+        self._added: dict[str, list[Added]] = {}
         self._lock = threading.Lock()
 
     def add(self, paths: Sequence[str]) -> None:
         """Note that files have been uploaded once more."""
         with self._lock:
             for path in paths:
-                self._added.setdefault(path, []).append(time.monotonic())
+                one = Added(time.monotonic(), inode_of(Path(path)))
+                self._added.setdefault(path, []).append(one)
 
     def remove(self, path: Path) -> None:
-        """Delete a file and its folder, unless another upload of it waits."""
+        """Delete a file, unless another upload of it waits or just came.
+
+        Its folder stays until the next sweep: an equal file may be about to be put there.
+        """
         with self._lock:
             old = time.monotonic() - KEPT_S
-            waiting = [added for added in self._added.pop(str(path), []) if added > old][1:]
+            known = self._added.pop(str(path), [])
+            waiting = [one for one in known if one.time_s > old][1:]
             if waiting:
                 self._added[str(path)] = waiting
                 return
-            try:
-                path.unlink(missing_ok=True)
-                path.parent.rmdir()
-            except OSError:
-                return  # another file lies beside it, or it is a folder
+            aside = path.with_name(f".{threading.get_ident()}.old")
+            if not path.is_file():
+                return
+            with suppress(OSError):  # gone already
+                path.rename(aside)
+                if known and not {inode_of(aside), None} & {one.inode for one in known}:
+                    aside.rename(path)
+                else:
+                    aside.unlink()
+
+
+def inode_of(path: Path) -> int | None:
+    """Return the number of the file on the disk, None where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 LEDGER = Ledger()

@@ -79,12 +79,15 @@ def results() -> None:
     from fetal_book.site.first_page import write_first_page
     from fetal_book.site.jobs import book_chapters
     from fetal_book.site.reference_part import write_reference_parts
+    from fetal_book.site.reliability import write_reliability
     from fetal_book.site.results_page import write_results
 
     root = project_root()
-    pages = (write_results, write_claims, write_external, write_first_page, write_reference_parts)
-    for write in pages:
-        write(root, book_chapters(root))
+    chapters = book_chapters(root)
+    for write in (write_results, write_claims, write_external, write_first_page):
+        write(root, chapters)
+    write_reference_parts(root, chapters)
+    write_reliability(root)
 
 
 @app.command(hidden=True)
