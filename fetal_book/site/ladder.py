@@ -20,7 +20,7 @@ from fetal_book.site.shown_runs import (
 )
 from fetal_lib.files.atomic import write_text
 
-TITLES = ("Flaw", "The flaw makes it", "With", "Without", "Data")
+TITLES = ("Flaw", "The flaw makes it", "With", "Without", "Data and training")
 SEEN = re.compile(r"[1-9]")
 """A difference that shows in the digits that are printed."""
 
@@ -74,9 +74,31 @@ def other_runs(sources: list[Source], by_chapter: dict[str, list[ShownRun]]) -> 
 def line(source: Source, flaw: Flaw, run: ShownRun) -> list[str]:
     """Return the cells of a flaw in a run; what has to be known first stands below its name."""
     data, n, *both, words = rung(flaw, run) or []
+    change = run.differences.get((flaw.flawed, flaw.honest, flaw.metric), {})
+    told = "; ".join(filter(None, [f"{data}, {run.link}, n {n}", trained_text(change)]))
     name = f"{source.source}: {flaw.flaw} (`{flaw.metric}`)"
     name += f"<br>*{flaw.note[0].upper()}{flaw.note[1:]}.*" if flaw.note else ""
-    return [name, words, *both, f"{data}, {run.link}, n {n}"]
+    return [name, words, *both, told]
+
+
+def trained_text(facts: dict[str, float]) -> str:
+    """Say how often and how long both sides were trained, and what the flawed one had seen.
+
+    Examples
+    --------
+    >>> trained_text({"trainings": 5.0, "epochs": 6.0, "exposed": 0.81})
+    '5 trainings of 6 epochs each; 81 % of the cases scored with the flaw seen in training'
+    >>> trained_text({"trainings": 1.0, "epochs": float("nan"), "exposed": float("nan")})
+    'one training'
+    """
+    n, epochs, exposed = (facts.get(k, math.nan) for k in ("trainings", "epochs", "exposed"))
+    parts = []
+    if not math.isnan(n):
+        each = "" if math.isnan(epochs) else f" of {epochs:.0f} epochs{' each' if n > 1 else ''}"
+        parts.append(f"{n:.0f} trainings{each}" if n > 1 else f"one training{each}")
+    if not math.isnan(exposed):
+        parts.append(f"{100 * exposed:.0f} % of the cases scored with the flaw seen in training")
+    return "; ".join(parts)
 
 
 def rung(flaw: Flaw, run: ShownRun) -> list[str] | None:

@@ -118,11 +118,13 @@ class ShownRun:
     def differences(self) -> dict[tuple[str, str, str], dict[str, float]]:
         """What flaws do to its scores by flawed model, honest model and metric; may be empty.
 
-        Each has ``difference, low, high``; a run that was made before runs kept them has none.
+        Each has ``difference, low, high``, and ``trainings, epochs, exposed``, NaN where they are
+        not known; a run that was made before runs kept them has none.
         """
+        names = "difference", "low", "high", "trainings", "epochs", "exposed"
         return {
             (row["flawed"], row["honest"], row["metric"]): {
-                name: float(row[name] or "nan") for name in ("difference", "low", "high")
+                name: float(row.get(name) or "nan") for name in names
             }
             for row in table_rows(self.folder, FLAWS)
         }
