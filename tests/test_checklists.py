@@ -15,6 +15,7 @@ from fetal_book.site.checklists import (
     read_checklist,
     write_checklists,
 )
+from fetal_book.site.evidence import EvidenceError, evidence
 from fetal_lib.errors import UserError
 
 TRIPOD_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
@@ -25,12 +26,15 @@ ITEMS = {
 }
 
 
+def chapter_of(number):
+    return next(chapter for chapter in CHAPTERS if chapter.startswith(f"{number}_"))
+
+
 def page_text(target):
     """Return the Markdown of a page, or of a chapter's notebook."""
     if target.endswith(".md"):
         return (BOOK / target).read_text("utf-8")
-    name = next(chapter for chapter in CHAPTERS if chapter.startswith(f"{target}_"))
-    lines = (PROJECT / "notebooks" / f"{name}.py").read_text("utf-8").splitlines()
+    lines = (PROJECT / "notebooks" / f"{chapter_of(target)}.py").read_text("utf-8").splitlines()
     return "\n".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
 
 
@@ -46,6 +50,39 @@ def test_every_link_leads_to_a_page_and_heading_that_exist(name):
             page, _, anchor = target.partition("#")
             text = page_text(page)
             assert not anchor or anchor in anchors(text), f"{one.item}: {target}"
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_every_table_line_and_record_that_is_named_exists(name):
+    proofs = [one for item in read_checklist(BOOK, name) for one in item.proof]
+    assert len(proofs) >= 10
+    for one in proofs:
+        text = evidence(one, set(CHAPTERS))
+        if text.startswith("{numref}"):
+            _, number, words = one.split("-", 2)
+            source = (PROJECT / "notebooks" / f"{chapter_of(number)}.py").read_text("utf-8")
+            saved = f'"{words.replace("-", "_")}"'
+            assert one in source or saved in source, one
+        elif one.startswith("code:"):
+            path, line = re.search(r"`(fetal_[^`]+\.py)`, line (\d+)", text).groups()
+            found = (PROJECT / path).read_text("utf-8").splitlines()[int(line) - 1]
+            assert re.match(rf"(def|class) {one.rpartition('.')[2]}\b", found)
+        else:
+            for file in re.findall(r"<\.\./(published/[^>]+)>", text):
+                assert (BOOK / file).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("code:fetal_lib.metrics.intervals.nothing", "defines no nothing"),
+        ("record:04_head_circumference/no-such", "is not kept with the book"),
+        ("chapter 4", "it must be tab-NN-name"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_refused(name, words):
+    with pytest.raises(EvidenceError, match=words):
+        evidence(name, set())
 
 
 @pytest.mark.parametrize("name", ITEMS)

@@ -5,6 +5,8 @@ import json
 from test_book import write_run
 from test_claims import SOURCE, millimetres
 
+from fetal_book.runs.case_gallery import Tile, gallery_html
+from fetal_book.runs.exhibits import save_gallery
 from fetal_book.runs.record import read_record
 from fetal_book.runs.stage import reference_part
 from fetal_book.site.reference_part import write_reference_parts
@@ -21,6 +23,10 @@ def written(root, folder, *rows, data):
     (run / "tables").mkdir()
     (run / "tables" / "split.csv").write_text(SPLIT)
     (run / "tables" / "results.csv").write_text(RESULTS)
+    released = {"hc18": [{"words": "all of it", "images": 9, "groups": 5}]}
+    (root / "book" / "released.yml").write_text(json.dumps(released))
+    html = gallery_html([Tile(b"", "a.png", "right", {"Dice": (0.9, "0.9")})], "heads", "Heads.")
+    save_gallery(run, html, "heads", "Heads.")
     (run / "tables" / "index.json").write_text(json.dumps({"results": {"caption": "All models."}}))
     (root / "book" / "sources.yml").write_text(json.dumps([SOURCE]))
     write_reference_parts(root, [])
@@ -30,7 +36,10 @@ def written(root, folder, *rows, data):
 def test_a_run_on_scans_shows_who_was_in_its_scores_and_whether_its_code_is_old(tmp_path):
     text = written(tmp_path, "kept", millimetres("unet", "test", 2.1, data="hc18"), data="hc18")
     assert text.startswith("### Learnt from hc18: run kept\n")
-    assert "| train | 2 | 1 |\n| test | 1 | 1 |\n| together | 3 | 2 |" in text
+    counts = "| all of it | 9 | 5 |\n| train | 2 | 1 |\n| test | 1 | 1 |\n| together | 3 | 2 |"
+    assert counts in text
+    own = 'id="gallery-04-kept-heads"'
+    assert own in text and "Right and wrong cases: heads of the test part, run kept" in text
     assert "```{table} All models: hc18, run kept." in text and "2.10 (1.80 to 2.40)" in text
     assert "**Made by older code**" in text
     assert f"<../published/{CHAPTER}/kept/record.json>" in text
@@ -40,7 +49,12 @@ def test_of_a_run_that_learnt_from_phantoms_only_what_it_met_elsewhere_is_shown(
     rows = millimetres("unet", "test", 1.1), millimetres("unet", "external", 7.7, data="hc18")
     text = written(tmp_path, "kept", *rows, data="phantom")
     assert "Scored on hc18, which it did not learn from: run kept." in text
-    assert "7.70 mm" in text and "1.10" not in text and "Who was in" not in text
+    assert (
+        "| `adf_mm`, mm ↓ | unet | {ref}`7.70 <" in text
+        and "1.10" not in text
+        and "Who was in" not in text
+    )
+    assert "Right and wrong" not in text  # these heads are phantoms
 
 
 def test_the_page_says_which_of_the_two_a_reader_looks_at(tmp_path):

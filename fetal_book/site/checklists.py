@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.site.entries import Entry, read_entries
+from fetal_book.site.evidence import evidence
 from fetal_book.site.markdown import table
 from fetal_lib.files.atomic import read_json, write_text
 
@@ -29,6 +30,7 @@ class Item(Entry):
     text : the item in our own short words.
     where : pages below the book's folder, or a chapter's number; ``#`` and a heading may follow.
     says : what the reader finds there, or why there is nothing.
+    proof : tables, lines of code and records, by the names of ``fetal_book.site.evidence``.
     """
 
     item: str
@@ -37,6 +39,7 @@ class Item(Entry):
     state: Literal["done", "partly", "not done", "not applicable"]
     where: list[str] = Field(min_length=1)
     says: str
+    proof: list[str] = []
 
 
 def read_checklist(book: Path, name: str) -> list[Item]:
@@ -75,7 +78,9 @@ def checklist(items: list[Item], headings: dict[str, set[str]]) -> str:
 def _cells(item: Item, headings: dict[str, set[str]]) -> list[str]:
     links = ", ".join(link(target, headings) for target in item.where)
     state = f"**{item.state}**" if item.state.startswith("not") else item.state
-    return [item.item, item.text, state, f"{item.says} See {links}."]
+    proof = "; ".join(evidence(name, set(headings)) for name in item.proof)
+    told = f"{item.says} See {links}." + (f"<br>{proof}." if proof else "")
+    return [item.item, item.text, state, told]
 
 
 def link(target: str, headings: dict[str, set[str]]) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from fetal_book.parameters.chapters import get_chapter
+from fetal_book.runs.exhibits import index_of
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.stale import code_reasons
 from fetal_book.site.claims import read_sources
-from fetal_book.site.entries import read_entries
+from fetal_book.site.entries import Entry, read_entries
 from fetal_book.site.first_page import STRIPS_FILE, Strip
 from fetal_book.site.markdown import short, table
 from fetal_book.site.results_page import split_table
 from fetal_book.site.shown_runs import (
     ShownRun,
+    count_text,
     data_text,
     details_text,
     figure_text,
@@ -30,10 +32,22 @@ from fetal_lib.files.atomic import read_json, write_text
 FOLDER = "reference"
 TABLES = ("results", "by_trimester", "by_decade")
 """Tables of a run that a reader wants first."""
+GALLERIES = {"heads": "heads of the test part", "external": "heads of another source"}
+"""Galleries of cases by the words of a page."""
 ELSEWHERE = ("external",)
 """Figures of data that a run did not learn from."""
+GROUP_NAMES = ("subject", "examination", "patient", "group")
+RELEASED = "released.yml"
 MOST_ROWS, SHOWN_ROWS = 30, 10
 TO_ROOT = "../"
+
+
+class Step(Entry):
+    """Hold how many cases a release has: words, images and groups, None where it is not said."""
+
+    words: str
+    images: int | None = None
+    groups: int | None = None
 
 
 def write_reference_parts(root: Path, chapters: list[str]) -> None:
@@ -68,7 +82,18 @@ def run_part(run: ShownRun, figures: list[str]) -> str:
     parts += [figure_text(run, name, f"{label}-{name}", TO_ROOT) for name in shown]
     if own:
         parts += [covered(run), *(exhibit(run, name) for name in TABLES), flow_table(run)]
+    cases = [name for name in index_of(run.folder / "galleries") if own or name in ELSEWHERE]
+    parts += [gallery(run, name) for name in cases]
     return "\n".join(part for part in [*parts, elsewhere(run)] if part)
+
+
+def gallery(run: ShownRun, name: str) -> str:
+    """Write a gallery of right and wrong cases that a run kept, folded; its name is the run's."""
+    html = (run.folder / "galleries" / f"{name}.html").read_text(encoding="utf-8")
+    own = f'id="gallery-{run.number}-{run.name}-{name}"'
+    html = html.replace(f'id="gallery-{name.replace("_", "-")}"', own, 1)
+    title = f"Right and wrong cases: {GALLERIES.get(name, name.replace('_', ' '))}, run {run.name}"
+    return f"`````{{dropdown}} {title}\n```{{raw}} html\n{html}```\n`````\n"
 
 
 def covered(run: ShownRun) -> str:
@@ -108,17 +133,30 @@ def about(run: ShownRun) -> str:
 
 
 def flow_table(run: ShownRun) -> str:
-    """Write how many images and groups each part of a run holds, by its table of the split."""
+    """Write who was in a run, from the release to its parts, by its table of steps or its split."""
+    released = read_entries(run.root / "book" / RELEASED, dict[str, list[Step]]).get(run.data, [])
+    lines = [[one.words, count_text(one.images), count_text(one.groups)] for one in released]
     rows = table_rows(run.folder, "split")
-    if not rows or "part" not in rows[0]:
-        return ""
-    group = next((k for k in ("examination", "subject", "patient", "group") if k in rows[0]), "")
-    lines = []
-    for part in [*dict.fromkeys(row["part"] for row in rows), ""]:
-        own = [row for row in rows if part in ("", row["part"])]
-        groups = str(len({row[group] for row in own})) if group else "–"
-        lines.append([part or "together", str(len(own)), groups])
-    return table(["Part", "Images", f"{group or 'group'}s".capitalize()], lines, "Who was in.")
+    group = next((name for name in GROUP_NAMES if not rows or name in rows[0]), "")
+    if steps := table_rows(run.folder, "flow"):
+        lines += [[row["step"], row["images"], row["examinations"] or "–"] for row in steps]
+    elif rows and "part" in rows[0]:
+        lines += [
+            part_line(rows, part, group) for part in dict.fromkeys(row["part"] for row in rows)
+        ]
+        lines.append(part_line(rows, "", group))
+    elif released:
+        used = max((row["n"] for row in run.rows if row["split"] == "test"), default=0)
+        lines.append(["scored in this run", "–", count_text(used)])
+    titles = ["Step", "Images", f"{group or 'group'}s".capitalize()]
+    return table(titles, lines, "Who was in.") if lines else ""
+
+
+def part_line(rows: list[dict[str, str]], part: str, group: str) -> list[str]:
+    """Count the images and groups of a part of a split; of all parts where it has no name."""
+    own = [row for row in rows if part in ("", row["part"])]
+    groups = str(len({row[group] for row in own})) if group else "–"
+    return [part or "together", str(len(own)), groups]
 
 
 def exhibit(run: ShownRun, name: str) -> str:

@@ -59,13 +59,21 @@ def run_section(run: ShownRun, chapters: list[str]) -> str:
     for split, words in SPLIT_WORDS.items():
         if split in HIDDEN_SPLITS:
             continue
-        rows = found[found["split"] == split]
+        rows = found[(found["split"] == split) & ~variants(found)]
         for _, group in rows.groupby("data", sort=True):
             data = data_text(group.iloc[0], run, mark="")
             caption = f"{words}, {data}: run {run.name} of chapter {run.number}."
             written = split_table(group, run.label, caption)
             parts.append(f"````{{dropdown}} {words}: {data}\n{written}````\n")
     return "\n".join(parts)
+
+
+def variants(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Say which rows are of a variant of a model or a part of a set: their names have a comma.
+
+    They are in ``results.csv`` and in the run's own results, not on the page.
+    """
+    return (rows["model"] + rows["data"]).str.contains(",", regex=False)
 
 
 def heading(run: ShownRun) -> str:
@@ -118,9 +126,10 @@ def split_table(rows: pd.DataFrame, label: str = "", caption: str = "") -> str:
         group = rows[rows["metric"] == metric]
         if better is not None:
             group = group.sort_values("value", ascending=not better, kind="stable")
-        name = f"`{metric}`{ARROWS.get(better, '')}"
-        for _, row in group.iterrows():
-            value = value_text(row)
+        unit = METRICS[metric].unit
+        name = f"`{metric}`{f', {unit}' if unit else ''}{ARROWS.get(better, '')}"
+        for row in group.to_dict("records"):
+            value = value_text(row | {"unit": ""})
             value = f"{{ref}}`{value} <{label}>`" if label else value
             model = row["model"].replace("_", " ")
             lines.append([name, model, value, interval_text(row), count_text(row["n"])])

@@ -43,7 +43,7 @@ class ShownRun:
     """
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.folder = folder
+        self.root, self.folder = root, folder
         self.record: dict[str, Any] = read_json(folder / "record.json") or {}
         self.chapter: str = self.record.get("chapter", "")
         self.data: str = self.record.get("data") or "unknown data"
