@@ -61,7 +61,6 @@ from IPython.display import Markdown
 
 from fetal_lib.data.audit.cases import audit_cases
 from fetal_lib.data.splits.check import assert_disjoint
-from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.models.mask_fusion import uncertainty_map
 from fetal_lib.plots import agreement, heads, segmentation, segmentation_checks
@@ -198,8 +197,7 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-03-parts", "caption": "Images, subjects and mean circumference (mm) of each part."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
-sizes = table.groupby("subject")["true_mm"].transform("mean")
-part = split_by_group(table["subject"], sizes, shares, p.seed)
+part = cases.deal_out(table, shares, p.seed)
 assert_disjoint(table["subject"], part)
 table["part"] = part
 train, val, test = (np.array(part) == n for n in ("train", "val", "test"))

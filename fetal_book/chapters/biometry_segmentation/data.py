@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from fetal_book.runs.folder import data_name
 from fetal_lib.data.layouts import clinical_ultrasound, fetal_biometry, heads
 from fetal_lib.data.layouts.registry import detect_layout
 from fetal_lib.data.masks import iter_cases
+from fetal_lib.data.splits.shares import split_by_group
 from fetal_lib.geometry.biometry import SIZES
 from fetal_phantoms import abdomen_set
 
@@ -115,6 +117,23 @@ def _read_source(folder: Path) -> pd.DataFrame:
         table = heads.read_cases(folder).rename(columns={"examination": "subject"})
         table = table.assign(structure="head", layout="hc18", lines=None)
     return table.assign(**{name: np.nan for name in NUMBERS if name not in table})
+
+
+def deal_out(table: pd.DataFrame, shares: Mapping[str, float], seed: int) -> np.ndarray:
+    """Assign each image to ``train`` or a part of ``shares``, a subject with all of its planes.
+
+    Each source is dealt out by itself, so that a subject is in the same part whether its source
+    is run alone or joined with another. Subjects are stratified by the planes that they have,
+    then by size, so that the parts have subjects of several planes alike.
+    """
+    part = np.full(len(table), "train", dtype="<U16")
+    for rows in table.groupby("source").indices.values():
+        own = table.iloc[rows]
+        by = own.groupby("subject")
+        planes = by["structure"].transform(lambda names: "+".join(sorted(set(names))))
+        label = 1e4 * pd.factorize(planes, sort=True)[0] + by["true_mm"].transform("mean")
+        part[rows] = split_by_group(own["subject"], label, shares, seed)
+    return part
 
 
 def left_out(folders: list[Path]) -> pd.DataFrame:

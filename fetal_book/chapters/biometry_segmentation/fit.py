@@ -32,6 +32,8 @@ from fetal_lib.training.torch_task import Loss
 
 WATCH_STEPS = 5
 """DDIM steps of the sample whose Dice is watched during training."""
+SPLIT = "subjects of each source, by planes and size"
+"""How `deal_out` splits, as a fit's key names it."""
 FIT_CODE = (
     "fetal_lib.training.torch_fit",
     "fetal_lib.training.torch_segmentation",
@@ -107,7 +109,7 @@ def fit_one(
     train: CaseArrays,
     val: CaseArrays,
     settings: SegmentationSettings,
-    split: str = "subjects",
+    split: str = SPLIT,
 ) -> tuple[Segmenter, FitOutcome]:
     """Train one network, go on with a fit that was killed, or reuse a finished one.
 
