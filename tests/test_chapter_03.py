@@ -18,6 +18,7 @@ from fetal_book.chapters.biometry_segmentation import (  # noqa: E402
     network_cost,
     report,
     source,
+    velocity,
 )
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.explain import cam_curves, segmentation_cam, shuffled  # noqa: E402
@@ -25,7 +26,7 @@ from fetal_book.chapters.biometry_segmentation.network_cost import released_cost
 from fetal_book.chapters.biometry_segmentation.robust import CHANGES  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.source import image_level_parts  # noqa: E402
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters  # noqa: E402
-from fetal_lib.growth import hadlock, intergrowth_weight  # noqa: E402
+from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_weight  # noqa: E402
 from fetal_lib.growth.examination import size_flags  # noqa: E402
 from fetal_lib.metrics.intervals import with_interval  # noqa: E402
 from fetal_lib.models.segmentation_networks import NETWORKS  # noqa: E402
@@ -75,31 +76,82 @@ def test_two_sources_are_joined_and_their_subjects_kept_apart(phantoms, tmp_path
     assert len(cases.load_cases(table, (32, 32)).images) == len(table)
 
 
-def test_age_and_weight_follow_from_a_subject_s_head_and_abdomen():
-    scores = pd.DataFrame(
-        {
-            "image": ["h", "a", "lone"],
-            "subject": ["s1", "s1", "s2"],
-            "structure": ["head", "abdomen", "head"],
-            "true_mm": [330.0, 340.0, 300.0],
-            "pred_mm": [330.0, 340.0, 300.0],
-            "bpd_mm_pred": [91.0, 100.0, 80.0],
-            "ofd_mm_pred": [115.0, 112.0, 100.0],
-        }
+def sizes_of(subject, structure, off=0.0, **sizes):
+    known = {f"{name}_mm_true": mm for name, mm in sizes.items()}
+    found = {f"{name}_mm_pred": mm + off for name, mm in sizes.items()}
+    return {"image": subject, "subject": subject, "structure": structure} | known | found
+
+
+SIZED = pd.DataFrame(
+    [
+        sizes_of("s1", "head", hc=330.0, bpd=90.0, ofd=115.0),
+        sizes_of("s1", "abdomen", off=10.0, ac=340.0),
+        sizes_of("s1", "femur", fl=70.0),
+        sizes_of("lone", "head", hc=300.0, bpd=80.0, ofd=100.0),
+        sizes_of("aged", "head", hc=280.0, bpd=76.0, ofd=98.0),
+        sizes_of("aged", "abdomen", ac=210.0),
+    ]
+)
+
+
+def test_age_weight_and_ratios_of_a_subject_are_those_of_the_formulas_on_either_side():
+    ages = pd.DataFrame({"ga_days": [259.0] * 3 + [np.nan] * 3})
+    subjects, lines = growth.examinations(SIZED, ages)
+    subjects = subjects.set_index("subject")
+    first = subjects.loc["s1"]
+    assert first["efw_true_g"] == pytest.approx(intergrowth_weight.efw_g(ac_mm=340, hc_mm=330))
+    assert first["efw_measured_g"] == pytest.approx(intergrowth_weight.efw_g(ac_mm=350, hc_mm=330))
+    assert first["centile_true"] == pytest.approx(
+        intergrowth_weight.efw_centile(first["efw_true_g"], 37)
     )
-    table = pd.DataFrame({"image": ["h", "a", "lone"], "ga_days": [259.0, 259.0, 200.0]})
-    table = table.assign(fl_mm=70.0, bpd_mm=90.0, ofd_mm=115.0)
-    found = growth.biometry_table(scores, table)
-    assert list(found["subject"]) == ["s1"]  # a lone head has no weight
-    row = found.iloc[0]
-    assert row["efw_true_g"] == pytest.approx(intergrowth_weight.efw_g(ac_mm=340, hc_mm=330))
-    assert row["centile_true"] == pytest.approx(
-        intergrowth_weight.efw_centile(row["efw_true_g"], 37)
-    )
-    assert row["efw_hadlock_true_g"] == pytest.approx(hadlock.efw_g(340, 70, hc_mm=330))
-    summary = growth.growth_summary(found).set_index("quantity")
-    assert summary.loc["BPD (mm)", "mean difference"] == pytest.approx(1.0)
-    assert (summary.drop(index="BPD (mm)")["MAE"] == 0).all()
+    assert np.isnan(subjects.loc["lone", "efw_true_g"])  # a lone head has an age and no weight
+    found = lines[lines["subject"] == "s1"].set_index(["quantity", "formula"])
+    by_hadlock = found.loc[("AC, FL, HC", "Hadlock 1985")]
+    assert by_hadlock["by annotation"] == pytest.approx(hadlock.efw_g(340, 70, hc_mm=330))
+    assert by_hadlock["by measurement"] == pytest.approx(hadlock.efw_g(350, 70, hc_mm=330))
+    assert found.loc[("FL/AC", ""), "by measurement"] == pytest.approx(70 / 350)
+    agreed = growth.agreement_table(lines).set_index(["quantity", "formula"])
+    assert (agreed.loc[("HC", "Hadlock 1984"), ["n", "MAE"]] == [3, 0]).all()
+    assert agreed.loc[("HC/AC", ""), "bias"] < 0 < agreed.loc[("AC", "Hadlock 1984"), "bias"]
+
+
+def test_without_a_known_age_the_annotated_head_gives_it_and_no_head_is_judged_by_itself():
+    subjects, lines = growth.examinations(SIZED, pd.DataFrame({"ga_days": [np.nan] * 6}))
+    row = subjects.set_index("subject").loc["aged"]
+    assert row["age_from"] == growth.FROM_HEAD
+    assert row["ga_days"] == pytest.approx(intergrowth_age.ga_days_from_hc(280.0))
+    centiles = lines[(lines["group"] == "centile") & (lines["subject"] == "aged")]
+    assert set(centiles["quantity"]) == {"AC", "EFW"}
+    flags = growth.flag_agreement(subjects).set_index("flag")
+    assert flags.loc["AC < 3rd centile", "by both"] == 1 and (flags["n"] == 2).all()
+    assert growth.flag_agreement(subjects[subjects["subject"] == "lone"]).empty
+
+
+def test_the_convention_reaches_the_formulas_and_not_the_sizes():
+    ages = pd.DataFrame({"ga_days": [259.0] * 6})
+    both = [growth.examinations(SIZED, ages, one) for one in ("outer-outer", "outer-inner")]
+    assert both[0][0]["bpd_true_mm"].equals(both[1][0]["bpd_true_mm"])
+    by_bpd = [lines[lines["quantity"] == "BPD"].set_index("group") for _, lines in both]
+    outer, inner = (one.loc["age", "by annotation"].iloc[0] for one in by_bpd)
+    assert outer < inner  # a BPD to the inner edge is that of a larger, older head
+
+
+def test_phantoms_on_several_dates_are_measured_and_a_slow_one_gains_less(monkeypatch):
+    monkeypatch.setattr(velocity, "WEEKS", (26, 30, 34))
+
+    class Bright:
+        spec = SegmenterSpec("unext_s", 0.5, 64)
+
+        def probs(self, images):
+            return np.zeros(images.shape)
+
+    dates = velocity.several_dates(Bright(), 0, n_fetuses=2)
+    assert len(dates) == 6 and dates["measured_mm"].isna().all()
+    found = velocity.velocities(dates.assign(measured_mm=dates["true_mm"] + 2), 4)
+    assert (found["measured"] - found["true"]).abs().max() < 1e-9  # a bias grows nothing
+    steady, slow = (found[found["course"] == c] for c in (velocity.STEADY, velocity.SLOWING))
+    assert (steady["true"] / steady["expected"]).between(0.8, 1.2).all()
+    assert (slow["true"] < 0.9 * slow["expected"]).all()
 
 
 def test_flags_say_size_and_the_text_what_growth_restriction_takes():

@@ -54,7 +54,7 @@ def test_sources_of_equal_file_and_folder_names_are_joined_down_to_growth(joined
     assert not table[["source", "subject", "image"]].stack().str.contains(str(root.parent)).any()
     arrays = cases.load_cases(table, (96, 96))
     scores = score_structures(table, cases.references(table, arrays), arrays.masks / 255)
-    found = growth.biometry_table(scores, table).set_index("subject")
+    found = growth.examinations(scores, table)[0].set_index("subject")
     own = table.groupby("subject", sort=False)
     assert list(found.index) == list(own.groups)
     for column, known in (("ga_days", "ga_days"), ("bpd_true_mm", "bpd_mm")):
@@ -62,7 +62,7 @@ def test_sources_of_equal_file_and_folder_names_are_joined_down_to_growth(joined
         assert found[column].nunique() == 4  # each subject's own, not its namesake's
     gap = (found["hc_measured_mm"] - found["hc_true_mm"]).abs()
     assert (gap < 0.03 * found["hc_true_mm"]).all()
-    bare = growth.biometry_table(scores.assign(image=files), table.assign(image=files))
+    bare, _ = growth.examinations(scores.assign(image=files), table.assign(image=files))
     pd.testing.assert_frame_equal(bare.set_index("subject"), found)
 
 
@@ -75,7 +75,7 @@ def test_the_audit_takes_sources_of_equal_file_names(joined):
 def test_a_growth_row_needs_a_table_of_the_same_cases(joined):
     scores = pd.DataFrame({"subject": ["s"], "structure": ["head"], "pred_mm": [300.0]})
     with pytest.raises(ValueError, match="Length mismatch"):
-        growth.biometry_table(scores, joined[1])
+        growth.examinations(scores, joined[1])
 
 
 def test_names_of_sources_are_distinct_and_short():
@@ -136,11 +136,28 @@ def test_callipers_and_rings_are_joined_and_every_size_is_scored(callipers):
     ).all()
     scores = score_structures(table, masks, arrays.masks / 255)
     found = report.by_measure({"answer": scores}).set_index("measure")
+    found = found[found["data"] == "callipers+rings"]
     assert list(found.index) == ["HC", "BPD", "OFD", "AC", "TAD", "APAD", "FL"]
     n_heads = (table["structure"] == "head").sum()
     assert found["n"].tolist() == [n_heads] * 3 + [2] * 4  # the rings have a BPD and an OFD too
     gaps = [(scores[f"{one}_pred"] / scores[f"{one}_true"] - 1).abs() for one in cases.MEASURES]
     assert pd.concat(gaps).dropna().max() < 0.02
+
+
+def test_a_subject_is_in_one_part_whether_its_source_is_alone_or_joined(callipers):
+    folders = callipers / "callipers", callipers / "rings"
+    table = read_joined(*folders)
+    many = pd.concat([table.assign(subject=table["subject"] + f"-{k}") for k in range(12)])
+    many = many.reset_index(drop=True)
+    shares = {"test": 0.25, "val": 0.15}
+    joined = many.assign(part=cases.deal_out(many, shares, 0)).groupby("subject")["part"]
+    assert joined.nunique().max() == 1
+    for _, own in many.groupby("source"):
+        alone = own.assign(part=cases.deal_out(own, shares, 0)).groupby("subject")["part"].first()
+        assert alone.equals(joined.first()[alone.index])
+    flow = cases.flow_table(table.assign(part="train"), list(folders)).set_index("source")
+    assert flow.loc["callipers", ["used", "test"]].tolist() == ["6 (2)", "0 (0)"]
+    assert flow.loc["rings", "annotated in the release"] == "999 (806)"
 
 
 def test_the_crop_around_the_answer_changes_nothing_that_a_network_sees(callipers):

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from fetal_book.chapters.biometry_segmentation import report, robust
+from fetal_book.chapters.biometry_segmentation import hospitals, report, robust
 from fetal_book.parameters.biometry_segmentation import BiometrySegmentationParameters
 
 
@@ -36,6 +36,7 @@ def test_every_measure_has_its_own_limits_of_agreement():
         part = pd.DataFrame({f"{size}_true": 200.0, f"{size}_pred": 200 + gap})
         parts.append(part.assign(subject=np.arange(len(gap)).astype(str)))
     joined = pd.concat(parts, ignore_index=True).assign(bpd_mm_true=np.nan, bpd_mm_pred=90.0)
+    joined["source"] = "there"
     found = report.by_measure({"unet": joined}).set_index("measure")
     assert list(found.index) == ["HC", "AC"]  # and no BPD, which has no reference
     assert found.loc["AC", ["n", "not found"]].tolist() == [4, 1]
@@ -49,6 +50,42 @@ def test_every_measure_has_its_own_limits_of_agreement():
         assert limits.tolist() == pytest.approx(
             [gap.mean() - spread, gap.mean() + spread], rel=1e-3
         )
+
+
+def test_measures_of_joined_sources_are_told_apart_and_published_errors_stand_beside_their_own():
+    frame = pd.DataFrame(
+        {"subject": list("abcdef"), "source": ["hc18"] * 3 + ["fetal_biometry_fp"] * 3}
+    )
+    frame = frame.assign(bpd_mm_true=100.0, bpd_mm_pred=[101, 101, 101, 104, 104, 104])
+    found = report.by_measure({"unet": frame})
+    assert found["data"].tolist() == ["hc18+fetal_biometry_fp", "hc18", "fetal_biometry_fp"]
+    assert found["ADF (%)"].tolist() == pytest.approx([2.5, 1, 4])
+    (row,) = report.beside_published(found, "unet").to_dict("records")
+    assert row["unet, ADF (%)"] == pytest.approx(4) and row["n"] == 3  # of that set alone
+    assert report.beside_published(found[found["data"] == "hc18"], "unet").empty
+
+
+def test_cases_that_are_shown_carry_their_numbers_and_a_lost_one_says_so():
+    dice, gaps = [0.9, 0.0, 0.8, 0.7], [1.0, np.nan, -2.0, 3.0]
+    scores = pd.DataFrame({"structure": ["head"] * 4, "dice": dice, "df_mm": gaps})
+    pick, titles = report.right_and_wrong(scores, n=4)
+    assert pick.tolist() == [2, 0, 1, 3]
+    assert titles[2] == "head: 0.000, not measured" and titles[0] == "head: 0.800, -2.0 mm"
+
+
+def made_up_matrix(across):
+    rows = [("a", "a", 0.0), ("b", "a", across), ("both", "a", 1.0), ("b", "b", 0.0)]
+    names = ("learnt from", "asked at", "HC, bias (mm)")
+    table = pd.DataFrame(rows, columns=names)
+    return table.assign(**{f"{one}, bias (mm)": table[names[2]] for one in ("BPD", "OFD")})
+
+
+def test_a_bias_across_hospitals_stands_beside_what_a_convention_would_make():
+    edges = pd.DataFrame({"source": ["a", "b"], "BPD (mm)": [-2.5, -3], "HC (mm)": [-4.0, -5]})
+    told = hospitals.convention_text(made_up_matrix(6.0), edges)
+    assert "learnt from `b` measures the heads of `a`" in told and "HC +6.0 mm" in told
+    assert "2.5 mm of the BPD and 4.0 mm of the HC" in told and told.count("learnt from") == 1
+    assert "one source" in hospitals.convention_text(pd.DataFrame(columns=hospitals.COLUMNS), edges)
 
 
 def test_the_hardest_level_is_that_of_all_networks_together():

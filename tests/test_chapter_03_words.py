@@ -117,11 +117,12 @@ def test_choice_says_how_often_other_subjects_would_choose_it():
     assert sure.endswith(" 100% choose it again.")  # the first of equals, as it was chosen
 
 
-def test_text_says_how_many_weights_have_a_centile():
-    told = growth.weights_text(pd.DataFrame({"centile_true": [np.nan, 12.0, np.nan]}))
-    assert told.startswith("Of 3 subjects with head and abdomen, **1** have a weight centile")
-    assert "22 to 40 weeks" in told
-    assert "no weight" in growth.weights_text(pd.DataFrame())
+def test_text_says_how_many_weights_have_a_centile_and_at_which_age():
+    rows = {"efw_true_g": [900.0, 1500.0, np.nan], "centile_true": [np.nan, 12.0, np.nan]}
+    told = growth.weights_text(pd.DataFrame(rows | {"age_from": growth.FROM_HEAD}))
+    assert told.startswith("Of 2 subjects with head and abdomen, 0 with a femur too, **1** have")
+    assert "1 at the age by the annotated head" in told and "22 to 40 weeks" in told
+    assert "no weight" in growth.weights_text(pd.DataFrame({"efw_true_g": [np.nan]}))
 
 
 CHECKS = {"map on structure": 0.6, "structure's area": 0.2, "map on edge": 0.1, "edge's area": 0.2}

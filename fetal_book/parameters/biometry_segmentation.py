@@ -103,6 +103,12 @@ class BiometrySegmentationParameters(ChapterParameters):
     fusion: Literal["staple", "mean", "majority"] = Field(
         "staple", title="fusion", description="of the ensemble's masks"
     )
+    convention: Literal["outer-outer", "outer-inner"] = Field(
+        "outer-outer",
+        title="convention of the BPD",
+        description="how BPD was measured on the data: to the outer or to the inner edge of the "
+        "far skull; each formula of age and weight gets the one that it was made for",
+    )
     robust_images: int = Field(
         8,
         ge=1,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CENTILE_Z = {"3rd": -1.8808, "10th": -1.2816, "50th": 0.0, "90th": 1.2816, "97th": 1.8808}
-HEAD_WEEKS, WEIGHT_WEEKS = (14, 40), (22, 40)
+HEAD_WEEKS, WEIGHT_WEEKS, ABDOMEN_WEEKS = (14, 40), (22, 40), (20, 38)
 
 
 def draw_centiles(
@@ -101,4 +101,63 @@ def weight_chart(biometry: pd.DataFrame) -> Figure:
     axes.axhline(MACROSOMIA_G, color=VERMILION, ls="--", lw=0.9, label="4,000 g")
     axes.set_ylabel("estimated weight (g)")
     axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def weight_or_age_chart(subjects: pd.DataFrame, lines: pd.DataFrame) -> Figure:
+    """Show weights as `weight_chart` does; where nobody has one, the age by the head.
+
+    Parameters
+    ----------
+    subjects : DataFrame
+        As `weight_chart` takes it.
+    lines : DataFrame
+        ``group, quantity, formula`` and days ``by annotation`` and ``by measurement``.
+    """
+    if subjects["efw_true_g"].notna().any():
+        return weight_chart(subjects)
+    by_head = lines[(lines["group"] == "age") & (lines["quantity"] == "HC")]
+    figure, axes = new_figure(height=3.4)
+    for (formula, own), colour in zip(by_head.groupby("formula"), (GREEN, ORANGE), strict=False):
+        true, found = (own[kind] / 7 for kind in ("by annotation", "by measurement"))
+        axes.scatter(true, found, s=12, color=colour, alpha=0.7, lw=0, label=formula)
+        axes.plot([true.min(), true.max()], [true.min(), true.max()], color=GREY, lw=0.8)
+    axes.set(xlabel="age by the annotated head (weeks)", ylabel="by the measured head (weeks)")
+    axes.legend(frameon=False, fontsize=8)
+    return tidy(axes).figure
+
+
+def velocity_chart(dates: pd.DataFrame, velocities: pd.DataFrame) -> Figure:
+    """Show abdomens of the same fetuses on several dates, and how fast they grew between them.
+
+    Parameters
+    ----------
+    dates : DataFrame
+        ``fetus, course, ga_weeks, true_mm, measured_mm``.
+    velocities : DataFrame
+        ``fetus, course, ga_weeks, true, measured, expected``, mm a week, at the middle of two
+        dates.
+    """
+    figure, (left, right) = new_figure(1, 2, height=3.3)
+    weeks = np.linspace(*ABDOMEN_WEEKS, 91)
+    drawn = ("3rd", "50th", "97th")
+    draw_centiles(left, weeks, partial(intergrowth_size.size_mm, "AC"), drawn, drawn)
+    expected = velocities.groupby("ga_weeks")["expected"].first()
+    right.plot(expected, color=BLUE, lw=1.6)
+    for course, colour in zip(dates["course"].unique(), (GREEN, VERMILION), strict=False):
+        look = {"color": colour, "lw": 1.2}
+        for axes, table, names in (
+            (left, dates, ("true_mm", "measured_mm")),
+            (right, velocities, ("true", "measured")),
+        ):
+            own = table[table["course"] == course]
+            for _, one in own.groupby("fetus"):
+                axes.plot(one["ga_weeks"], one[names[0]], **look)
+            axes.scatter(own["ga_weeks"], own[names[1]], s=12, marker="x", color=colour, zorder=3)
+        left.plot([], [], **look, label=f"{course}: truth")
+    left.scatter([], [], s=12, marker="x", color=GREY, label="measured")
+    left.set_ylabel("abdominal circumference (mm)")
+    right.set(xlabel="gestational age (weeks)", ylabel="growth (mm a week)")
+    left.legend(frameon=False, fontsize=7)
+    tidy(right)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,9 @@ SUBJECTS = {
         "ellipses, and the band along a femur"
     ),
 }
+RELEASED = {"hc18": (999, 806)}
+"""Annotated images and examinations of a whole release, by layout; data_manifests/hc18.yml."""
+LEFT_OUT = "left out"
 ITERATE = {
     "hc18": heads.iter_cases,
     "clinical": iter_cases,
@@ -140,6 +144,30 @@ def left_out(folders: list[Path]) -> pd.DataFrame:
     """Return what the sources' layouts left out or found odd: file, kind and message."""
     notes = [note for one in folders for note in detect_layout(one).find(one).notes]
     return pd.DataFrame(notes, columns=["file", "kind", "message"])
+
+
+def flow_table(table: pd.DataFrame, folders: list[Path]) -> pd.DataFrame:
+    """Return who is in each part, who is not, and why: images, with subjects in brackets.
+
+    The table has ``part``. What a release has beyond the files at hand is known of HC18 alone.
+    """
+    rows = []
+    for (name, own), folder in zip(table.groupby("source", sort=False), folders, strict=True):
+        notes = detect_layout(folder).find(folder).notes
+        gone = [note.kind for note in notes if note.message.startswith(LEFT_OUT)]
+        told = ", ".join(f"{n} {kind}" for kind, n in Counter(gone).items())
+        released = RELEASED.get(own["layout"].iloc[0])
+        row = {"source": name, "annotated in the release": _counted(*released) if released else ""}
+        row |= {"at hand": f"{len(own) + len(gone):,}", "left out, why": told or "none"}
+        parts = {"used": own} | {
+            part: own[own["part"] == part] for part in ("train", "val", "test")
+        }
+        rows.append(row | {k: _counted(len(v), v["subject"].nunique()) for k, v in parts.items()})
+    return pd.DataFrame(rows)
+
+
+def _counted(images: int, subjects: int) -> str:
+    return f"{images:,} ({subjects:,})"
 
 
 def load_cases(table: pd.DataFrame, shape: tuple[int, int]) -> CaseArrays:

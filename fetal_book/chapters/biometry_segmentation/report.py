@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 
@@ -12,6 +13,7 @@ from fetal_book.chapters import tables
 from fetal_book.chapters.biometry_segmentation.data import MEASURES, CaseArrays, pooled_name
 from fetal_book.chapters.biometry_segmentation.scores import METRICS, score_structures
 from fetal_book.chapters.case_scores import add_means, interval_of
+from fetal_book.chapters.example_cases import typical_and_worst
 from fetal_book.chapters.outlines import bright_ellipses, charted_mm
 from fetal_book.chapters.tables import TITLES, plain
 from fetal_book.runs.session import Run
@@ -28,6 +30,16 @@ SOURCE_TABLE = {
     "trans_unet": (0.9556, 0.9128, 0.9579, 0.901, 33),
 }
 """README of source 002, "Combined Dataset": Dice, IoU, recall, mAP, minutes of training."""
+PUBLISHED_ON = "fetal_biometry_fp"
+PUBLISHED = {
+    "BPD": (3.0, 6.0),
+    "OFD": (3.0, 6.0),
+    "APAD": (8.0, math.nan),
+    "TAD": (8.0, math.nan),
+    "FL": (3.0, math.nan),
+}
+"""Normalised mean errors of BiometryNet's end points on the calliper set (Di Vece 2025), per cent:
+learnt from the same hospitals, and from HC18 where that was tried."""
 SHOWN = ("dice", "iou", "recall", "map", "precision", "hd95_mm", "assd_mm", "adf_mm")
 """Of the results tables; the first four are the source's."""
 COVERAGE = 0.9
@@ -140,28 +152,72 @@ def results_table(
 def by_measure(scores: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
     """Return bias, limits of agreement and errors of HC, BPD, OFD, AC, TAD, APAD, FL by model.
 
-    A measure of which no image has a reference has no row. The interval is of the ADF, over
-    subjects.
+    All sources come first, then each where there are several. A measure of which no image has a
+    reference has no row. The interval is of the ADF, over subjects; ``ADF (%)`` is the mean of
+    the absolute difference over the annotated size, the normalised mean error of a measure.
     """
     rows = []
-    for measure, (model, frame) in product(MEASURES, scores.items()):
-        true, found = f"{measure}_true", f"{measure}_pred"
-        if true not in frame or not frame[true].notna().any():
-            continue
-        part = frame[frame[true].notna()]
-        kept = part[part[found].notna()]
-        row = {"model": model, "measure": measure.removesuffix("_mm").upper()}
-        row |= {"n": len(part), "not found": len(part) - len(kept)}
-        if len(kept) > 2:
-            agreement = bland_altman(kept[true].to_numpy(), kept[found].to_numpy())
-            off = (kept[found] - kept[true]).abs()
-            interval = interval_of(off.to_numpy(), kept["subject"].to_numpy(), seed)
-            row |= {"DF (mm)": agreement.bias, "ADF (mm)": off.mean()}
-            row |= dict(zip(("ADF, low", "ADF, high"), interval or (), strict=False))
-            row |= {"ADF (%)": 100 * (off / kept[true]).mean()}
-            row |= {"lower limit (mm)": agreement.lower, "upper limit (mm)": agreement.upper}
-        rows.append(row)
+    for measure, (model, whole) in product(MEASURES, scores.items()):
+        for data, frame in _by_source(whole).items():
+            true, found = f"{measure}_true", f"{measure}_pred"
+            if true in frame and frame[true].notna().any():
+                row = {"model": model, "data": data, "measure": measure[:-3].upper()}
+                rows.append(row | _errors(frame[frame[true].notna()], true, found, seed))
     return pd.DataFrame(rows)
+
+
+def _by_source(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    pooled = pooled_name(frame)
+    return {pooled: frame} | dict(tuple(frame.groupby("source", sort=False)))
+
+
+def _errors(part: pd.DataFrame, true: str, found: str, seed: int) -> dict[str, float]:
+    kept = part[part[found].notna()]
+    row = {"n": len(part), "not found": len(part) - len(kept)}
+    if len(kept) > 2:
+        agreement = bland_altman(kept[true].to_numpy(), kept[found].to_numpy())
+        off = (kept[found] - kept[true]).abs()
+        interval = interval_of(off.to_numpy(), kept["subject"].to_numpy(), seed)
+        row |= {"DF (mm)": agreement.bias, "ADF (mm)": off.mean()}
+        row |= dict(zip(("ADF, low", "ADF, high"), interval or (), strict=False))
+        row |= {"ADF (%)": 100 * (off / kept[true]).mean()}
+        row |= {"lower limit (mm)": agreement.lower, "upper limit (mm)": agreement.upper}
+    return row
+
+
+def beside_published(measures: pd.DataFrame, best: str) -> pd.DataFrame:
+    """Return the published errors of end points beside one network's errors of measures, per cent.
+
+    Of the rows of the calliper set alone; none where a run has no such rows.
+    """
+    if measures.empty:
+        return measures
+    own = measures[(measures["model"] == best) & (measures["data"] == PUBLISHED_ON)]
+    rows = []
+    for row in own[own["measure"].isin(PUBLISHED)].to_dict("records"):
+        within, across = PUBLISHED[row["measure"]]
+        line = {"measure": row["measure"], "n": row["n"], f"{best}, ADF (%)": row.get("ADF (%)")}
+        line |= {"BiometryNet, end points, same hospitals (%)": within}
+        rows.append(line | {"BiometryNet, learnt from HC18 (%)": across})
+    return pd.DataFrame(rows)
+
+
+def right_and_wrong(scores: pd.DataFrame, n: int = 8) -> tuple[np.ndarray, list[str]]:
+    """Return positions of test images to show, typical and worst of each structure, with titles."""
+    kinds = scores["structure"].unique()
+    half, picked = max(1, n // len(kinds) // 2), []
+    for kind in kinds:
+        at = np.flatnonzero(scores["structure"] == kind)
+        picked += list(at[typical_and_worst(scores["dice"].to_numpy()[at], half)])
+    rows = scores.iloc[picked]
+    told = [
+        f"{gap:+.1f} mm" if np.isfinite(gap) else "not measured"
+        for gap in rows["df_mm"].astype(float)
+    ]
+    return np.array(picked), [
+        f"{kind}: {dice:.3f}, {gap}"
+        for kind, dice, gap in zip(rows["structure"], rows["dice"], told, strict=True)
+    ]
 
 
 def shown_tests(tests: pd.DataFrame) -> pd.DataFrame:
