@@ -1,5 +1,7 @@
 """The picture of the leak ladder: every pair of scores, each kind of data in its own column."""
 
+from types import SimpleNamespace
+
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
@@ -94,6 +96,12 @@ def test_every_score_is_drawn_in_the_column_of_its_data_and_a_gap_says_so():
     assert [tick.get_text() for tick in real.get_yticklabels()] == ["one", "two"]
     assert not phantom.get_yticklabels() and phantom.get_xlabel() == "error, mm"
     plt.close(figure)
+
+
+def test_a_rung_of_a_data_set_is_named_after_it_and_not_after_the_source():
+    source = SimpleNamespace(source="002")
+    assert FLAW.origin(source) == "002"
+    assert FLAW.model_copy(update={"of_data": "callipers"}).origin(source) == "callipers"
 
 
 def test_the_page_gets_the_picture_of_all_flaws_and_none_where_no_run_shows_one(tmp_path):

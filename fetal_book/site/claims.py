@@ -66,6 +66,7 @@ class Flaw(Entry):
     floor : where ``honest`` is no score without the flaw but what no skill gets by the flawed
         score, a name for that, such as ``an empty mask``.
     note : what a reader has to know before the number is read.
+    of_data : name of the data set whose flaw it is, where it is none of the source.
     """
 
     flaw: str
@@ -76,6 +77,11 @@ class Flaw(Entry):
     honest_split: str = "test"
     floor: str = ""
     note: str = ""
+    of_data: str = ""
+
+    def origin(self, source: Source) -> str:
+        """Name what has the flaw: a data set, or the source by its number."""
+        return self.of_data or source.source
 
 
 class Picture(Entry):

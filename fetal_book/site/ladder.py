@@ -76,7 +76,7 @@ def line(source: Source, flaw: Flaw, run: ShownRun) -> list[str]:
     data, n, *both, words = rung(flaw, run) or []
     change = run.differences.get((flaw.flawed, flaw.honest, flaw.metric), {})
     told = "; ".join(filter(None, [f"{data}, {run.link}, n {n}", trained_text(change)]))
-    name = f"{source.source}: {flaw.flaw} (`{flaw.metric}`)"
+    name = f"{flaw.origin(source)}: {flaw.flaw} (`{flaw.metric}`)"
     name += f"<br>*{flaw.note[0].upper()}{flaw.note[1:]}.*" if flaw.note else ""
     return [name, words, *both, told]
 

@@ -87,7 +87,7 @@ def write_ladder_picture(
             rows = {g: scores(flaw, run) for g, run in found.items() if run}
             if rows:
                 floor = f" (dot: {flaw.floor})" if flaw.floor else ""
-                rung = Rung(f"{source.source}: {flaw.flaw}{floor}", rows)
+                rung = Rung(f"{flaw.origin(source)}: {flaw.flaw}{floor}", rows)
                 panels.setdefault(measure_words(flaw.metric), []).append(rung)
     path = folder / PICTURE
     path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ from fetal_book.site.shown_runs import (
 from fetal_lib.files.atomic import read_json, write_text
 
 FOLDER = "reference"
-TABLES = ("results", "by_trimester", "by_decade")
+TABLES = ("results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade")
 """Tables of a run that a reader wants first."""
 GALLERIES = {"heads": "heads of the test part", "external": "heads of another source"}
 """Galleries of cases by the words of a page."""

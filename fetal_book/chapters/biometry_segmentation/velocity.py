@@ -21,7 +21,7 @@ GAPS_WEEKS = (2, 4, 8)
 STEADY, SLOWING = "keeps its centile", "slows from week 26"
 
 
-def several_dates(segmenter: Segmenter, seed: int, n_fetuses: int = 6) -> pd.DataFrame:
+def several_dates(segmenter: Segmenter, seed: int, n_fetuses: int = 4) -> pd.DataFrame:
     """Measure the abdomens of phantom fetuses on every date of ``WEEKS``; half of them slow.
 
     Returns ``fetus, course, ga_weeks, true_mm, measured_mm``, NaN where nothing was found.
