@@ -159,10 +159,9 @@ Markdown(cases.data_text(table))
 
 # %% mystnb={"table": {"name": "tab-03-left-out", "caption": "What the layouts of the data left out or found odd, with the reason."}} tags=["hide-input"]
 odd = cases.left_out(folders)
-nothing = Markdown("Nothing was left out, and nothing found odd.")
 if len(odd):
     run.save_table(odd, "left_out", "What was left out or found odd.")
-pretty(odd) if len(odd) else nothing
+pretty(odd) if len(odd) else Markdown("Nothing was left out.")
 
 # %% mystnb={"figure": {"name": "fig-03-data", "caption": "Images from all over the set with their reference outline (green)."}, "image": {"alt": "Ultrasound images of heads, or of heads, abdomens and femurs, each with its reference outline."}}
 kinds = [rows.index for _, rows in table.groupby("structure", sort=False)]
@@ -248,10 +247,9 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-03-crop-scale", "caption": "OFD of test heads by columns of the tables alone: absolute difference, with its 95 % interval over subjects, and as a share of the annotated OFD."}}
 crops = crop_scale.ofd_without_pictures(run, table, folders)
-nothing = Markdown("No set of this run describes such a crop.")
 if len(crops):
     run.save_table(crops, "crop_scale", "OFD by columns alone.")
-pretty(crops) if len(crops) else nothing
+pretty(crops) if len(crops) else Markdown("No set here describes a crop.")
 
 # %% [markdown]
 # ## The networks
@@ -459,8 +457,7 @@ pretty(report.shown_tests(tests))
 ways = hospitals.four_ways(run, table, arrays, references)
 if len(ways):
     run.save_table(ways, "four_ways", "Learnt here, asked there.")
-nothing = Markdown("The heads of this run are of one source.")
-pretty(ways) if len(ways) else nothing
+pretty(ways) if len(ways) else Markdown("The heads are of one source.")
 
 # %% [markdown]
 # ## Millimetres
@@ -487,6 +484,7 @@ run.save_table(measures, "biometry_errors", "Sizes by network.")
 charted = measures["measure"].isin(["HC", "AC", "FL"])
 charted &= measures["data"] == cases.pooled_name(table_test)
 shown = measures[charted | (measures["model"] == best)]
+shown = shown.reset_index(drop=True)
 run.save_table(shown, "measures", "Sizes; the chosen network has them all.")
 print(f"reference masks against table: {np.nanmean(np.abs(floor)):.2f} mm")
 pretty(shown)
@@ -504,8 +502,7 @@ pretty(shown)
 beside = report.beside_published(measures, best)
 if len(beside):
     run.save_table(beside, "published", "Published errors beside these.")
-nothing = Markdown("No image of this run is of the set that was published on.")
-pretty(beside) if len(beside) else nothing
+pretty(beside) if len(beside) else Markdown("The set is not in this run.")
 
 # %% mystnb={"figure": {"name": "fig-03-agreement", "caption": "Measured against reference circumference (HC and AC; FL of a femur) of the chosen network, and the Bland-Altman plot with 95 % limits of agreement."}, "image": {"alt": "Scatter plot of measured against reference circumference and Bland-Altman plot."}}
 figure = agreement.agreement_figure(
@@ -546,7 +543,8 @@ Markdown(hospitals.convention_text(ways, edges))
 # and by measurement: ages by each size (Hadlock {cite:p}`hadlock1984age`,
 # INTERGROWTH-21st), weights by every formula whose sizes are there
 # {cite:p}`hadlock1985weight,stirnemann2017weight`, ratios, centiles.
-# {numref}`tab-03-growth-agreement` says what an outline's error becomes. BPD enters each
+# {numref}`tab-03-growth-agreement` and {numref}`fig-03-weight` say what an outline's error
+# becomes. BPD enters each
 # formula in the convention that it was made for; `convention` says how the data's was
 # measured, as `fetal-lib predict biometry --convention` does.
 #
@@ -591,13 +589,11 @@ pretty(flags) if len(flags) else Markdown("No weight, so no flag.")
 #
 # A fetus that slows is seen by what it gains between two dates. The real sets have one
 # date a subject, so phantoms stand in: some keep their centile, some lose size from week
-# 26, and the chosen network measures each on eight dates
-# ({numref}`fig-03-velocity`). {numref}`tab-03-velocity` sets the error of a velocity beside
-# what a slow fetus lacks: the error of one outline is divided by the weeks between, so
+# 26, and the chosen network of a run on phantoms measures each on eight dates. The table
+# sets the error of a velocity beside what a slow fetus lacks: the error of one outline is divided by the weeks between, so
 # that dates two weeks apart tell little of a single fetus.
 
 # %% mystnb={"figure": {"name": "fig-03-velocity", "caption": "Phantom fetuses on eight dates: abdominal circumference on INTERGROWTH-21st centiles, and growth between dates two weeks apart beside that of the mean. Lines: truth; crosses: measured."}, "image": {"alt": "Abdominal circumference over gestational age and its growth a week, lines of truth and crosses of measurements."}}
-velocity_text = Markdown("Shown on phantoms: this run has one date a subject.")
 if p.data == "phantom":
     dates = velocity.several_dates(segmenters[best], p.seed)
     run.save_table(dates, "dates", "Phantom fetuses on several dates.")
@@ -608,14 +604,12 @@ if p.data == "phantom":
         "Phantom fetuses on several dates, and their growth.",
         "Abdominal circumference over age, and its growth a week.",
     )
-    velocity_text = None
-velocity_text
 
 # %% mystnb={"table": {"name": "tab-03-velocity", "caption": "Growth of the phantoms' abdomens between two dates: mean absolute error of the velocity, and how much less than the mean a fetus that slows gains."}}
 if p.data == "phantom":
     rates = velocity.velocity_table(dates)
     run.save_table(rates, "velocity", "Error of a velocity by weeks between.")
-pretty(rates) if p.data == "phantom" else None
+pretty(rates) if p.data == "phantom" else Markdown("Shown on phantoms.")
 
 # %% [markdown]
 # ## The ensemble of the diffusion model
