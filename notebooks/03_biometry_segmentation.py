@@ -189,7 +189,7 @@ run.save_figure(
 # All planes of one fetus, and all frames of one examination, stay together: subjects
 # are dealt out, stratified by the planes that they have and by size. Each source is
 # dealt out by itself, so that a set run alone and joined with another is tested on the
-# same subjects. {numref}`tab-03-flow` says who was in, who was not and why. The
+# same subjects. {numref}`tab-03-who-was-in` says who was in, who was not and why. The
 # validation part is watched during training, stops it where `patience` is set, **chooses the network**
 # that is explained below, and calibrates its prediction interval. The test part is used
 # once, and chooses nothing.
@@ -201,7 +201,7 @@ run.save_figure(
 # pixel size only turns pixels into millimetres at the end. The border is in the
 # picture, and a network is free to use it.
 
-# %% mystnb={"table": {"name": "tab-03-flow", "caption": "Who was in, who was not and why: images, with subjects in brackets. An empty cell: the release has no number, or all of it is at hand."}}
+# %% mystnb={"table": {"name": "tab-03-who-was-in", "caption": "Who was in, who was not and why: images, with subjects in brackets. An empty cell: the release has no number, or all of it is at hand."}}
 shares = {"test": p.test_fraction, "val": p.val_fraction}
 part = cases.deal_out(table, shares, p.seed)
 assert_disjoint(table["subject"], part)
@@ -209,7 +209,7 @@ table["part"] = part
 train, val, test = (np.array(part) == n for n in ("train", "val", "test"))
 run.save_table(table[["image", "subject", "part"]], "split", "The split.")
 flow = cases.flow_table(table, folders)
-run.save_table(flow, "flow", "Who was in, who was not and why.")
+run.save_table(flow, "who_was_in", "Who was in, who was not and why.")
 pretty(flow)
 
 # %% mystnb={"table": {"name": "tab-03-leak-audit", "caption": "What could leak: each check, what it found, and the verdict."}}
