@@ -55,6 +55,7 @@ age_batch = 8
 schedule = "cosine"
 coverage = 0.9
 occluded = 4
+uneven_scans = 6
 source_epochs = 8
 external_data = ""
 save_model = True
@@ -79,13 +80,15 @@ from fetal_lib.plots.classification import roc_grid
 from fetal_lib.plots.learning import learning_curves
 
 # %% tags=["hide-input"]
+from fetal_book.chapters.age_tiles import age_tiles
 from fetal_book.chapters.brain_age import data as brain_data
 from fetal_book.chapters.brain_age import explain, impaired, models
 from fetal_book.chapters.brain_age import report, save, segmenter, source
-from fetal_book.chapters.brain_age import volumes
+from fetal_book.chapters.brain_age import uneven, volumes
 from fetal_book.chapters.brain_age.scores import by_decade
 from fetal_book.chapters.brain_age.tissues import segment_all
 from fetal_book.chapters.brain_age.lessons import find_truth
+from fetal_book.chapters.brain_age.walk import axial_slice
 from fetal_book.chapters.brain_age.walk import preprocessing_steps
 from fetal_book.chapters.tables import plain, pretty, ranking, results_table
 from fetal_book.runs.published import reference_table
@@ -284,6 +287,15 @@ assert_disjoint(table["subject"], parts.fold)
 written = table[["subject", "age_years"]].assign(fold=parts.fold)
 run.save_table(written, "split", "Fold of each subject; -1 teaches.")
 pretty(brain_data.describe_subjects(table, parts.fold))
+
+# %% [markdown]
+# {numref}`tab-05-flow` counts who came so far, and why the others did not.
+
+# %% mystnb={"table": {"name": "tab-05-flow", "caption": "Who is in this run and who is not, in scans."}}
+reasons = made.table["reasons"].tolist()
+flow = report.flow_table(reasons, cases.notes, parts)
+run.save_table(flow, "flow", "Who is in, who is out, and why.")
+pretty(flow)
 
 # %%
 flat = tissues.images.reshape(len(table), -1).astype(np.float32)
@@ -580,7 +592,7 @@ run.save_figure(
     "Mean absolute error of three models in each decade.",
 )
 
-# %% mystnb={"table": {"name": "tab-05-by-decade", "caption": "The ensemble's error by decade of age, in years; a gap above 0 is an age told too old."}}
+# %% mystnb={"table": {"name": "tab-05-by-decade", "caption": "The ensemble's error by decade of age, in years; a gap above 0 is an overestimated age."}}
 run.save_table(decades["ensemble"], "by_decade", "The ensemble by decade.")
 pretty(decades["ensemble"])
 
@@ -589,8 +601,8 @@ pretty(decades["ensemble"])
 #
 # Predicted minus true age is called the brain-age gap, and a positive one is often
 # read as an aged brain. Look at the left panel of {numref}`fig-05-gap` first: a line that
-# falls says that the young are predicted too old and the old too young, because an
-# uncertain model answers near the mean. That alone makes the gap correlate with age, and
+# falls says that the age of the young is overestimated and that of the old
+# underestimated, because an uncertain model answers near the mean. That alone makes the gap correlate with age, and
 # with all that goes along with age.
 #
 # Two corrections are in use {cite:p}`smith2019,delange2022`. Both need the slope
@@ -722,19 +734,21 @@ pretty(own)
 # **If the part that chooses were the part that is reported.** The source picks the
 # number of epochs on data whose errors it shows as validation; its 6.90 and 7.09 y are
 # of another hundred subjects, so this rung says what the choice could be worth, and not
-# what the source did. It never calls `eval()`: batch normalisation scores each batch by its own statistics,
+# what the source did. The best epoch cannot be worse than the last one; the fair rival is
+# an epoch that others chose: each half of the tested people at the epoch that is best on
+# the other half. It never calls `eval()`: batch normalisation scores each batch by its own statistics,
 # and scoring changes the network. In {numref}`tab-05-picked-on-test` SFCN trains with
 # the test part of the first fold as its validation part.
 
-# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch and at the epoch that is best on the test part, with 95 % intervals over subjects; which epoch that is, and how many were trained."}}
+# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch, at the epoch that is best on the test part, and at the one that is best on its other half, with 95 % intervals over subjects; which epoch is best on the test part, and how many were trained."}}
 if nets:
     picked = source.picked_on_test(run, tissues.images, age, parts)
     run.save_table(picked, "picked_on_test", "The source's protocol.")
     display(pretty(report.turned(picked, "protocol", "error")))
 
 # %% [markdown]
-# **If the best model on the test part were reported.** Nothing in the source says
-# that its hundred chose among the regressors; many papers do it. Inner folds choose
+# **If the best model on the test part were reported.** Nothing shows that the source's
+# hundred chose among the regressors; many papers choose so. Inner folds choose
 # without looking.
 
 # %% tags=["remove-input"]
@@ -775,11 +789,14 @@ Markdown(
 #
 # Reference runs of this chapter on real scans are kept with the book: their
 # record, every number, and the figures that show no person. A row is a model,
-# tested on subjects that neither fitted nor chose it.
+# tested on subjects that neither fitted nor chose it. Coverage is the share of true ages
+# that intervals of 90 % held, where a model has them.
 
 # %% mystnb={"table": {"name": "tab-05-real", "caption": "Reference runs on real scans, with 95 % intervals over subjects; MAE in years."}} tags=["hide-input"]
 reference = reference_table(
-    "05_brain_age", ["mae_years", "r2", "ccc"], report.REFERENCE_MODELS
+    "05_brain_age",
+    ["mae_years", "r2", "ccc", "coverage"],
+    report.REFERENCE_MODELS,
 )
 shown = pretty(plain(reference))
 shown if len(reference) else Markdown("No reference run is kept yet.")
@@ -795,7 +812,7 @@ shown if len(reference) else Markdown("No reference run is kept yet.")
 # as it is. It is judged by the same folds (`predict_model` in the results;
 # {numref}`tab-05-saved-decades`), then fitted to all.
 
-# %% mystnb={"table": {"name": "tab-05-saved-decades", "caption": "The saved model's error on the outer folds by decade of age, in years; a gap above 0 is an age told too old."}}
+# %% mystnb={"table": {"name": "tab-05-saved-decades", "caption": "The saved model's error on the outer folds by decade of age, in years; a gap above 0 is an overestimated age."}}
 saved = save.save_age_model(run, age, tissues, parts)
 told = by_decade(age[kept], saved.outer[kept], people, p.seed)
 run.save_table(told, "saved_by_decade", "The saved model by decade.")
@@ -803,6 +820,51 @@ pretty(told)
 
 # %% tags=["remove-input"]
 Markdown(report.saved_text(run, save.NAME))
+
+# %% [markdown]
+# :::{warning}
+# The interval holds for scans and ages like those of the training data, and for the
+# healthy. The age of the young is overestimated, that of the old underestimated; a gap
+# by itself is no sign of health or disease.
+# :::
+#
+# Below are the tested subjects whose age it tells worst, then some over all others; on
+# the page they can be sorted. Look for what the worst share: ages that are rare in the
+# set, wide ventricles in the young, narrow ones in the old.
+
+# %% tags=["hide-input"]
+rows = np.flatnonzero(kept)
+widths = report.half_widths(age, saved, parts, p.coverage)
+judged = age[rows], saved.outer[rows], widths[rows]
+tiles = age_tiles(
+    table["subject"].iloc[rows].tolist(),
+    *judged,
+    lambda i: axial_slice(table.iloc[rows[i]]),
+    "years",
+)
+caption = "Tested subjects: the worst told, then some over all the others."
+run.save_gallery(tiles, "subjects", caption)
+
+# %% [markdown]
+# ### What an uneven brightness does to an age
+#
+# Coils see what is near them brighter. OASIS-1 came corrected, and the phantoms are only
+# a little uneven, so that fields are multiplied onto scans here, smooth and **known**,
+# with a logarithm whose SD is 10 or 20 % in the brain. Three ways to even them out meet:
+# none, N4 as in the source, and the polynomial that the mixture fits along with the
+# tissues, which is what this chapter and `predict brain-age` use. An age *moves* from
+# what the same way says of the same scan without the field; the field being known, what
+# is left of it is measured, too ({numref}`tab-05-uneven`). The model is that of the outer
+# fold that tested the subject.
+
+# %% mystnb={"table": {"name": "tab-05-uneven", "caption": "How far predicted ages move, in years, by a field of known strength: means over the scans with 95 % intervals, and the largest; left of the field: SD of the logarithm of what remains."}}
+moved = uneven.uneven_ages(run, table, tissues, parts, saved)
+shown = uneven.uneven_table(run, moved)
+run.save_table(shown, "uneven", "Ages of unevenly bright scans.")
+pretty(shown, 2)
+
+# %% tags=["remove-input"]
+Markdown(uneven.uneven_text(run, moved))
 
 # %% [markdown]
 # ## What the gap is for

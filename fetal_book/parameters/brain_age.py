@@ -116,6 +116,14 @@ class BrainAgeParameters(ChapterParameters):
         title="explained subjects",
         description="tested subjects whose occlusion and Grad-CAM maps are averaged",
     )
+    uneven_scans: int = Field(
+        6,
+        ge=1,
+        le=100,
+        title="unevenly bright scans",
+        description="tested subjects, evenly over ages, whose scans are made unevenly bright by "
+        "known fields",
+    )
     source_epochs: int = fields.epochs(
         8,
         "of the re-enactment, where the best one is picked on the test part",

@@ -139,7 +139,7 @@ def flow_table(run: ShownRun) -> str:
     rows = table_rows(run.folder, "split")
     group = next((name for name in GROUP_NAMES if not rows or name in rows[0]), "")
     if steps := table_rows(run.folder, "flow"):
-        lines += [[row["step"], row["images"], row["examinations"] or "–"] for row in steps]
+        lines += [[cell or "–" for cell in row.values()] for row in steps]
     elif rows and "part" in rows[0]:
         lines += [
             part_line(rows, part, group) for part in dict.fromkeys(row["part"] for row in rows)

@@ -15,14 +15,12 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_age.data import Parts
-from fetal_book.chapters.brain_age.save import map_features
-from fetal_book.chapters.brain_age.scores import correct_without_age, fit_age_bias
+from fetal_book.chapters.brain_age.judge import FoldJudge
+from fetal_book.chapters.brain_age.scores import correct_without_age
 from fetal_book.chapters.brain_age.tissues import Tissues, segment_all
 from fetal_book.runs.folder import data_name
 from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import NestedPrediction
-from fetal_lib.baselines.cosine_ridge import fit_cosine_ridge
-from fetal_lib.baselines.tissue_maps import age_features
 from fetal_lib.data.layouts.adult_mri import read_cases
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.metrics.roc import Band, auc, roc_band
@@ -108,7 +106,7 @@ def compare_groups(
     columns = ("age_years", "sex")
     first, second = partners(*(t[c].to_numpy() for t in (people, well) for c in columns))
     rows = []
-    judge = _Judge(healthy, tissues, parts, judged, run.parameters.seed)
+    judge = FoldJudge(healthy, tissues, parts, judged, run.parameters.seed)
     for number, (i, h) in enumerate(zip(first, tested[second], strict=True)):
         fold = int(parts.fold[h])
         predicted = judge.predict(made.maps[i], fold)
@@ -123,36 +121,6 @@ def _row(pair: int, person: pd.Series, predicted: float, bias: tuple[float, floa
     row |= {"cdr": person.get("cdr", 0.0), "mmse": person.get("mmse", np.nan)}
     row |= {"gap": predicted - person["age_years"], "nwbv": -person["nwbv"]}
     return row | {"gap_corrected": corrected - person["age_years"]}
-
-
-class _Judge:
-    """The models and lines of the outer folds, each fitted when it is first needed."""
-
-    def __init__(
-        self,
-        healthy: pd.DataFrame,
-        tissues: Tissues,
-        parts: Parts,
-        judged: NestedPrediction,
-        seed: int,
-    ) -> None:
-        self._age, self._features = healthy["age_years"].to_numpy(float), map_features(tissues)
-        self._parts, self._judged, self._seed, self._fitted = parts, judged, seed, {}
-
-    def predict(self, maps: np.ndarray, fold: int) -> float:
-        """Return the age of a person by the model of a fold."""
-        if fold not in self._fitted:
-            rows, chosen = self._parts.folds[fold].train, self._judged.chosen[fold]
-            self._fitted[fold] = fit_cosine_ridge(
-                self._features[rows], self._age[rows], **chosen, seed=self._seed
-            )
-        return float(self._fitted[fold].predict(age_features(maps)[None])[0])
-
-    def bias(self, fold: int) -> tuple[float, float]:
-        """Return slope and intercept of predictions on ages in the training part of a fold."""
-        guess = self._judged.inner[fold]
-        known = np.isfinite(guess)
-        return fit_age_bias(self._age[known], guess[known])
 
 
 def group_table(run: Run, found: Comparison) -> tuple[pd.DataFrame, dict[str, Band]]:

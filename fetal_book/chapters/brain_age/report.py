@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,32 @@ TISSUES = ("csf", "gray", "white")
 
 # What the table of reference runs shows: baselines, each approach, the ensemble, the saved model.
 REFERENCE_MODELS = (*CHAPTERS["05_brain_age"].baselines, *CHAPTERS["05_brain_age"].models)
+
+
+def flow_table(reasons: Sequence[str], notes: Sequence[str], parts: Parts) -> pd.DataFrame:
+    """Return who was in and who was out, and why: scans and subjects at each step.
+
+    Parameters
+    ----------
+    reasons : why each scan that was read failed the check; empty for those that did not.
+    notes : those of the data set's table without an age or a scan.
+    parts : of the scans that are used.
+    """
+    kinds = [_kind_of(text) for text in reasons if text]
+    tested, teaches = parts.person[parts.tested], parts.person[parts.teaches]
+    rows = [("in the data set's table", len(reasons) + len(notes), "")]
+    rows.append(("left out: no age or no scan", len(notes), ""))
+    rows += [(f"left out: {kind}", kinds.count(kind), "") for kind in dict.fromkeys(kinds)]
+    everyone = len(parts.person), len(np.unique(parts.person))
+    rows.append(("used", *everyone))
+    rows.append(("of these, teach segmentation", len(teaches), len(np.unique(teaches))))
+    rows.append(("of these, tested in one outer fold", len(tested), len(np.unique(tested))))
+    return pd.DataFrame(rows, columns=["step", "images", "subjects"]).astype(str)
+
+
+def _kind_of(reason: str) -> str:
+    """Return a reason without its measures, so that alike ones are counted together."""
+    return re.sub(r" \([^()]*\)", "", re.sub(r"-?\d+(\.\d+)?", "…", reason))
 
 
 def _add_dice(
@@ -193,6 +220,18 @@ def turned(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
     return table.set_index(key).T.rename_axis(index=name, columns=None).reset_index()
 
 
+def half_widths(
+    age_years: np.ndarray, prediction: NestedPrediction, parts: Parts, coverage: float
+) -> np.ndarray:
+    """Return half-widths (N,) of the intervals, from the inner errors of each fold."""
+
+    def width(errors: np.ndarray) -> float:
+        half = conformal_quantile(errors, coverage)
+        return half if np.isfinite(half) else float(errors.max())
+
+    return conformal_half_widths(prediction, age_years, parts.folds, width)
+
+
 def intervals(
     run: Run, age_years: np.ndarray, prediction: NestedPrediction, parts: Parts, model: str
 ) -> np.ndarray:
@@ -202,12 +241,7 @@ def intervals(
     it; the largest inner error stands in, and `promise_kept` says no.
     """
     p = run.parameters
-
-    def width(errors: np.ndarray) -> float:
-        half = conformal_quantile(errors, p.coverage)
-        return half if np.isfinite(half) else float(errors.max())
-
-    half = conformal_half_widths(prediction, age_years, parts.folds, width)
+    half = half_widths(age_years, prediction, parts, p.coverage)
     kept = parts.tested
     true, pred = age_years[kept], prediction.outer[kept]
     low, high = pred - half[kept], pred + half[kept]

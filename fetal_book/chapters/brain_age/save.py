@@ -140,8 +140,8 @@ def _card(
             f"for {spec.interval_coverage:.0%} coverage on people like these.",
             f"Mean gap (predicted minus true age) on the outer folds: {gap:+.2f} years.",
             "\n".join([*table, *lines]),
-            "Predictions are pulled to the middle of the training ages: the old are predicted too "
-            "young and the young too old.",
+            "Predictions are pulled to the middle of the training ages: the age of the young is "
+            "overestimated, that of the old underestimated.",
         ],
         "Not for people with disease: none was in the training set. One scanner and one city: "
         "other scanners were not tested. Children, infants and T2 scans are not for it.",

@@ -12,6 +12,9 @@ from fetal_lib.baselines.mni_space import brain_mask, grid_affine, standard_t1
 from fetal_lib.baselines.tissue_mixture import even_out, segment_tissues
 from fetal_lib.training.mri_input import correct_bias_field, normalise, resample
 
+SLICE_MM = 20.0
+"""Height in MNI space of the slice that stands for a brain."""
+
 
 @dataclass(frozen=True)
 class Walk:
@@ -65,6 +68,14 @@ def preprocessing_steps(row: pd.Series, settings: tuple[tuple[float, int], ...])
     return Walk(steps, labels, pd.DataFrame(rows), limits, agreement, variation)
 
 
+def axial_slice(row: pd.Series) -> np.ndarray:
+    """Return the slice through the bodies of the lateral ventricles, the front on top, (Y, X)."""
+    volume = read_in_mni(row["subject"], row["path"])[0].volume
+    place = np.linalg.inv(volume.affine) @ np.array([0.0, 0.0, SLICE_MM, 1.0])
+    level = int(np.clip(round(float(place[2])), 0, volume.data.shape[2] - 1))
+    return volume.data[:, :, level].T[::-1]
+
+
 def _row(title: str, values: np.ndarray, spacing: float, mask: np.ndarray) -> dict:
     inside = values[mask]
     return {
@@ -73,6 +84,6 @@ def _row(title: str, values: np.ndarray, spacing: float, mask: np.ndarray) -> di
         "voxel (mm)": spacing,
         "mean in the brain": float(inside.mean()),
         "SD in the brain": float(inside.std()),
-        "smallest": float(values.min()),
-        "largest": float(values.max()),
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
     }
