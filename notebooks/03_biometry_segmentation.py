@@ -590,8 +590,8 @@ pretty(flags) if len(flags) else Markdown("No weight, so no flag.")
 # A fetus that slows is seen by what it gains between two dates. The real sets have one
 # date a subject, so phantoms stand in: some keep their centile, some lose size from week
 # 26, and the chosen network of a run on phantoms measures each on eight dates. The table
-# sets the error of a velocity beside what a slow fetus lacks: the error of one outline is divided by the weeks between, so
-# that dates two weeks apart tell little of a single fetus.
+# sets the error of a velocity beside what a slow fetus lacks: the error of two outlines
+# is divided by the weeks between, so that dates two weeks apart tell little of one fetus.
 
 # %% mystnb={"figure": {"name": "fig-03-velocity", "caption": "Phantom fetuses on eight dates: abdominal circumference on INTERGROWTH-21st centiles, and growth between dates two weeks apart beside that of the mean. Lines: truth; crosses: measured."}, "image": {"alt": "Abdominal circumference over gestational age and its growth a week, lines of truth and crosses of measurements."}}
 if p.data == "phantom":
