@@ -5,10 +5,14 @@ import io
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 from test_book import BOOK
 
 from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.site.npm_package import get_package_files
 from fetal_book.site.slides import slide_cells, write_slides
+from fetal_book.site.slides_offline import LOCK
+from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
 
 BLOCKS = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -48,9 +52,16 @@ def test_headings_and_exhibits_are_slides_and_text_is_for_the_speaker():
 
 
 @pytest.mark.slow
-def test_slides_hold_their_figures_and_no_code(tmp_path):
+def test_slides_hold_their_figures_and_no_code_and_ask_no_host(tmp_path):
+    try:
+        get_package_files(LOCK)
+    except UserError as error:
+        pytest.skip(str(error))
     notebook = {"cells": cells(), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     write_json(tmp_path / "run" / "executed.ipynb", notebook)
     out = write_slides(tmp_path / "run", "04_head_circumference", tmp_path / "slides.html")
     text = out.read_text("utf-8")
     assert PNG in text and "draw()" not in text and "Long text." in text
+    page = BeautifulSoup(text, "html.parser")
+    assert page.select("script[src], link[href], iframe[src]") == [] and "@import" not in text
+    assert "Reveal.initialize" in text

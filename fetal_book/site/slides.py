@@ -11,6 +11,7 @@ from typing import Any
 
 from fetal_book.runs.plain_text import plain_notebook
 from fetal_book.runs.text_only import site_notebook
+from fetal_book.site.slides_offline import without_network
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
 
@@ -20,9 +21,9 @@ Cell = dict[str, Any]
 
 
 def write_slides(run_folder: Path, chapter: str, out: Path) -> Path:
-    """Write a finished run as slides, one HTML file with its figures inside.
+    """Write a finished run as slides: one HTML file with all that it needs, which asks no host.
 
-    The file loads reveal.js from the network when it is opened.
+    reveal.js is fetched once, with npm, and kept in the cache.
     """
     notebook = site_notebook(run_folder)
     if notebook is None:
@@ -38,7 +39,7 @@ def write_slides(run_folder: Path, chapter: str, out: Path) -> Path:
         made = path.with_name(f"{out.stem}.slides.html")
         if done.returncode or not made.is_file():
             raise UserError(f"nbconvert made no slides: {done.stderr.strip()[-300:]}")
-        out.write_bytes(made.read_bytes())
+        out.write_text(without_network(made.read_text(encoding="utf-8")), encoding="utf-8")
     return out
 
 
