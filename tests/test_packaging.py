@@ -27,6 +27,7 @@ TOOLS = {
     "snakemake",
     "snakemake-executor-plugin-slurm",
     "sphinx-autoapi",
+    "sphinx-exercise",
     "tensorflow",
     "tensorflow-cpu",
 }

@@ -25,9 +25,15 @@ PNG = (
 @pytest.mark.parametrize("chapter", list(CHAPTERS)[:5])
 def test_each_chapter_has_three_exercises_whose_answers_are_folded_and_hold(chapter):
     text = (BOOK / "exercises" / f"{chapter}.md").read_text("utf-8")
-    answers = re.findall(r"::::\{dropdown\} Answer \d\n(.*?)\n::::", text, re.DOTALL)
-    assert len(re.findall(r":::\{admonition\} Exercise \d", text)) == len(answers) == 3
-    for answer in answers:
+    asked = re.findall(r"^:::\{exercise\}\n:label: (\S+)$", text, re.MULTILINE)
+    folded = r"^::::\{solution\} (\S+)\n:class: dropdown\n(.*?)\n::::$"
+    answers = re.findall(folded, text, re.DOTALL | re.MULTILINE)
+    assert (
+        asked
+        == [label for label, _ in answers]
+        == [f"exercise-{chapter[:2]}-{k}" for k in (1, 2, 3)]
+    )
+    for _, answer in answers:
         ((code, expected),) = BLOCKS.findall(answer)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
