@@ -36,7 +36,7 @@ COLUMNS = (
     "promised",
 )
 Cases = pd.DataFrame
-"""Columns ``group, true, pred, low, high``; pred is NaN where the model declined."""
+"""Columns ``group, true, pred, low, high``, or ``group, score``; NaN where the model declined."""
 
 
 def heads_with_callipers(folder: Path) -> Cases:
@@ -60,6 +60,21 @@ def heads_with_callipers(folder: Path) -> Cases:
     measured = found["status"] == "measured"
     columns = {new: found[old].where(measured) for new, old in names.items()}
     return pd.DataFrame({"group": heads["subject"], "true": heads["hc_mm"]} | columns)
+
+
+def overlaps_with_callipers(folder: Path) -> Cases:
+    """Score what the head finder finds of the calliper set's heads: Dice with their ellipses."""
+    from fetal_book.chapters.head_circumference.external import read_heads
+    from fetal_lib.metrics.segmentation import dice
+    from fetal_lib.predict.brain_view import find_head, load_head_finder
+
+    finder = load_head_finder()
+    table, arrays = read_heads(folder, finder.shape)
+    probs = finder.probs(arrays.images)
+    found = [find_head(one, tuple(size)) for one, size in zip(probs, arrays.sizes_hw, strict=True)]
+    scores = [dice(mask >= 128, one >= 0.5) for mask, one in zip(arrays.masks, probs, strict=True)]
+    kept = pd.Series(scores).where([one is not None for one in found])
+    return pd.DataFrame({"group": table["examination"].to_numpy(), "score": kept})
 
 
 def ages_of_the_impaired(folder: Path) -> Cases:
@@ -101,7 +116,13 @@ def templates_of_an_atlas(folder: Path) -> Cases:
     return pd.DataFrame({"group": folder.name, "true": true} | columns)
 
 
-SCORERS: dict[tuple[str, str], tuple[Callable[[Path], Cases], str, str, float]] = {
+SCORERS: dict[tuple[str, str], tuple[Callable[[Path], Cases], str, str, float | None]] = {
+    ("head_finder", "fetal_biometry_fp"): (
+        overlaps_with_callipers,
+        "heads of two hospitals of one city: overlap with the ellipse of two callipers",
+        "dice",
+        None,
+    ),
     ("head_circumference", "fetal_biometry_fp"): (
         heads_with_callipers,
         "heads of two hospitals of one city, by callipers",
@@ -121,20 +142,28 @@ SCORERS: dict[tuple[str, str], tuple[Callable[[Path], Cases], str, str, float]] 
         0.9,
     ),
 }
-"""By model and data set: what measures, of whom, the metric of the absolute error, the promise."""
+"""By model and data set: what measures, of whom, the metric of the error or score, the promise.
+
+Without an interval there is no promise."""
 
 
-def row_of(cases: Cases, data: str, what: str, metric: str, promised: float) -> dict[str, object]:
+def row_of(
+    cases: Cases, data: str, what: str, metric: str, promised: float | None
+) -> dict[str, object]:
     """Return one row of ``external.csv``: errors and coverage are of the cases not declined."""
-    kept = cases.dropna(subset=["pred"])
+    kept = cases.dropna(subset=["score" if "score" in cases else "pred"])
     if len(kept) < 2:
         raise UserError(f"{data}: {len(kept)} of {len(cases)} cases were answered; two are needed")
     groups = kept["group"].to_numpy()
-    error = (kept["pred"] - kept["true"]).abs().to_numpy()
-    inside = kept["true"].between(kept["low"], kept["high"]).to_numpy()
+    if "score" in kept:
+        measured = {"value": kept["score"].to_numpy()}
+    else:
+        inside = kept["true"].between(kept["low"], kept["high"]).to_numpy()
+        error = (kept["pred"] - kept["true"]).abs().to_numpy()
+        measured = {"value": error, "coverage": inside}
     row = {"data": data, "what": what, "n": len(cases), "groups": cases["group"].nunique()}
     row |= {"declined": len(cases) - len(kept), "metric": metric, "promised": promised}
-    for name, values in (("value", error), ("coverage", inside)):
+    for name, values in measured.items():
         low, high = bootstrap_ci(values, groups=groups)
         before = "" if name == "value" else "coverage_"
         row |= {name: float(np.mean(values)), f"{before}low": low, f"{before}high": high}

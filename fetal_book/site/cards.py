@@ -44,6 +44,7 @@ class ModelText(Entry):
     subgroups : table of a run with scores of subgroups, empty where there is none.
     figure : figure of a run that shows how it fails, empty where there is none.
     command : of ``fetal-lib`` that applies it, empty where there is none.
+    elsewhere : why no real set is left that it did not learn from; empty where one was scored.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ModelText(Entry):
     not_seen: str
     limits: list[str]
     fails: list[str]
+    elsewhere: str = ""
 
 
 class PhantomText(Entry):

@@ -28,10 +28,10 @@ from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.plots.style import tidy
 
 PICTURE = "external.png"
-ERRORS = ("adf_mm", "mae_days", "mae_years", "macro_f1")
+ERRORS = ("adf_mm", "mae_days", "mae_years", "macro_f1", "dice")
 """What stands for a model, the first that it has."""
-TITLES = ("Model", "Learnt from → scored on", "n (declined)", "Error", "Coverage")
-MATRIX = "adf_mm"
+TITLES = ("Model", "Learnt from → scored on", "n (declined)", "Error or score", "Coverage")
+MATRIX, CHAPTERS_OWN = "adf_mm", "network of chapter 04"
 ALT = (
     "A row a model and set: an open diamond for the score elsewhere, a dot for that on held-out"
     " cases of its own data where a run has one, each with its interval. The table has the numbers."
@@ -68,7 +68,13 @@ def write_external(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/external.md`` with its picture."""
     runs = shown_runs(root, chapters)
     found, missing = shipped(root)
-    found += [one for run in runs for one in of_run(run)]
+    told = {(one.metric, f"{one.score['value']:.4g}", one.score["n"]) for one in found}
+    in_runs = [one for run in runs for one in of_run(run)]
+    found += [  # a run that scores a shipped model tells the same number again
+        one
+        for one in in_runs
+        if (one.metric, f"{one.score['value']:.4g}", one.score["n"]) not in told
+    ]
     generated = root / "book" / "generated"
     if not found:
         write_text(generated / "external.md", "No model in this book was scored elsewhere yet.\n")
@@ -91,9 +97,9 @@ def write_external(root: Path, chapters: list[str]) -> None:
     write_text(generated / "external.md", "\n".join(part for part in parts if part))
 
 
-def shipped(root: Path) -> tuple[list[Elsewhere], list[str]]:
-    """Return what shipped models scored elsewhere, and the titles of those without a score."""
-    found, missing = [], []
+def shipped(root: Path) -> tuple[list[Elsewhere], dict[str, str]]:
+    """Return what shipped models scored elsewhere; of the others titles, and why they did not."""
+    found, missing = [], {}
     for text in read_cards(root / "book").models:
         folder = shipped_folder(root, text)
         spec = read_json(folder / "model.json")
@@ -102,7 +108,8 @@ def shipped(root: Path) -> tuple[list[Elsewhere], list[str]]:
         rows = _csv(folder / "external.csv")
         for row in rows:
             share = int(row["declined"]) / int(row["n"])
-            covered = {"value": float(row["coverage"]), "unit": ""} | _ends(row, "coverage_")
+            coverage = float(row["coverage"] or "nan")
+            covered = {"value": coverage, "unit": ""} | _ends(row, "coverage_")
             promise = f"{with_ends(covered)}, promised {row['promised']}"
             found.append(
                 Elsewhere(
@@ -117,7 +124,8 @@ def shipped(root: Path) -> tuple[list[Elsewhere], list[str]]:
                     link="[card](methods/model_cards.md)",
                 )
             )
-        missing += [] if rows else [text.title]
+        if not rows:
+            missing[text.title] = text.elsewhere or "no set was scored yet"
     return found, missing
 
 
@@ -147,18 +155,23 @@ def of_run(run: ShownRun) -> list[Elsewhere]:
 
 
 def matrix(found: list[Elsewhere], runs: list[ShownRun]) -> str:
-    """Write training data against test data for the circumference of heads; empty without it."""
+    """Write models, by what they learnt from, against test data for heads; empty without it.
+
+    A shipped model and the network of a chapter are two models, also where both learnt from a set.
+    """
     cells: dict[str, dict[str, str]] = {}
     for one in found:
         if one.metric == MATRIX:
             name = one.data.partition(":")[0].strip("*")
-            cells.setdefault(one.learnt_from.lower(), {})[name] = _cell(one.score)
+            kind = f"{one.learnt_from.lower()}, {'shipped' if one.own is None else CHAPTERS_OWN}"
+            cells.setdefault(kind, {})[name] = _cell(one.score)
     for run in runs:
         row = (
             run.find("unet", MATRIX, "test") if run.kept and run.chapter.startswith("04") else None
         )
         if row is not None:
-            cells.setdefault(run.data_words, {})[run.data_words] = _cell(row)
+            kind = f"{run.data_words}, {CHAPTERS_OWN}"
+            cells.setdefault(kind, {})[run.data_words] = _cell(row)
     tested = list(dict.fromkeys(name for row in cells.values() for name in row))
     if len(tested) < 2:
         return ""
@@ -170,14 +183,14 @@ def matrix(found: list[Elsewhere], runs: list[ShownRun]) -> str:
     return f"{head}\n{table(titles, rows, 'Head circumference: mean absolute difference.')}"
 
 
-def without(missing: list[str]) -> str:
-    """Name the shipped models that no code has scored elsewhere."""
+def without(missing: dict[str, str]) -> str:
+    """Name the shipped models that no code has scored elsewhere, and why."""
     if not missing:
         return ""
-    listed = "".join(f"- {title}\n" for title in missing)
+    listed = "".join(f"- {title}: {why.rstrip('.')}.\n" for title, why in missing.items())
     return (
-        "## Not scored elsewhere\n\nOf these shipped models no number on a set that they did not "
-        f"learn from was written yet; their cards have what was held out:\n\n{listed}"
+        "## Not scored elsewhere\n\nOf these shipped models there is no number on a set that they "
+        f"did not learn from; their cards have what was held out:\n\n{listed}"
     )
 
 
@@ -232,7 +245,9 @@ def _save(found: list[Elsewhere], path: Path) -> None:
         ]
         names = [name.replace("**", "") for name in names]
         axes.set_yticks(range(len(rows)), names, size=7)
-        axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
+        axes.set(
+            ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1 if metric in ("dice", "macro_f1") else None)
+        )
         axes.set_xlabel(measure_words(metric), size=7)
         tidy(axes).grid(axis="y", visible=False)
     path.parent.mkdir(parents=True, exist_ok=True)
