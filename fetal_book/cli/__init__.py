@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fetal_book.cli.data", "List, fetch and check data sets."),
     "phantoms": ("fetal_book.cli.phantoms", "Write a set of made-up images with known truth."),
     "book": ("fetal_book.cli.book", "Run what changed and build the site."),
+    "size": ("fetal_book.cli.size", "Train a source's network at its published size, in pieces."),
     "new": ("fetal_book.cli.new", "Lay out chapters, workflow and book in a folder of your own."),
     "notebooks": ("fetal_book.cli.notebooks", "Keep the notebooks equal to their text."),
 }

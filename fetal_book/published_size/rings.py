@@ -1,0 +1,144 @@
+"""Chapter 04's U-Net at 256 pixels: filled masks or rings, wired or as its source wires it.
+
+Source 003 learns the one-pixel ring of HC18's annotation, and its second convolution of a block
+takes the block's input, so that the first leads nowhere. Its accuracy of 0.982 counts pixels,
+nearly all of which are background: beside it stands that of a network that finds nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fetal_book.chapters.case_scores import interval_of
+from fetal_book.published_size.courses import Course, Trained
+
+if TYPE_CHECKING:
+    import keras
+
+    from fetal_book.published_size.piece import PieceRun
+    from fetal_lib.predict.head_model import HeadModel
+
+NAMES = ("filled", "ring")
+
+
+def miswired_unet(side: int = 256, dropout: float = 0.0, dtype: str = "float32") -> keras.Model:
+    """Build the U-Net in circulation whose second convolutions take the block's input.
+
+    Parameters
+    ----------
+    side : of the square image, a multiple of 16.
+    dropout : rate behind each pooling and each join.
+    dtype : a Keras precision policy.
+
+    Returns
+    -------
+    keras.Model
+        ``(B, side, side, 1)`` to probabilities of the same shape.
+    """
+    import keras
+    from keras import layers
+
+    def block(x: keras.KerasTensor, n: int) -> keras.KerasTensor:
+        x = layers.Conv2D(n, 3, padding="same", kernel_initializer="he_normal", dtype=dtype)(x)
+        return layers.ReLU(dtype=dtype)(layers.BatchNormalization(dtype=dtype)(x))
+
+    image = x = keras.Input((side, side, 1))
+    skips = []
+    for level in range(4):
+        x = block(x, 16 * 2**level)
+        skips.append(x)
+        x = layers.Dropout(dropout, dtype=dtype)(layers.MaxPooling2D(2, dtype=dtype)(x))
+    x = block(x, 256)
+    up = {"strides": 2, "padding": "same", "dtype": dtype}
+    for level in reversed(range(4)):
+        x = layers.Conv2DTranspose(16 * 2**level, 3, **up)(x)
+        x = layers.Dropout(dropout, dtype=dtype)(layers.Concatenate(dtype=dtype)([x, skips[level]]))
+        x = block(x, 16 * 2**level)
+    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid", dtype="float32")(x))
+
+
+def heads_course(run: PieceRun, name: str) -> Course:
+    """Read and split chapter 04's heads for one of the four ways to train its U-Net."""
+    from fetal_book.chapters.head_circumference import data, fit
+    from fetal_lib.data.layouts.heads import load_arrays, read_cases
+    from fetal_lib.data.splits.shares import split_by_group
+    from fetal_lib.models.weights import load_weights
+    from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
+    from fetal_lib.training.history import WEIGHTS
+    from fetal_lib.training.keras_fit import fit_keras
+    from fetal_lib.training.keras_segmentation import Segmentation
+    from fetal_lib.training.precision import precision_policy
+
+    p = run.parameters
+    table = read_cases(data.find_data(p))
+    arrays = load_arrays(table, (p.image_size, p.image_size))
+    run.data_fingerprint = data.fingerprint(table, arrays)
+    shares = {"test": p.test_fraction, "val": p.val_fraction}
+    part = np.asarray(split_by_group(table["examination"], table["hc_mm"], shares, p.seed))
+    rings, wired = name.endswith("ring"), "miswired" not in name
+    targets = np.uint8(255) * (arrays.outlines > 0) if rings else arrays.masks
+    policy = precision_policy(p.precision)
+
+    def build(dtype: str) -> keras.Model:
+        import keras
+
+        if wired:
+            return fit.new_unet(p, dtype)
+        keras.utils.set_random_seed(p.seed)
+        return miswired_unet(p.image_size, p.dropout, dtype)
+
+    def fit_into(folder: Path) -> None:
+        settings = fit.fit_settings(run.parameters, arrays)
+        some, val = part == "train", part == "val"
+        watched = arrays.images[val], targets[val]
+        task = Segmentation(arrays.images[some], targets[some], settings, watched)
+        fit_keras(folder, build(policy), task, run.progress)
+
+    def train() -> Trained:
+        p = run.parameters
+        model = {"name": name, "image_size": p.image_size, "precision": policy}
+        how = fit.fit_settings(p, arrays).as_spec() | shares | {"dropout": p.dropout}
+        outcome = run.fit_or_reuse(model, how, (), fit_into)
+        network = build("float32")
+        load_weights(network, outcome.folder / WEIGHTS)
+        side, views = p.image_size, ("none",) if rings else fit.VIEWS[p.flips]
+        asked = HeadModel(network, HeadModelSpec(side, side, p.base_filters, p.dropout, views))
+        test = part == "test"
+        kept, some = table[test].reset_index(drop=True), data.select(arrays, test)
+        if rings:
+            _score_rings(run, name, asked, some.images, targets[test], kept["examination"])
+        else:
+            _score_heads(run, name, asked, kept, some)
+        return Trained(network.count_params(), lambda: asked.probs(some.images[:1]))
+
+    return Course(int((part == "train").sum()), policy.removeprefix("mixed_"), train)
+
+
+def _score_heads(run: PieceRun, name: str, model: HeadModel, table, arrays) -> None:
+    from fetal_book.chapters.head_circumference import scores
+
+    _, measured = scores.measure_heads(model, table, arrays)
+    found = scores.score_ellipses(table, arrays, [one.ellipse for one in measured])
+    scores.add_scores(run, name, found)
+
+
+def _score_rings(
+    run: PieceRun, name: str, model: HeadModel, images: np.ndarray, rings: np.ndarray, groups
+) -> None:
+    """Add the Dice of the ring, the accuracy of pixels, and that of finding nothing."""
+    from fetal_lib.metrics.segmentation import dice
+
+    true, found = rings > 0, model.probs(images) >= 0.5
+    values = {
+        (name, "dice"): [dice(a, b) for a, b in zip(true, found, strict=True)],
+        (name, "accuracy"): (true == found).mean(axis=(1, 2)),
+        ("finds_nothing", "accuracy"): 1 - true.mean(axis=(1, 2)),
+    }
+    for (model_name, metric), each in values.items():
+        each = np.asarray(each, float)
+        ci95 = interval_of(each, groups.to_numpy(), run.parameters.seed)
+        known = {"model": model_name, "split": "test", "metric": metric}
+        run.add_result(**known, value=float(each.mean()), n=len(each), ci95=ci95)
