@@ -81,10 +81,11 @@ def results() -> None:
     from fetal_book.site.reference_part import write_reference_parts
     from fetal_book.site.reliability import write_reliability
     from fetal_book.site.results_page import write_results
+    from fetal_book.site.size_page import write_sizes
 
     root = project_root()
     chapters = book_chapters(root)
-    for write in (write_results, write_claims, write_external, write_first_page):
+    for write in (write_results, write_claims, write_external, write_sizes, write_first_page):
         write(root, chapters)
     write_reference_parts(root, chapters)
     write_reliability(root)

@@ -71,3 +71,26 @@ def train(
     typer.echo(record.because)
     for row in record.scores:
         typer.echo(f"{row['model']} {row['metric']} {row['value']:.4g} {row['ci95']} n={row['n']}")
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Argument(help="The archive to write, such as heads.tar.gz.")],
+    network: Annotated[list[str], typer.Argument(help="Networks of one chapter.")],
+    hours: Annotated[float, typer.Option(help="Of one core or the card, for each network.")] = 12,
+    data: Annotated[str, typer.Option(help="A data set; default: the networks' own.")] = "",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Of the chapter; repeat."),
+    ] = None,
+) -> None:
+    """Pack code, data and a script for another machine, at most 64 MiB; its start.sh trains."""
+    from fetal_book.parameters.chapters import get_chapter
+    from fetal_book.parameters.parse import parse_assignments
+    from fetal_book.published_size.networks import get_network
+    from fetal_book.published_size.pack import pack as pack_archive
+
+    chapter = get_chapter(get_network(network[0]).chapter)
+    values = parse_assignments(chapter.parameters_class(), parameter or [])
+    path = pack_archive(out.resolve(), project_root(), network, hours, data, values)
+    typer.echo(f"{path.stat().st_size / 2**20:8.2f} MiB  {path.name}")

@@ -33,7 +33,8 @@ class SourceNetwork:
     epochs_field, side_field : parameters of the chapter that set passes and size.
     sides : that a step is measured at.
     parameters : of the chapter, over those of the profile ``long``.
-    twin : its row in the reference runs; empty: they have none.
+    twin, twin_score : its rows in the reference runs, and of its score where that has another
+        name; empty: they have none.
     variant_of : the network that it is another form of; empty for the twelve.
     """
 
@@ -50,6 +51,7 @@ class SourceNetwork:
     sides: tuple[int, ...] = (64, 128, 256)
     parameters: tuple[tuple[str, object], ...] = ()
     twin: str = ""
+    twin_score: str = ""
     variant_of: str = ""
 
 
@@ -137,6 +139,7 @@ NETWORKS: Mapping[str, SourceNetwork] = {
         side_field="segmentation_side",
         sides=(32, 64),
         twin="res_unet_reference",
+        twin_score="res_unet_reference_gray_reference",
     ),
     "resnext": SourceNetwork(
         "ResNeXt 3D",

@@ -23,7 +23,8 @@ def step_seconds(
 ) -> tuple[float, float] | None:
     """Return wall and processor seconds an image of a measured step; None if it was not measured.
 
-    Of several machines the last measured counts. A size between is taken by its pixels (voxels)
+    Of several machines the last measured counts; of one with a graphics card, the card's seconds. A
+    size between is taken by its pixels (voxels)
     from the nearest that was measured.
 
     Examples
@@ -40,7 +41,7 @@ def step_seconds(
     row = min(reversed(rows), key=lambda one: abs(int(one["side"]) - side))
     power = 3 if get_network(name).chapter == "05_brain_age" else 2
     seconds = float(row["seconds_per_image"]) * (side / int(row["side"])) ** power
-    return seconds, seconds * int(row["cores"])
+    return seconds, seconds * (1 if row.get("gpu") else int(row["cores"]))
 
 
 def plan_epochs(

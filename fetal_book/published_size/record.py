@@ -79,6 +79,12 @@ class SizeRecord:
         write_json(Path(folder) / f"{self.network}.json", asdict(self))
 
 
+def read_sizes(folder: Path) -> dict[str, SizeRecord]:
+    """Return all records of a folder by network."""
+    names = sorted(path.stem for path in Path(folder).glob("*.json"))
+    return {name: record for name in names if (record := read_size(folder, name))}
+
+
 def read_size(folder: Path, network: str) -> SizeRecord | None:
     """Return a network's record, None without one."""
     content = read_json(Path(folder) / f"{network}.json")

@@ -8,20 +8,18 @@ nearly all of which are background: beside it stands that of a network that find
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fetal_book.chapters.case_scores import interval_of
-from fetal_book.published_size.courses import Course, Trained
+from fetal_book.published_size.course import Course, Trained
 
 if TYPE_CHECKING:
     import keras
 
     from fetal_book.published_size.piece import PieceRun
     from fetal_lib.predict.head_model import HeadModel
-
-NAMES = ("filled", "ring")
 
 
 def miswired_unet(side: int = 256, dropout: float = 0.0, dtype: str = "float32") -> keras.Model:
@@ -60,17 +58,11 @@ def miswired_unet(side: int = 256, dropout: float = 0.0, dtype: str = "float32")
     return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid", dtype="float32")(x))
 
 
-def heads_course(run: PieceRun, name: str) -> Course:
-    """Read and split chapter 04's heads for one of the four ways to train its U-Net."""
-    from fetal_book.chapters.head_circumference import data, fit
+def read_heads(run: PieceRun, name: str) -> dict[str, Any]:
+    """Chapter 04: scans with filled masks and rings, split."""
+    from fetal_book.chapters.head_circumference import data
     from fetal_lib.data.layouts.heads import load_arrays, read_cases
     from fetal_lib.data.splits.shares import split_by_group
-    from fetal_lib.models.weights import load_weights
-    from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
-    from fetal_lib.training.history import WEIGHTS
-    from fetal_lib.training.keras_fit import fit_keras
-    from fetal_lib.training.keras_segmentation import Segmentation
-    from fetal_lib.training.precision import precision_policy
 
     p = run.parameters
     table = read_cases(data.find_data(p))
@@ -78,6 +70,25 @@ def heads_course(run: PieceRun, name: str) -> Course:
     run.data_fingerprint = data.fingerprint(table, arrays)
     shares = {"test": p.test_fraction, "val": p.val_fraction}
     part = np.asarray(split_by_group(table["examination"], table["hc_mm"], shares, p.seed))
+    return {
+        "table": table.drop(columns=["image_path", "mask_path"]),
+        "arrays": arrays,
+        "part": part,
+    }
+
+
+def heads(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
+    """Chapter 04: examinations apart; filled masks, or the rings that its source learnt."""
+    from fetal_book.chapters.head_circumference import fit
+    from fetal_book.chapters.head_circumference.data import select
+    from fetal_lib.models.weights import load_weights
+    from fetal_lib.predict.head_model import HeadModel, HeadModelSpec
+    from fetal_lib.training.history import WEIGHTS
+    from fetal_lib.training.keras_fit import fit_keras
+    from fetal_lib.training.keras_segmentation import Segmentation
+    from fetal_lib.training.precision import precision_policy
+
+    p, table, arrays, part = run.parameters, data["table"], data["arrays"], data["part"]
     rings, wired = name.endswith("ring"), "miswired" not in name
     targets = np.uint8(255) * (arrays.outlines > 0) if rings else arrays.masks
     policy = precision_policy(p.precision)
@@ -100,14 +111,14 @@ def heads_course(run: PieceRun, name: str) -> Course:
     def train() -> Trained:
         p = run.parameters
         model = {"name": name, "image_size": p.image_size, "precision": policy}
-        how = fit.fit_settings(p, arrays).as_spec() | shares | {"dropout": p.dropout}
+        how = fit.fit_settings(p, arrays).as_spec() | {"dropout": p.dropout}
         outcome = run.fit_or_reuse(model, how, (), fit_into)
         network = build("float32")
         load_weights(network, outcome.folder / WEIGHTS)
         side, views = p.image_size, ("none",) if rings else fit.VIEWS[p.flips]
         asked = HeadModel(network, HeadModelSpec(side, side, p.base_filters, p.dropout, views))
         test = part == "test"
-        kept, some = table[test].reset_index(drop=True), data.select(arrays, test)
+        kept, some = table[test].reset_index(drop=True), select(arrays, test)
         if rings:
             _score_rings(run, name, asked, some.images, targets[test], kept["examination"])
         else:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fetal_book.parameters.project import project_root, public_path, runs_root
-from fetal_book.published_size.courses import Trained, prepare
+from fetal_book.published_size.course import Trained
+from fetal_book.published_size.courses import prepare
 from fetal_book.published_size.networks import get_network
 from fetal_book.published_size.piece import BudgetSpent, PieceRun
 from fetal_book.published_size.plan import plan_epochs
@@ -35,7 +36,7 @@ def train_piece(
     ----------
     name : of `fetal_book.published_size.networks.NETWORKS`.
     records : folder of the small records; one that is there is gone on with.
-    seconds : of this sitting; at least one epoch is trained.
+    seconds : of this sitting; at least one epoch is trained. 0 reads the data and plans only.
     hours : of one processor core, for all sittings together: sets the epochs of a new training.
     data : a data set; empty: the network's own.
     values : parameters of the chapter, over those of the profile ``long``; of a new training.
@@ -64,7 +65,8 @@ def train_piece(
     except BudgetSpent:
         pass
     finally:
-        _note_sitting(record, time.monotonic() - start, record.done - done)
+        if seconds:
+            _note_sitting(record, time.monotonic() - start, record.done - done)
         record.write(records)
     return record
 
@@ -82,6 +84,8 @@ def _train(run: PieceRun, record: SizeRecord, steps: list[dict], hours: float) -
         record.epochs = plan.epochs if asked is None else int(asked)
         told = f"published width, {record.side} of {network.side}, {asked} epochs as asked for"
         record.because = plan.because if asked is None else told
+    if not run.seconds:
+        return
     run.parameters = run.parameters.model_copy(update={network.epochs_field: record.epochs})
     trained = course.train()
     record.counted, record.inference_ms = trained.counted, answer_ms(trained)

@@ -103,6 +103,11 @@ def published_results(root: Path) -> list[str]:
     return listed((root / "book" / "published").glob("*/*/results.json"), root)
 
 
+def size_records(root: Path) -> list[str]:
+    """List the small records of networks at their published size, and the table of their steps."""
+    return listed((root / "book" / "published_size").glob("*.*"), root)
+
+
 def modules(root: Path, *names: str) -> list[str]:
     """List modules by their names in ``fetal_book``, such as ``runs/stage.py``."""
     return listed((code_root(root) / "fetal_book" / name for name in names), root)

@@ -1,0 +1,36 @@
+"""What a chapter hands over of one network: its data read and split, and what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Hold a network that took all its epochs and was scored; rows of results are in the run.
+
+    Attributes
+    ----------
+    counted : its parameters.
+    answer : answers one test image, as a user's command does.
+    """
+
+    counted: int
+    answer: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Hold the data of a chapter, split, and what is left to do.
+
+    Attributes
+    ----------
+    n_train : images of an epoch.
+    precision : that the chapter trains in, ``float32`` or ``bfloat16``.
+    train : trains with the run's parameters as they are then, and scores the test part once.
+    """
+
+    n_train: int
+    precision: str
+    train: Callable[[], Trained]

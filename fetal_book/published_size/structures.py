@@ -1,0 +1,89 @@
+"""Chapter 03's segmentation networks, subjects apart; channels last where floats have 16 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fetal_book.published_size.course import Course, Trained
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from fetal_book.published_size.piece import PieceRun
+
+
+def read_structures(run: PieceRun, name: str) -> dict[str, Any]:
+    """Chapter 03: scans and masks, split, and the masks of the test part at the scans' size."""
+    from fetal_book.chapters.biometry_segmentation import data
+    from fetal_lib.data.splits.shares import split_by_group
+
+    p = run.parameters
+    table = data.read_cases(p, data.find_data(p))
+    arrays = data.load_cases(table, (p.image_size, p.image_size))
+    run.data_fingerprint = data.fingerprint(table, arrays)
+    sizes = table.groupby("subject")["true_mm"].transform("mean")
+    part = np.asarray(split_by_group(table["subject"], sizes, shares_of(run), p.seed))
+    test = table[part == "test"].reset_index(drop=True)
+    masks = data.references(test, arrays.select(part == "test"))
+    table = table.drop(columns=["image_path", "mask_path"])
+    return {"table": table, "arrays": arrays, "part": part, "references": masks}
+
+
+def shares_of(run: PieceRun) -> dict[str, float]:
+    """Return the shares of test and validation part."""
+    return {"test": run.parameters.test_fraction, "val": run.parameters.val_fraction}
+
+
+def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
+    """Chapter 03: subjects apart."""
+    from fetal_book.chapters.biometry_segmentation import fit, scores
+    from fetal_book.chapters.case_scores import add_means
+    from fetal_lib.models.torch_weights import load_torch_weights
+    from fetal_lib.predict.segmenter import Segmenter
+    from fetal_lib.training.history import WEIGHTS
+    from fetal_lib.training.torch_fit import fit_torch
+    from fetal_lib.training.torch_forward import choose_device, seed_torch
+    from fetal_lib.training.torch_segmentation import Segmentation
+
+    arrays, part = data["arrays"], data["part"]
+    (listed,) = fit.chosen_networks(run.parameters)
+    spec = fit.segmenter_spec(run.parameters, listed)
+    in_full = fit.fit_settings(run.parameters, arrays).precision == "32-true"
+
+    def fit_into(folder: Path) -> None:
+        p = run.parameters
+        seed_torch(p.seed)
+        network = spec.build() if in_full else channels_last(spec.build())
+        some, val = arrays.select(part == "train"), arrays.select(part == "val")
+        how = (fit.fit_settings(p, arrays), fit.loss_of(spec, p.anchor_every))
+        watched = (val.images, val.masks), fit.score_of(spec)
+        task = Segmentation(some.images, some.masks, *how, *watched)
+        fit_torch(folder, network, task, run.progress)
+
+    def train() -> Trained:
+        p = run.parameters
+        model = {"name": listed, "image_size": p.image_size, "predicts": p.predicts}
+        how = fit.fit_settings(p, arrays).as_spec() | shares_of(run) | {"signal": p.signal}
+        outcome = run.fit_or_reuse(model, how, (), fit_into)
+        network = spec.build()
+        load_torch_weights(network, outcome.folder / WEIGHTS)
+        segmenter = Segmenter(network, spec, choose_device())
+        test = arrays.select(part == "test")
+        table = data["table"][part == "test"].reset_index(drop=True)
+        found = scores.score_structures(table, data["references"], segmenter.probs(test.images))
+        labels = {"model": name, "data": run.data_name, "split": "test"}
+        add_means(run, found, scores.METRICS, "subject", **labels)
+        n = sum(q.numel() for q in network.parameters())
+        return Trained(n, lambda: segmenter.probs(test.images[:1]))
+
+    return Course(int((part == "train").sum()), "float32" if in_full else "bfloat16", train)
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """Return a network whose weights lie with their channels last, for 16-bit products."""
+    import torch
+
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,167 @@
+"""Pictures of what size buys: scores over what they cost, and curves of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fetal_book.published_size.networks import NETWORKS
+from fetal_book.site.ladder_picture import measure_words
+from fetal_lib.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    plain_log_ticks,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fetal_book.site.sizes import Point, Sizes
+
+COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
+AXES = {
+    "counted": "parameters",
+    "processor_s": "processor seconds of training",
+    "inference_ms": "ms an image",
+}
+SIZE, CURVES = "sizes.png", "size_curves.png"
+
+
+def size_picture(folder: Path, found: Sizes) -> str:
+    """Draw scores over what they cost; return the figure as MyST Markdown, empty without points."""
+    panels: dict[tuple[str, str], list[Point]] = {}
+    for point in found.points:
+        network = NETWORKS[point.name]
+        panels.setdefault((network.chapter, network.metric), []).append(point)
+    if not panels:
+        return ""
+    _save(size_figure(panels, found), folder / SIZE)
+    return _markdown(
+        SIZE,
+        "fig-sizes",
+        "Scores with intervals over parameters, processor seconds of training and milliseconds an"
+        " image; a row a chapter, a colour a network. The table has the numbers.",
+        "Score over what it costs, with 95 % intervals. Open: the narrow twin of a reference run; "
+        "full: at the published width; star: what the source claims, at its own size and split.",
+    )
+
+
+def size_figure(panels: dict[tuple[str, str], list[Point]], found: Sizes) -> Figure:
+    """Show a row a chapter and measure, a column a cost."""
+    import matplotlib.pyplot as plt
+
+    figure, grid = plt.subplots(
+        len(panels),
+        len(AXES),
+        figsize=(7.2, 0.4 + 2.3 * len(panels)),
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, ((chapter, metric), points) in zip(grid, panels.items(), strict=True):
+        names = list(dict.fromkeys(point.name for point in points))
+        colours = dict(zip(names, COLOURS, strict=False))
+        for axes, (cost, words) in zip(row, AXES.items(), strict=True):
+            draw_costs(axes, points, cost, colours)
+            axes.set_xlabel(words, size=7)
+        for name in names:
+            row[0].plot([], [], "o", color=colours[name], ms=4, label=NETWORKS[name].title)
+            claim = found.claims.get(name, ("", None))[1]
+            if claim is not None:
+                where = NETWORKS[name].counted
+                row[0].plot(where, claim, "*", color=colours[name], ms=9, mec="black", mew=0.4)
+        row[0].set_ylabel(f"{chapter[:2]}: {measure_words(metric)}", size=7)
+        row[-1].legend(
+            *row[0].get_legend_handles_labels(),
+            fontsize=6,
+            frameon=False,
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+        )
+    return figure
+
+
+def draw_costs(axes: Axes, points: list[Point], cost: str, colours: dict[str, str]) -> None:
+    """Draw scores over one cost, a line from the narrow network to the published one."""
+    for name, colour in colours.items():
+        mine = [p for p in points if p.name == name and getattr(p, cost) is not None]
+        x = [getattr(point, cost) for point in mine]
+        axes.plot(x, [p.score["value"] for p in mine], color=colour, lw=0.8, alpha=0.6)
+        for point, where in zip(mine, x, strict=True):
+            ends = point.score["ci95_low"], point.score["ci95_high"]
+            axes.plot([where] * 2, ends, color=colour, lw=1)
+            face = "white" if point.narrow else colour
+            axes.plot(where, point.score["value"], "o", ms=5, color=colour, mfc=face)
+    axes.set_xscale("log")
+    plain_log_ticks(axes.xaxis, (1,))
+    axes.tick_params(labelsize=6)
+    tidy(axes)
+
+
+def curves_picture(folder: Path, found: Sizes) -> str:
+    """Draw what was watched in training over images and processor seconds; empty without any."""
+    watched: dict[tuple[str, str], list[str]] = {}
+    for name, record in found.records.items():
+        if record.curve:
+            network = NETWORKS[name]
+            watched.setdefault((network.chapter, network.watched), []).append(name)
+    if not watched:
+        return ""
+    _save(curves_figure(watched, found), folder / CURVES)
+    return _markdown(
+        CURVES,
+        "fig-size-curves",
+        "Curves of the measure watched on the validation part, over images seen and over processor"
+        " seconds; a row a chapter.",
+        "What is watched while networks of the published width are trained, over images seen and "
+        "over processor seconds. One that did not finish is compared where it stands, no further.",
+    )
+
+
+def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Figure:
+    """Show a row a chapter, over images and over seconds."""
+    import matplotlib.pyplot as plt
+
+    figure, grid = plt.subplots(
+        len(watched),
+        2,
+        figsize=(7.2, 0.4 + 2.1 * len(watched)),
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, ((chapter, measure), names) in zip(grid, watched.items(), strict=True):
+        for axes, over in zip(row, ("images", "processor_s"), strict=True):
+            for name, colour in zip(names, COLOURS, strict=False):
+                curve = found.records[name].curve
+                y = [line[measure] for line in curve]
+                title = NETWORKS[name].title
+                axes.plot([line[over] for line in curve], y, ".-", ms=3, color=colour, label=title)
+            axes.set_xlabel("images seen" if over == "images" else "processor seconds", size=7)
+            axes.set_xscale("log")
+            plain_log_ticks(axes.xaxis, (1, 3))
+            axes.tick_params(labelsize=6)
+            tidy(axes)
+        row[0].set_ylabel(f"{chapter[:2]}: {measure}", size=7)
+        row[1].legend(fontsize=6, frameon=False)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=180)
+    plt.close(figure)
+
+
+def _markdown(picture: str, label: str, alt: str, caption: str) -> str:
+    lines = [f"```{{figure}} generated/{picture}", f":name: {label}", f":alt: {alt}"]
+    return "\n".join([*lines, "", caption, "```\n"])

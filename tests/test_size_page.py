@@ -1,0 +1,71 @@
+"""The page of what size buys: what is scored, what is on its way, what to take."""
+
+from test_book import BOOK, write_run
+from test_claims import millimetres
+
+from fetal_book.published_size.record import FOLDER, SizeRecord
+from fetal_book.site.size_page import picks, write_sizes
+from fetal_book.site.sizes import read_all
+from fetal_lib.files.atomic import write_text
+
+CHAPTER = "03_biometry_segmentation"
+
+
+def row(model, value, low, high, metric="dice", split="test", n=180):
+    known = millimetres(model, split, value, data="hc18", ci95=[low, high] if low else None, n=n)
+    return known | {"metric": metric, "unit": "", "higher_is_better": True}
+
+
+def record(name, value, done=2, counted=34_000_000):
+    """Return a network that is scored after two epochs, or stands after fewer."""
+    found = SizeRecord(name, CHAPTER, "hc18", counted=counted, side=128, epochs=2, n_train=450)
+    found.source_epochs, found.precision, found.inference_ms = 50, "bfloat16", 40.0
+    lines = [{"epoch": k, "loss": 0.1, "val_score": 0.9, "seconds": 60.0} for k in (1, 2)]
+    found.follow(lines[:done], "val_score", 60.0)
+    if done == 2:
+        found.scores, found.state = [row(name, value, value - 0.01, value + 0.01)], "scored"
+    return found
+
+
+def project(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "sources.yml").write_bytes((BOOK / "sources.yml").read_bytes())
+    kept = tmp_path / "book" / "published" / CHAPTER / "hc18-quick"
+    rows = [row("attention_unet", 0.96, 0.955, 0.968), row("unext", 0.94, 0.93, 0.95)]
+    rows += [row(one["model"], 500_000, None, None, "params", "all", None) for one in rows]
+    sides = {"image_size": {"value": 64, "origin": "default"}}
+    write_run(kept, *rows, chapter=CHAPTER, data="hc18", profile="quick", parameters=sides)
+    folder = tmp_path / FOLDER
+    record("attention_unet", 0.965).write(folder)
+    record("unext", 0.0, done=1).write(folder)
+    steps = "network,side,precision,channels_last,batch,seconds_per_image,parameters,cores"
+    line = "unext,256,bfloat16,True,2,0.05,1471633,1"
+    write_text(folder / "steps.csv", f"{steps},processor,gpu\n{line},a processor,\n")
+    return tmp_path
+
+
+def test_a_network_stands_beside_its_twin_its_source_and_its_hours(tmp_path):
+    write_sizes(project(tmp_path), [])
+    text = (tmp_path / "book" / "generated" / "sizes.md").read_text("utf-8")
+    lines = {line.split(" |")[0].strip("| "): line for line in text.splitlines()}
+    scored = next(line for name, line in lines.items() if name.startswith("Attention U-Net ("))
+    assert "dice 0.965 (0.955 to 0.975), n 180" in scored and "0.9671 (README)" in scored
+    assert "128 px, 2 of 2 epochs (the source 50), bfloat16, 0.033 processor hours" in scored
+    assert "500,000, 64 px: 0.960 (0.955 to 0.968)" in scored
+    begun = next(line for name, line in lines.items() if name.startswith("UNeXt ("))
+    assert "1 of 2 epochs" in begun and "not scored yet; val_score 0.9" in begun
+    # 0.05 s * 1.3 * 450 images * 50 epochs
+    assert "0.41 processor hours, 450 images × 50 epochs" in lines["UNeXt"]
+    assert sum("not trained yet" in line for line in text.splitlines()) == 12
+
+
+def test_the_smallest_network_that_is_level_with_the_best_is_the_one_to_take(tmp_path):
+    points = read_all(project(tmp_path), []).points
+    assert [(p.name, p.narrow) for p in points] == [
+        ("attention_unet", True),
+        ("unext", True),
+        ("attention_unet", False),
+    ]
+    text = picks(points)
+    assert "**Attention U-Net narrow, 500,000 parameters" in text
+    assert "level with the best of the 3 that were run, Attention U-Net at its published" in text
