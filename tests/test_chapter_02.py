@@ -306,7 +306,8 @@ def test_a_predictive_value_falls_where_few_are_ill():
     table = screening_table(scored_as(probs), cases, cases).set_index("measure")["value"]
     assert table["specificity"] == pytest.approx(0.9)
     assert table["positive predictive value, this mix"] == pytest.approx(300 / 302)
-    assert table["positive predictive value, were 1% ill"] == pytest.approx(0.01 / (0.01 + 0.099))
+    rare = "positive predictive value, were 1% affected"
+    assert table[rare] == pytest.approx(0.01 / (0.01 + 0.099))
     only = cases.select(ill)
     assert screening_table(scored_as(probs[ill]), only, only).columns.tolist() == ["measure"]
 

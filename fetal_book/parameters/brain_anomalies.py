@@ -98,22 +98,38 @@ class BrainAnomaliesParameters(ChapterParameters):
         description="share of validation images that the strangeness limit lets through",
     )
     search_trials: int = Field(
-        2,
+        0,
         ge=0,
         le=1000,
         title="trials of the search",
-        description="hyper-parameter sets of the separable CNN that Optuna tries; 0: no search",
+        description="hyper-parameter sets of a network that Optuna tries; 0: no search",
+    )
+    search_networks: Literal["separable_cnn", "all"] = Field(
+        "separable_cnn", title="networks of the search", description="each has its own trials"
     )
     search_epochs: int = fields.epochs(
         4, "each trial trains for so long", title="epochs of a trial"
     )
     cv_folds: int = fields.folds(
-        2,
+        0,
         "of the cross-validation of the separable CNN over training and validation "
         "patients; 0: none",
         ge=0,
     )
     cv_epochs: int = fields.epochs(6, "each fold trains for so long", title="epochs of a fold")
+    cv_filters: bool = Field(
+        False,
+        title="folds with filters",
+        description="the folds are trained with each filter against noise too",
+    )
+    few_repeats: int = Field(
+        0,
+        ge=0,
+        le=20,
+        title="repeats of few pictures",
+        description="linear layers on frozen features, five folds over cases so often; real sets "
+        "only; 0: none",
+    )
     source_epochs: int = fields.epochs(
         8, "for the re-enactment of source 001", title="epochs of the source's protocol"
     )

@@ -59,6 +59,29 @@ def audit_figure(
     return figure
 
 
+def pairs_figure(
+    pairs: pd.DataFrame, images: Mapping[str, np.ndarray], n_pairs: int = 6, columns: int = 3
+) -> Figure:
+    """Show pairs of images that look alike, some a row.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        Rows as :func:`show_pair` takes them; the first are shown.
+    images : mapping
+        Name to image (H, W), uint8.
+    n_pairs, columns : int
+    """
+    shown = pairs.head(n_pairs)
+    lines = math.ceil(len(shown) / columns)
+    figure, axes = new_figure(lines, columns, height=PAIR_INCHES * lines, squeeze=False)
+    for ax, pair in zip(axes.flat, shown.itertuples(), strict=False):
+        show_pair(ax, pair, images, LINE_CHARACTERS // columns)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
+    return figure
+
+
 def _shown(pairs: pd.DataFrame, images: Mapping[str, np.ndarray], n_pairs: int) -> pd.DataFrame:
     known = pairs["image_a"].isin(images) & pairs["image_b"].isin(images)
     return pairs[known].head(n_pairs)

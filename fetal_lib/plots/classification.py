@@ -85,34 +85,6 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
     return figure
 
 
-def search_figure(trials: Sequence[Mapping]) -> Figure:
-    """Show the score of each trial, the best so far, and scores over the learning rate."""
-    import pandas as pd
-    import seaborn as sns
-
-    figure, (left, right) = new_figure(1, 2, height=2.6)
-    table = pd.DataFrame([row["parameters"] for row in trials])
-    table = table.assign(value=[row["value"] for row in trials], trial=np.arange(len(trials)) + 1)
-    left.step(
-        table["trial"], table["value"].cummax(), where="post", color=ORANGE, label="best so far"
-    )
-    sns.scatterplot(table, x="trial", y="value", s=28, color=BLUE, label="trial", ax=left)
-    left.set(xlabel="trial", ylabel="macro-F1, validation", xlim=(0.5, len(table) + 0.5))
-    left.xaxis.get_major_locator().set_params(integer=True)
-    left.legend(frameon=False, fontsize=8)
-    kinds = sorted(set(table["balance"]))
-    sns.scatterplot(table, x="learning_rate", y="value", hue="balance", style="balance", s=34,
-                    hue_order=kinds, style_order=kinds, palette=COLOURS[: len(kinds)],
-                    markers=MARKERS[: len(kinds)], ax=right)  # fmt: skip
-    rates = table["learning_rate"]
-    right.set(xlabel="learning rate", ylabel="", xscale="log")
-    right.set_xlim(rates.min() / 2, rates.max() * 2)
-    plain_log_ticks(right.xaxis, (1, 3))
-    right.legend(title="balance", frameon=False, fontsize=7, title_fontsize=7)
-    tidy(left), tidy(right)
-    return figure
-
-
 def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> Figure:
     """Show a confusion matrix: counts as numbers, shares of the true class as shades.
 

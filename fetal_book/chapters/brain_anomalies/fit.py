@@ -1,7 +1,8 @@
-"""Build, search, train and cross-validate the networks of chapter 02."""
+"""Build and train the networks of chapter 02."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
-from fetal_book.chapters.brain_anomalies.scores import summarise
-from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.files.fingerprint import file_sha256
-from fetal_lib.metrics.calibration import softmax
-from fetal_lib.metrics.classification import confusion_matrix, macro_f1
 from fetal_lib.models.anomaly_cnns import NAMES, build_anomaly_cnn
 from fetal_lib.models.cost import network_macs, weight_bytes
 from fetal_lib.models.imagenet_xception import load_imagenet
@@ -25,10 +22,8 @@ from fetal_lib.training.augment_image import ALIGNED, GENTLE
 from fetal_lib.training.class_layer import fit_class_layer
 from fetal_lib.training.denoise import denoise_all
 from fetal_lib.training.history import WEIGHTS
-from fetal_lib.training.hyper_search import best_trial, read_trials, search
 from fetal_lib.training.keras_classification import Classification, ClassifierSettings
 from fetal_lib.training.keras_fit import fit_keras
-from fetal_lib.training.keras_forward import forward
 from fetal_lib.training.precision import precision_policy
 
 if TYPE_CHECKING:
@@ -43,27 +38,25 @@ FIT_CODE = (
     "fetal_lib.training.keras_classification",
     "fetal_lib.training.class_layer",
 )
-SEARCH_CODE = (*FIT_CODE, "fetal_lib.training.hyper_search")
 HIDE_RULER = 0.15
 """Share of training images whose scale bar is hidden: scans without a pixel size exist."""
-SPACE = {
-    "learning_rate": ("log", 5e-4, 1e-2),
-    "dropout": ("float", 0.0, 0.5),
-    "label_smoothing": ("float", 0.0, 0.15),
-    "balance": ("choice", ["none", "weights", "oversample"]),
-}
-"""What the search varies, for the separable CNN."""
 
 
-def network_arguments(parameters: BrainAnomaliesParameters, choice: dict | None = None) -> dict:
-    """Return what each network of this run is built from; a search may choose for one."""
+def network_arguments(
+    parameters: BrainAnomaliesParameters, choices: Mapping[str, dict] | None = None
+) -> dict[str, dict]:
+    """Return what each network of this run is built from; a search may have chosen its dropout."""
     p = parameters
-    separable = {"side": p.image_size, "width": p.separable_width}
-    if choice and "dropout" in choice:
-        separable["dropout"] = choice["dropout"]
-    xception = {"side": p.image_size, "width": p.xception_width, "n_middle": p.xception_middle}
-    cnn = {"side": p.image_size, "width": p.cnn_width}
-    return {"cnn": cnn, "separable_cnn": separable, "xception": xception}
+    arguments = {
+        "cnn": {"side": p.image_size, "width": p.cnn_width},
+        "separable_cnn": {"side": p.image_size, "width": p.separable_width},
+        "xception": {
+            "side": p.image_size, "width": p.xception_width, "n_middle": p.xception_middle,
+        },
+    }  # fmt: skip
+    for name, choice in (choices or {}).items():
+        arguments[name] |= {key: choice[key] for key in choice if key == "dropout"}
+    return arguments
 
 
 def new_network(
@@ -84,7 +77,9 @@ def new_network(
 def fit_settings(
     parameters: BrainAnomaliesParameters, name: str, aspect: float, choice: dict | None = None
 ) -> ClassifierSettings:
-    """Turn the chapter's parameters into the settings of a network's fit."""
+    """Turn the chapter's parameters, and what a search chose, into the settings of a fit. An
+    Xception that starts from weights was not searched for.
+    """
     p = parameters
     epochs, rate = p.epochs, p.learning_rate
     if name == "separable_cnn":
@@ -92,7 +87,7 @@ def fit_settings(
     elif name == "xception":
         epochs, rate = p.xception_epochs, p.xception_learning_rate
         if p.xception_weights != "none":
-            epochs, rate = p.fine_tune_epochs, p.fine_tune_learning_rate
+            epochs, rate, choice = p.fine_tune_epochs, p.fine_tune_learning_rate, None
     head = p.view == "head"
     settings = ClassifierSettings(
         epochs=epochs,
@@ -108,9 +103,7 @@ def fit_settings(
         hide_strip=HIDE_RULER,
         seed=p.seed,
     )
-    if name == "separable_cnn" and choice:
-        settings = replace(settings, **{k: v for k, v in choice.items() if k != "dropout"})
-    return settings
+    return replace(settings, **{k: v for k, v in (choice or {}).items() if k != "dropout"})
 
 
 def layer_table(parameters: BrainAnomaliesParameters) -> pd.DataFrame:
@@ -137,16 +130,17 @@ def fit_network(
     settings: ClassifierSettings,
     tag: str = "",
     weights: str = "",
+    filter_name: str = "",
 ) -> FitOutcome:
     """Train a network, go on with a fit that was killed, or reuse a finished one. The validation
-    part is only watched; a tag tells fits of one network apart; Xception starts from weights, those
-    of the run unless others are named.
+    part is only watched; a tag tells fits of one network apart; Xception starts from weights and
+    images go through a filter, those of the run unless others are named.
     """
     p = run.parameters
-    weights = weights or p.xception_weights
+    weights, filter_name = weights or p.xception_weights, filter_name or p.denoise
     policy = precision_policy(p.precision)
-    images = denoise_all(train.images, p.denoise)
-    watched = None if val is None else (denoise_all(val.images, p.denoise), val.labels)
+    images = denoise_all(train.images, filter_name)
+    watched = None if val is None else (denoise_all(val.images, filter_name), val.labels)
 
     def fit(folder: Path) -> None:
         model = new_network(name, arguments, settings.seed, policy, weights)
@@ -163,7 +157,7 @@ def fit_network(
         if weights == "measures":
             spec["start"] = file_sha256(MEASURING)
     split = {"test_fraction": p.test_fraction, "val_fraction": p.val_fraction}
-    split |= {"denoise": p.denoise}
+    split |= {"denoise": filter_name}
     return run.fit_or_reuse(spec, settings.as_spec() | split, FIT_CODE, fit)
 
 
@@ -172,80 +166,3 @@ def fitted_network(name: str, arguments: dict, folder: Path) -> keras.Model:
     model = build_anomaly_cnn(name, n_classes=len(LABELS), **arguments)
     load_weights(model, folder / WEIGHTS)
     return model
-
-
-def search_separable(run: Run, train: Cases, val: Cases) -> tuple[list[dict], dict]:
-    """Search hyper-parameters of the separable CNN, judged on validation; return the trials and the
-    choice of the best, which is empty when there was no search.
-    """
-    p = run.parameters
-    if not p.search_trials:
-        return [], {}
-
-    def objective(given: dict) -> float:
-        arguments = network_arguments(p, given)["separable_cnn"]
-        settings = fit_settings(p, "separable_cnn", train.aspect, given)
-        settings = replace(settings, epochs=p.search_epochs)
-        return _score_once(arguments, settings, train, val, p.denoise)
-
-    def fit(folder: Path) -> None:
-        first = {"learning_rate": p.learning_rate, "dropout": 0.2}
-        first |= {"label_smoothing": p.label_smoothing, "balance": p.balance}
-        search(folder, objective, SPACE, p.search_trials, p.seed, first, run.progress)
-
-    spec = {"name": "separable_cnn_search", "arguments": network_arguments(p)["separable_cnn"]}
-    base = fit_settings(p, "separable_cnn", train.aspect).as_spec()
-    given = base | {"epochs": p.search_epochs, "trials": p.search_trials, "space": repr(SPACE)}
-    given |= {"test_fraction": p.test_fraction, "val_fraction": p.val_fraction}
-    outcome = run.fit_or_reuse(spec, given | {"denoise": p.denoise}, SEARCH_CODE, fit)
-    trials = read_trials(outcome.folder)
-    return trials, best_trial(trials)
-
-
-def trials_table(trials: list[dict]) -> pd.DataFrame:
-    """Return a row a trial: its macro-F1 on validation and what it tried."""
-    columns = ["trial", "macro_f1", *SPACE]
-    rows = [{"trial": t["trial"], "macro_f1": t["value"]} | t["parameters"] for t in trials]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _score_once(
-    arguments: dict, settings: ClassifierSettings, train: Cases, val: Cases, filter_name: str
-) -> float:
-    """Train in a folder that is thrown away; return macro-F1 of the validation part."""
-    import tempfile
-
-    model = new_network("separable_cnn", arguments, settings.seed)
-    images = denoise_all(train.images, filter_name)
-    task = Classification(images, train.labels, len(LABELS), settings)
-    with tempfile.TemporaryDirectory() as folder:
-        fit_keras(folder, model, task)
-    logits = forward(model, denoise_all(val.images, filter_name))
-    return macro_f1(confusion_matrix(val.labels, logits.argmax(1), len(LABELS)))
-
-
-def cross_validate(run: Run, cases: Cases, choice: dict) -> pd.DataFrame:
-    """Cross-validate the separable CNN over the patients of training and validation; a row a fold.
-
-    The hyper-parameters are those of the search, whose validation patients are among the folds; the
-    folds say how much the score scatters with the patients, the test part how good it is.
-    """
-    p = run.parameters
-    rows: list[dict] = []
-    if not p.cv_folds:
-        return pd.DataFrame(rows)
-    fold = k_folds(cases.groups, cases.table["label"].to_numpy(str), p.cv_folds, p.seed)
-    arguments = network_arguments(p, choice)["separable_cnn"]
-    settings = fit_settings(p, "separable_cnn", cases.aspect, choice)
-    settings = replace(settings, epochs=p.cv_epochs)
-    for k in range(p.cv_folds):
-        train, held = cases.select(fold != k), cases.select(fold == k)
-        tag = f"fold {k + 1} of {p.cv_folds}"
-        outcome = fit_network(run, "separable_cnn", train, None, arguments, settings, tag)
-        model = fitted_network("separable_cnn", arguments, outcome.folder)
-        probs = softmax(forward(model, denoise_all(held.images, p.denoise)))
-        found = summarise(held.labels, probs, held.groups, "separable_cnn", "val", p.seed)
-        values = {row["metric"]: row["value"] for row in found}
-        row = {"fold": k + 1, "patients": len(set(held.groups)), "images": len(held)}
-        rows.append(row | {name: values[name] for name in ("macro_f1", "accuracy", "auc_macro")})
-    return pd.DataFrame(rows)

@@ -125,10 +125,17 @@ def reenact(run: Run, cases: Cases, folder: Path) -> SourceProtocol:
     """
     if run.parameters.data == "phantom":
         return reenact_source(run, cases)
+    return reenact_steps(run, whole_views(run, folder))
+
+
+def whole_views(run: Run, folder: Path) -> Cases:
+    """Read the cases of a run as whole scans, as the source has them; the run's data stay what they
+    are.
+    """
     fingerprint = run.data_fingerprint
     whole = read_views(run, folder, "whole")
     run.data_fingerprint = fingerprint
-    return reenact_steps(run, whole)
+    return whole
 
 
 def reenact_steps(run: Run, cases: Cases) -> SourceProtocol:
@@ -155,7 +162,8 @@ def reenact_steps(run: Run, cases: Cases) -> SourceProtocol:
 class NetworkSteps:
     """One network through the steps.
 
-    All scores are at the mix of classes of the whole set, over the classes that each step tests.
+    All scores are at the mix of classes of the whole set, over the classes that each step tests. A
+    class of one case is left out: by case, no network can have learnt it when it is tested.
     """
 
     def __init__(
@@ -171,7 +179,8 @@ class NetworkSteps:
         self.epochs, self.n_folds = epochs, n_folds
         self.found = [answer_step(run, cases, name, step, epochs, n_folds) for step in steps]
         kinds = [set(cases.labels[one.rows[one.own]].tolist()) for one in self.found]
-        self.tested = sorted(set.intersection(*kinds))
+        known = cases.table.groupby(cases.labels)["subject"].nunique()
+        self.tested = sorted(set.intersection(*kinds, known.index[known > 1]))
         kept = np.isin(range(len(LABELS)), self.tested)
         self.mix = np.bincount(cases.labels, minlength=len(LABELS)) * kept
         self.sides = [_scored(cases, answers, self.tested) for answers in self.found]

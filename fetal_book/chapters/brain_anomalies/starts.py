@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -20,8 +22,10 @@ from fetal_lib.training.history import read_history
 RANDOM_START = "xception_random"
 
 
-def train_random_start(run: Run, cases: Cases) -> tuple[dict[str, np.ndarray], list[dict]]:
-    """Train Xception from random weights too, and add its test rows to the run.
+def train_random_start(
+    run: Run, cases: Cases, choices: Mapping[str, dict] | None = None
+) -> tuple[dict[str, np.ndarray], list[dict]]:
+    """Train Xception from random weights too, as a search chose, and add its test rows to the run.
 
     Returns its calibrated probabilities of the test part, under its name, and the epochs of the
     fit; both are empty where the run's own started there. It is never the network that the chapter
@@ -29,17 +33,19 @@ def train_random_start(run: Run, cases: Cases) -> tuple[dict[str, np.ndarray], l
     """
     if run.parameters.xception_weights == "none":
         return {}, []
-    probs, history = _from_random(run, cases)
+    probs, history = _from_random(run, cases, choices or {})
     test, seed = cases.part("test"), run.parameters.seed
     for row in summarise(test.labels, probs, test.groups, RANDOM_START, "test", seed):
         run.add_result(**row)
     return {RANDOM_START: probs}, history
 
 
-def _from_random(run: Run, cases: Cases) -> tuple[np.ndarray, list[dict]]:
+def _from_random(
+    run: Run, cases: Cases, choices: Mapping[str, dict]
+) -> tuple[np.ndarray, list[dict]]:
     p = run.parameters.model_copy(update={"xception_weights": "none"})
     arguments = network_arguments(p)["xception"]
-    settings = fit_settings(p, "xception", cases.aspect)
+    settings = fit_settings(p, "xception", cases.aspect, choices.get("xception"))
     train, val = cases.part("train"), cases.part("val")
     fit = fit_network(run, "xception", train, val, arguments, settings, weights="none")
     network = fitted_network("xception", arguments, fit.folder)
