@@ -218,7 +218,7 @@ def test_both_ways_to_take_the_protocol_apart_end_in_rows_with_what_each_step_ta
         ),
         data_fingerprint="of the cases",
         add_result=lambda **row: rows.append(row),
-        add_difference=lambda a, b, metric, value, ci95, n: differences.update({(a, b): value}),
+        add_difference=lambda a, b, metric, value, *_, **facts: differences.update({(a, b): value}),
     )  # fmt: skip
 
     def half_right(labels, share):
@@ -228,7 +228,8 @@ def test_both_ways_to_take_the_protocol_apart_end_in_rows_with_what_each_step_ta
         pool, fold = leak_steps.step_folds(cases, step, 0)
         at = np.flatnonzero(fold < n_folds)
         pred = half_right(cases.labels[pool[at]], 0.9 if step.copies_first else 0.4)
-        return leak_steps.Answers(pool[at], pred, at < len(cases))
+        own = at < len(cases)
+        return leak_steps.Answers(pool[at], pred, own, own)
 
     monkeypatch.setattr(leak_steps, "read_views", lambda *_: cases)
     monkeypatch.setattr(leak_steps, "answer_step", answer_step)

@@ -82,6 +82,7 @@ class Answers:
     rows: np.ndarray  # (M,), places in the cases
     pred: np.ndarray  # (M,), int
     own: np.ndarray  # (M,), bool: the image itself, not a copy made before the split
+    seen: np.ndarray  # (M,), bool: a version of its picture was in the training part
 
 
 def step_folds(cases: Cases, step: Step, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +105,7 @@ def answer_step(
         augmentation=None, aspect=cases.aspect, seed=run.parameters.seed,
     )  # fmt: skip
     pool, fold = step_folds(cases, step, settings.seed)
+    pictures = cases.table["picture"].to_numpy(str)
     parts = []
     for k in range(n_folds):
         inside, held = pool[fold != k], pool[fold == k]
@@ -115,7 +117,7 @@ def answer_step(
         fit = fit_network(run, name, train, None, PUBLISHED, settings, tag, weights="none")
         logits = forward(fitted_network(name, PUBLISHED, fit.folder), cases.images[held])
         own = np.flatnonzero(fold == k) < len(cases)
-        parts.append((held, logits.argmax(1), own))
+        parts.append((held, logits.argmax(1), own, np.isin(pictures[held], pictures[inside])))
     return Answers(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -184,6 +186,7 @@ class NetworkSteps:
         kept = np.isin(range(len(LABELS)), self.tested)
         self.mix = np.bincount(cases.labels, minlength=len(LABELS)) * kept
         self.sides = [_scored(cases, answers, self.tested) for answers in self.found]
+        self.exposed = [one.seen[one.own].mean() for one in self.found]
         self.copies_counted = [
             float((cases.labels[one.rows] == one.pred).mean()) for one in self.found
         ]
@@ -210,7 +213,8 @@ class NetworkSteps:
     def _loss(self, first: int, second: int) -> str:
         names = tuple(f"{self.name}_{self.steps[at].model}" for at in (first, second))
         sides = self.sides[first], self.sides[second]
-        return with_interval(*add_macro_difference(self.run, names, sides, self.mix))
+        facts = {"epochs": self.epochs, "exposed": float(self.exposed[first])}
+        return with_interval(*add_macro_difference(self.run, names, sides, self.mix, **facts))
 
     def words(self) -> str:
         """Say what the first step reports, and what is left of it in the last."""

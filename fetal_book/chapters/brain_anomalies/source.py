@@ -144,7 +144,8 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
             line[row["metric"]] = with_interval(row["value"], row["ci95"])
             scores[protocol, row["metric"]] = row
         lines[protocol] = line
-    add_differences(run, answers, mix)
+    facts = {"epochs": p.source_epochs, "exposed": split.leaked_share}
+    add_differences(run, answers, mix, **facts)
     shown = [shown_score(name, scores[name, "macro_f1"]) for name in PROTOCOLS]
     return SourceProtocol(
         pd.DataFrame([lines[name] for name in PROTOCOLS]),
@@ -173,13 +174,13 @@ def _words(lines: dict[str, dict], leaked_share: float) -> str:
 
 
 def add_differences(
-    run: Run, answers: dict[str, tuple[Cases, np.ndarray]], mix: np.ndarray
+    run: Run, answers: dict[str, tuple[Cases, np.ndarray]], mix: np.ndarray, **facts: float
 ) -> None:
     """Add what copies before the split do to macro-F1, at one mix of classes."""
     flawed, *others = PROTOCOLS
     for honest in others:
         names = tuple(PROTOCOLS[name][0] for name in (flawed, honest))
-        add_macro_difference(run, names, (answers[flawed], answers[honest]), mix)
+        add_macro_difference(run, names, (answers[flawed], answers[honest]), mix, **facts)
 
 
 def add_macro_difference(
@@ -187,10 +188,11 @@ def add_macro_difference(
     names: tuple[str, str],
     sides: tuple[tuple[Cases, np.ndarray], tuple[Cases, np.ndarray]],
     mix: np.ndarray,
+    **facts: float,
 ) -> tuple[float, tuple[float, float]]:
     """Add the difference of macro-F1 of two models, each on its cases with the classes (N,) that it
     predicts, both as if classes were as frequent as ``mix``; return it with its 95 % interval over
-    patients.
+    patients. Facts are those of the run's differences: epochs, exposed.
     """
 
     def score(pairs: np.ndarray) -> float:
@@ -202,7 +204,7 @@ def add_macro_difference(
         tuple(getattr(cases, name) for cases, _ in sides) for name in ("groups", "labels")
     )
     return add_difference(
-        run, names, "macro_f1", pairs, (score, score), groups, labels, n_resamples=1000
+        run, names, "macro_f1", pairs, (score, score), groups, labels, n_resamples=1000, **facts
     )
 
 
