@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from private_things import private_things
 
 ROOT = Path(__file__).parents[1]
 CELL = re.compile(r"^# %%(.*)$", re.M)
@@ -44,7 +45,7 @@ def run_chapter(number: str, folder: Path, name: str, *more: str, timeout: float
 def run_smoke(number: str, folder: Path) -> tuple[Path, Path]:
     """Run a chapter as "first", which must succeed; return the folder and the run in it.
 
-    Its notebook must be readable by itself.
+    Its notebook must be readable by itself, and nothing in it may tell of the computer.
     """
     out, done = run_chapter(number, folder, "first")
     if done.returncode:
@@ -52,6 +53,9 @@ def run_smoke(number: str, folder: Path) -> tuple[Path, Path]:
     notebook = json.loads((out / "executed.ipynb").read_text("utf-8"))
     if raw := [text for text in said(notebook) if RAW.search(text) or "WARNING" in text]:
         raise AssertionError(f"the executed notebook shows {raw}")
+    told = [path for path in out.rglob("*") if path.is_file() and "logs" not in path.parts]
+    if found := private_things(told):
+        raise AssertionError(f"the run tells of this computer: {found}")
     return folder, out
 
 
