@@ -79,7 +79,10 @@ TABLES: dict[str, tuple[str, Callable[[Any], Scores]]] = {
 
 
 def recompute(chapter: str, folder: Path) -> list[Recomputed]:
-    """Return the scores of a run on its test part that its table of cases gives; may be empty."""
+    """Return the scores of a run on its test part that its table of cases gives; may be empty.
+
+    Of a run on several structures or sources, the rows of all of them, which come first.
+    """
     import pandas as pd
 
     name, score = TABLES.get(chapter, ("", None))
@@ -87,7 +90,7 @@ def recompute(chapter: str, folder: Path) -> list[Recomputed]:
     if score is None or not path.is_file():
         return []
     rows = [row for row in read_results(folder) if row["split"] == "test"]
-    printed = {(row["model"], row["metric"]): row["value"] for row in rows}
+    printed = {(row["model"], row["metric"]): row["value"] for row in reversed(rows)}
     again = score(pd.read_csv(path))
     return [
         Recomputed(chapter, folder.name, *key, printed[key], value)
