@@ -87,15 +87,15 @@ def trained_text(facts: dict[str, float]) -> str:
     Examples
     --------
     >>> trained_text({"trainings": 5.0, "epochs": 6.0, "exposed": 0.81})
-    '5 trainings of 6 epochs each; 81 % of the cases scored with the flaw seen in training'
+    '5 trainings of 6 epochs; 81 % of the cases scored with the flaw seen in training'
     >>> trained_text({"trainings": 1.0, "epochs": float("nan"), "exposed": float("nan")})
     'one training'
     """
     n, epochs, exposed = (facts.get(k, math.nan) for k in ("trainings", "epochs", "exposed"))
     parts = []
     if not math.isnan(n):
-        each = "" if math.isnan(epochs) else f" of {epochs:.0f} epochs{' each' if n > 1 else ''}"
-        parts.append(f"{n:.0f} trainings{each}" if n > 1 else f"one training{each}")
+        long = "" if math.isnan(epochs) else f" of {epochs:.0f} epoch{'s' * (epochs != 1)}"
+        parts.append(f"{n:.0f} trainings{long}" if n > 1 else f"one training{long}")
     if not math.isnan(exposed):
         parts.append(f"{100 * exposed:.0f} % of the cases scored with the flaw seen in training")
     return "; ".join(parts)
