@@ -32,7 +32,11 @@ from fetal_lib.files.atomic import read_json, write_text
 FOLDER = "reference"
 TABLES = ("results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade")
 """Tables of a run that a reader wants first."""
-GALLERIES = {"heads": "heads of the test part", "external": "heads of another source"}
+GALLERIES = {
+    "heads": "heads of the test part",
+    "external": "heads of another source",
+    "subjects": "people of the test part",
+}
 """Galleries of cases by the words of a page."""
 ELSEWHERE = ("external",)
 """Figures of data that a run did not learn from."""
@@ -57,29 +61,28 @@ def write_reference_parts(root: Path, chapters: list[str]) -> None:
     figures = chapter_figures(book)
     for chapter in dict.fromkeys(run.chapter for run in runs):
         own = [run for run in runs if run.chapter == chapter]
-        text = "\n".join(run_part(run, figures.get(chapter, [])) for run in own)
+        text = "\n".join(run_part(run, figures.get(chapter, {})) for run in own)
         write_text(book / "generated" / FOLDER / f"{chapter}.md", text)
 
 
-def chapter_figures(book: Path) -> dict[str, list[str]]:
-    """Return the figures that stand for each chapter on the pages that people open first."""
-    found: dict[str, list[str]] = {}
+def chapter_figures(book: Path) -> dict[str, dict[str, str]]:
+    """Return the figures that people see first of each chapter, each with what to see in it."""
+    found: dict[str, dict[str, str]] = {}
     for strip in read_entries(book / STRIPS_FILE, list[Strip]):
-        found[strip.chapter] = list(strip.figures)
+        found[strip.chapter] = dict.fromkeys(strip.figures, "")
     for source in read_sources(book):
-        names = [one.name for one in source.figures if not one.of_phantoms]
-        known = found.setdefault(source.chapter, [])
-        known += [name for name in names if name not in known]
+        known = found.setdefault(source.chapter, {})
+        known |= {one.name: one.shows.strip() for one in source.figures if not one.of_phantoms}
     return found
 
 
-def run_part(run: ShownRun, figures: list[str]) -> str:
+def run_part(run: ShownRun, figures: dict[str, str]) -> str:
     """Write one run: what it was, who was in it, its tables and figures of scans."""
     parts = [f"### Learnt from {run.data_words}: run {run.name}\n", about(run)]
     own = run.group == "real"
-    shown = figures if own else [name for name in figures if name in ELSEWHERE]
+    shown = {name: see for name, see in figures.items() if own or name in ELSEWHERE}
     label = f"fig-reference-{run.number}-{run.name}".lower()
-    parts += [figure_text(run, name, f"{label}-{name}", TO_ROOT) for name in shown]
+    parts += [figure_text(run, n, f"{label}-{n}", TO_ROOT, see) for n, see in shown.items()]
     if own:
         parts += [covered(run), *(exhibit(run, name) for name in TABLES), flow_table(run)]
     cases = [name for name in index_of(run.folder / "galleries") if own or name in ELSEWHERE]
