@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fetal_lib.errors import UserError, did_you_mean
 
@@ -55,7 +55,9 @@ class SourceNetwork:
     variant_of: str = ""
 
 
-def _segmenter(title: str, counted: int, epochs: int, name: str, twin: str = "") -> SourceNetwork:
+def _segmenter(
+    title: str, counted: int, epochs: int, name: str, twin: str = "", **more: Any
+) -> SourceNetwork:
     return SourceNetwork(
         title,
         "03_biometry_segmentation",
@@ -67,6 +69,7 @@ def _segmenter(title: str, counted: int, epochs: int, name: str, twin: str = "")
         watched="val_score",
         parameters=(("networks", name),),
         twin=twin or name,
+        **more,
     )
 
 
@@ -117,7 +120,12 @@ NETWORKS: Mapping[str, SourceNetwork] = {
     "separable_cnn": _classifier("Separable CNN", 612_185, 50, "separable_cnn", "separable_epochs"),
     "xception": _classifier("Xception", 20_894_264, 30, "xception", "xception_epochs"),
     "med_seg_diff": _segmenter(
-        "MedSegDiff, released code", 129_400_450, 50, "med_seg_diff_released", "med_seg_diff"
+        "MedSegDiff, released code",
+        129_400_450,
+        50,
+        "med_seg_diff_released",
+        "med_seg_diff",
+        sides=(64, 128),
     ),
     "duck_net": _segmenter("DUCK-Net 17", 38_921_088, 50, "duck_net_17"),
     "attention_unet": _segmenter("Attention U-Net", 34_878_573, 50, "attention_unet"),
