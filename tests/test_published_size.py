@@ -1,6 +1,7 @@
 """The sources' networks at their published size: counted, cut and gone on with, planned, kept."""
 
 import json
+from pathlib import Path
 
 import pytest
 from made_up_fits import cut_after
@@ -37,6 +38,7 @@ from fetal_lib.training.torch_arrays import Arrays, of_output  # noqa: E402
 from fetal_lib.training.torch_fit import fit_torch  # noqa: E402
 from fetal_lib.training.torch_task import TorchSettings  # noqa: E402
 
+PROJECT = Path(__file__).resolve().parents[1]
 TWELVE = [name for name, network in NETWORKS.items() if not network.variant_of]
 LISTED = {name: dict(NETWORKS[name].parameters).get("networks") for name in NETWORKS}
 
@@ -204,3 +206,32 @@ def test_a_curve_follows_the_history_and_drops_what_the_fit_has_lost():
     assert record.curve[-1]["images"] == 30
     record.follow(rows[:1], "val_score", 4.0)
     assert record.done == 1
+
+
+@pytest.mark.slow
+def test_an_archive_trains_and_scores_without_data_or_checkout(tmp_path, monkeypatch):
+    import os
+    import subprocess
+    import sys
+    import tarfile
+
+    from fetal_book.published_size.pack import PackError, pack
+
+    monkeypatch.setenv("FETAL_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
+    values = {"image_size": 32, "epochs": 1, "n_phantoms": 12, "precision": "float32"}
+    out = pack(tmp_path / "small.tar.gz", PROJECT, ["unext", "trans_unet"], 1, "phantom", values)
+    assert out.stat().st_size < 16 * 2**20
+    with pytest.raises(PackError, match="of 2 chapters"):
+        pack(out, PROJECT, ["unext", "cnn"])
+    with tarfile.open(out) as archive:
+        archive.extractall(tmp_path / "away", filter="data")
+    script = tmp_path / "away" / "published_size" / "start.sh"
+    only = script.read_text("utf-8").replace("in unext trans_unet;", "in unext;")
+    script.write_text("\n".join(line for line in only.splitlines() if " size steps " not in line))
+    alone = {k: v for k, v in os.environ.items() if not k.startswith(("FETAL", "PYTHONPATH"))}
+    alone |= {"PYTHON": sys.executable}
+    subprocess.run(["sh", str(script), "1"], check=True, env=alone, cwd=tmp_path)
+    record = json.loads((script.parent / "records" / "unext.json").read_text("utf-8"))
+    assert (record["state"], len(record["curve"])) == ("scored", 1)
+    assert (script.parent / "records.tar.gz").is_file()

@@ -82,10 +82,12 @@ def results() -> None:
     from fetal_book.site.reliability import write_reliability
     from fetal_book.site.results_page import write_results
     from fetal_book.site.size_page import write_sizes
+    from fetal_book.site.time_page import write_times
 
     root = project_root()
     chapters = book_chapters(root)
-    for write in (write_results, write_claims, write_external, write_sizes, write_first_page):
+    pages = (write_results, write_claims, write_external, write_sizes, write_times)
+    for write in (*pages, write_first_page):
         write(root, chapters)
     write_reference_parts(root, chapters)
     write_reliability(root)

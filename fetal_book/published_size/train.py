@@ -50,11 +50,14 @@ def train_piece(
     record = read_size(records, name)
     if record is not None and record.state == "scored":
         return record
+    if record is not None and not record.curve:  # planned and not begun: planned anew
+        record.values |= dict(values or {})
+        record.epochs = 0
     if record is None:
         asked = dict(values or {})
         record = SizeRecord(name, network.chapter, public_path(data or network.data), asked)
         record.source_side, record.source_epochs = network.side, network.epochs
-        record.command = command_of(record)
+    record.command = command_of(record)
     parameters = parameters_of(name, record.values | {"data": data or network.data})
     folder = runs_root() / "published_size" / name
     folder.mkdir(parents=True, exist_ok=True)
