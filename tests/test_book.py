@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fetal_book.runs.results import result_row
 from fetal_book.site import checks, contents, jobs, launch, results_page
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -109,20 +110,22 @@ def test_results_page_shows_value_interval_and_direction(tmp_path: Path) -> None
         tmp_path / "runs" / "book" / "04_head_circumference",
         ROW,
         ROW | {"model": "mean", "value": 0.5, "ci95": None},
+        result_row(model="mean", data="phantom", split="test", metric="adf_mm", value=2.5, n=7),
     )
     results_page.write_results(tmp_path, ["04_head_circumference"])
     page = (tmp_path / "book" / "generated" / "results.md").read_text(encoding="utf-8")
     assert "## 04 Heads, on phantoms" in page
     link = "<run-04-smoke-phantom-shown>`"
-    assert f"| `dice` ↑ | unet | {{ref}}`0.972 {link} | 0.970 to 0.974 | 9 |" in page
-    assert f"|  | mean | {{ref}}`0.500 {link} | – | 9 |" in page
+    assert "| Model | `dice` ↑ | `adf_mm`, mm ↓ | n |" in page
+    mean = f"| mean | {{ref}}`0.500 {link} | {{ref}}`2.50 {link} (n 7) | 9 |\n"
+    assert f"| unet | {{ref}}`0.972 {link} (0.970 to 0.974) |  | 9 |\n{mean}" in page
     assert "| **Data** | phantoms, made up by this project |" in page
     again = "`fetal-lib run 04_head_circumference --profile smoke`"
     assert f"| **Makes it again** | {again} |" in page
     table = (
         (tmp_path / "book" / "generated" / "results.csv").read_text(encoding="utf-8").splitlines()
     )
-    assert len(table) == 3 and table[0].startswith("chapter,run,model")
+    assert len(table) == 4 and table[0].startswith("chapter,run,model")
 
 
 def test_published_runs_join_the_results(tmp_path: Path) -> None:

@@ -57,10 +57,10 @@ def test_shipped_and_own_model_have_cards_of_their_own_with_the_numbers_of_their
     head, shipped, own = page.split("### Heads: ")
     assert "Limits\n: - One.\n  - Two.\n" in head and "Anything else." in head
     assert "{ref}`run hc18-quick <run-04-hc18-quick>`" in shipped
-    assert "| unet | 0.972 | 0.970 to 0.974 | 9 |" in shipped and "0.123" not in page
+    assert "| unet | 0.972 (0.970 to 0.974) | 9 |" in shipped and "0.123" not in page
     assert "| first | 1.71 |" in shipped and "`relative_half_width` | 0.0319" in shipped
     assert "7 bytes, SHA-256" in shipped and "norms" not in page
-    assert "| unet | 0.500 | – | 9 |" in own and "proves the wiring only" in own
+    assert "| unet | 0.500 | 9 |" in own and "proves the wiring only" in own
     assert "phantoms" in own and "phantoms" not in shipped
 
 

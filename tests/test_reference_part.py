@@ -50,7 +50,8 @@ def test_of_a_run_that_learnt_from_phantoms_only_what_it_met_elsewhere_is_shown(
     text = written(tmp_path, "kept", *rows, data="phantom")
     assert "Scored on hc18, which it did not learn from: run kept." in text
     assert (
-        "| `adf_mm`, mm ↓ | unet | {ref}`7.70 <" in text
+        "| Model | `adf_mm`, mm ↓ | n |" in text
+        and "| unet | {ref}`7.70 <" in text
         and "1.10" not in text
         and "Who was in" not in text
     )

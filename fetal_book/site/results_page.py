@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fetal_book.runs.again import again_notes, command_again
 from fetal_book.runs.record import RunRecord
@@ -32,6 +32,8 @@ SPLIT_WORDS = {
     "all": "All cases",
 }
 HIDDEN_SPLITS = ("train", "val")
+COLUMNS = 4
+"""Measures beside each other, so that a table fits a page."""
 ARROWS = {True: " ↑", False: " ↓"}
 
 
@@ -119,19 +121,43 @@ def about_data(run: ShownRun) -> str:
 
 
 def split_table(rows: pd.DataFrame, label: str = "", caption: str = "") -> str:
-    """Write a split as a table, metric by metric, best model first; values lead to the label."""
-    lines = []
-    for metric in [name for name in METRICS if name in set(rows["metric"])]:
-        better = METRICS[metric].higher_is_better
-        group = rows[rows["metric"] == metric]
+    """Write a split as tables of a few measures each, a row a model; values lead to the label.
+
+    The best by the first measure of a table stands first. A count beside a value is of the cases
+    that it rests on, where they are fewer than those of the model's row.
+    """
+    known = [name for name in METRICS if name in set(rows["metric"])]
+    parts = []
+    for start in range(0, len(known), COLUMNS):
+        metrics = known[start : start + COLUMNS]
+        better = METRICS[metrics[0]].higher_is_better
+        own = rows[rows["metric"].isin(metrics)]
+        order = own[own["metric"] == metrics[0]]
         if better is not None:
-            group = group.sort_values("value", ascending=not better, kind="stable")
-        unit = METRICS[metric].unit
-        name = f"`{metric}`{f', {unit}' if unit else ''}{ARROWS.get(better, '')}"
-        for row in group.to_dict("records"):
-            value = value_text(row | {"unit": ""})
-            value = f"{{ref}}`{value} <{label}>`" if label else value
-            model = row["model"].replace("_", " ")
-            lines.append([name, model, value, interval_text(row), count_text(row["n"])])
-            name = ""
-    return table(["Metric", "Model", "Value", "95 % interval", "n"], lines, caption)
+            order = order.sort_values("value", ascending=not better, kind="stable")
+        models = dict.fromkeys([*order["model"], *own["model"]])
+        lines = [_model_line(own[own["model"] == name], metrics, label) for name in models]
+        more = f"{caption.rstrip('.')}, continued." if start and caption else caption
+        parts.append(table(["Model", *map(_title, metrics), "n"], lines, more))
+    return "\n".join(parts)
+
+
+def _title(metric: str) -> str:
+    known = METRICS[metric]
+    unit = f", {known.unit}" if known.unit else ""
+    return f"`{metric}`{unit}{ARROWS.get(known.higher_is_better, '')}"
+
+
+def _model_line(rows: pd.DataFrame, metrics: list[str], label: str) -> list[str]:
+    found = {row["metric"]: row for row in rows.to_dict("records")}
+    n = rows["n"].max()
+    cells = [_value(found[one], label, n) if one in found else "" for one in metrics]
+    return [str(rows["model"].iloc[0]).replace("_", " "), *cells, count_text(n)]
+
+
+def _value(row: dict[str, Any], label: str, n: float) -> str:
+    value, interval = value_text(row | {"unit": ""}), interval_text(row)
+    value = f"{{ref}}`{value} <{label}>`" if label else value
+    more = [] if interval == "–" else [interval]
+    more += [f"n {count_text(row['n'])}"] if row["n"] == row["n"] and row["n"] < n else []
+    return f"{value} ({', '.join(more)})" if more else value
