@@ -8,6 +8,7 @@ import pytest
 from fetal_book.app import shelf
 from fetal_book.app.shelf import TASKS, AppError, Loaded, Shelf, choices
 from fetal_book.runs.find_runs import ModelError
+from fetal_lib.predict.self_test import SelfTestError, read_sample
 
 
 def write_run(root, chapter, name, started, profile="quick", data="phantom", status="ok"):
@@ -66,3 +67,27 @@ def test_a_model_is_loaded_once_for_all_users(tmp_path, monkeypatch):
     assert loads == [1]
     with pytest.raises(AppError, match="no such model"):
         models.get("hc", "../../etc")
+
+
+@pytest.mark.parametrize("task", ["ga", "brain-age"])
+def test_a_shipped_age_model_must_tell_the_age_of_its_sample_at_the_first_use(
+    task, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FETAL_RUNS", str(tmp_path))
+    monkeypatch.setenv("FETAL_CACHE", str(tmp_path / "cache"))
+    asked = []
+    real = shelf.named
+    answers = iter([0.0])
+
+    def named(place):
+        return real(place) if "load_" in place else lambda path, model: asked.append(path) or told()
+
+    def told():
+        return next(answers, read_sample(Shelf().choices[task][0].folder)[1].expected)
+
+    monkeypatch.setattr(shelf, "named", named)
+    with pytest.raises(SelfTestError, match="Do not use its numbers"):
+        Shelf().get(task)  # a model that tells 0 of its sample is not handed out
+    for _ in range(2):
+        Shelf().get(task)
+    assert len(asked) == 2  # it failed, it passed, and what passed is remembered

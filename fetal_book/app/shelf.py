@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import fetal_lib
 from fetal_book.parameters.chapters import get_chapter
-from fetal_book.parameters.project import shown
+from fetal_book.parameters.project import passed_tests, shown
 from fetal_book.runs.folder import data_name
 from fetal_lib.errors import UserError
 from fetal_lib.predict.head_gate import Gate, load_head_gate
+from fetal_lib.predict.self_test import first_use
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,8 @@ class AppError(UserError, ValueError):
 class Task:
     """What a model is for: its chapter, ``module:function`` that loads it, where one is shipped.
 
-    Of a task without ``of_runs`` the chapter's runs leave no such model.
+    Of a task without ``of_runs`` the chapter's runs leave no such model. `sample` is the function
+    that answers a self-test, from the path of a scan and the model; empty where models carry none.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Task:
     loader: str
     shipped: str
     of_runs: bool = True
+    sample: str = ""
 
     @property
     def command(self) -> str:
@@ -63,9 +66,19 @@ TASKS = {
         Task("biometry", "03", BIOMETRY, "biometry", of_runs=False),
         Task("hc", "04", "fetal_lib.predict.head_model:load_head_model", "head_circumference"),
         Task(
-            "ga", "01", "fetal_lib.predict.gestational_age_model:load_ga_model", "gestational_age"
+            "ga",
+            "01",
+            "fetal_lib.predict.gestational_age_model:load_ga_model",
+            "gestational_age",
+            sample="fetal_lib.predict.gestational_age:sample_days",
         ),
-        Task("brain-age", "05", "fetal_lib.predict.age_model:load_age_model", "brain_age"),
+        Task(
+            "brain-age",
+            "05",
+            "fetal_lib.predict.age_model:load_age_model",
+            "brain_age",
+            sample="fetal_lib.predict.brain_age:sample_years",
+        ),
     )
 }
 
@@ -190,6 +203,9 @@ class Loaded:
 class Shelf:
     """All models of the page. A model is loaded when it is first needed, once for all users.
 
+    One that carries a sample must pass its self-test then, unless it did on this installation;
+    a `SelfTestError` says what is wrong.
+
     `chosen` maps a task to the folder of the model to start with.
     """
 
@@ -231,4 +247,8 @@ class Shelf:
 
     def _load(self, task: Task, choice: Choice) -> Loaded:
         gate = load_head_gate() if task.name in OF_HEADS else None
-        return Loaded(named(task.loader)(choice.folder), choice, gate=gate)
+        model = named(task.loader)(choice.folder)
+        if task.sample:
+            answer = named(task.sample)
+            first_use(choice.folder, lambda path: answer(path, model), passed_tests())
+        return Loaded(model, choice, gate=gate)

@@ -68,17 +68,13 @@ def home(number: str, model: str) -> Path:
 
 def check_model(model: Path, answer: Callable[[Path], float], only: bool) -> None:
     """Run a model's self-test: if it never passed here, or if that is ``only`` what is asked."""
-    from fetal_book.parameters.project import ProjectError, cache_root
+    from fetal_book.parameters.project import passed_tests
     from fetal_lib.predict.self_test import first_use, self_test
 
     if only:
         typer.echo(self_test(model, answer))
         raise typer.Exit
-    try:
-        passed = cache_root() / "self_tests"
-    except ProjectError:
-        passed = Path.home() / ".cache" / "fetal-lib" / "self_tests"
-    if words := first_use(model, answer, passed):
+    if words := first_use(model, answer, passed_tests()):
         typer.echo(words)
 
 
@@ -254,14 +250,14 @@ def predict_ga(
     NAME_mask.nii.gz beside a volume is taken; without one, a brain among skull and womb is
     mostly declined. Research use only, not for clinical decisions.
     """
-    from fetal_lib.predict.gestational_age import read_age, write_ages
+    from fetal_lib.predict.gestational_age import sample_days, write_ages
     from fetal_lib.predict.gestational_age_cases import list_cases
     from fetal_lib.predict.gestational_age_model import load_ga_model
 
     with errors_in_a_sentence("predict ga"):
         cases = [] if self_test else list_cases(scans or [])
         loaded = load_ga_model(folder := home("01", model))
-        check_model(folder, lambda p: read_age(list_cases([p])[0], loaded).ga_days, self_test)
+        check_model(folder, lambda path: sample_days(path, loaded), self_test)
         counts = write_ages(cases, loaded, out, pictures)
     _say(counts, out)
 
@@ -317,13 +313,13 @@ def predict_brain_age(
     clinical decisions.
     """
     from fetal_lib.predict.age_model import load_age_model
-    from fetal_lib.predict.brain_age import list_scans, read_age, read_known_ages, write_ages
+    from fetal_lib.predict.brain_age import list_scans, read_known_ages, sample_years, write_ages
 
     with errors_in_a_sentence("predict brain-age"):
         paths = [] if self_test else list_scans(scans or [])
         known = {} if ages is None else read_known_ages(ages)
         loaded = load_age_model(folder := home("05", model))
-        check_model(folder, lambda path: read_age(path, loaded).age_years, self_test)
+        check_model(folder, lambda path: sample_years(path, loaded), self_test)
         counts = write_ages(paths, loaded, out, known, pictures)
     _say(counts, out)
 

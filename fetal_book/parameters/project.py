@@ -56,6 +56,14 @@ def cache_root() -> Path:
     return Path(named).expanduser().resolve() if named else project_root() / ".cache"
 
 
+def passed_tests() -> Path:
+    """Return the folder that remembers which models passed their self-test here."""
+    try:
+        return cache_root() / "self_tests"
+    except ProjectError:  # installed without a project
+        return Path.home() / ".cache" / "fetal-lib" / "self_tests"
+
+
 def public_path(value: str) -> str:
     """Return a path as it may be published: relative to the project, or its base name only.
 

@@ -108,6 +108,11 @@ def read_age(path: Path, model: AgeModel) -> AgeReading:
     return replace(_reading(model, found, volumes, t1), registered=registered)
 
 
+def sample_years(path: Path, model: AgeModel) -> float:
+    """Return the age of one scan in years, NaN where it is declined: what a self-test asks."""
+    return read_age(path, model).age_years
+
+
 def _reading(
     model: AgeModel, found: TissueMixture, volumes: np.ndarray, t1: np.ndarray
 ) -> AgeReading:

@@ -15,7 +15,7 @@ import numpy as np
 from fetal_lib.growth.gestation import format_weeks_days
 from fetal_lib.predict.batch import interval_notes, number_text, status_of, write_rows
 from fetal_lib.predict.columns import reason_text
-from fetal_lib.predict.gestational_age_cases import Case, read_case
+from fetal_lib.predict.gestational_age_cases import Case, list_cases, read_case
 from fetal_lib.predict.gestational_age_reading import GaReading
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ def read_age(case: Case, model: GaModel | AnyContrastModel) -> GaReading:
     except (ValueError, OSError) as error:
         return GaReading(reason=str(error), failed=True)
     return model.read(scan)
+
+
+def sample_days(path: Path, model: GaModel | AnyContrastModel) -> float:
+    """Return the age of one scan in days, NaN where it is declined: what a self-test asks."""
+    return read_age(list_cases([path])[0], model).ga_days
 
 
 def gestational_age_row(
