@@ -29,6 +29,7 @@ from fetal_lib.baselines.age_regression import (
 from fetal_lib.baselines.tissue_maps import map_kernels
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.precision import processor_has_bfloat16
 from fetal_lib.training.torch_forward import predict_network
 
 if TYPE_CHECKING:
@@ -92,9 +93,21 @@ def fit_segmenters(
         ),
     }
     for name, (network, outcome) in fits.items():
+        in_brain_floats(network)
         run.add_result(model=name, split="all", metric="params", value=_count(network))
         run.add_result(model=name, split="train", metric="train_s", value=outcome.train_s)
     return fits
+
+
+def in_brain_floats(network: nn.Module) -> None:
+    """Have a network answer in 16-bit brain floats where the processor multiplies them.
+
+    That is three times as fast; labels are those of the largest of its outputs.
+    """
+    import torch
+
+    if processor_has_bfloat16() and not torch.cuda.is_available():
+        network.forward = torch.autocast("cpu", torch.bfloat16)(network.forward)
 
 
 def contrast_features(tissues: Tissues) -> np.ndarray:
