@@ -8,7 +8,7 @@ import pytest
 from planted_leaks import planted_cases
 
 from fetal_lib.data.audit.cases import audit_cases
-from fetal_lib.plots.audit import LOOKS, audit_figure
+from fetal_lib.plots.audit import LOOKS, audit_figure, pairs_figure
 
 matplotlib.use("Agg")
 NAMED = {"label": "label", "group": "patient", "part": "part", "source": "source"}
@@ -76,3 +76,17 @@ def test_images_that_are_handed_in_replace_the_small_ones(close_figures):
 def test_verdicts_differ_in_marker_as_well_as_in_colour():
     colours, markers = zip(*LOOKS.values(), strict=True)
     assert len(set(colours)) == len(set(markers)) == 3
+
+
+@pytest.mark.parametrize(("n_pairs", "panels"), [(1, 1), (4, 4), (9, 6)])
+def test_a_figure_of_pairs_shows_the_first_and_leaves_no_empty_frame(
+    n_pairs, panels, close_figures
+):
+    import pandas as pd
+
+    row = {"image_a": "a.png", "image_b": "b.png", "label_a": "cyst", "label_b": "normal"}
+    row |= {"part_a": "", "part_b": "", "exact": False, "bits": 3, "view": "as it is"}
+    images = dict.fromkeys(("a.png", "b.png"), np.zeros((20, 30), np.uint8))
+    figure = pairs_figure(pd.DataFrame([row] * n_pairs), images)
+    assert sum(axes.axison for axes in figure.axes) == panels
+    assert sum("cyst and normal" in words for words in texts(figure)) == panels
