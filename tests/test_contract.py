@@ -76,3 +76,10 @@ def test_an_unreadable_contract_is_told_with_its_model(tmp_path, text, words):
         (tmp_path / "contract.json").write_text(text)
     with pytest.raises(ContractError, match=f"{tmp_path.name}: {words}"):
         read_contract(tmp_path)
+
+
+def test_the_weights_of_ultrasound_stay_below_ten_megabytes():
+    brains = {"brain_age", "gestational_age"}
+    files = [path for folder in SHIPPED if folder.name not in brains for path in folder.iterdir()]
+    total = sum(path.stat().st_size for path in files if path.suffix in (".onnx", ".npz"))
+    assert total <= 10e6, f"{total / 1e6:.2f} MB"

@@ -145,7 +145,8 @@ class FeatureDistance:
     means : float array (C, F)
         Of the classes that have cases.
     whitener : float array (F, F)
-        Turns features so that the shared covariance is the identity.
+        Turns features so that the shared covariance is the identity; lower triangular, so that
+        half of it takes no room in a file.
     """
 
     means: np.ndarray
@@ -171,8 +172,7 @@ class FeatureDistance:
         covariance = spread.T @ spread / len(spread)
         sphere = np.trace(covariance) / len(covariance) + 1e-12
         covariance = (1 - shrinkage) * covariance + shrinkage * sphere * np.eye(len(covariance))
-        values, vectors = np.linalg.eigh(covariance)
-        return cls(means, vectors / np.sqrt(values))
+        return cls(means, np.linalg.cholesky(np.linalg.inv(covariance)))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Return the squared distance of each case, float array (N,).
