@@ -22,6 +22,7 @@ from fetal_lib.predict.plane import PlaneRecogniser
 from fetal_phantoms.head import make_head
 
 SCAN, MAP = (540, 800), (108, 160)
+DISC = Ellipse(400, 270, 200, 160, 0.0).mask(SCAN)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,7 @@ def small(mask: np.ndarray) -> np.ndarray:
         ({"femur": np.zeros(MAP)}, "femur", "no femur found"),
         ({"femur": np.ones(MAP)}, "femur", "is no band"),
         ({"abdomen": np.tril(np.ones(MAP))}, "abdomen", "no abdomen found|cut by the image"),
+        ({"abdomen": 0.7 * small(DISC)}, "abdomen", "^the outline of the abdomen is not clear$"),
         ({"head": small(Ellipse(400, 270, 240, 90, 0.0).mask(SCAN))}, "head", "axis ratio"),
         ({"head": small(Ellipse(400, 20, 240, 200, 0.0).mask(SCAN))}, "head", "cut by the image"),
         ({"head": small(Ellipse(400, 270, 60, 50, 0.0).mask(SCAN))}, "head", "HC 35 mm, outside"),

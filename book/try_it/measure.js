@@ -80,6 +80,12 @@ function findLine(maps, scan) {
   }
 }
 
+/** Return the mean probability of the pixels that were found. */
+function meanInside(map, found) {
+  const inside = map.values.filter((_, i) => found[i]);
+  return inside.reduce((sum, p) => sum + p, 0) / inside.length;
+}
+
 function findShape(maps, plane, scan) {
   const map = maps[plane];
   const found = Uint8Array.from(map.values, (p) => (p >= LEVEL ? 1 : 0));
@@ -95,7 +101,9 @@ function findShape(maps, plane, scan) {
   const ellipse = resized(small, map, scan);
   const agreement = dice(found, ellipseMask(small, map.width, map.height));
   const line = plane === "abdomen" ? diameter(ellipse, transverse(maps.transverse, scan)) : undefined;
-  return { ellipse, line, agreement, cut: cutShare(ellipse, scan), reason: whyNoEllipse(plane, ellipse, agreement, scan) };
+  let reason = whyNoEllipse(plane, ellipse, agreement, scan);
+  if (!reason && meanInside(map, found) < NUMBERS.limits.min_sure[plane]) reason = `the outline of the ${plane} is not clear`;
+  return { ellipse, line, agreement, cut: cutShare(ellipse, scan), reason };
 }
 
 /** Make a shape larger about its middle. */

@@ -130,6 +130,7 @@ def numbers(spec: BiometrySpec, planes: PlaneSpec, download_mb: float) -> dict[s
             "pixel_size_mm": PIXEL_SIZE_RANGE_MM,
             "size_mm": biometry_measure.RANGE_MM,
             "min_area_share": biometry_measure.MIN_AREA_SHARE,
+            "min_sure": biometry_measure.MIN_SURE,
             "min_agreement": head_measure.MIN_AGREEMENT,
             "min_axis_ratio": head_measure.MIN_AXIS_RATIO,
             "max_cut_share": head_measure.MAX_CUT_SHARE,

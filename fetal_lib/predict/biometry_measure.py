@@ -36,6 +36,9 @@ FLOOR_MM = {
 }
 """Half-widths are shares of a size plus this: a part of an error does not grow with the size."""
 MIN_AREA_SHARE = {"head": 0.01, "abdomen": 0.01, "femur": 0.0005}
+MIN_SURE = {"head": 0.0, "abdomen": 0.91}
+"""Mean probability in a region from which its outline is taken, set on out-of-fold predictions:
+abdomens below it were the ones that erred most, of heads it says nothing."""
 BEYOND, ASIDE = 0.9, 0.12
 """How far beyond the end of a femur's band, and beside its axis, the bell of the end may lie."""
 MIN_BELL = 0.3
@@ -101,7 +104,10 @@ def find_shape(
     if plane == "abdomen":
         line = diameter(ellipse, transverse_rad(maps.get("transverse"), size_hw))
     agreement = 2 * (found & inside).sum() / max(1, found.sum() + inside.sum())
-    return ellipse, line, _why_no_ellipse(plane, ellipse, float(agreement), size_hw)
+    reason = _why_no_ellipse(plane, ellipse, float(agreement), size_hw)
+    if not reason and probs[found].mean() < MIN_SURE[plane]:
+        reason = f"the outline of the {plane} is not clear"
+    return ellipse, line, reason
 
 
 def _why_no_ellipse(

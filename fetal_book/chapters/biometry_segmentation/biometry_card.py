@@ -10,7 +10,7 @@ import pandas as pd
 from fetal_book.chapters.biometry_segmentation.biometry_cases import Case, of_part
 from fetal_book.chapters.biometry_segmentation.biometry_scores import score_table
 from fetal_lib.geometry.biometry import SIZES
-from fetal_lib.growth.hadlock import ga_weeks
+from fetal_lib.growth.hadlock import EFW_NEEDS, efw_g, ga_weeks
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.predict.biometry_model import BiometryModel
 
@@ -25,8 +25,16 @@ SIZE_HEADER = (
 )
 
 
-def biometry_card(model: BiometryModel, cases: Sequence[Case], part: str = "test") -> str:
-    """Score a part of the split and return the card, Markdown."""
+def biometry_card(
+    model: BiometryModel,
+    cases: Sequence[Case],
+    part: str = "test",
+    out_of_fold: pd.DataFrame | None = None,
+) -> str:
+    """Score a part of the split and return the card, Markdown.
+
+    With the scores of folds, as of `score_table`, it says that they set offsets and intervals.
+    """
     spec, table = model.spec, score_table(model, of_part(cases, part))
     title = "Head, abdomen and femur" if len(spec.channels) > 1 else "Head circumference"
     return "\n".join([
@@ -34,9 +42,10 @@ def biometry_card(model: BiometryModel, cases: Sequence[Case], part: str = "test
         "",
         f"A U-Net of half the grid on scans fitted into {spec.height} x {spec.width} pixels, "
         f"trained on {_counts(cases, 'train')}, by `python -m "
-        "fetal_book.chapters.biometry_segmentation.biometry_network`. Offsets and intervals were "
-        f"set on {_counts(cases, 'validation')}; the tables are of {_counts(cases, part)}, which "
-        "nothing was chosen on; each version that was shipped was scored on them. "
+        "fetal_book.chapters.biometry_segmentation.biometry_network`. Offsets were set on "
+        f"{_counts(cases, 'validation')}, intervals on {_set_on(out_of_fold)}; the first tables "
+        f"are of {_counts(cases, part)}, "
+        "which nothing was chosen on; each version that was shipped was scored on them. "
         "Examinations, and subjects over all planes, are on one side.",
         "",
         f"Licence of the weights: {spec.licence}. {_licence(spec.licence)}",
@@ -47,6 +56,7 @@ def biometry_card(model: BiometryModel, cases: Sequence[Case], part: str = "test
                 "trained on; heads outer to inner"),
         *_hospitals(table[table["source"] != "hc18"]),
         *_declined(table),
+        *_out_of_fold(out_of_fold),
         f"Intervals are made for {spec.interval_coverage:.0%} coverage on scans like these; one "
         "examination counts once. They say nothing of a wrong plane or a wrong pixel size.",
         "",
@@ -66,6 +76,57 @@ def _counts(cases: Sequence[Case], part: str) -> str:
             who = "examinations" if chosen else "subjects"
             words.append(f"{len(mine)} images of {people} {who} of {name}")
     return " and ".join(words)
+
+
+def _set_on(out_of_fold: pd.DataFrame | None) -> str:
+    if out_of_fold is None:
+        return "the same"
+    images, people = out_of_fold["image"].nunique(), out_of_fold["subject"].nunique()
+    return (
+        f"{images} images of {people} examinations and subjects, each measured by one of "
+        f"{out_of_fold['fold'].nunique()} shorter fits that has not seen its examination or subject"
+    )
+
+
+def _out_of_fold(table: pd.DataFrame | None) -> Iterator[str]:
+    """Yield the scores of the folds: by size, by machine, and of the weight."""
+    if table is None:
+        return
+    yield (
+        "Every case but the test part's, by a shorter fit that has not seen its examination or "
+        "subject (the offset and the interval of a fold are those that the other folds set):"
+    )
+    yield ""
+    hc18 = table["source"] == "hc18"
+    yield from _sizes(table[hc18], "Out of fold, HC18")
+    yield from _sizes(table[~hc18], "Out of fold, callipers of two hospitals")
+    yield from _hospitals(table[~hc18], every_size=True)
+    yield from _weights(table[~hc18])
+    yield from _declined(table)
+
+
+def _weights(table: pd.DataFrame) -> Iterator[str]:
+    """Yield weights by measured sizes beside those by callipers, of who has the planes."""
+    if table.empty:
+        return
+    sizes = table.dropna(subset=["value"]).pivot_table(
+        index="subject", columns="size", values=["true", "value"]
+    )
+    yield "Weight by sizes from pictures and by callipers, both by the formula of Hadlock 1985:"
+    yield ""
+    yield "| formula | subjects | mean absolute share | median | bias | SD |"
+    yield "|---|---|---|---|---|---|"
+    for name, needs in EFW_NEEDS.items():
+        known = [f"{size.lower()}_mm" for size in needs]
+        rows = sizes.dropna(subset=[(kind, size) for kind in ("true", "value") for size in known])
+        if rows.empty:
+            continue
+        true, found = (efw_g(**rows[kind][known].to_dict("series")) for kind in ("true", "value"))
+        off = np.asarray(found / true - 1)
+        cells = [f"{_interval(np.abs(off), rows.index.to_numpy(), 2, 100)} %"]
+        cells += [f"{100 * v:.2f} %" for v in (np.median(np.abs(off)), off.mean(), off.std(ddof=1))]
+        yield f"| {name}: {', '.join(needs)} | {len(rows)} | {' | '.join(cells)} |"
+    yield ""
 
 
 def _licence(licence: str) -> str:
@@ -148,15 +209,16 @@ def _inside(rows: pd.DataFrame) -> str:
     return _interval(inside.to_numpy(), one_each["subject"], 2)
 
 
-def _hospitals(table: pd.DataFrame) -> Iterator[str]:
+def _hospitals(table: pd.DataFrame, every_size: bool = False) -> Iterator[str]:
     if table.empty:
         return
     yield "By machine, which tells the two hospitals:"
     yield ""
     yield SIZE_HEADER
     yield "|---|---|---|---|---|---|---|---|"
-    charted = _charted(table.dropna(subset=["value"]))
-    for (source, size), rows in charted.groupby(["source", "size"]):
+    found = table.dropna(subset=["value"])
+    shown = found if every_size else _charted(found)
+    for (source, size), rows in shown.groupby(["source", "size"], sort=not every_size):
         yield _size_row(f"{size.removesuffix('_mm').upper()}, {source}", rows)
     yield ""
 

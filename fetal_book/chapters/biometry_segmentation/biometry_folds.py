@@ -94,5 +94,6 @@ def measure_folds(
         parts = {case.path.name: case.part for case in held}
         tables.append(table.assign(part=table["image"].map(parts), fold=number))
     found = pd.concat(tables, ignore_index=True).drop(columns=["low", "high"])
+    found = found.round({"dice": 4, "true": 3, "value": 3})
     found.to_csv(folder / OUT_OF_FOLD, index=False)
     return found

@@ -8,7 +8,8 @@ with all three planes. A call that was cut goes on at its last epoch. Offsets an
 set on the validation part; the test part is scored once, at the end, for the card.
 
 With ``--folds 5`` no model is made but a table, ``out_of_fold.csv``: every case measured by a
-shorter fit that has not seen its examination or subject.
+shorter fit that has not seen its examination or subject. Copied into the model's folder it sets
+the model's intervals, by the command ``biometry_calibration`` beside this one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from fetal_book.chapters.biometry_segmentation.biometry_card import biometry_card
+from fetal_book.chapters.biometry_segmentation.biometry_calibration import finish
 from fetal_book.chapters.biometry_segmentation.biometry_cases import (
     Case,
     calliper_cases,
@@ -31,7 +32,6 @@ from fetal_book.chapters.biometry_segmentation.biometry_cases import (
 )
 from fetal_book.chapters.biometry_segmentation.biometry_folds import measure_folds
 from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
-from fetal_book.chapters.biometry_segmentation.biometry_scores import calibrated
 from fetal_lib.models.biometry_unet import BiometryUNet
 from fetal_lib.models.onnx_file import write_onnx
 from fetal_lib.models.torch_weights import load_torch_weights
@@ -206,19 +206,6 @@ def fold_model(cases: Sequence[Case], folder: Path, start: Path | None) -> Biome
     return written(network, channels, stages[-1][0], folder)
 
 
-def finish(
-    network: BiometryUNet,
-    cases: Sequence[Case],
-    channels: Sequence[str],
-    shape: tuple[int, int],
-    folder: Path,
-) -> BiometryModel:
-    """Write a fitted network with its offsets and intervals, and the card of the test part."""
-    model = calibrated(written(network, channels, shape, folder), of_part(cases, "validation"))
-    model.save(folder, biometry_card(model, cases))
-    return model
-
-
 def tell(event: str, **row: Any) -> None:
     """Print an epoch."""
     print(
@@ -245,7 +232,7 @@ def main(
         return
     network = started(start, channels)
     fit_network(network, of_part(cases, "train"), channels, stages, folder / FIT, tell)
-    finish(network, cases, channels, stages[-1][0], folder)
+    finish(written(network, channels, stages[-1][0], folder), cases, folder)
 
 
 if __name__ == "__main__":

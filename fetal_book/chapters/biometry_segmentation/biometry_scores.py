@@ -1,21 +1,17 @@
-"""Measure annotated cases with a biometry model, and set its offsets and intervals by them."""
+"""Measure annotated cases with a biometry model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.biometry_segmentation.biometry_cases import Case
 from fetal_lib.geometry.biometry import SIZES
-from fetal_lib.metrics.intervals import conformal_quantile
 from fetal_lib.metrics.segmentation import dice
-from fetal_lib.predict.biometry_measure import FLOOR_MM, Measured
+from fetal_lib.predict.biometry_measure import Measured
 from fetal_lib.predict.biometry_model import BiometryModel
-
-COVERAGE = 0.9
 
 
 def measured(model: BiometryModel, cases: Sequence[Case]) -> list[Measured]:
@@ -55,28 +51,3 @@ def _dice(case: Case, one: Measured) -> float:
     if one.reason or one.ellipse is None:
         return 0.0
     return float(dice(case.ellipse.mask(case.image_size), one.ellipse.mask(case.image_size)))
-
-
-def calibrated(model: BiometryModel, cases: Sequence[Case]) -> BiometryModel:
-    """Set offsets and half-widths on cases that the network did not learn from.
-
-    A channel has one offset, the median of true over found of its charted size; the half-width
-    of each size is conformal over one case of each subject.
-    """
-    bare = BiometryModel(model.network, replace(model.spec, offsets={}, half_widths={}))
-    table = score_table(bare, cases).dropna(subset=["value"])
-    offsets: dict[str, float] = {}
-    half_widths: dict[str, dict[str, tuple[float, ...]]] = {}
-    for channel, rows in table.groupby("channel"):
-        charted = rows[rows["size"] == SIZES[rows["plane"].iloc[0]][0]]
-        offset = float((charted["true"] / charted["value"]).median())
-        for size, some in rows.groupby("size"):
-            one_each = some.drop_duplicates("subject")
-            value = one_each["value"] * offset
-            off = np.abs(one_each["true"] - value) / (value + FLOOR_MM[size])
-            half = conformal_quantile(off.to_numpy(), COVERAGE)
-            offsets[channel] = round(offset, 5)
-            if np.isfinite(half):
-                half_widths.setdefault(channel, {})[size] = (round(half, 5),)
-    spec = replace(model.spec, offsets=offsets, half_widths=half_widths, interval_coverage=COVERAGE)
-    return BiometryModel(model.network, spec)
