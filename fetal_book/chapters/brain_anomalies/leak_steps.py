@@ -36,7 +36,9 @@ FILLED_TO = 50
 """Images up to which the source copied rare classes; 20 for its Xception."""
 N_FOLDS = 5
 """A fold trains on four fifths, as the source does."""
-SEPARABLE, WIDE = "separable_cnn", ("cnn", "xception")
+SEPARABLE = "separable_cnn"
+WIDE = {"separable_cnn": (), "cnns": ("cnn",), "all": ("cnn", "xception")}
+"""The wide networks of each value of ``source_networks``."""
 PUBLISHED = {"side": 64}
 """Arguments of the three networks at their published size."""
 
@@ -149,8 +151,8 @@ def reenact_steps(run: Run, cases: Cases) -> SourceProtocol:
     """
     p = run.parameters
     steps = [NetworkSteps(run, cases, SEPARABLE, STEPS, p.source_epochs, p.source_folds)]
-    if p.source_networks == "all":
-        steps += [NetworkSteps(run, cases, name, ENDS, p.source_wide_epochs, 1) for name in WIDE]
+    for name in WIDE[p.source_networks]:
+        steps.append(NetworkSteps(run, cases, name, ENDS, p.source_wide_epochs, 1))
     lines, shown = [], []
     for one in steps:
         for line, score in one.lines():
