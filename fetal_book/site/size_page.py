@@ -26,7 +26,7 @@ TITLES = (
     "Largest run here",
     "Score",
     "ms an image",
-    "Narrow twin",
+    "Reference run",
     "Source",
 )
 STEP_TITLES = ("Network", "Small", "Middle", "Large", "The source's recipe")
@@ -54,7 +54,7 @@ def run_table(found: Sizes) -> str:
             [
                 f"{network.title} ({chapter})",
                 f"{network.counted:,}, {side_text(network, network.side)}, {network.epochs} epochs",
-                run_text(network, record),
+                run_text(network, record, found),
                 score_text(network, record),
                 f"{record.inference_ms:,.0f}" if record and record.inference_ms else "–",
                 f"{twin.counted:,}, {side_text(network, twin.side)}: {with_ends(twin.score)}"
@@ -71,10 +71,15 @@ def side_text(network: SourceNetwork, side: int) -> str:
     return f"{side}³" if network.chapter.startswith("05") else f"{side} px"
 
 
-def run_text(network: SourceNetwork, record: SizeRecord | None) -> str:
-    """Say how far a network was trained."""
-    if record is None or not record.curve:
-        return "measured, see the next table" if record is None else f"planned: {record.because}"
+def run_text(network: SourceNetwork, record: SizeRecord | None, found: Sizes) -> str:
+    """Say how far a network was trained, or what the training that is planned would take."""
+    if record is None:
+        return "a step was measured, see the next table"
+    if not record.curve:
+        hours = projected_hours(found, record, record.side, record.epochs)
+        told = f": about {hours:,.2g} processor hours" if hours else ""
+        size = f"{side_text(network, record.side)}, {record.epochs} epochs"
+        return f"none yet; planned {size}, {record.precision}{told}"
     spent = record.curve[-1]["processor_s"] / 3600
     told = f"{side_text(network, record.side)}, {record.done} of {record.epochs} epochs"
     less = "" if record.epochs == network.epochs else f" (the source {network.epochs})"
@@ -133,12 +138,16 @@ def step_text(rows: list[dict[str, str]], network: SourceNetwork, side: int) -> 
 def recipe_text(found: Sizes, name: str) -> str:
     """Say how many processor hours the source's size and epochs would take here."""
     network, record = NETWORKS[name], found.records.get(name)
-    precision = "float32" if network.chapter[:2] in ("01", "05") else "bfloat16"
-    step = step_seconds(found.steps, name, network.side, precision)
-    if step is None or record is None or not record.n_train:
+    hours = projected_hours(found, record, network.side, network.epochs) if record else None
+    if hours is None:
         return "–"
-    hours = step[1] * AROUND * record.n_train * network.epochs / 3600
     return f"{hours:,.2g} processor hours, {record.n_train:,} images × {network.epochs} epochs"
+
+
+def projected_hours(found: Sizes, record: SizeRecord, side: int, epochs: int) -> float | None:
+    """Return processor hours of a training by its measured step; None where none was measured."""
+    step = step_seconds(found.steps, record.network, side, record.precision)
+    return None if step is None else step[1] * AROUND * record.n_train * epochs / 3600
 
 
 def picks(points: list[Point]) -> str:
@@ -174,7 +183,7 @@ def pick_text(metric: str, chapter: str, group: list[Point]) -> str:
 def point_text(point: Point) -> str:
     """Name a network at a size with its score."""
     network = NETWORKS[point.name]
-    size = "narrow" if point.narrow else "at its published width"
+    size = "narrow" if point.counted < 0.9 * network.counted else "at its published width"
     title = f"{network.title} {size}, {point.counted:,} parameters, "
     return f"{title}{side_text(network, point.side)}: {with_ends(point.score)}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetal_book.published_size.networks import NETWORKS
-from fetal_book.site.ladder_picture import measure_words
+from fetal_book.runs.results import METRICS
 from fetal_lib.plots.style import (
     BLUE,
     GREEN,
@@ -15,7 +15,6 @@ from fetal_lib.plots.style import (
     PURPLE,
     SKY,
     VERMILION,
-    plain_log_ticks,
     tidy,
 )
 
@@ -40,6 +39,12 @@ def size_picture(folder: Path, found: Sizes) -> str:
     for point in found.points:
         network = NETWORKS[point.name]
         panels.setdefault((network.chapter, network.metric), []).append(point)
+    claimed = {name for name, (_, number) in found.claims.items() if number is not None}
+    panels = {  # one point alone shows nothing: the table has it
+        key: points
+        for key, points in panels.items()
+        if len(points) > 1 or claimed & {point.name for point in points}
+    }
     if not panels:
         return ""
     _save(size_figure(panels, found), folder / SIZE)
@@ -60,7 +65,7 @@ def size_figure(panels: dict[tuple[str, str], list[Point]], found: Sizes) -> Fig
     figure, grid = plt.subplots(
         len(panels),
         len(AXES),
-        figsize=(7.2, 0.4 + 2.3 * len(panels)),
+        figsize=(7.2, 0.4 + 2.0 * len(panels)),
         sharey="row",
         squeeze=False,
         layout="constrained",
@@ -77,19 +82,19 @@ def size_figure(panels: dict[tuple[str, str], list[Point]], found: Sizes) -> Fig
             if claim is not None:
                 where = NETWORKS[name].counted
                 row[0].plot(where, claim, "*", color=colours[name], ms=9, mec="black", mew=0.4)
-        row[0].set_ylabel(f"{chapter[:2]}: {measure_words(metric)}", size=7)
-        row[-1].legend(
-            *row[0].get_legend_handles_labels(),
-            fontsize=6,
-            frameon=False,
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
-        )
+        way = "higher" if METRICS[metric].higher_is_better else "lower"
+        row[0].set_ylabel(f"{chapter[:2]}: {metric}\n({way} is better)", size=7)
+        row[0].legend(fontsize=5, frameon=False)
     return figure
 
 
 def draw_costs(axes: Axes, points: list[Point], cost: str, colours: dict[str, str]) -> None:
-    """Draw scores over one cost, a line from the narrow network to the published one."""
+    """Draw scores over one cost, a line from the narrow network to the published one.
+
+    A cost that no point knows has no axes.
+    """
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
     for name, colour in colours.items():
         mine = [p for p in points if p.name == name and getattr(p, cost) is not None]
         x = [getattr(point, cost) for point in mine]
@@ -100,7 +105,10 @@ def draw_costs(axes: Axes, points: list[Point], cost: str, colours: dict[str, st
             face = "white" if point.narrow else colour
             axes.plot(where, point.score["value"], "o", ms=5, color=colour, mfc=face)
     axes.set_xscale("log")
-    plain_log_ticks(axes.xaxis, (1,))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_visible(any(getattr(point, cost) is not None for point in points))
     axes.tick_params(labelsize=6)
     tidy(axes)
 
@@ -128,6 +136,7 @@ def curves_picture(folder: Path, found: Sizes) -> str:
 def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Figure:
     """Show a row a chapter, over images and over seconds."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
     figure, grid = plt.subplots(
         len(watched),
@@ -143,10 +152,11 @@ def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Fi
                 curve = found.records[name].curve
                 y = [line[measure] for line in curve]
                 title = NETWORKS[name].title
-                axes.plot([line[over] for line in curve], y, ".-", ms=3, color=colour, label=title)
+                axes.plot(
+                    [line[over] for line in curve], y, ".-", ms=3, lw=1, color=colour, label=title
+                )
             axes.set_xlabel("images seen" if over == "images" else "processor seconds", size=7)
-            axes.set_xscale("log")
-            plain_log_ticks(axes.xaxis, (1, 3))
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
             axes.tick_params(labelsize=6)
             tidy(axes)
         row[0].set_ylabel(f"{chapter[:2]}: {measure}", size=7)
