@@ -1,10 +1,14 @@
-"""Help readers: the whole book on one page in the menu of downloads, references as a list."""
+"""Help readers: the whole book on one page in the menu of downloads, references as a list, names
+that a page has once."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 MENU = "download-buttons"
+REPEATED = re.compile(r' id="(exercise|solution)-content"')
+"""Names that sphinx-exercise gives to every exercise of a page."""
 
 
 def offer_whole_book(
@@ -27,10 +31,12 @@ def offer_whole_book(
 def name_references(
     app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Call the entries of a list of references its items, which docutils does not."""
+    """Call the entries of a list of references its items, and no two parts of a page the same."""
     body = context.get("body", "")
     if 'class="citation-list"' in body:
-        context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+        body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    if body:
+        context["body"] = REPEATED.sub("", body)
 
 
 def setup(app: Any) -> dict[str, bool]:
