@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fetal_book.site import phantom_gallery
+from fetal_book.site.slice_viewer import slice_viewer
 from fetal_lib.plots.pictures import picture_sheet, three_planes
 
 
@@ -32,8 +33,14 @@ def test_every_kind_of_phantom_is_drawn_into_its_own_file(tmp_path, monkeypatch)
     monkeypatch.setattr(
         phantom_gallery, "GALLERIES", {"dots": lambda: picture_sheet({"dot": [np.eye(9)]})}
     )
-    (path,) = phantom_gallery.write_gallery(tmp_path / "new")
+    ball = np.linalg.norm(np.indices((24, 30, 20)) - np.reshape([12, 15, 10], (3, 1, 1, 1)), axis=0)
+    viewers = {"ball": lambda: slice_viewer(np.maximum(0, 9 - ball), "a ball")}
+    monkeypatch.setattr(phantom_gallery, "VIEWERS", viewers)
+    path, page = phantom_gallery.write_gallery(tmp_path / "new")
     assert path.name == "dots.png" and path.stat().st_size > 1000
+    html = page.read_text()  # nothing is loaded from anywhere, each slider moves its own plane
+    assert page.name == "ball.html" and "http" not in html and html.count('max="16"') == 3
+    assert all(f"slice, {plane}" in html for plane in ("axial", "coronal", "sagittal"))
 
 
 @pytest.mark.slow

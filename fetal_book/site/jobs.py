@@ -137,7 +137,8 @@ def phantom_sources(root: Path) -> list[str]:
     """List what the pictures of phantoms depend on, relative to the root."""
     code = code_root(root)
     files = [*(code / "fetal_phantoms").rglob("*.py")]
-    files.append(code / "fetal_book" / "site" / "phantom_gallery.py")
+    site = code / "fetal_book" / "site"
+    files += [site / "phantom_gallery.py", site / "slice_viewer.py"]
     files.append(code / "fetal_lib" / "plots" / "pictures.py")
     return listed(files, root)
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fetal_book.site.slice_viewer import slice_viewer
+from fetal_lib.files.atomic import write_text
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -89,8 +92,29 @@ GALLERIES: dict[str, Callable[[], Figure]] = {
 }
 
 
+def fetal_slices() -> str:
+    """Return a viewer of a fetal brain of 30 weeks."""
+    from fetal_phantoms.fetal_brain.brain import make_fetal_brain
+
+    return slice_viewer(make_fetal_brain(4, ga_days=210).t2, "a phantom of 30 weeks")
+
+
+def adult_slices() -> str:
+    """Return a viewer of an adult brain of 70 years."""
+    from fetal_phantoms.adult_brain.brain import make_adult_brain
+
+    brain = make_adult_brain(3, age_years=70, sex="F", spacing_mm=1.5)
+    return slice_viewer(brain.t1, "a phantom of 70 years")
+
+
+VIEWERS: dict[str, Callable[[], str]] = {
+    "fetal_brain_slices": fetal_slices,
+    "adult_brain_slices": adult_slices,
+}
+
+
 def write_gallery(folder: str | Path) -> list[Path]:
-    """Draw every kind of phantom into a folder, one PNG a kind."""
+    """Draw every kind of phantom into a folder, one PNG a kind, and the brains slice by slice."""
     import matplotlib.pyplot as plt
 
     folder = Path(folder)
@@ -102,4 +126,7 @@ def write_gallery(folder: str | Path) -> list[Path]:
         figure.savefig(path, dpi=150)
         plt.close(figure)
         written.append(path)
+    for name, show in VIEWERS.items():
+        write_text(folder / f"{name}.html", show())
+        written.append(folder / f"{name}.html")
     return written
