@@ -1,5 +1,7 @@
 """Fitting a number: it learns, stops, resumes, and the validation part picks the epoch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_fits import cut_after
@@ -33,10 +35,19 @@ def network():
 
 
 @pytest.mark.slow
-def test_a_killed_fit_goes_on_as_if_it_was_not(tmp_path):
+@pytest.mark.parametrize("published", [False, True])
+def test_a_killed_fit_goes_on_as_if_it_was_not(published, tmp_path):
+    """In the narrow form of `quick`, and in the published one: as deep, its rate on a plateau."""
     images, days = made_up()
     held = (images[16:], days[16:])
-    task = Regression(images[:16], days[:16], settings(4, augment=True), held)
+    chosen = settings(4, schedule="plateau", rate_patience=1) if published else settings(4)
+    task = Regression(images[:16], days[:16], replace(chosen, augment=not published), held)
+
+    def network():
+        return get_age_network(
+            32, width=0.0625, batch_norm=not published, n_pools=5, hidden=16, dropout=0.5, seed=3
+        )
+
     whole, torn = network(), network()
     fit_keras(tmp_path / "whole", whole, task)
 

@@ -99,6 +99,9 @@ class GestationalAgeParameters(ChapterParameters):
     explained: int = Field(
         6, ge=2, le=100, title="explained fetuses", description="whose maps are made and checked"
     )
+    n_stacks: int = fields.subjects(
+        6, "fetuses in raw stacks", "phantoms scanned in three stacks of thick slices each", ge=1
+    )
     external_data: str = fields.further_data(
         "external data",
         "folder or manifest's name of fetal MRI that is scored after training, such as "

@@ -71,7 +71,8 @@ def predict_external(
         else:
             case = Case(name, one.path, one.mask_path or one.labels_path)
         found = read_age(case, model)
-        row = {"subject": name, "ga_days": one.ga_days, "pred_days": found.ga_days}
+        row = {"subject": name, "group": one.group, "ga_days": one.ga_days}
+        row["pred_days"] = found.ga_days
         row |= {"low_days": found.low_days, "high_days": found.high_days}
         row |= {"shape_days": found.shape_days, "volume_days": found.volume_days}
         rows.append(row | {"reason": found.reason})
@@ -87,14 +88,44 @@ def score_shipped(run: Run) -> pd.DataFrame:
     """
     p = run.parameters
     table = predict_external(p, load_ga_model(None))
-    groups = pd.factorize(read_cases(p.external_data)["group"])[0]
+    groups = pd.factorize(table["group"])[0]
     for name, column in SHIPPED.items():
         told = table[column].notna()
         if told.sum() > 1:
             days = table.loc[told, "ga_days"], table.loc[told, column].to_numpy()
             for row in age_rows(*days, "days", name, "external", groups[told], p.seed):
                 run.add_result(data=data_name(p.external_data), **row)
+    told = table[table["reason"] == ""]
+    if len(told):
+        inside = told["ga_days"].between(told["low_days"], told["high_days"]).to_numpy(float)
+        ends = bootstrap_ci(inside, groups=told["group"].to_numpy(), seed=p.seed)
+        row = {"model": "any_contrast", "split": "external", "metric": "coverage"}
+        row |= {"value": inside.mean(), "n": len(told), "data": data_name(p.external_data)}
+        run.add_result(**row, ci95=ends if np.isfinite(ends).all() else None)
     return table
+
+
+def external_flow(run: Run, fetuses: pd.DataFrame, told: pd.DataFrame | None) -> pd.DataFrame:
+    """Return who was in a run, and in the other set: samples and fetuses at each step, as text.
+
+    Parameters
+    ----------
+    fetuses : the run's own, a row each.
+    told : table of `predict_external` by the shipped model; None without another set.
+    """
+    p = run.parameters
+    n = len(fetuses)
+    rows = [(f"{run.data_name}: read, all used", n * p.n_slices, n)]
+    rows.append((f"{run.data_name}: tested, each in one of {p.n_folds} folds", n * p.n_slices, n))
+    if told is not None:
+        declined = told[told["reason"] != ""]
+        name, groups = data_name(p.external_data), told["group"].nunique()
+        rows.append((f"{name}: read, scored only", len(told), groups))
+        for reason, some in declined.groupby("reason"):
+            short = reason.split(" (")[0].split(":")[0]
+            rows.append((f"{name}: declined by the shipped model, {short}", len(some), ""))
+        rows.append((f"{name}: told an age by it", len(told) - len(declined), ""))
+    return pd.DataFrame(rows, columns=["step", "images", "fetuses"]).astype(str)
 
 
 def predicted_text(predicted: pd.DataFrame, seed: int = 0) -> str:
@@ -107,6 +138,8 @@ def predicted_text(predicted: pd.DataFrame, seed: int = 0) -> str:
     >>> names = ["subject", "ga_days", "pred_days", "low_days", "high_days", "reason"]
     >>> predicted_text(pd.DataFrame(rows, columns=names))
     '`fetal-lib predict ga` declines **1 of 1** scans.'
+
+    Scans of one ``group``, such as the templates of an atlas, have no interval.
     """
     kept = predicted[predicted["reason"] == ""]
     n = len(predicted) - len(kept)
@@ -114,9 +147,11 @@ def predicted_text(predicted: pd.DataFrame, seed: int = 0) -> str:
     if not len(kept):
         return text
     error = (kept["pred_days"] - kept["ga_days"]).abs().to_numpy()
-    low, high = bootstrap_ci(error, seed=seed)
+    groups = kept["group"].to_numpy() if "group" in kept else None
+    low, high = bootstrap_ci(error, groups=groups, seed=seed)
+    known = f" (95 % interval {low:.1f} to {high:.1f})" if np.isfinite([low, high]).all() else ""
     inside = int(kept["ga_days"].between(kept["low_days"], kept["high_days"]).sum())
     return (
-        f"{text} It errs by {error.mean():.1f} days (95 % interval {low:.1f} to {high:.1f}) on the "
+        f"{text} It errs by {error.mean():.1f} days{known} on the "
         f"other {len(kept)}, of whose intervals {inside} hold the age."
     )
