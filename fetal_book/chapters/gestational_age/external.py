@@ -120,7 +120,8 @@ def external_flow(run: Run, fetuses: pd.DataFrame, told: pd.DataFrame | None) ->
     if told is not None:
         declined = told[told["reason"] != ""]
         name, groups = data_name(p.external_data), told["group"].nunique()
-        rows.append((f"{name}: read, scored only", len(told), groups))
+        whose = groups if groups > 1 else ""  # the templates of an atlas are of no one fetus
+        rows.append((f"{name}: read, scored only", len(told), whose))
         for reason, some in declined.groupby("reason"):
             short = reason.split(" (")[0].split(":")[0]
             rows.append((f"{name}: declined by the shipped model, {short}", len(some), ""))
