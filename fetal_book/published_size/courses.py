@@ -36,17 +36,28 @@ COURSES = {
 
 def prepare(run: PieceRun, name: str) -> Course:
     """Read and split the data of a network's chapter, or take what an earlier sitting read."""
-    chapter = get_network(name).chapter
-    read, course = COURSES[chapter]
-    path = run.folder / KEPT
+    read, course = COURSES[get_network(name).chapter]
+    path, asked = run.folder / KEPT, read_for(run, name)
+    data = None
     if path.is_file():
         with path.open("rb") as file:
             data = pickle.load(file)
-    else:
+    if data is None or data["read_for"] != asked:
         data = read(run, name)
-        _keep(path, data | {"fingerprint": run.data_fingerprint})
-    run.data_fingerprint = data.get("fingerprint", run.data_fingerprint)
+        data |= {"fingerprint": run.data_fingerprint, "read_for": asked}
+        _keep(path, data)
+    run.data_fingerprint = data["fingerprint"]
     return course(run, name, data)
+
+
+def read_for(run: PieceRun, name: str) -> dict[str, Any]:
+    """Return the parameters that what is read may depend on, as networks of a chapter share them.
+
+    Where the data lie is left out: another machine has what was read, and no folder.
+    """
+    network = get_network(name)
+    own = {"data", "out", "refit", "profile", network.epochs_field, *dict(network.parameters)}
+    return run.parameters.model_dump(exclude=own)
 
 
 def _keep(path: Path, data: dict[str, Any]) -> None:
