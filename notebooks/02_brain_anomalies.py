@@ -217,8 +217,8 @@ run.save_figure(
 #
 # ### One picture, two names
 #
-# Where names do not tell patients, a perceptual hash joins the cases that share a picture
-# ({numref}`fig-02-clashes`). A picture under two class names cannot be named right under
+# Where names do not tell patients, a perceptual hash joins the cases that share a picture.
+# A picture under two class names cannot be named right under
 # both: either a brain can have two anomalies, and the classes do not exclude each other, or
 # one name is wrong.
 
@@ -321,8 +321,7 @@ pretty(layers)
 #
 # Optuna {cite:p}`akiba2019optuna` tries learning rate, label smoothing, balance and dropout
 # of the networks that `search_networks` names; the first trial is the default. Training
-# patients train, validation patients judge, and the test part is not seen
-# ({numref}`tab-02-search`). A best trial is best by chance too, the more so the more trials
+# patients train, validation patients judge, and the test part is not seen. A best trial is best by chance too, the more so the more trials
 # there are and the fewer patients judge. Xception is searched for from random weights.
 
 # %% mystnb={"table": {"name": "tab-02-search", "caption": "The search: macro-F1 on validation of the default and of the best trial, and what that trial had."}}
@@ -555,8 +554,7 @@ pretty(screening)
 # How much does macro-F1 scatter with the patients, and does a filter against noise help a
 # network that was *trained* with it? Folds over the training and validation patients, for
 # the separable CNN; the test part stays out. A fold trains for `cv_epochs` only, so read the
-# scatter of {numref}`tab-02-folds` and the differences of {numref}`tab-02-trained-filters`,
-# not the level. A search has seen some of these patients, which may flatter the folds.
+# scatter of the folds and the differences between the filters, not the level. A search has seen some of these patients, which may flatter the folds.
 
 # %% mystnb={"table": {"name": "tab-02-folds", "caption": "Cross-validation of the separable CNN over the patients of training and validation."}}
 rest = cases.select((cases.table["part"] != "test").to_numpy())
@@ -786,9 +784,8 @@ run.save_figure(
 # learnt to measure phantoms, the same Xception with random weights, and edges without a
 # network. The layer asks for all classes at once, for normal, then the group, then the
 # class, or one question a class (a picture under two names is then an example of both).
-# {numref}`tab-02-few` has each candidate on cases that it was not fitted on, a picture once;
-# strengths, and the candidate that is used, are chosen on folds within the training cases.
-# {numref}`tab-02-within-source` leaves the normal pictures out, which come from other
+# Each candidate is asked about cases that it was not fitted on, a picture once; strengths, and the candidate that is used, are chosen on folds within the training cases.
+# The second table leaves the normal pictures out, which come from other
 # machines: what is left there is anatomy, or chance.
 
 # %% mystnb={"table": {"name": "tab-02-few", "caption": "Candidates on unseen cases: means over repeated five folds, with 95 % intervals over cases, and how often inner folds chose each."}}
@@ -829,9 +826,12 @@ if p.few_repeats and p.data != "phantom":
 # images of the set, and the networks have their published size.
 #
 # Where the test images differ, classes are weighed as if they were as frequent in each as in
-# the first, so that no class counts for more in one row than in another. All train for
-# `source_epochs` only: read the gaps in {numref}`tab-02-source-protocol` and
-# {numref}`fig-02-source-protocol`, not the level.
+# the first, so that no class counts for more in one row than in another; a class of one case
+# is left out of the steps on a real set. All train for the epochs that
+# {numref}`tab-02-source-protocol` names: read the gaps there and in
+# {numref}`fig-02-source-protocol`, not the level. The level stays below the source's, which
+# also made thousands of augmented images of each class; and a network that was trained for
+# few epochs has learnt neither siblings nor anatomy, so that its gap says little.
 
 # %% mystnb={"table": {"name": "tab-02-source-protocol", "caption": "The source's protocol beside splits that leak less, with 95 % intervals over patients."}}
 protocol = leak_steps.reenact(run, cases, folder)
