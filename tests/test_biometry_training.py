@@ -5,17 +5,25 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from made_up_scans import real_data
 
+from fetal_book.chapters.biometry_segmentation.biometry_calibration import (
+    calibrated,
+    half_widths,
+    out_of_fold_scores,
+)
 from fetal_book.chapters.biometry_segmentation.biometry_cases import Case
 from fetal_book.chapters.biometry_segmentation.biometry_folds import splits
 from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
+from fetal_lib.geometry.biometry import SIZES
 from fetal_lib.geometry.callipers import band_mask, ellipse_from_diameters
 from fetal_lib.geometry.ellipse import Ellipse
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.predict.biometry_maps import CHANNELS
 from fetal_lib.predict.biometry_measure import diameter
+from fetal_lib.predict.biometry_model import BiometryModel, BiometrySpec
 
 PARTS = ("train", "validation", "test")
 SCAN, SHAPE = (540, 800), (224, 320)
@@ -107,11 +115,40 @@ def test_no_fold_learns_from_whom_it_measures_nor_from_the_test_part(tmp_path, h
     assert len(measured) == len(wanted)
 
 
+def errors_of(n: int, plane: str = "head") -> pd.DataFrame:
+    """Return errors of n subjects over the range of HC, three times as large from 260 mm on."""
+    rng, charted = np.random.default_rng(1), SIZES[plane][0]
+    true = rng.uniform(150, 340, n)
+    found = true * 0.97 * (1 + rng.normal(0, 0.01, n) * np.where(true < 262, 1, 3))
+    known = {"plane": plane, "channel": plane, "size": charted, "reason": ""}
+    table = pd.DataFrame({"true": true, "value": found, "fold": np.arange(n) % 5} | known)
+    return table.assign(subject=np.arange(n).astype(str), image=np.arange(n).astype(str))
+
+
+def test_intervals_hold_as_often_as_they_say_in_each_trimester():
+    (shares,), (limits,) = (list(part.values()) for part in half_widths(errors_of(600)))
+    assert (
+        limits == pytest.approx((260,), abs=3) and 2 < shares["hc_mm"][1] / shares["hc_mm"][0] < 4
+    )
+    scores = out_of_fold_scores(BiometryModel(None, BiometrySpec(1, 1, ("head",))), errors_of(600))
+    inside = (scores["low"] <= scores["true"]) & (scores["true"] <= scores["high"])
+    for late in (False, True):
+        assert inside[(scores["true"] >= 262) == late].mean() == pytest.approx(0.9, abs=0.05)
+
+
+def test_offsets_are_the_models_own_and_few_subjects_share_one_half_width():
+    own, folds = errors_of(40).drop(columns="fold"), errors_of(600)
+    folds["value"] *= 1.05  # each fit has an offset of its own
+    spec = calibrated(BiometryModel(None, BiometrySpec(1, 1, ("head",))), own, folds).spec
+    assert spec.offsets["head"] == pytest.approx(1 / 0.97, rel=0.01)
+    assert spec.half_widths == half_widths(errors_of(600))[0] != half_widths(own)[0]
+    assert half_widths(own)[1] == {"head": ()} and half_widths(own.head(5))[0] == {}
+
+
 @pytest.mark.slow
 def test_the_command_makes_a_model_that_loads_and_goes_on_where_it_was(tmp_path, monkeypatch):
     pytest.importorskip("lightning")
     from fetal_book.chapters.biometry_segmentation import biometry_network
-    from fetal_lib.predict.biometry_model import BiometryModel
     from fetal_phantoms.head import make_head, write_head_set
 
     write_head_set(tmp_path / "hc18", n_examinations=30, seed=5)
@@ -131,16 +168,15 @@ def test_the_command_makes_a_model_that_loads_and_goes_on_where_it_was(tmp_path,
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["biometry", "head_circumference"])
 def test_the_card_of_a_shipped_model_has_the_numbers_that_it_gives(name):
-    from fetal_book.chapters.biometry_segmentation.biometry_card import biometry_card
+    from fetal_book.chapters.biometry_segmentation.biometry_calibration import card_of
     from fetal_book.chapters.biometry_segmentation.biometry_cases import calliper_cases, hc18_cases
-    from fetal_lib.predict.biometry_model import BiometryModel
     from fetal_lib.predict.model_folder import PRETRAINED
 
     cases = hc18_cases(real_data("hc18"))
     if name == "biometry":
         cases += calliper_cases(real_data("fetal_biometry_fp"))
     told = (PRETRAINED / name / "card.md").read_text("utf-8")
-    again = biometry_card(BiometryModel.load(PRETRAINED / name), cases)
+    again = card_of(BiometryModel.load(PRETRAINED / name), cases, PRETRAINED / name)
     pattern = re.compile(r"-?\d+\.?\d*")
     assert pattern.sub("#", again) == pattern.sub("#", told)
     numbers = [np.array(pattern.findall(text), float) for text in (again, told)]

@@ -66,13 +66,13 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
     import cv2
 
     from fetal_lib.geometry.ellipse import Ellipse
-    from fetal_lib.predict.head_overlay import draw_overlay, save_overlay
+    from fetal_lib.predict.head_overlay import draw_overlay, save_picture
 
     found = SimpleNamespace(ellipse=Ellipse(30, 20, 15, 10, 0.0), reason="", hc_mm=100.0)
     found.hc_low_mm, found.hc_high_mm = 95.0, 105.0
     scan = np.zeros((40, 60), np.uint8)
-    save_overlay(tmp_path / "höhe.png", scan, found)
+    save_picture(tmp_path / "höhe.png", draw_overlay(scan, found))
     written = cv2.imdecode(np.fromfile(tmp_path / "höhe.png", np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(written, draw_overlay(scan, found)) and written.any()
     with pytest.raises(OSError):
-        save_overlay(tmp_path / "missing" / "head.png", scan, found)
+        save_picture(tmp_path / "missing" / "head.png", scan)

@@ -17,7 +17,7 @@ from fetal_lib.predict.batch import number_text, status_of, write_rows
 from fetal_lib.predict.biometry_measure import Measured
 from fetal_lib.predict.biometry_model import BiometryModel, Maps
 from fetal_lib.predict.columns import SIZES, reason_text
-from fetal_lib.predict.head_overlay import draw_lines, save_picture
+from fetal_lib.predict.head_overlay import draw_lines, with_pictures
 from fetal_lib.predict.pixel_sizes import PixelSizes
 from fetal_lib.predict.plane import Plane, PlaneRecogniser
 from fetal_lib.predict.scans import Scan, in_batches
@@ -155,8 +155,13 @@ def biometry_row(one: MeasuredScan) -> dict[str, str]:
     return row | {"reason": reason_text(one.found.reason, notes)}
 
 
-def draw_measured(one: MeasuredScan) -> np.ndarray:
-    """Draw what was measured, or the reason why not, on a scan: uint8 (H, W, 3), BGR."""
+def draw_measured(one: MeasuredScan) -> np.ndarray | None:
+    """Draw what was measured, or the reason why not, on a scan: uint8 (H, W, 3), BGR.
+
+    None of a file that cannot be read.
+    """
+    if one.scan.image is None:
+        return None
     sizes = ", ".join(f"{name} {size.mm:.1f}" for name, size in one.sizes.items())
     text = one.found.reason or f"{sizes} mm"
     return draw_lines(one.scan.image, one.lines(), text)
@@ -189,13 +194,11 @@ def write_biometry(
     dict
         Number of scans ``measured``, ``declined`` and ``failed``.
     """
-    if overlays is not None:
-        Path(overlays).mkdir(parents=True, exist_ok=True)
+    found = predict_biometry(paths, model, planes, sizes, convention)
+    found = with_pictures(found, overlays, lambda one: (one.scan.path, draw_measured(one)))
 
     def rows() -> Iterator[dict[str, str]]:
-        for one in predict_biometry(paths, model, planes, sizes, convention):
-            if overlays is not None and one.scan.image is not None:
-                save_picture(Path(overlays) / f"{one.scan.path.stem}.png", draw_measured(one))
+        for one in found:
             also(one)
             yield biometry_row(one)
 

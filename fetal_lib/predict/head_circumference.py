@@ -33,6 +33,7 @@ from fetal_lib.predict.pixel_sizes import PixelSize, PixelSizes
 from fetal_lib.predict.scans import Scan, in_batches, only_heads
 
 HeadFinder = HeadModel | BiometryModel
+Drawn = tuple[Path, np.ndarray | None]
 OTHER_CALLIPERS = "the formulas were made for callipers outer to outer"
 
 
@@ -158,16 +159,17 @@ def write_predictions(
     dict
         Number of scans ``measured``, ``declined`` and ``failed``.
     """
-    from fetal_lib.predict.head_overlay import save_overlay
+    from fetal_lib.predict.head_overlay import draw_overlay, with_pictures
 
-    if overlays is not None:
-        Path(overlays).mkdir(parents=True, exist_ok=True)
+    def drawn(one: tuple[Path, HeadMeasurement, np.ndarray | None, PixelSize]) -> Drawn:
+        path, result, scan, _ = one
+        return path, None if scan is None else draw_overlay(scan, result)
+
+    found = predict_heads(paths, model, sizes, keep_scan=bool(overlays), gate=gate)
+    found = with_pictures(found, overlays, drawn)
 
     def rows() -> Iterator[dict[str, str]]:
-        found = predict_heads(paths, model, sizes, keep_scan=bool(overlays), gate=gate)
-        for path, result, scan, size in found:
-            if overlays is not None and scan is not None:
-                save_overlay(Path(overlays) / f"{path.stem}.png", scan, result)
+        for path, result, _, size in found:
             ga_days = sizes.ga_days.get(path.name, math.nan)
             convention = getattr(model, "convention", OUTER_OUTER)
             row = head_circumference_row(path, result, size, model.spec, ga_days, convention)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from fetal_lib.predict.head_measure import HeadMeasurement
 
+FoundT = TypeVar("FoundT")
 ORANGE = (0, 159, 230)
 """BGR of the Okabe-Ito palette's orange."""
 
@@ -79,9 +80,27 @@ def write_below(canvas: np.ndarray, text: str) -> np.ndarray:
     return np.array(image)
 
 
-def save_overlay(path: str | Path, scan: np.ndarray, result: HeadMeasurement) -> None:
-    """Write :func:`draw_overlay`'s picture as PNG; what cannot be written is an OSError."""
-    save_picture(path, draw_overlay(scan, result))
+def with_pictures(
+    found: Iterable[FoundT],
+    folder: str | Path | None,
+    drawn: Callable[[FoundT], tuple[Path, np.ndarray | None]],
+) -> Iterator[FoundT]:
+    """Return what was found in scans; as it is taken, a picture of each goes into a folder, if any.
+
+    ``drawn`` returns the scan's path, whose name the picture gets, and the picture, None of a scan
+    that has none. A missing folder is made.
+    """
+    if folder is None:
+        return iter(found)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+
+    def saved(one: FoundT) -> FoundT:
+        path, picture = drawn(one)
+        if picture is not None:
+            save_picture(Path(folder) / f"{path.stem}.png", picture)
+        return one
+
+    return map(saved, found)
 
 
 def save_picture(path: str | Path, picture: np.ndarray) -> None:

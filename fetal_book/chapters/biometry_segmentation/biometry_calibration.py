@@ -19,10 +19,8 @@ doi:10.1214/20-AOS1965
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +46,7 @@ from fetal_lib.predict.biometry_model import BiometryModel
 COVERAGE = 0.9
 TRIMESTER_WEEKS = 14, 28
 MIN_SUBJECTS = 30
-"""Fewer in a trimester share the half-width of the next."""
+"""Fewer in a trimester do not set a half-width by themselves."""
 
 
 def calibrated(
@@ -83,24 +81,30 @@ def half_widths(
 ) -> tuple[dict[str, dict[str, tuple[float, ...]]], dict[str, tuple[float, ...]]]:
     """Return the half-widths of each size of a channel, and where its groups begin, in mm.
 
-    A half-width is the conformal quantile over one image of each subject, in each trimester that
-    has `MIN_SUBJECTS`; the trimester is that of the charted size as it was measured.
+    A half-width is the conformal quantile over one image of each subject, in each trimester of the
+    charted size as it was measured. Where a channel has fewer than `MIN_SUBJECTS` in a trimester,
+    heads by the other convention are taken with it.
     """
     widths: dict[str, dict[str, tuple[float, ...]]] = {}
     limits_mm: dict[str, tuple[float, ...]] = {}
     found = table.dropna(subset=["value"]).drop_duplicates(["channel", "subject", "size"])
     found = found.assign(value=found["value"] * _factor(found))
-    for channel, rows in found.groupby("channel"):
-        charted = SIZES[rows["plane"].iloc[0]][0]
-        sizes_mm = rows[rows["size"] == charted].set_index("subject")["value"]
-        limits = limits_mm[channel] = tuple(_limits(charted, sizes_mm.to_numpy()))
-        group = rows["subject"].map(sizes_mm).map(partial(bisect, limits))
-        off = (rows["true"] - rows["value"]).abs() / (rows["value"] + rows["size"].map(FLOOR_MM))
-        for size, some in off.groupby(rows["size"]):
-            halves = [
-                conformal_quantile(some[group == k].to_numpy(), COVERAGE)
-                for k in range(len(limits) + 1)
-            ]
+    found["off"] = (found["true"] - found["value"]).abs() / (
+        found["value"] + found["size"].map(FLOOR_MM)
+    )
+    for plane, rows in found.groupby("plane"):
+        charted, key = SIZES[plane][0], ["channel", "subject"]
+        sizes_mm = rows[rows["size"] == charted].set_index(key)["value"].rename("charted")
+        limits = tuple(_limits(charted, sizes_mm.to_numpy()))
+        group = np.searchsorted(limits, rows.join(sizes_mm, on=key)["charted"], side="right")
+        for channel, size in rows[["channel", "size"]].drop_duplicates().itertuples(index=False):
+            halves = []
+            for k in range(len(limits) + 1):
+                alike = rows[(group == k) & (rows["size"] == size)]
+                mine = alike[alike["channel"] == channel]
+                some = mine if len(mine) >= MIN_SUBJECTS else alike
+                halves.append(conformal_quantile(some["off"].to_numpy(), COVERAGE))
+            limits_mm[channel] = limits
             if np.isfinite(halves).all():
                 widths.setdefault(channel, {})[size] = tuple(round(half, 5) for half in halves)
     return widths, limits_mm
