@@ -8,7 +8,7 @@
 # | **Models** | MedSegDiff-V2, DUCK-Net, Attention U-Net, UNeXt, TransUNet; U-Net and ellipse fit beside them (PyTorch) |
 # | **Source** | project 002; after {cite:t}`wu2024`, {cite:t}`dumitru2023`, {cite:t}`oktay2018`, {cite:t}`valanarasu2022`, {cite:t}`chen2021` |
 # | **Run time** | minutes on two CPU cores (`quick`, narrow networks); published size needs a graphics card |
-# | **Status** | runs whole on phantoms, on HC18, on callipers of two hospitals and on both; no run of `full` is kept |
+# | **Status** | runs whole on phantoms, on HC18 and on callipers of two hospitals; no run of `full` is kept |
 #
 # Five architectures of 2018 to 2024 are compared on one task. Where a paper or its
 # released code has a parameter count, a test of this project holds this code to the
@@ -843,18 +843,16 @@ pretty(compared)
 # %% [markdown]
 # ## On real heads
 #
-# Reference runs of this chapter on real scans are kept with the book: HC18 alone, the
-# callipers of two hospitals alone, and both joined, with their record, every number,
-# table and figure. The subjects tested are the same alone and joined. A row is a
-# network on a set, under one split, one augmentation and equal epochs; how a diffusion
-# model is trained is its own. `coverage` is the share of the chosen network's sizes inside
-# an interval of 90 %. The record names the settings, and the table of the split the
-# images: a run may take a part of a set, and a larger set may be run for fewer epochs
-# than the default. The test part of HC18 is
-# taken from its annotated images, not from the challenge's own test set, whose outlines
-# are withheld. A run on HC18 has no AC and no weight, for it has no abdomen. These
-# networks are for comparing; what measures a scan after a clone was trained for longer
-# ([](../howto/measure.md)).
+# Reference runs of this chapter on real scans are kept with the book: their record,
+# every number, table and figure. Sets that a run joins are tested on the same subjects
+# as alone. A row is a network on a set, under one split, one augmentation and equal
+# epochs; networks and epochs of two runs may differ, and how a diffusion model is
+# trained is its own. `coverage` is the share of the chosen network's sizes inside an
+# interval of 90 %. The record names the settings, and the table of the split the images.
+# The test part of HC18 is taken from its annotated images, not from the challenge's own
+# test set, whose outlines are withheld. A run on HC18 has no AC and no weight, for it
+# has no abdomen. These networks are for comparing; what measures a scan after a clone
+# was trained for longer ([](../howto/measure.md)).
 
 # %% mystnb={"table": {"name": "tab-03-real", "caption": "Reference runs on real scans, test part of n images, with 95 % intervals over subjects."}} tags=["hide-input"]
 reference = reference_table(
