@@ -30,7 +30,10 @@ from fetal_book.site.shown_runs import (
 from fetal_lib.files.atomic import read_json, write_text
 
 FOLDER = "reference"
-TABLES = ("results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade")
+TABLES = (
+    "results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade",
+    "source_protocol", "few", "within_source", "trained_filters",
+)  # fmt: skip
 """Tables of a run that a reader wants first."""
 GALLERIES = {
     "heads": "heads of the test part",
