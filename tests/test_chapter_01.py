@@ -42,6 +42,8 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
     assert figures_without_words(out) == []
     tables = {path.stem for path in (out / "tables").glob("*.csv")}
     assert {"split", "folds", "by_trimester", "overlap", "map_checks", "leak"} <= tables
+    assert {"flow", "stacks", "stack_scores"} <= tables
+    assert (out / "galleries" / "fetuses.html").is_file()
     assert {"model.json", "card.md", "likeness.npz", "weights_0.npz"} <= {
         path.name for path in (out / "model").iterdir()
     }

@@ -46,7 +46,10 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
     assert protocol["model_best"] <= protocol["model_chosen"]
     assert protocol["trees_training_set"] < 1.0
     for variant in ("sfcn_eval", "sfcn_no_eval"):
-        assert protocol[f"{variant}_best_epoch_on_test"] <= protocol[f"{variant}_last_epoch"]
+        for honest in ("last_epoch", "epoch_of_other_half"):
+            assert protocol[f"{variant}_best_epoch_on_test"] <= protocol[f"{variant}_{honest}"]
+    assert {"flow", "uneven"} <= {path.stem for path in (out / "tables").glob("*.csv")}
+    assert (out / "galleries" / "subjects.html").is_file()
     assert protocol_rows_without_interval(out) == []
     assert figures_without_words(out) == []
     assert {p.name for p in (out / "model").iterdir()} - {"self_test"} == {
