@@ -77,6 +77,8 @@ def test_box_plot_shows_every_image_and_says_how_many():
         "head: 4 images of 4 subjects",
         "abdomen: 4 images of 4 subjects",
     ]
+    three = dice_boxes({"unet": scores_of(9, ["femur", "head", "abdomen"], 0.0)})
+    assert three.axes[0].get_title() == "femur:\n3 images of 3 subjects"  # or they overlap
     first = figure.axes[0]
     assert [text.get_text() for text in first.get_yticklabels()] == ["unet", "ellipse_fit"]
     heads = scores["unet"].loc[scores["unet"]["structure"] == "head", "dice"]

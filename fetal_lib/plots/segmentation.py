@@ -134,7 +134,8 @@ def dice_boxes(scores: Mapping[str, pd.DataFrame]) -> Figure:
         part = table[table["structure"] == structure]
         draw_boxes(ax, part, "dice", "model", "model", colours)
         n_images, n_subjects = len(part) // len(scores), part["subject"].nunique()
-        ax.set_title(f"{structure}: {n_images} images of {n_subjects} subjects", fontsize=9)
+        told = f"{n_images} images of {n_subjects} subjects"
+        ax.set_title(f"{structure}:{' ' if len(structures) < 3 else chr(10)}{told}", fontsize=9)
         ax.tick_params(axis="y", labelsize=8)
         _stretch_towards_one(ax, table["dice"].min())
         tidy(ax)
