@@ -32,6 +32,7 @@ from fetal_lib.files.atomic import read_json, write_text
 FOLDER = "reference"
 TABLES = (
     "results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade",
+    "impaired", "uneven",
     "source_protocol", "few", "within_source", "trained_filters",
 )  # fmt: skip
 """Tables of a run that a reader wants first."""
