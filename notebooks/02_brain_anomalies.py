@@ -938,8 +938,9 @@ if p.save_model and FOLDER_VARIABLE not in os.environ:
 #   plane, on a frame that was kept because the brain is seen well. Real
 #   anomalies come together, late, and in bad planes.
 # - Where Xception starts from `measures`, it has met the pen that draws the phantoms, and
-#   measures that all but name some classes: on real scans such a start is worth less, and
-#   how much less nobody has measured.
+#   measures that all but name some classes. On real scans its frozen features tell more than
+#   those of random weights (*What few pictures allow*, in the reference run), and less than
+#   all layers trained on the scans themselves.
 # - Each network was trained once. Its intervals are those of other patients; another seed
 #   would move it too, and a sweep over `seed` shows how far.
 # - The public collection names neither patients nor the origin of its images, and has
