@@ -57,6 +57,7 @@ def biometry_card(
         *_hospitals(table[table["source"] != "hc18"]),
         *_declined(table),
         *_out_of_fold(out_of_fold),
+        *_cross_conformal(out_of_fold),
         f"Intervals are made for {spec.interval_coverage:.0%} coverage on scans like these; one "
         "examination counts once. They say nothing of a wrong plane or a wrong pixel size.",
         "",
@@ -86,6 +87,17 @@ def _set_on(out_of_fold: pd.DataFrame | None) -> str:
         f"{images} images of {people} examinations and subjects, each measured by one of "
         f"{out_of_fold['fold'].nunique()} shorter fits that has not seen its examination or subject"
     )
+
+
+def _cross_conformal(table: pd.DataFrame | None) -> list[str]:
+    if table is None:
+        return []
+    words = (
+        "The intervals are cross-conformal, in each trimester that has enough subjects: what they "
+        "hold of this fit is not promised but measured, in the first tables. They do not know the "
+        "machine; the tables by machine show what they hold of each."
+    )
+    return [words, ""]
 
 
 def _out_of_fold(table: pd.DataFrame | None) -> Iterator[str]:
