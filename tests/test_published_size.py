@@ -12,10 +12,11 @@ keras = pytest.importorskip("keras")
 import numpy as np  # noqa: E402
 
 from fetal_book.published_size.networks import NETWORKS, NetworkError, get_network  # noqa: E402
-from fetal_book.published_size.plan import plan_epochs  # noqa: E402
-from fetal_book.published_size.record import SizeRecord  # noqa: E402
+from fetal_book.published_size.plan import AROUND, plan_epochs, step_seconds  # noqa: E402
+from fetal_book.published_size.record import FOLDER, SizeRecord, read_size  # noqa: E402
 from fetal_book.published_size.rings import miswired_unet  # noqa: E402
 from fetal_book.published_size.settings import parameters_of  # noqa: E402
+from fetal_book.published_size.steps import read_steps  # noqa: E402
 from fetal_book.published_size.train import train_piece  # noqa: E402
 from fetal_lib.models.anomaly_cnns import build_anomaly_cnn  # noqa: E402
 from fetal_lib.models.res_next_3d import get_res_next_3d  # noqa: E402
@@ -77,6 +78,21 @@ def test_every_network_has_its_published_width_in_the_profile(name):
     assert values["profile"] == "long"
     whole = {"published", 1.0, 32, 128}  # of channels: all, or their published number
     assert all(value in whole for key, value in widths.items()), widths
+
+
+def test_the_profile_long_fits_a_day_of_two_cores_by_the_measured_steps():
+    steps, hours = read_steps(PROJECT / FOLDER), {}
+    for name in TWELVE:
+        network, record = NETWORKS[name], read_size(PROJECT / FOLDER, name)
+        values = parameters_of(name, {"data": "phantom"})
+        side = getattr(values, network.side_field)
+        step = step_seconds(steps, name, side, record.precision)
+        if step is not None:
+            fits = values.n_folds if name in ("vgg16_gate", "resnext") else 1
+            epochs = getattr(values, network.epochs_field)
+            seconds = step[1] * AROUND * record.n_train * epochs * fits
+            hours[network.chapter] = hours.get(network.chapter, 0) + seconds / 3600
+    assert len(hours) == 5 and 1 < max(hours.values()) < 48
 
 
 def fit_of(name):
