@@ -11,6 +11,8 @@ keras = pytest.importorskip("keras")
 
 import numpy as np  # noqa: E402
 
+from fetal_book.parameters.chapters import get_chapter  # noqa: E402
+from fetal_book.parameters.resolve import load_profiles  # noqa: E402
 from fetal_book.published_size.networks import NETWORKS, NetworkError, get_network  # noqa: E402
 from fetal_book.published_size.plan import AROUND, plan_epochs, step_seconds  # noqa: E402
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_size  # noqa: E402
@@ -222,6 +224,30 @@ def test_a_curve_follows_the_history_and_drops_what_the_fit_has_lost():
     assert record.curve[-1]["images"] == 30
     record.follow(rows[:1], "val_score", 4.0)
     assert record.done == 1
+
+
+SMALL = {
+    "vgg16_gate": {"width": 0.125, "n_pools": 3, "batch_norm": True},
+    "separable_cnn": {"separable_epochs": 1},
+    "unet": {},
+    "unet_miswired_ring": {},
+    "res_unet": {"segmentation_epochs": 1},
+    "resnext": {"resnext_width": 16, "resnext_cardinality": 8, "resnext_blocks": "1111"},
+}
+"""A network of each course, with what makes it narrow."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_every_course_plans_trains_and_scores(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("FETAL_RUNS", str(tmp_path / "runs"))
+    network = get_network(name)
+    smoke = load_profiles(get_chapter(network.chapter))["smoke"]
+    values = smoke | {network.epochs_field: 1} | SMALL[name]
+    record = train_piece(name, tmp_path / "records", 600, 12, "phantom", values)
+    assert (record.state, record.done) == ("scored", 1)
+    assert any(row["metric"] == network.metric and row["ci95"] for row in record.scores)
+    assert record.counted > 0 and record.inference_ms > 0 and record.sittings[0]["epochs"] == 1
 
 
 @pytest.mark.slow
