@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 2e-5
 """Largest relative difference that six significant digits leave."""
+SIX_DIGITS = 5e-6
+"""Largest relative error of a case; a signed mean may be far smaller than its cases."""
 Scores = dict[tuple[str, str], float]
 
 
@@ -29,6 +31,7 @@ class Recomputed:
     Attributes
     ----------
     printed, again : the number in ``results.json`` and the one of the table of cases.
+    size : mean absolute value of the cases, each of which is written with six digits.
     """
 
     chapter: str
@@ -37,11 +40,13 @@ class Recomputed:
     metric: str
     printed: float
     again: float
+    size: float = 0.0
 
     @property
     def same(self) -> bool:
         """Say whether both are equal but for rounding."""
-        return abs(self.printed - self.again) <= ROUNDING * max(1.0, abs(self.printed))
+        rounding = ROUNDING * max(1.0, abs(self.printed)) + SIX_DIGITS * self.size
+        return abs(self.printed - self.again) <= rounding
 
 
 def ages(cases: pd.DataFrame) -> Scores:
@@ -91,12 +96,19 @@ def recompute(chapter: str, folder: Path) -> list[Recomputed]:
         return []
     rows = [row for row in read_results(folder) if row["split"] == "test"]
     printed = {(row["model"], row["metric"]): row["value"] for row in reversed(rows)}
-    again = score(pd.read_csv(path))
+    cases = pd.read_csv(path)
+    again = score(cases)
     return [
-        Recomputed(chapter, folder.name, *key, printed[key], value)
+        Recomputed(chapter, folder.name, *key, printed[key], value, _size(cases, *key))
         for key, value in again.items()
         if key in printed and value == value
     ]
+
+
+def _size(cases: pd.DataFrame, model: str, metric: str) -> float:
+    """Return the mean absolute value of a model's cases; 0 where the table has no such column."""
+    known = metric in cases and "model" in cases
+    return float(cases.loc[cases["model"] == model, metric].abs().mean()) if known else 0.0
 
 
 def recompute_all(chapters: list[str]) -> dict[str, list[Recomputed]]:
