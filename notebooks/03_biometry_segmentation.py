@@ -546,7 +546,7 @@ Markdown(hospitals.convention_text(ways, edges))
 # {numref}`tab-03-growth-agreement` and {numref}`fig-03-weight` say what an outline's error
 # becomes. BPD enters each
 # formula in the convention that it was made for; `convention` says how the data's was
-# measured, as `fetal-lib predict biometry --convention` does.
+# measured, as the option `--convention` of `fetal-lib predict biometry` does.
 #
 # A centile needs an age known from elsewhere. Real sets here have none: their abdomens
 # and weights are set against the age by the *annotated head*, the same for both sides,

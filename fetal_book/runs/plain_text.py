@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Cell = dict[str, Any]
 
 ROLE = re.compile(r"\{(numref|cite(?::[pt])?)\}`([^`]+)`")
+BOX = re.compile(r"^:::\{(\w+)\}\n(.*?)\n:::$", re.MULTILINE | re.DOTALL)
 LINKS = {"doi": "https://doi.org/", "eprint": "https://arxiv.org/abs/", "url": ""}
 
 
@@ -115,10 +116,13 @@ def numbered(names: list[str]) -> dict[str, str]:
 
 
 def plain(text: str, numbers: dict[str, str]) -> str:
-    """Return a text with its references written out.
+    """Return a text with its references written out, and its boxes as quotations.
 
     >>> print(plain("{numref}`fig-04-data` {cite:p}`sarris2012`", {"fig-04-data": "Figure 1"}))
     Figure 1 ([Sarris et al. 2012](https://doi.org/10.1002/uog.10082))
+    >>> print(plain(":::{warning}\\nFor research\\nonly.\\n:::", {}))
+    > **Warning.** For research
+    > only.
     """
 
     def written_out(role: re.Match[str]) -> str:
@@ -129,7 +133,10 @@ def plain(text: str, numbers: dict[str, str]) -> str:
             return ", ".join(linked(key, "{} ({})") for key in keys)
         return f"({'; '.join(linked(key, '{} {}') for key in keys)})"
 
-    return ROLE.sub(written_out, text)
+    def quoted(box: re.Match[str]) -> str:
+        return "> " + f"**{box[1].capitalize()}.** {box[2]}".replace("\n", "\n> ")
+
+    return BOX.sub(quoted, ROLE.sub(written_out, text))
 
 
 def linked(key: str, form: str) -> str:
