@@ -50,6 +50,8 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_teardown(item):
     """Count the cases of a test that makes up its own, by its file."""
     found = re.findall(r"(\d+) (?:pass|fail|inval)ing", getattr(item, "hypothesis_statistics", ""))
+    if not found:
+        return
     cases = item.config.stash.setdefault(CASES, Counter())
     cases[item.module.__doc__.split("\n")[0]] += sum(map(int, found))
 

@@ -103,7 +103,7 @@ def test_the_start_is_compared_with_random_weights_unless_they_were_the_start(
 ) -> None:
     labels = np.tile(np.arange(16), 3)
     wrong = np.eye(16)[(labels + (np.arange(48) < 24)) % 16] * 0.9 + 0.1 / 16
-    monkeypatch.setattr(starts, "_from_random", lambda run, cases: (wrong, [{"epoch": 1}]))
+    monkeypatch.setattr(starts, "_from_random", lambda run, cases, chosen: (wrong, [{"epoch": 1}]))
     added: list[dict] = []
     known = {"split": "test", "metric": "macro_f1", "value": 1.0, "n": 48, "ci95": (1.0, 1.0)}
     run = SimpleNamespace(
