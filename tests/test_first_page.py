@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -10,6 +11,7 @@ from test_book import BOOK, ROW, write_run
 from test_claims import SHOWN, SOURCE, millimetres, published_row
 
 from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.runs.published import published_folder
 from fetal_book.site.entries import read_entries
 from fetal_book.site.first_page import STRIPS_FILE, Strip, strongest, write_first_page
 from fetal_book.site.shown_runs import shown_runs
@@ -89,9 +91,12 @@ def test_every_chapter_has_a_strip_whose_words_hold_and_whose_links_lead_somewhe
             heads = {re.sub(r"\W+", "-", h.lower()) for h in re.findall(r"^## (.+)$", text, re.M)}
             assert not anchor or anchor in heads, target
     name = ("03_biometry_segmentation", "hc18-quick")
-    others = ("duck_net_17", "unext", "trans_unet", "med_seg_diff", "unet")
-    best = published_row(*name, "attention_unet", "dice")["value"]
+    others = ("attention_unet", "duck_net_17", "unext", "trans_unet", "med_seg_diff")
+    best = published_row(*name, "unet", "dice")["value"]
     assert all(published_row(*name, one, "dice")["value"] < best for one in others)
+    tests = pd.read_csv(published_folder(name[0]) / name[1] / "tables" / "paired_tests.csv")
+    tests = tests[(tests["metric"] == "adf_mm") & (tests["first"] == "unet") & (tests["low"] > 0)]
+    assert set(tests["second"]) == {"attention_unet", "med_seg_diff"}
     ages = ("05_brain_age", "oasis1-quick")
     maps = published_row(*ages, "maps_gaussian", "mae_years")
     for network in ("resnext", "sfcn"):

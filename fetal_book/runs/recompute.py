@@ -86,7 +86,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Scores]]] = {
 def recompute(chapter: str, folder: Path) -> list[Recomputed]:
     """Return the scores of a run on its test part that its table of cases gives; may be empty.
 
-    Of a run on several structures or sources, the rows of all of them, which come first.
+    Of a run on several structures or sources, the rows of all of them, which have most cases.
     """
     import pandas as pd
 
@@ -95,7 +95,8 @@ def recompute(chapter: str, folder: Path) -> list[Recomputed]:
     if score is None or not path.is_file():
         return []
     rows = [row for row in read_results(folder) if row["split"] == "test"]
-    printed = {(row["model"], row["metric"]): row["value"] for row in reversed(rows)}
+    rows = sorted(reversed(rows), key=lambda row: row["n"] or 0)
+    printed = {(row["model"], row["metric"]): row["value"] for row in rows}
     cases = pd.read_csv(path)
     again = score(cases)
     return [
