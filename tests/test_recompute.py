@@ -18,7 +18,7 @@ KEPT = sorted(
 @pytest.mark.parametrize("folder", KEPT, ids=lambda folder: folder.name)
 def test_what_a_run_prints_is_what_its_cases_give(folder):
     scores = recompute(folder.parent.name, folder)
-    assert len(scores) >= 5 and all(one.same for one in scores), scores
+    assert len(scores) >= 4 and all(one.same for one in scores), scores
 
 
 def test_a_case_that_was_changed_is_found(tmp_path):
