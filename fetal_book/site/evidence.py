@@ -12,6 +12,7 @@ import re
 
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.parameters.project import project_root
+from fetal_book.parameters.project_files import code_root
 from fetal_book.runs.published import published_folder
 from fetal_lib.errors import UserError
 from fetal_lib.files.fingerprint import module_file
@@ -58,14 +59,19 @@ def code_link(dotted: str) -> str:
     line = next((one.lineno for one in found if isinstance(one, kinds) and one.name == name), 0)
     if path is None or not line:
         raise EvidenceError(f"code:{dotted}: {module or 'no module'} defines no {name}")
-    place = f"`{path.relative_to(project_root()).as_posix()}`, line {line}"
+    place = f"`{path.relative_to(code_root(project_root())).as_posix()}`, line {line}"
     return f"{{py:obj}}`{name} <{dotted}>` ({place})" if dotted.startswith(IN_REFERENCE) else place
 
 
 def record_link(run: str, to_root: str) -> str:
-    """Link the record and the results of a reference run, ``CHAPTER/RUN``."""
+    """Link the record and the results of a reference run, ``CHAPTER/RUN``.
+
+    In a project that keeps no reference run at all it is only named.
+    """
     chapter, _, name = run.partition("/")
     folder = published_folder(chapter) / name
+    if name and not any(published_folder(chapter).parent.glob("*/*/record.json")):
+        return f"run {name} of chapter {chapter[:2]}, which this project does not keep"
     missing = [file for file in RECORDED.values() if not (folder / file).is_file()]
     if missing or not name:
         raise EvidenceError(f"record:{run}: {', '.join(missing) or run} is not kept with the book")
