@@ -47,7 +47,15 @@ def evidence(name: str, built: set[str], to_root: str = "../") -> str:
             "record:CHAPTER/RUN"
         )
     chapter = next((one for one in CHAPTERS if one.startswith(f"{match[2]}_")), "")
-    return f"{{numref}}`{name}`" if chapter in built else f"`{name}` of chapter {match[2]}"
+    shown = chapter in built and is_saved(name, chapter)
+    return f"{{numref}}`{name}`" if shown else f"`{name}` of chapter {match[2]}"
+
+
+def is_saved(name: str, chapter: str) -> bool:
+    """Say whether a chapter's text names a table or figure, or saves it under its short name."""
+    text = (project_root() / "notebooks" / f"{chapter}.py").read_text(encoding="utf-8")
+    short = name.split("-", 2)[2].replace("-", "_")
+    return name in text or f'"{short}"' in text
 
 
 def code_link(dotted: str) -> str:

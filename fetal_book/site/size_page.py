@@ -37,18 +37,20 @@ def write_sizes(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/sizes.md`` with its pictures."""
     found = read_all(root, chapters)
     generated = root / "book" / "generated"
-    parts = [size_picture(generated, found), picks(found.points), run_table(found)]
+    parts = [size_picture(generated, found), picks(found.points), run_table(found, chapters)]
     parts += [curves_picture(generated, found), step_table(found), machines(found)]
     write_text(generated / "sizes.md", "\n".join(part for part in parts if part))
 
 
-def run_table(found: Sizes) -> str:
-    """Write a row a network: published, run, scored, its twin, its source."""
+def run_table(found: Sizes, chapters: list[str]) -> str:
+    """Write a row a network: published, run, scored, its twin, its source; link these chapters."""
     twins = {point.name: point for point in found.points if point.narrow}
     rows = []
     for name, network in NETWORKS.items():
         record = found.records.get(name)
-        chapter = f"[{network.chapter[:2]}](notebooks/{network.chapter})"
+        chapter = network.chapter[:2]
+        if network.chapter in chapters:
+            chapter = f"[{chapter}](notebooks/{network.chapter})"
         twin = twins.get(name)
         rows.append(
             [
