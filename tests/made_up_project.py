@@ -68,8 +68,10 @@ def copy_project(root: Path, whole: bool = False) -> Path:
             page.write_text(page.read_text("utf-8").partition("```{eval-rst}")[0], encoding="utf-8")
         generated = root / "book" / "generated"
         (generated / "phantoms").mkdir(parents=True)
-        for kind in jobs.phantom_kinds():
-            Image.new("L", (8, 8)).save(generated / "phantoms" / f"{kind}.png")
+        for path in map(root.joinpath, jobs.phantom_files()):
+            path.write_text("Not in this copy.\n", encoding="utf-8")
+            if path.suffix == ".png":
+                Image.new("L", (8, 8)).save(path)
         (generated / "try_it.md").write_text("Not in this copy.\n", encoding="utf-8")
     return root
 

@@ -89,7 +89,9 @@ def test_a_project_without_reference_runs_names_them_and_leads_nowhere(monkeypat
     (tmp_path / "notebooks").mkdir()
     monkeypatch.setenv("FETAL_PROJECT", str(tmp_path))
     assert "does not keep" in evidence("record:04_head_circumference/hc18-quick", set())
-    assert "`fetal_lib/models/unet.py`, line" in evidence("code:fetal_lib.models.unet.get_unet", set())
+    assert "`fetal_lib/models/unet.py`, line" in evidence(
+        "code:fetal_lib.models.unet.get_unet", set()
+    )
 
 
 @pytest.mark.parametrize("name", ITEMS)

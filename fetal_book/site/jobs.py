@@ -126,11 +126,12 @@ def page_makers(root: Path) -> list[str]:
     return listed(found, root)
 
 
-def phantom_kinds() -> list[str]:
-    """List the kinds of phantoms that the book shows."""
-    from fetal_book.site.phantom_gallery import GALLERIES
+def phantom_files() -> list[str]:
+    """List what shows phantoms in the book, relative to the root: pictures, slices to go through."""
+    from fetal_book.site.phantom_gallery import GALLERIES, VIEWERS
 
-    return list(GALLERIES)
+    names = [*(f"{name}.png" for name in GALLERIES), *(f"{name}.html" for name in VIEWERS)]
+    return [f"book/generated/phantoms/{name}" for name in names]
 
 
 def phantom_sources(root: Path) -> list[str]:
