@@ -127,7 +127,7 @@ def page_makers(root: Path) -> list[str]:
 
 
 def phantom_files() -> list[str]:
-    """List what shows phantoms in the book, relative to the root: pictures, slices to go through."""
+    """List what shows phantoms in the book, relative to the root: pictures and slices."""
     from fetal_book.site.phantom_gallery import GALLERIES, VIEWERS
 
     names = [*(f"{name}.png" for name in GALLERIES), *(f"{name}.html" for name in VIEWERS)]
