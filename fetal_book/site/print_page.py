@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup, SoupStrainer, Tag
 NAME = "print.html"
 LEFT_OUT = (
     "a.headerlink, script, style, button, .onlyprint, .prev-next-footer, .downloads, summary, "
-    "details.hide"
+    "details.hide:not(:has(.cell_output)), details.hide .cell_input"
 )
 NOT_FOR_PAPER = ("try_it", "api/")  # nothing without scripts; looked up, not read
 STYLES = re.compile(r'<link[^>]*href="([^"?]*_static/[^"?]*\.css)')
@@ -71,7 +71,7 @@ def page_body(site: Path, page: str, pages: set[str]) -> Tag:
         for name in REFERRING:
             if part.get(name):
                 part[name] = moved(part[name], name, page, pages)
-    for folded in article.select("details.sd-dropdown"):
+    for folded in article.select("details.sd-dropdown, details.hide"):
         folded["open"] = ""
     article.name, article.attrs = "section", {"id": anchor(page), "class": "book-page"}
     return article
