@@ -67,7 +67,7 @@ bench: $(STAMP)  ## measure this computer: imports, help, networks, predictions,
 	@FETAL_BENCH=1 $(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
 
 soak: $(STAMP)  ## break things on purpose, many times, for hours: what was tried goes to book/reliability.jsonl
-	@FETAL_SOAK="$(CURDIR)/book/reliability.jsonl" $(BIN)/python -m pytest -m "slow" -k "soak or fuzz" $(PYTEST_ARGS)
+	@FETAL_SOAK="$(CURDIR)/book/reliability.jsonl" $(BIN)/python -m pytest -k "soak or fuzz" --timeout 7200 $(PYTEST_ARGS)
 
 notebooks: $(STAMP)  ## write the clean .ipynb beside every chapter's .py
 	@$(BIN)/fetal-lib notebooks sync

@@ -26,7 +26,7 @@ def tell(group: str, fault: str, tried: int, lost: int, what: str) -> None:
 
     Parameters
     ----------
-    group : {'faults', 'bad input', 'load', 'determinism'}
+    group : {'faults', 'oddities', 'bad input', 'load', 'determinism'}
         The table of the page that the line goes into.
     fault : str
         What was done.

@@ -98,5 +98,5 @@ def test_what_is_missing_is_said_with_the_fix(tmp_path):
     (scans / "B_T1W.NII").unlink(), (scans / "a_T1w.nii.gz").unlink()
     assert [path.name for path in list_scans([scans])] == ["mask.nii.gz"]
     (tmp_path / "ages.csv").write_text("scan,age\nx.nii,old\n")
-    with pytest.raises(ValueError, match="number of years"):
+    with pytest.raises(ValueError, match="line 2: age is 'old', no number"):
         read_known_ages(tmp_path / "ages.csv")

@@ -15,7 +15,8 @@ SOURCE = "book/reliability.jsonl"
 TITLES = ("What was done", "Times", "Lost or false", "Checked after each")
 GROUPS = {
     "faults": "Faults while a chapter runs",
-    "bad input": "Bad input",
+    "oddities": "Oddities of real files",
+    "bad input": "Made-up damage",
     "load": "The app under load",
     "determinism": "The same order twice",
 }

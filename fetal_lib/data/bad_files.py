@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
 from fetal_lib.data.report import Problem, examples
@@ -127,6 +127,15 @@ def stream(
 def plain_name(name: str) -> str:
     """Return a name with composed letters: macOS writes ``é`` as two signs, others as one."""
     return unicodedata.normalize("NFC", name)
+
+
+def plain_file_name(path: str | Path) -> str:
+    r"""Return the name of a file without its folders, parted by ``/`` or ``\\``.
+
+    >>> plain_file_name(r"C:\\scans\\a b.png"), plain_file_name("scans/a b.png")
+    ('a b.png', 'a b.png')
+    """
+    return plain_name(PureWindowsPath(path).name)
 
 
 def find_file(folder: Path, name: str) -> Path:

@@ -18,6 +18,7 @@ from fetal_lib.baselines.mni_registration import in_mni_space
 from fetal_lib.baselines.mni_space import GRID_MM, grid_affine, standard_t1
 from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import segment_tissues
+from fetal_lib.data.bad_files import plain_file_name
 from fetal_lib.data.layouts.adult_scan import read_scan
 from fetal_lib.predict.age_model import NORM_TISSUES, AgeModel
 from fetal_lib.predict.batch import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from fetal_lib.baselines.tissue_mixture import TissueMixture
 
 SUFFIXES = (".nii", ".nii.gz")
+AGE_LIMITS = (0.0, 130.0, "years")
 MIN_WHITE_TO_GRAY = 1.15
 BEYOND_YEARS = 15.0
 ADVICE = (
@@ -208,7 +210,7 @@ def write_ages(
             reading = read_age(path, model)
             if pictures is not None and reading.t1 is not None:
                 save_picture(Path(pictures), path, reading)
-            yield brain_age_row(path, reading, model, known_ages.get(path.name))
+            yield brain_age_row(path, reading, model, known_ages.get(plain_file_name(path)))
 
     return write_rows(rows(), out, "brain-age", len(paths))
 
@@ -238,17 +240,16 @@ def read_known_ages(path: str | Path) -> dict[str, float]:
     Raises
     ------
     ValueError
-        If a column is missing or an age is no number.
+        If a column is missing or an age is no number of years; all bad rows are named together.
     """
-    from fetal_lib.readers.delimited import read_text_table
+    from fetal_lib.readers.delimited import TableReadError, numbers, read_text_table
 
-    table = read_text_table(Path(path), ["scan", "age"], [])
-    ages, wrong = {}, []
-    for line, row in zip(table.lines, table.rows, strict=True):
-        try:
-            ages[Path(row["scan"]).name] = float(row["age"].replace(",", "."))
-        except ValueError:
-            wrong.append(f"line {line}: {row['age']!r}")
-    if wrong:
-        raise ValueError(f"{path}: age must be a number of years; {'; '.join(wrong[:10])}.")
-    return ages
+    table = read_text_table(Path(path), ["scan", "age"])
+    values, problems = numbers(table, {"age": AGE_LIMITS})
+    if problems:
+        raise TableReadError(table.path, problems)
+    ages = {
+        plain_file_name(row["scan"]): age
+        for row, age in zip(table.rows, values["age"], strict=True)
+    }
+    return {name: age for name, age in ages.items() if not math.isnan(age)}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fetal_lib.data.bad_files import plain_file_name
 from fetal_lib.growth import hadlock, intergrowth_age, intergrowth_size
 from fetal_lib.growth.bpd_convention import OUTER_OUTER
 from fetal_lib.growth.gestation import format_weeks_days
@@ -170,7 +171,7 @@ def write_predictions(
 
     def rows() -> Iterator[dict[str, str]]:
         for path, result, _, size in found:
-            ga_days = sizes.ga_days.get(path.name, math.nan)
+            ga_days = sizes.ga_days.get(plain_file_name(path), math.nan)
             convention = getattr(model, "convention", OUTER_OUTER)
             row = head_circumference_row(path, result, size, model.spec, ga_days, convention)
             if as_submission and result.ellipse is not None:

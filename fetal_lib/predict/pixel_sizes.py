@@ -12,8 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fetal_lib.data.bad_files import plain_file_name
 from fetal_lib.readers.checks import first_bytes, is_dicom
-from fetal_lib.readers.delimited import TableReadError, TextTable, numbers, read_text_table
+from fetal_lib.readers.delimited import (
+    UNKNOWN,
+    TableReadError,
+    TextTable,
+    numbers,
+    read_text_table,
+)
 
 PIXEL_SIZE_RANGE_MM = (0.02, 1.0)
 """Outside it a pixel size is taken for a slip of unit."""
@@ -116,7 +123,7 @@ class PixelSizes:
     common_mm : float
         Used for every file that the table does not name; NaN for none.
     by_name : mapping of str to float
-        Millimetres, by file name without folder.
+        Millimetres, by `plain_file_name`.
     ga_days : mapping of str to float
         Gestational age from dating, for the centile; may be empty.
     """
@@ -134,8 +141,9 @@ class PixelSizes:
             If the file is damaged, or nothing was given and it states what no pixel can be.
         """
         stated = stated_mm(path)
-        if path.name in self.by_name:
-            return PixelSize(self.by_name[path.name], "table").beside(stated)
+        name = plain_file_name(path)
+        if name in self.by_name:
+            return PixelSize(self.by_name[name], "table").beside(stated)
         if not math.isnan(self.common_mm):
             return PixelSize(self.common_mm, "given").beside(stated)
         if math.isnan(stated):
@@ -210,9 +218,9 @@ def read_pixel_sizes(path: str | Path, common_mm: float = math.nan) -> PixelSize
     size_column = column_of(table, SIZE_COLUMNS)
     limits = {size_column: (*PIXEL_SIZE_RANGE_MM, "mm, the side of a pixel")}
     values, problems = numbers(table, limits | {GA_COLUMN: (1, 320, "days")})
-    names = [row[name_column] for row in table.rows]
-    for line, name, size in zip(table.lines, names, values[size_column], strict=True):
-        if math.isnan(size):
+    names = [plain_file_name(row[name_column]) for row in table.rows]
+    for line, name, row in zip(table.lines, names, table.rows, strict=True):
+        if row[size_column].casefold() in UNKNOWN:
             problems.append(f"line {line}: {size_column} is empty")
         if names.count(name) > 1:
             problems.append(f"line {line}: {name} stands twice")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fetal_lib.data.bad_files import plain_file_name
 from fetal_lib.predict.pixel_sizes import GA_COLUMN, NAME_COLUMNS, column_of
 from fetal_lib.readers.checks import first_bytes, is_dicom
 from fetal_lib.readers.delimited import TableReadError, numbers, read_text_table
@@ -54,7 +55,7 @@ def read_visits(path: str | Path) -> VisitTable:
     visit_of: dict[str, str] = {}
     ages: dict[str, float] = {}
     for line, row, age in zip(table.lines, table.rows, values[GA_COLUMN], strict=True):
-        image, exam = row[image_column], row[exam_column]
+        image, exam = plain_file_name(row[image_column]), row[exam_column]
         if not exam:
             problems.append(f"line {line}: {exam_column} is empty")
         if image in visit_of:
@@ -86,11 +87,13 @@ def visits(
         If images of one examination have different ages.
     """
     table = table or VisitTable()
-    names = [table.visit_of.get(path.name) or _study(path) or path.stem for path in paths]
+    files = [plain_file_name(path) for path in paths]
+    told = [table.visit_of.get(file) for file in files]
+    names = [name or _study(path) or path.stem for name, path in zip(told, paths, strict=True)]
     known: dict[str, list[float]] = defaultdict(list)
-    for path, name in zip(paths, names, strict=True):
-        if path.name in (ages or {}):
-            known[name].append(ages[path.name])
+    for file, name in zip(files, names, strict=True):
+        if file in (ages or {}):
+            known[name].append(ages[file])
     torn = [name for name, found in known.items() if len(set(found)) > 1]
     if torn:
         raise ValueError(

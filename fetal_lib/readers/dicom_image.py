@@ -1,9 +1,9 @@
 """Read one ultrasound image from DICOM: gray values, and the size of a pixel where it is stated.
 
 Single frames and loops, gray (MONOCHROME1 and 2), colour (RGB, YBR, palette), 8 to 16 bits,
-uncompressed, run-length, JPEG and JPEG 2000. The pixel size stands in the Sequence of Ultrasound
-Regions (centimetres a pixel), else in Pixel Spacing; where the regions contradict each other or
-the pixels are not square it is unknown, not averaged.
+uncompressed, run-length, baseline JPEG, JPEG-LS and JPEG 2000. The pixel size stands in the
+Sequence of Ultrasound Regions (centimetres a pixel), else in Pixel Spacing; where the regions
+contradict each other or the pixels are not square it is unknown, not averaged.
 
 References
 ----------
@@ -181,7 +181,7 @@ def _check_compression(path: Path, header: Dataset) -> None:
         raise ImageReadError(
             path,
             f"pixels compressed as {syntax.name}, for which no decoder is installed",
-            "uncompressed, RLE, JPEG and JPEG 2000 are read",
+            "uncompressed, RLE, baseline JPEG, JPEG-LS and JPEG 2000 are read",
             "Export the scan again, uncompressed or as PNG.",
         )
 

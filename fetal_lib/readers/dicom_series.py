@@ -113,6 +113,8 @@ class _Place:
         whole = [self.corner, self.directions, self.edges]
         if not all(np.isfinite(part).all() for part in whole) or self.corner.shape != (3,):
             raise ValueError("its position, orientation or pixel spacing is no number")
+        if not (self.edges > 0).all():
+            raise ValueError(f"its pixels are {row_mm:g} x {column_mm:g} mm")
 
     @property
     def normal(self) -> np.ndarray:

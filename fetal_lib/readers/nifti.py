@@ -32,6 +32,7 @@ MAX_BEFORE = 64_000_000  # bytes of header extensions before the voxels
 MAX_AFTER = 64_000_000  # bytes that may follow them
 MAX_FOUR_D = 8  # a four-dimensional file may hold so many of the largest volumes
 PIECE = 1 << 22
+SAME_LENGTH = 0.01
 
 
 def read_nifti(path: Path, index: int | None = None) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -146,12 +147,39 @@ def _check_header(path: Path, header: SpatialHeader, index: int | None) -> None:
     if code in LENGTH_UNITS:
         found, rule = f"lengths are in {LENGTH_UNITS[code]}", "millimetres are read"
         raise VolumeReadError(path, found, rule, "Write the header again, in mm.")
+    _check_placing(path, header)
     shape = tuple(int(side) for side in header.get_data_shape())
     check_shape(path, shape[:3])
     n = math.prod(shape[3:])
     if not 0 < n * math.prod(shape[:3]) <= MAX_FOUR_D * MAX_VOXELS:
         raise VolumeReadError.damaged(path, ValueError(f"the shape is {shape}"))
     _check_index(path, n, shape, index)
+
+
+def _check_placing(path: Path, header: SpatialHeader) -> None:
+    """Refuse lengths that readers repair in different ways, and a sform and qform of two sizes.
+
+    Where both place the voxels, the sform counts; it may turn and move them, not resize or mirror.
+    """
+    if "qform_code" not in header:
+        return
+    mm = np.asarray(header["pixdim"][1:4], float)
+    has_sform, has_qform = (int(header[name]) > 0 for name in ("sform_code", "qform_code"))
+    stated = " x ".join(f"{edge:.4g}" for edge in mm)
+    if not has_sform and ((mm <= 0) if has_qform else (mm == 0)).any():
+        found, rule = f"the header states voxels of {stated} mm", "each length must be positive"
+        raise VolumeReadError(path, found, rule, "Write the header again, in mm.")
+    if not (has_sform and has_qform):
+        return
+    placed = np.asarray(header.get_sform(), float)[:3, :3]
+    edges = np.linalg.norm(placed, axis=0)
+    if (np.abs(edges - np.abs(mm)) > SAME_LENGTH * np.abs(mm)).any():
+        found = f"voxels are {' x '.join(f'{edge:.4g}' for edge in edges)} mm by its sform"
+        found, rule = f"{found} and {stated} mm by its qform", "both must give one size"
+        raise VolumeReadError(path, found, rule, "Resample it, or set the wrong one's code to 0.")
+    if np.linalg.det(placed) * (-1 if float(header["pixdim"][0]) < 0 else 1) < 0:
+        found, rule = "its sform mirrors what its qform does not", "left must be on one side"
+        raise VolumeReadError(path, found, rule, "Set the wrong one's code to 0.")
 
 
 def _check_index(path: Path, n: int, shape: tuple[int, ...], index: int | None) -> None:
