@@ -77,6 +77,7 @@ from fetal_book.chapters.biometry_segmentation import ensembles, explain, fit
 from fetal_book.chapters.biometry_segmentation import growth, hospitals
 from fetal_book.chapters.biometry_segmentation import network_cost, report
 from fetal_book.chapters.biometry_segmentation import robust, source, velocity
+from fetal_book.chapters.biometry_segmentation.case_tiles import case_tiles
 from fetal_book.chapters.biometry_segmentation import scores as score
 from fetal_book.chapters.example_cases import typical_and_worst
 from fetal_book.chapters.tables import plain, pretty
@@ -369,7 +370,7 @@ run.save_table(results, "results", "Test part, all models.")
 source_measures = ("dice", "iou", "recall", "map")
 pretty(report.results_table(run.rows, metrics=source_measures))
 
-# %% mystnb={"table": {"name": "tab-03-further", "caption": "Test part, all models: measures that the source lacks, with 95 % intervals over subjects."}}
+# %% mystnb={"table": {"name": "tab-03-further", "caption": "Test part, all models: measures that the source lacks, with 95 % intervals over subjects."}} tags=["hide-output"]
 further = ("precision", "hd95_mm", "assd_mm", "adf_mm")
 pretty(report.results_table(run.rows, metrics=further))
 
@@ -424,6 +425,20 @@ run.save_figure(
 )
 
 # %% [markdown]
+# ### Right and wrong cases
+#
+# Of each structure the worst test images of the chosen network by Dice, then some
+# over all its others; on the page they can be sorted. *Right* is a size nearer than
+# 5 % to the annotated one, a line drawn for looking. Ellipses fitted to the reference
+# (green) and to what was found (orange, dashed), of a femur a thin one. Look for what
+# the wrong ones share: an edge that leaves the picture, and shadows.
+
+# %% tags=["hide-input"]
+tiles = case_tiles(scores[best], table_test, arrays_test, probs[best])
+caption = "Test images: the worst of each structure, then some over its others."
+run.save_gallery(tiles, "cases", caption)
+
+# %% [markdown]
 # ### Is one network better than another?
 #
 # {numref}`tab-03-paired-tests` compares two networks at a time over the same subjects:
@@ -433,7 +448,7 @@ run.save_figure(
 # may leave out zero where the adjusted p is large. One training each: the scatter from
 # seed to seed is in neither.
 
-# %% mystnb={"table": {"name": "tab-03-paired-tests", "caption": "First network minus second on the same subjects: mean difference with its 95 % interval, p by Wilcoxon's test, and p_holm, adjusted by Holm's procedure within each measure."}}
+# %% mystnb={"table": {"name": "tab-03-paired-tests", "caption": "First network minus second on the same subjects: mean difference with its 95 % interval, p by Wilcoxon's test, and p_holm, adjusted by Holm's procedure within each measure."}} tags=["hide-output"]
 learnt = {name: scores[name] for name in names}
 tests = pd.concat(
     [
@@ -557,7 +572,7 @@ Markdown(hospitals.convention_text(ways, edges))
 # over time {cite:p}`gordijn2016`. A flag hangs on a threshold, so that a small error of the outline
 # can raise or clear it.
 
-# %% mystnb={"table": {"name": "tab-03-growth-agreement", "caption": "Ages (days), weights (g), ratios and centiles of the n subjects of the test part that have what they need: measured minus annotated, with 95 % limits of agreement; MAE: mean absolute error, and its share of the annotated value."}}
+# %% mystnb={"table": {"name": "tab-03-growth-agreement", "caption": "Ages (days), weights (g), ratios and centiles of the n subjects of the test part that have what they need: measured minus annotated, with 95 % limits of agreement; MAE: mean absolute error, and its share of the annotated value."}} tags=["hide-output"]
 subjects, lines = growth.examinations(
     scores[best], table_test, p.convention
 )
@@ -854,7 +869,7 @@ pretty(compared)
 # has no abdomen. These networks are for comparing; what measures a scan after a clone
 # was trained for longer ([](../howto/measure.md)).
 
-# %% mystnb={"table": {"name": "tab-03-real", "caption": "Reference runs on real scans, test part of n images, with 95 % intervals over subjects."}} tags=["hide-input"]
+# %% mystnb={"table": {"name": "tab-03-real", "caption": "Reference runs on real scans, test part of n images, with 95 % intervals over subjects."}} tags=["hide-input", "hide-output"]
 reference = reference_table(
     "03_biometry_segmentation",
     ["dice", "iou", "adf_mm", "coverage"],

@@ -356,7 +356,7 @@ Markdown(
 pick = typical_and_worst(scores["unet"]["dice"].to_numpy())
 picked = scores["unet"].iloc[pick]
 titles = [
-    f"Dice {d:.3f}, {e:+.1f} mm"
+    f"Dice {d:.3f}, {e:+.1f} mm" if e == e else "no head found"
     for d, e in zip(picked["dice"], picked["df_mm"], strict=True)
 ]
 figure = heads.gallery(

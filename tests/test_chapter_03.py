@@ -20,6 +20,8 @@ from fetal_book.chapters.biometry_segmentation import (  # noqa: E402
     source,
     velocity,
 )
+from fetal_book.chapters.biometry_segmentation import scores as score  # noqa: E402
+from fetal_book.chapters.biometry_segmentation.case_tiles import case_tiles  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.data import CaseArrays  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.explain import cam_curves, segmentation_cam, shuffled  # noqa: E402
 from fetal_book.chapters.biometry_segmentation.network_cost import released_cost_ratio  # noqa: E402
@@ -62,6 +64,23 @@ def test_reference_masks_have_the_table_s_circumference(phantoms):
     assert [m.shape for m in masks] == [tuple(s) for s in arrays.sizes_hw]
     gap = report.reference_circumference_gap(table, masks)
     assert (np.abs(gap) < 0.01 * table["true_mm"]).all()
+
+
+def test_a_gallery_shows_each_structure_worst_first_and_says_what_was_not_found(phantoms):
+    table, arrays = phantoms
+    probs = arrays.masks / 255
+    missed = int(np.flatnonzero(table["structure"] == "abdomen")[-1])
+    probs[missed] = 0
+    scores = score.score_structures(table, cases.references(table, arrays), probs)
+    tiles = case_tiles(scores, table, arrays, probs)
+    assert sorted(tile.name for tile in tiles) == sorted(table["image"])
+    (lost,) = (tile for tile in tiles if tile.kind == "abdomen, not measured")
+    assert lost.name == table["image"][missed] and set(lost.values) == {"Dice", "size (mm)"}
+    assert {tile.kind for tile in tiles} - {lost.kind} == {
+        "head, within 5 %",
+        "abdomen, within 5 %",
+    }
+    assert all(tile.picture[8:12] == b"WEBP" for tile in tiles)
 
 
 def test_two_sources_are_joined_and_their_subjects_kept_apart(phantoms, tmp_path):
@@ -398,4 +417,5 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(tmp_path):
     split = pd.read_csv(out / "tables" / "split.csv", dtype=str)
     assert split.groupby("subject")["part"].nunique().max() == 1
     assert figures_without_words(out) == []
+    assert (out / "galleries" / "cases.html").is_file()
     assert {p.name for p in (out / "model").iterdir()} == {"card.md", "model.json", "weights.npz"}

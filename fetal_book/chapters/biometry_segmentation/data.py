@@ -182,12 +182,15 @@ def load_cases(table: pd.DataFrame, shape: tuple[int, int]) -> CaseArrays:
 
 def references(table: pd.DataFrame, arrays: CaseArrays) -> list[np.ndarray]:
     """Return the filled masks at the scans' own sizes, uint8 (H, W) each."""
-    found = []
-    for i, size in enumerate(arrays.sizes_hw):
-        row = table.iloc[[i]]
-        read = ITERATE[row["layout"].iloc[0]]
-        found.append(next(iter(read(row, tuple(int(n) for n in size))))[1])
-    return found
+    return [at_own_size(table, arrays, i)[1] for i in range(len(table))]
+
+
+def at_own_size(table: pd.DataFrame, arrays: CaseArrays, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scan and its filled mask at the scan's own size, uint8 (H, W) each."""
+    read = ITERATE[table["layout"].iloc[row]]
+    shape = int(arrays.sizes_hw[row][0]), int(arrays.sizes_hw[row][1])
+    image, mask, _ = next(iter(read(table.iloc[[row]], shape)))
+    return image, mask
 
 
 def pooled_name(table: pd.DataFrame) -> str:
