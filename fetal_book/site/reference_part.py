@@ -38,6 +38,7 @@ TABLES = (
 """Tables of a run that a reader wants first."""
 GALLERIES = {
     "heads": "heads of the test part",
+    "cases": "scans of the test part",
     "external": "heads of another source",
     "subjects": "people of the test part",
 }

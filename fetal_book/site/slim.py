@@ -1,5 +1,5 @@
-"""Take out of a built site what no reader sees: source maps, icons, colour of grey images, and
-the second copy of each notebook's outputs."""
+"""Take out of a built site what no reader sees: source maps, icons, colour of grey images, bytes
+of large pictures of scans, and the second copy of each notebook's outputs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from pathlib import Path
 ICON_SCRIPT = "_static/scripts/fontawesome.js"
 LARGE_IMAGE_BYTES = 50_000
 IMAGE_FOLDERS = ("_images", "_downloads")
+SCAN_QUALITY = 88
+"""Of a picture of scans on a page, of 100; its download keeps every pixel."""
+SCAN_SHARE = 0.6
+"""A picture holds scans, not lines, where WebP takes less than this share of its bytes."""
+PAGE_IMAGE = re.compile(r"(_images/[^\"'()<>]+)\.png")
 USED = re.compile(r"\bfa-([a-z0-9-]+)")
 ALIAS = re.compile(r'"([a-z0-9-]+)"')
 ICON = re.compile(
@@ -20,9 +25,9 @@ ICON = re.compile(
 
 
 def slim_site(site: Path) -> None:
-    """Drop source maps, store large images without loss in fewer bytes, take the outputs out of the
-    notebooks behind the theme's button, and drop from its script of icons those that nothing in the
-    site names.
+    """Drop source maps, store large images without loss in fewer bytes and those of scans on pages
+    as WebP, take the outputs out of the notebooks behind the theme's button, and drop from its
+    script of icons those that nothing in the site names.
 
     The script holds about two thousand icons in one and a half megabytes, which every page loads.
     The theme's style sheet has a rule for each of them, which draws none: only pages and scripts
@@ -36,12 +41,46 @@ def slim_site(site: Path) -> None:
     for path in (path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")):
         if path.stat().st_size > LARGE_IMAGE_BYTES:
             path.write_bytes(smaller_png(path.read_bytes()))
+    send_scans_as_webp(site)
     script = site / ICON_SCRIPT
     if not script.is_file():
         return
     texts = [p for p in site.rglob("*") if p.suffix in (".html", ".js") and p != script]
     used = {name for path in texts for name in USED.findall(path.read_text("utf-8", "replace"))}
     script.write_text(keep_icons(script.read_text(encoding="utf-8"), used), encoding="utf-8")
+
+
+def send_scans_as_webp(site: Path) -> None:
+    """Store large pictures of scans on pages as WebP, and name that on every page.
+
+    A figure of lines stays a PNG: WebP makes it larger, or its lines grey.
+    """
+    found = {path: scan_as_webp(path) for path in (site / "_images").glob("*.png")}
+    sent = {f"_images/{path.stem}" for path, packed in found.items() if packed}
+    for path, packed in found.items():
+        if packed:
+            path.with_suffix(".webp").write_bytes(packed)
+            path.unlink()
+    for page in site.rglob("*.html") if sent else ():
+        text = page.read_text(encoding="utf-8")
+        to = PAGE_IMAGE.sub(lambda m: f"{m[1]}.webp" if m[1] in sent else m[0], text)
+        if to != text:
+            page.write_text(to, encoding="utf-8")
+
+
+def scan_as_webp(path: Path) -> bytes | None:
+    """Return a large opaque picture as WebP where that takes far fewer bytes, else None."""
+    from PIL import Image
+
+    if path.stat().st_size <= LARGE_IMAGE_BYTES:
+        return None
+    with Image.open(path) as image:
+        if image.mode not in ("L", "RGB"):
+            return None
+        packed = io.BytesIO()
+        image.convert("RGB").save(packed, "WEBP", quality=SCAN_QUALITY)
+    few = packed.tell() < SCAN_SHARE * path.stat().st_size
+    return packed.getvalue() if few else None
 
 
 def without_outputs(notebook: str) -> str:
