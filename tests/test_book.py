@@ -90,6 +90,16 @@ def test_missing_chapter_stays_out_of_the_contents_and_is_called_not_yet_built()
     assert table.count("](notebooks/") == 1
 
 
+def test_the_table_of_the_chapters_names_the_runs_on_real_data_before_those_on_phantoms(
+    tmp_path: Path,
+) -> None:
+    name = "04_head_circumference"
+    write_run(tmp_path / "book" / "published" / name / "hc18-quick", ROW, data="hc18")
+    write_run(tmp_path / "runs" / "book" / name, ROW)
+    kept = contents.kept_runs(tmp_path, [name])
+    assert list(kept) == [name] and kept[name].startswith("kept: {ref}`run hc18-quick <run-04-")
+
+
 def test_every_citation_has_an_entry_and_every_entry_is_cited() -> None:
     entries = set(
         re.findall(

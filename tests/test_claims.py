@@ -339,16 +339,6 @@ def test_every_flaw_that_a_reference_run_re_enacts_is_on_the_ladder_or_answers_a
         assert enacted - named <= SIDE_ROWS, enacted - named
 
 
-def test_what_the_text_says_of_source_002_holds_in_the_reference_run():
-    name = ("03_biometry_segmentation", "hc18-quick")
-    rows = next(one for one in published_runs(name[0]) if one.name == name[1]).rows
-    networks = ("duck_net_17", "attention_unet", "unext", "trans_unet", "unet")
-    best = max(published_row(*name, network, "dice")["value"] for network in networks)
-    own = published_row(*name, "med_seg_diff", "dice")
-    assert own["value"] < best and own["value"] < 0.9852  # not the best, and below the source's
-    assert own["data"] == "hc18" and len(rows) > 20
-
-
 def test_what_the_text_says_of_source_003_holds_in_the_reference_run():
     name = ("04_head_circumference", "hc18-quick")
     without = published_row(*name, "vgg16_mask", "adf_mm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,25 +61,30 @@ def source_section(source: Source, runs: list[ShownRun]) -> str:
     return "\n".join([*parts, *(claim_table(claim, runs) for claim in source.claims)])
 
 
-def filled(text: str, runs: list[ShownRun]) -> str:
+def filled(text: str, runs: list[ShownRun], told: Callable[[Found], str] | None = None) -> str:
     """Put the numbers of the runs into a text, each with its interval and a way to its run.
+
+    Each is written by ``told`` where that is given; else count, data and run stand beside it, or
+    once after a sentence whose numbers share them.
 
     A sentence compares: its numbers are of the first run that has them all, where there is one. A
     sentence whose numbers are all missing is left out.
     """
-    sentences = (sentence_text(one, runs) for one in SENTENCE.split(text.strip()))
+    sentences = (sentence_text(one, runs, told) for one in SENTENCE.split(text.strip()))
     return " ".join(one for one in sentences if one)
 
 
-def sentence_text(sentence: str, runs: list[ShownRun]) -> str:
+def sentence_text(
+    sentence: str, runs: list[ShownRun], told: Callable[[Found], str] | None = None
+) -> str:
     """Fill one sentence; what all its numbers share is said once, after it."""
     answers = [Answer.model_validate(answer_fields(place)) for place in NUMBER.findall(sentence)]
     whole = ([first(answer, [run]) for answer in answers] for run in runs)
     found = next((one for one in whole if all(one)), [first(answer, runs) for answer in answers])
     if answers and not any(found):
         return ""
-    shared = shared_text(found)
-    write = linked_number if shared else told_number
+    shared = "" if told else shared_text(found)
+    write = told or (linked_number if shared else told_number)
     written = iter([write(one) if one else f"({MISSING})" for one in found])
     return " ".join(filter(None, [NUMBER.sub(lambda _: next(written), sentence), shared]))
 

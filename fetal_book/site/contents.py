@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from fetal_book.site.markdown import table
-from fetal_book.site.shown_runs import data_kind
+from fetal_book.site.shown_runs import data_kind, shown_runs
 from fetal_lib.data.kinds import data_words
 from fetal_lib.files.atomic import read_json, write_text
 
@@ -47,14 +47,14 @@ def page_files(contents: dict[str, Any]) -> list[str]:
 
 
 def chapters_table(plan: list[dict[str, str]], states: dict[str, str]) -> str:
-    """Write the table of the chapters; one without a state is not yet built."""
+    """Write the table of the chapters, by their states; one without a state is not yet built."""
     rows = []
     for chapter in plan:
         name, number = chapter["name"], chapter["name"][:2]
         linked = f"[{number}]({NOTEBOOKS}{name})" if name in states else number
         state = states.get(name, "not yet built")
         rows.append([linked, chapter["task"], state, chapter["models"], chapter["framework"]])
-    return table(["", "Task", "State", "Models", "Framework"], rows)
+    return table(["", "Task", "Runs", "Models", "Framework"], rows)
 
 
 def chapter_state(folder: Path) -> str:
@@ -63,6 +63,15 @@ def chapter_state(folder: Path) -> str:
     data = record.get("data") or "unknown data"
     shown = data_words(data, data_kind(folder, data), mark="")
     return f"built, {record.get('profile', 'unknown')} profile on {shown}"
+
+
+def kept_runs(root: Path, chapters: list[str]) -> dict[str, str]:
+    """Name the reference runs of chapters, each a link, such as ``kept: run hc18-quick; ``."""
+    kept: dict[str, list[str]] = {}
+    for run in shown_runs(root, chapters):
+        if run.kept:
+            kept.setdefault(run.chapter, []).append(run.link)
+    return {chapter: f"kept: {', '.join(links)}; " for chapter, links in kept.items()}
 
 
 def card_entry(notebook: Path) -> dict[str, str]:
@@ -83,7 +92,11 @@ def write_contents(root: Path, chapters: list[str]) -> None:
     planned = {entry["name"] for entry in plan}
     more = [name for name in chapters if name not in planned]
     plan += [card_entry(root / "notebooks" / f"{name}.py") for name in more]
-    states = {name: chapter_state(root / "runs" / "book" / name) for name in chapters}
+    kept_first = kept_runs(root, chapters)
+    states = {
+        name: kept_first.get(name, "") + chapter_state(root / "runs" / "book" / name)
+        for name in chapters
+    }
     write_text(generated / "chapters.md", chapters_table(plan, states))
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fetal_book.runs.results import METRICS
 from fetal_book.site.claims import Answer, Flaw, Source, read_sources
-from fetal_book.site.claims_page import first
+from fetal_book.site.claims_page import filled, first, linked_number
 from fetal_book.site.entries import Entry, read_entries
 from fetal_book.site.ladder import change_text
 from fetal_book.site.ladder_picture import first_run, scores, write_rung_picture
@@ -34,7 +34,9 @@ class Strip(Entry):
     Attributes
     ----------
     number, measures : row of a run's results, and what it measures in words.
-    learnt : a sentence or two.
+    said : what the source says, after "Source 003 says".
+    holds : what holds on real scans, after these words; its places ``[[model metric]]`` are filled
+        with numbers of runs.
     figures : of a run, the first that it has is shown.
     phantoms : picture of phantoms where no run has a figure.
     credit : whose pictures they are.
@@ -44,7 +46,8 @@ class Strip(Entry):
     chapter: str
     number: Answer
     measures: str
-    learnt: str
+    said: str
+    holds: str
     figures: list[str] = Field(min_length=1)
     phantoms: str = ""
     credit: str
@@ -57,15 +60,27 @@ def write_first_page(root: Path, chapters: list[str]) -> None:
     runs = shown_runs(root, chapters)
     strips = read_entries(book / STRIPS_FILE, list[Strip])
     plan = {one["name"]: one["title"] for one in read_entries(book / "chapters.yml", list[dict])}
-    parts = [strip_text(book, strip, plan, runs, strip.chapter in chapters) for strip in strips]
-    parts.append(rung_text(book / "generated", read_sources(book), runs))
+    sources = read_sources(book)
+    names = {one.chapter: f"Source {one.source}" for one in sources}
+    parts = [
+        strip_text(book, strip, plan, names, runs, strip.chapter in chapters) for strip in strips
+    ]
+    parts.append(rung_text(book / "generated", sources, runs))
     write_text(book / "generated" / "first_page.md", "\n".join(filter(None, parts)) or "\n")
 
 
 def strip_text(
-    book: Path, strip: Strip, titles: dict[str, str], runs: list[ShownRun], has_page: bool
+    book: Path,
+    strip: Strip,
+    titles: dict[str, str],
+    sources: dict[str, str],
+    runs: list[ShownRun],
+    has_page: bool,
 ) -> str:
-    """Write the strip of a chapter; without a picture its text stands alone."""
+    """Write the strip of a chapter; without a picture its text stands alone.
+
+    ``titles`` and ``sources`` are names of chapters and of their sources.
+    """
     own = [run for run in runs if run.chapter == strip.chapter]
     number, page = strip.chapter[:2], f"notebooks/{strip.chapter}.ipynb"
     links = {"Read": page} if has_page else {}
@@ -73,7 +88,8 @@ def strip_text(
     texts = [
         f"**{number} · {titles.get(strip.chapter, strip.chapter)}**",
         number_text(strip, own),
-        strip.learnt.strip(),
+        f"**{sources.get(strip.chapter, 'The source')} says** {strip.said.strip()}",
+        f"**On real scans** {filled(strip.holds, own, told=linked_number)}",
         " · ".join(f"[{words}]({to})" for words, to in links.items()),
     ]
     return grid(picture(book, strip, own), "\n\n".join(texts), strip.credit)
