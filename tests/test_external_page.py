@@ -67,6 +67,12 @@ def test_the_page_sets_shipped_models_and_runs_on_other_sets_side_by_side(tmp_pa
     kept = tmp_path / "book" / "published" / CHAPTER / "from-phantoms"
     rows = millimetres("unet", "test", 1.1), millimetres("unet", "external", 7.7, data="hc18")
     write_run(kept, *rows, data="phantom")
+    asked = [
+        millimetres(f"unet_heads_of_{taught}", "protocol", value, data="a_set")
+        for taught, value in (("hc18", 9.5), ("both", 7.7))
+    ]
+    joined = tmp_path / "book" / "published" / "03_biometry_segmentation" / "joined"
+    write_run(joined, *asked, data="hc18", chapter="03_biometry_segmentation")
     write_external(tmp_path, [])
     page = (tmp_path / "book" / "generated" / "external.md").read_text("utf-8")
     assert "| HC18 → **a_set**: heads of two cities | 40 (10.0%) | 4.00 mm" in page
@@ -74,6 +80,7 @@ def test_the_page_sets_shipped_models_and_runs_on_other_sets_side_by_side(tmp_pa
     assert "- Untested: all sets are learnt from.\n" in page and "- Heads: " not in page
     assert "| **hc18, shipped** | 4.00 mm" in page  # learnt on HC18, asked on the other set
     assert "| **phantoms, network of chapter 04** |" in page  # another model, a row of its own
+    assert "| **both, U-Net of chapter 03** | 7.70 mm, n 9 |" in page  # one hospital's, or both's
     assert (tmp_path / "book" / "generated" / "external.png").is_file()
 
 

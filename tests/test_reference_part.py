@@ -45,6 +45,23 @@ def test_a_run_on_scans_shows_who_was_in_its_scores_and_whether_its_code_is_old(
     assert f"<../published/{CHAPTER}/kept/record.json>" in text
 
 
+def test_a_run_of_two_sets_names_both_and_tells_who_was_in_by_its_own_table(tmp_path):
+    own = millimetres("unet", "test", 2.1, data="hc18")
+    covered = own | {"metric": "coverage", "unit": "", "value": 0.8}
+    written(tmp_path, "joined", own, covered, data="hc18")
+    run = tmp_path / "book" / "published" / CHAPTER / "joined"
+    record = json.loads((run / "record.json").read_text())
+    record["parameters"] = {"also": {"value": "sets/a_clinic"}, "coverage": {"value": 0.9}}
+    (run / "record.json").write_text(json.dumps(record))
+    table = 'source,"left out, why",adf_mm\nhc18,2 blurred,3.0\n'
+    (run / "tables" / "who_was_in.csv").write_text(table)
+    write_reference_parts(tmp_path, [])
+    text = (tmp_path / "book" / "generated" / "reference" / f"{CHAPTER}.md").read_text("utf-8")
+    assert text.startswith("### Learnt from hc18 and a_clinic: run joined\n")
+    assert "| source | left out, why | ADF (mm) |" in text and "| hc18 | 2 blurred |" in text
+    assert "| train |" not in text and "their intervals, 0.9 promised: unet 0.800" in text
+
+
 def test_of_a_run_that_learnt_from_phantoms_only_what_it_met_elsewhere_is_shown(tmp_path):
     rows = millimetres("unet", "test", 1.1), millimetres("unet", "external", 7.7, data="hc18")
     text = written(tmp_path, "kept", *rows, data="phantom")

@@ -32,6 +32,8 @@ ERRORS = ("adf_mm", "mae_days", "mae_years", "macro_f1", "dice")
 """What stands for a model, the first that it has."""
 TITLES = ("Model", "Learnt from → scored on", "n (declined)", "Error or score", "Coverage")
 MATRIX, CHAPTERS_OWN = "adf_mm", "network of chapter 04"
+TAUGHT = "unet_heads_of_"
+"""Begins the names of one U-Net by where it learnt, in a run that joins two hospitals."""
 ALT = (
     "A row a model and set: an open diamond for the score elsewhere, a dot for that on held-out"
     " cases of its own data where a run has one, each with its interval. The table has the numbers."
@@ -158,6 +160,7 @@ def matrix(found: list[Elsewhere], runs: list[ShownRun]) -> str:
     """Write models, by what they learnt from, against test data for heads; empty without it.
 
     A shipped model and the network of a chapter are two models, also where both learnt from a set.
+    One U-Net of chapter 03 learnt from one hospital, the other or both, in equally many steps.
     """
     cells: dict[str, dict[str, str]] = {}
     for one in found:
@@ -172,6 +175,11 @@ def matrix(found: list[Elsewhere], runs: list[ShownRun]) -> str:
         if row is not None:
             kind = f"{run.data_words}, {CHAPTERS_OWN}"
             cells.setdefault(kind, {})[run.data_words] = _cell(row)
+        for row in run.rows if run.kept else ():
+            taught = row["model"].removeprefix(TAUGHT)
+            if taught != row["model"] and row["metric"] == MATRIX:
+                kind = f"{taught}, U-Net of chapter 03"
+                cells.setdefault(kind, {})[row["data"]] = _cell(row)
     tested = list(dict.fromkeys(name for row in cells.values() for name in row))
     if len(tested) < 2:
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fetal_book.chapters.tables import TITLES as METRIC_TITLES
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.exhibits import index_of
 from fetal_book.runs.record import RunRecord
@@ -110,9 +111,10 @@ def covered(run: ShownRun) -> str:
     told = [
         f"{row['model'].replace('_', ' ')} {value_text(row)}{details_text(row)}" for row in rows
     ]
-    return (
-        f"Coverage, the share of cases inside their intervals: {'; '.join(told)}.\n" if told else ""
-    )
+    promised = (run.record.get("parameters") or {}).get("coverage", {}).get("value")
+    promise = f", {promised} promised" if promised else ""
+    words = f"Coverage, the share of cases inside their intervals{promise}: {'; '.join(told)}.\n"
+    return words if told else ""
 
 
 def elsewhere(run: ShownRun) -> str:
@@ -141,7 +143,9 @@ def about(run: ShownRun) -> str:
 
 
 def flow_table(run: ShownRun) -> str:
-    """Write who was in a run, from the release to its parts, by its table of steps or its split."""
+    """Write who was in a run, from the release to its parts, by its own table or its split."""
+    if told := exhibit(run, "who_was_in"):
+        return told
     released = read_entries(run.root / "book" / RELEASED, dict[str, list[Step]]).get(run.data, [])
     lines = [[one.words, count_text(one.images), count_text(one.groups)] for one in released]
     rows = table_rows(run.folder, "split")
@@ -174,7 +178,8 @@ def exhibit(run: ShownRun, name: str) -> str:
         return ""
     words = (read_json(run.folder / "tables" / "index.json") or {}).get(name, {})
     lines = [[short(value) for value in row.values()] for row in rows]
+    heads = [METRIC_TITLES.get(name, name) for name in rows[0]]
     caption = words.get("caption", name).rstrip(".")
-    written = table(list(rows[0]), lines, f"{caption}: {run.data_words}, run {run.name}.")
+    written = table(heads, lines, f"{caption}: {run.data_words}, run {run.name}.")
     folded = f"````{{dropdown}} {caption}, {len(rows)} rows\n{written}````\n"
     return folded if len(rows) > SHOWN_ROWS else written

@@ -72,8 +72,10 @@ class ShownRun:
 
     @property
     def data_words(self) -> str:
-        """Name of its own data, with what it is, without marks."""
-        return data_words(self.data, data_kind(self.folder, self.data), mark="")
+        """Name of its own data, with what it is, without marks; of both sets where it joins two."""
+        also = (self.record.get("parameters") or {}).get("also", {}).get("value")
+        words = data_words(self.data, data_kind(self.folder, self.data), mark="")
+        return f"{words} and {Path(also).name}" if also else words
 
     def group_of(self, row: dict[str, Any]) -> str:
         """Return the group of the data that a result was measured on, one of ``GROUPS``."""

@@ -19,6 +19,7 @@ from fetal_lib.plots.style import (
     SKY,
     VERMILION,
     new_figure,
+    plain_log_ticks,
     tidy,
 )
 
@@ -180,6 +181,7 @@ def dice_over_cost(table: pd.DataFrame, sampled: pd.DataFrame | None = None) -> 
         ax.set(xlabel=label)
         tidy(ax)
     axes[0].set_xscale("log")
+    plain_log_ticks(axes[0].xaxis)
     if sampled is not None:
         few = f"one member, {sampled['n'].iloc[0]} images only"
         line = sampled[(sampled["sampler"] == "DDIM") & (sampled["members"] == 1)]
