@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from fetal_book.app.uploads import LEDGER
 if TYPE_CHECKING:
     import gradio as gr
 
+LOG = logging.getLogger(__name__)
 MAX_REQUEST_BYTES = 400_000_000
 """Of one upload."""
 MAX_EVENT_BYTES = 16_000_000
@@ -58,9 +60,12 @@ class Gate:
             await _refuse(send, *problem)
             return
         body: list[bytes] = []
+        has_begun = False
 
         async def answer(message: dict) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 named = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
                 message = message | {"headers": [*message.get("headers", []), *named]}
             elif is_upload and message["type"] == "http.response.body":
@@ -71,6 +76,11 @@ class Gate:
 
         try:
             await self.app(scope, _bounded(receive, max_bytes), answer)
+        except Exception as error:  # Gradio's, of a request that no page of its sends
+            if has_begun:
+                raise
+            LOG.warning("a request to %s could not be read: %r", scope["path"], error)
+            await _refuse(send, 400, "This request is none that the page sends.")
         finally:
             if is_upload:
                 asyncio.get_running_loop().call_later(folder.KEPT_S + 1, folder.sweep)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fetal_lib.predict.columns import COLUMNS, statuses
@@ -57,10 +58,11 @@ def write_rows(
     from tqdm import tqdm
 
     out = Path(out)
+    if out.is_dir():
+        raise ValueError(f"out: {out} is a folder; name a file in it, such as {out / 'table.csv'}.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
     counts = dict.fromkeys(statuses(command), 0)
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with _beside(out) as part, part.open("w", newline="", encoding="utf-8") as file:
         names = list(columns or COLUMNS[command])
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
@@ -70,8 +72,19 @@ def write_rows(
                 counts[LEFT_OUT] = counts.get(LEFT_OUT, 0) + 1
             else:
                 writer.writerow(row)
-    part.replace(out)
     return counts
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """Give the name of a file that becomes ``out`` in the end, or is gone where that fails."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        yield part
+        part.replace(out)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def status_of(command: str, reason: str, failed: bool) -> str:
