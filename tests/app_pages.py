@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
 from chromium import Browser, Page
 from made_up_project import wait_for
 
@@ -85,3 +87,17 @@ def wait_for_no_files(folder: Path, seconds: float = 10) -> None:
     while left := files_in(folder):
         assert time.monotonic() < end, f"left behind: {left}"
         time.sleep(0.1)
+
+
+def answer(server: Served, event: dict, data: list, session: str, timeout: float = 60) -> dict:
+    """Put inputs of an event into the queue, as a browser does; return the message of the end."""
+    queue = f"{server.url}gradio_api/queue"
+    body = {"data": data + [None] * (len(event["inputs"]) - len(data))}
+    body |= {"fn_index": event["id"], "session_hash": session}
+    requests.post(f"{queue}/join", json=body, timeout=timeout)
+    where = {"session_hash": session}
+    stream = requests.get(f"{queue}/data", params=where, timeout=timeout, stream=True)
+    for line in stream.iter_lines():
+        if b'"process_completed"' in line:
+            return json.loads(line.partition(b"data:")[2])
+    raise AssertionError("the request did not end")

@@ -32,3 +32,11 @@ def check_equal_weights(folder: Path) -> None:
     for name in a.files:
         np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-3)
     assert not list((folder / "cut").glob("*checkpoint*"))
+
+
+def damage(path: Path, way: str) -> None:
+    """Empty a file, cut it in half, or turn a bit here and there."""
+    whole = path.read_bytes()
+    turned = bytes(byte ^ (number % 97 == 50) for number, byte in enumerate(whole))
+    kept = {"empty": b"", "half": whole[: len(whole) // 2], "turned": turned}
+    path.write_bytes(kept[way])

@@ -18,7 +18,7 @@ pytest.importorskip("gradio")
 pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
-from app_pages import files_in, served, wait_for_no_files  # noqa: E402
+from app_pages import answer, files_in, served, wait_for_no_files  # noqa: E402
 from made_up_app import png  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 
@@ -62,17 +62,7 @@ def ask(server, files, n=0):
         for one in server.page.config["dependencies"]
         if any(name == "upload" for _, name in one["targets"])
     ][n]
-    body = {"data": [files, *[None] * (len(event["inputs"]) - 1)]}
-    body |= {"fn_index": event["id"], "session_hash": f"test{time.monotonic_ns()}"}
-    requests.post(f"{server.url}gradio_api/queue/join", json=body, timeout=20)
-    where = {"session_hash": body["session_hash"]}
-    stream = requests.get(
-        f"{server.url}gradio_api/queue/data", params=where, timeout=60, stream=True
-    )
-    for line in stream.iter_lines():
-        if b'"process_completed"' in line:
-            return json.loads(line.partition(b"data:")[2])
-    raise AssertionError("the request did not end")
+    return answer(server, event, [files], f"test{time.monotonic_ns()}")
 
 
 def as_file(path, name="a.png"):

@@ -147,9 +147,16 @@ def test_published_runs_join_the_results(tmp_path: Path) -> None:
     results_page.write_results(tmp_path, [])
     page = (tmp_path / "book" / "generated" / "results.md").read_text(encoding="utf-8")
     assert "04 Heads, on hc18" in page
+    kept = tmp_path / "book" / "published" / "04_head_circumference" / "hc18"
     assert jobs.published_results(tmp_path) == [
         "book/published/04_head_circumference/hc18/results.json"
     ]
+    (kept / "figures").mkdir()
+    (kept / "figures" / "index.json").write_text("{}")
+    assert set(jobs.published_files(tmp_path)) == {
+        f"{kept.relative_to(tmp_path).as_posix()}/{name}"
+        for name in ("record.json", "results.json", "figures/index.json")
+    }
 
 
 def test_without_runs_the_results_page_says_so(tmp_path: Path) -> None:

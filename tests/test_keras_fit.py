@@ -5,12 +5,12 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from made_up_fits import check_equal_weights, cut_after  # noqa: E402
+from made_up_fits import check_equal_weights, cut_after, damage  # noqa: E402
 
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.models.weights import load_weights, round_weights, save_weights  # noqa: E402
 from fetal_lib.training.augment import Augmentation, augment_pair  # noqa: E402
-from fetal_lib.training.history import read_history  # noqa: E402
+from fetal_lib.training.history import DamagedFit, read_history  # noqa: E402
 from fetal_lib.training.keras_fit import fit_keras  # noqa: E402
 from fetal_lib.training.keras_segmentation import Segmentation, SegmentationSettings  # noqa: E402
 
@@ -52,6 +52,19 @@ def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
     fit_keras(tmp_path / "cut", tiny(), task, lambda event, **fields: seen.append(fields["epoch"]))
     assert seen == [3]
     check_equal_weights(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["empty", "half", "turned"])
+def test_a_damaged_fit_is_not_gone_on_with(tmp_path, way):
+    images, masks = discs()
+    task = Segmentation(images, masks, SETTINGS)
+    with cut_after(2) as cut:
+        fit_keras(tmp_path, tiny(), task, cut)
+    (checkpoint,) = tmp_path.glob("*.h5")
+    damage(checkpoint, way)
+    with pytest.raises(DamagedFit, match=checkpoint.name):
+        fit_keras(tmp_path, tiny(), task)
 
 
 @pytest.mark.slow

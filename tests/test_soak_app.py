@@ -13,7 +13,7 @@ import requests
 pytest.importorskip("gradio")
 cv2 = pytest.importorskip("cv2")
 
-from app_pages import served, wait_for_no_files  # noqa: E402
+from app_pages import answer, served, wait_for_no_files  # noqa: E402
 from soak import tell, times  # noqa: E402
 
 from fetal_phantoms.head import make_head  # noqa: E402
@@ -56,21 +56,9 @@ def ask(server, event, name, png, session):
     sent = {"files": (name, png)}
     (path,) = requests.post(f"{server.url}gradio_api/upload", files=sent, timeout=600).json()
     given = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
-    body = {"data": [[given], "0.12", *[None] * (len(event["inputs"]) - 2)]}
-    body |= {"fn_index": event["id"], "session_hash": session}
-    requests.post(f"{server.url}gradio_api/queue/join", json=body, timeout=600)
-    stream = requests.get(
-        f"{server.url}gradio_api/queue/data",
-        params={"session_hash": session},
-        timeout=600,
-        stream=True,
-    )
-    for line in stream.iter_lines():
-        if b'"process_completed"' in line:
-            answer = json.loads(line.partition(b"data:")[2])
-            assert answer["success"], answer
-            return json.dumps(answer["output"]["data"])
-    raise AssertionError("the request did not end")
+    end = answer(server, event, [[given], "0.12"], session, timeout=600)
+    assert end["success"], end
+    return json.dumps(end["output"]["data"])
 
 
 def plain(text, name):

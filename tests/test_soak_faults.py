@@ -294,3 +294,28 @@ def test_soak_two_runs_at_once(project, undisturbed):
         0,
         "one is refused, the other's result is true",
     )
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "noise"])
+def test_soak_a_damaged_checkpoint(project, undisturbed, harm):
+    """A checkpoint that is no checkpoint is refused by name or trained anew; never used."""
+    slow = "import time\nrun.progress('waits')\ntime.sleep(600)"
+    for _ in range(n := times(1, 5)):
+        shutil.rmtree(project / ".cache", ignore_errors=True)
+        text = FIT.replace("EPOCHS", "12").replace(
+            "run.progress)",
+            "lambda *a, **k: k.get('epoch') == 5 and __import__('os').kill("
+            "__import__('os').getpid(), 9))",
+        )
+        write_project(project, text, slow, finish=SCORE)
+        assert call_cli(project, *RUN)[0] == 1
+        (checkpoint,) = (project / ".cache").rglob("*.ckpt")
+        whole = checkpoint.read_bytes()
+        checkpoint.write_bytes(
+            {"cut": whole[: len(whole) // 2], "empty": b"", "noise": os.urandom(len(whole))}[harm]
+        )
+        write_chapter(project)
+        code, output, errors = call_cli(project, *RUN)
+        assert code == 0, output + errors
+        assert score(run_folder(project)) == undisturbed[0]
+    tell("faults", f"checkpoint damaged ({harm})", n, 0, "trained anew, to the same numbers")

@@ -5,10 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from made_up_fits import cut_after  # noqa: E402
+from made_up_fits import cut_after, damage  # noqa: E402
 
 from fetal_lib.models.torch_weights import load_torch_weights  # noqa: E402
-from fetal_lib.training.history import read_history  # noqa: E402
+from fetal_lib.training.history import HISTORY, DamagedFit, read_history  # noqa: E402
 from fetal_lib.training.torch_arrays import Arrays, epoch_batches, of_output  # noqa: E402
 from fetal_lib.training.torch_fit import fit_torch  # noqa: E402
 from fetal_lib.training.torch_forward import predict_network, seed_torch  # noqa: E402
@@ -55,6 +55,18 @@ def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
     rows = [read_history(tmp_path / name) for name in ("whole", "cut")]
     assert [r["loss"] for r in rows[0]] == [r["loss"] for r in rows[1]]
     assert not list((tmp_path / "cut").glob("*.ckpt"))
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", HISTORY])
+@pytest.mark.parametrize("way", ["empty", "half", "turned"])
+def test_a_damaged_fit_is_not_gone_on_with(tmp_path, name, way):
+    x, y = line()
+    task = Arrays(x, y, SETTINGS, MSE)
+    with cut_after(3) as cut:
+        fit_torch(tmp_path, tiny(), task, cut)
+    damage(tmp_path / name, way)
+    with pytest.raises(DamagedFit, match=name):
+        fit_torch(tmp_path, tiny(), task)
 
 
 def test_a_finished_fit_is_loaded_and_not_trained_again(tmp_path):

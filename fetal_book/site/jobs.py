@@ -103,6 +103,15 @@ def published_results(root: Path) -> list[str]:
     return listed((root / "book" / "published").glob("*/*/results.json"), root)
 
 
+def published_files(root: Path) -> list[str]:
+    """List what pages take from kept runs: records, results, indexes of figures and tables.
+
+    An index holds the names and captions of what stands beside it, and is written anew with it.
+    """
+    kept = root / "book" / "published"
+    return listed([*kept.glob("*/*/*.json"), *kept.glob("*/*/*/index.json")], root)
+
+
 def size_records(root: Path) -> list[str]:
     """List the small records of networks at their published size, and the table of their steps."""
     return listed((root / "book" / "published_size").glob("*.*"), root)

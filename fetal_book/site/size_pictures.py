@@ -19,6 +19,7 @@ from fetal_lib.plots.style import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -47,9 +48,9 @@ def size_picture(folder: Path, found: Sizes) -> str:
     }
     if not panels:
         return ""
-    _save(size_figure(panels, found), folder / SIZE)
-    return _markdown(
-        SIZE,
+    return _kept(
+        size_figure(panels, found),
+        folder / SIZE,
         "fig-sizes",
         "Scores with intervals over parameters, processor seconds of training and milliseconds an"
         " image; a row a chapter, a colour a network. The table has the numbers.",
@@ -60,16 +61,7 @@ def size_picture(folder: Path, found: Sizes) -> str:
 
 def size_figure(panels: dict[tuple[str, str], list[Point]], found: Sizes) -> Figure:
     """Show a row a chapter and measure, a column a cost."""
-    import matplotlib.pyplot as plt
-
-    figure, grid = plt.subplots(
-        len(panels),
-        len(AXES),
-        figsize=(7.2, 0.4 + 2.0 * len(panels)),
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, grid = _grid(len(panels), len(AXES))
     for row, ((chapter, metric), points) in zip(grid, panels.items(), strict=True):
         names = list(dict.fromkeys(point.name for point in points))
         colours = dict(zip(names, COLOURS, strict=False))
@@ -122,9 +114,9 @@ def curves_picture(folder: Path, found: Sizes) -> str:
             watched.setdefault((network.chapter, network.watched), []).append(name)
     if not watched:
         return ""
-    _save(curves_figure(watched, found), folder / CURVES)
-    return _markdown(
-        CURVES,
+    return _kept(
+        curves_figure(watched, found),
+        folder / CURVES,
         "fig-size-curves",
         "Curves of the measure watched on the validation part, over images seen and over processor"
         " seconds; a row a chapter.",
@@ -135,17 +127,9 @@ def curves_picture(folder: Path, found: Sizes) -> str:
 
 def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Figure:
     """Show a row a chapter, over images and over seconds."""
-    import matplotlib.pyplot as plt
     from matplotlib.ticker import EngFormatter
 
-    figure, grid = plt.subplots(
-        len(watched),
-        2,
-        figsize=(7.2, 0.4 + 2.1 * len(watched)),
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, grid = _grid(len(watched), 2)
     for row, ((chapter, measure), names) in zip(grid, watched.items(), strict=True):
         for axes, over in zip(row, ("images", "processor_s"), strict=True):
             for name, colour in zip(names, COLOURS, strict=False):
@@ -164,14 +148,22 @@ def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Fi
     return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its panels (rows, columns); those of a row share their scores."""
+    import matplotlib.pyplot as plt
+
+    size = (7.2, 0.4 + 2.1 * rows)
+    return plt.subplots(
+        rows, columns, figsize=size, sharey="row", squeeze=False, layout="constrained"
+    )
+
+
+def _kept(figure: Figure, path: Path, label: str, alt: str, caption: str) -> str:
+    """Write a figure to a file; return it as MyST Markdown."""
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=180)
     plt.close(figure)
-
-
-def _markdown(picture: str, label: str, alt: str, caption: str) -> str:
-    lines = [f"```{{figure}} generated/{picture}", f":name: {label}", f":alt: {alt}"]
+    lines = [f"```{{figure}} generated/{path.name}", f":name: {label}", f":alt: {alt}"]
     return "\n".join([*lines, "", caption, "```\n"])

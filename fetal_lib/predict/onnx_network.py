@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ FILE = "network.onnx"
 """Name of the network in a model's folder."""
 
 
-class _OnnxFile:
+class _OnnxFile(ABC):
     """A network in an ONNX file that has one input of float32, of a shape that `fits` it."""
 
     takes = ""
@@ -31,9 +32,9 @@ class _OnnxFile:
             )
 
     @staticmethod
+    @abstractmethod
     def fits(shape: list[int | str]) -> bool:
         """Say whether an input of this shape is taken."""
-        raise NotImplementedError
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         return self._session.run(None, {self._name: batch})[0]

@@ -1,7 +1,8 @@
 """Keep a Keras fit's state in a folder, an epoch at a time, so that it can be gone on with.
 
 While a fit runs, its folder holds ``history.jsonl`` and ``<epochs>-checkpoint.weights.h5`` with
-weights and optimiser; in the end the checkpoint gives way to ``weights.npz``.
+weights and optimiser, and beside it its sha256, since HDF5 does not notice changed bytes; in the
+end the checkpoint gives way to ``weights.npz``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.models.weights import save_weights
-from fetal_lib.training.history import read_history, write_history
+from fetal_lib.training.history import DamagedFit, read_history, write_history
 
 if TYPE_CHECKING:
     import keras
@@ -21,10 +23,20 @@ CHECKPOINT = "checkpoint.weights.h5"
 
 
 def restore(model: keras.Model, folder: Path) -> list[dict]:
-    """Load the last checkpoint into a compiled model, if there is one; return the history."""
+    """Load the last checkpoint into a compiled model, if there is one; return the history.
+
+    Raises
+    ------
+    DamagedFit
+        If the checkpoint is not the file that was written.
+    """
     history = read_history(folder)
     if history:
-        model.load_weights(folder / f"{len(history)}-{CHECKPOINT}")
+        last = folder / f"{len(history)}-{CHECKPOINT}"
+        sha256 = _sha256_of(last)
+        if not (last.is_file() and sha256.is_file() and sha256.read_text() == file_sha256(last)):
+            raise DamagedFit(last)
+        model.load_weights(last)
     return history
 
 
@@ -34,6 +46,7 @@ def save_checkpoint(model: keras.Model, folder: Path, history: list[dict]) -> No
     part = folder / f"part-{CHECKPOINT}"
     model.save_weights(part, overwrite=True)
     part.replace(current)
+    _sha256_of(current).write_text(file_sha256(current))
     write_history(folder, history)
     drop_checkpoints(folder, but=current)
 
@@ -43,6 +56,11 @@ def drop_checkpoints(folder: Path, but: Path | None = None) -> None:
     for checkpoint in folder.glob(f"*-{CHECKPOINT}"):
         if checkpoint != but:
             checkpoint.unlink()
+            _sha256_of(checkpoint).unlink(missing_ok=True)
+
+
+def _sha256_of(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f"{checkpoint.name}.sha256")
 
 
 def write_weights(model: keras.Model, path: Path) -> None:

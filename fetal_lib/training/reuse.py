@@ -1,4 +1,7 @@
-"""Keep fits by what they rest on: finished ones are reused, killed ones go on where they were."""
+"""Keep fits by what they rest on: finished ones are reused, killed ones go on where they were.
+
+A fit whose files were damaged is dropped and trained from the start.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any, Literal
 
 from fetal_lib.files.atomic import plain, read_json, write_json
 from fetal_lib.files.fingerprint import canonical_hash, file_sha256, module_hashes, with_imports
+from fetal_lib.training.history import DamagedFit
 
 SCHEMA = 1
 BOOKKEEPING_FILES = ("spec.json", "done.json")
@@ -121,7 +125,8 @@ class FitCache:
         spec : FitSpec
         fit : callable
             `fit(folder)` trains into the folder, goes on from what it finds there, and returns
-            when it is done. If it raises or is killed, what it wrote stays for the next time.
+            when it is done. If it raises or is killed, what it wrote stays for the next time;
+            if it raises `DamagedFit`, the folder is emptied and it is called once more.
         refit : bool
             Drop what is there, and train from the start.
         say : callable, optional
@@ -164,18 +169,29 @@ class FitCache:
         if done is not None:
             tell({"event": "fit", "state": "reused", "key": key[:12]})
             return FitOutcome(folder, key, "reused", done["train_s"], modules)
+        damaged = {"event": "fit", "state": "damaged", "key": key[:12]}
         if (folder / "done.json").exists():
-            tell({"event": "fit", "state": "damaged", "key": key[:12]})
+            tell(damaged)
             shutil.rmtree(folder)
         state: Literal["fitted", "resumed"] = "resumed" if _has_work(folder) else "fitted"
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "spec.json", document)
-        tell({"event": "fit", "state": state, "key": key[:12]})
         start = time.monotonic()
-        fit(folder)
+        try:
+            tell({"event": "fit", "state": state, "key": key[:12]})
+            _work(folder, document, fit)
+        except DamagedFit:
+            tell(damaged)
+            shutil.rmtree(folder)
+            state = "fitted"
+            _work(folder, document, fit)
         train_s = train_seconds(folder, time.monotonic() - start)
         write_done(folder, key, train_s)
         return FitOutcome(folder, key, state, train_s, modules)
+
+
+def _work(folder: Path, document: dict[str, Any], fit: Callable[[Path], None]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "spec.json", document)
+    fit(folder)
 
 
 def _has_work(folder: Path) -> bool:

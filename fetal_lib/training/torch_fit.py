@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
-from fetal_lib.training.history import WEIGHTS, Progress, unheard
+from fetal_lib.training.history import WEIGHTS, DamagedFit, Progress, unheard
 from fetal_lib.training.torch_forward import choose_device
 from fetal_lib.training.torch_task import TorchTask
 
@@ -47,6 +48,8 @@ def fit_torch(
     ------
     ValueError
         If ``patience`` is set without a validation part, or together with ``ema``.
+    DamagedFit
+        If a checkpoint is not the file that was written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +81,8 @@ def _train(folder: Path, network: nn.Module, task: TorchTask, progress: Progress
 
     trainer, module = _trainer(folder, task, progress), FitModule(network, task)
     last, best = folder / LAST, folder / BEST
+    _require_whole(last)
+    _require_whole(best)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few workers, few batches, no logger: all as intended
         trainer.fit(module, ckpt_path=str(last) if last.is_file() else None)
@@ -87,6 +92,18 @@ def _train(folder: Path, network: nn.Module, task: TorchTask, progress: Progress
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
     network.cpu()
+
+
+def _require_whole(checkpoint: Path) -> None:
+    """Ask a checkpoint, which is a zip archive, for its own sums of its bytes."""
+    if checkpoint.is_file():
+        try:
+            with zipfile.ZipFile(checkpoint) as archive:
+                first_bad = archive.testzip()
+        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+            raise DamagedFit(checkpoint) from error
+        if first_bad is not None:
+            raise DamagedFit(checkpoint)
 
 
 def _trainer(folder: Path, task: TorchTask, progress: Progress) -> lightning.Trainer:

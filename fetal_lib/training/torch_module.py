@@ -10,7 +10,13 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from fetal_lib.training.history import Progress, read_history, write_history
+from fetal_lib.training.history import (
+    HISTORY,
+    DamagedFit,
+    Progress,
+    read_history,
+    write_history,
+)
 from fetal_lib.training.torch_forward import seed_torch
 from fetal_lib.training.torch_task import TorchTask
 
@@ -87,6 +93,8 @@ class EveryEpoch(ModelCheckpoint):
     def on_train_start(self, trainer: lightning.Trainer, module: FitModule) -> None:
         super().on_train_start(trainer, module)
         self.rows = read_history(self.folder)[: trainer.current_epoch]
+        if len(self.rows) < trainer.current_epoch:  # rows are written before their checkpoint
+            raise DamagedFit(self.folder / HISTORY)
         if trainer.is_global_zero:
             write_history(self.folder, self.rows)
 

@@ -24,7 +24,7 @@ from fetal_lib.baselines.tissue_maps import block_means
 from fetal_lib.baselines.tissue_mixture import even_out, segment_tissues
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.intervals import bootstrap_ci
-from fetal_lib.training.mri_input import from_sitk, to_sitk
+from fetal_lib.training.mri_input import correct_bias_field
 from fetal_phantoms.mri import knot_noise
 
 CODE = (
@@ -54,22 +54,6 @@ def known_field(mask: np.ndarray, strength: float, rng: np.random.Generator) -> 
     log = knot_noise(mask.shape, 4, rng)
     inside = log[mask]
     return np.exp(strength * (log - inside.mean()) / inside.std()).astype(np.float32)
-
-
-def n4_log_field(t1: np.ndarray, affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the field that N4 finds in a scan (X, Y, Z), judged in a mask.
-
-    Of four levels of detail, as by default: the three of `correct_bias_field`, enough for scans
-    that were corrected before, leave half of a strong field behind.
-    """
-    import SimpleITK as sitk
-
-    n4 = sitk.N4BiasFieldCorrectionImageFilter()
-    n4.SetMaximumNumberOfIterations([50] * 4)
-    n4.SetNumberOfThreads(1)
-    image, inside = to_sitk(np.asarray(t1, np.float32), affine), to_sitk(mask.astype("u1"), affine)
-    n4.Execute(sitk.Shrink(image, [2] * 3), sitk.Shrink(inside, [2] * 3))
-    return from_sitk(n4.GetLogBiasFieldAsImage(image))[0]
 
 
 def uneven_ages(
@@ -119,8 +103,8 @@ def _uneven_maps(row: pd.Series, seed: int, number: int) -> Iterator[tuple[dict,
         for way, (n4, degree) in WAYS.items():
             seen, log = t1 * field, np.zeros(t1.shape, np.float32)
             if n4:
-                log = n4_log_field(seen, affine, mask)
-                seen = seen / np.exp(log)
+                seen, found = correct_bias_field(seen, affine, mask)
+                log = np.log(found)
             seen = standard_t1(seen, affine)
             mixture = segment_tissues(seen, affine, mask, degree)
             if degree:
