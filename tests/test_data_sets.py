@@ -18,7 +18,7 @@ from fetal_book.runs.data_sets import (
     find_data,
     with_folders,
 )
-from fetal_book.runs.execute import worker_environment
+from fetal_book.runs.execute import POOLS, worker_environment
 
 
 @pytest.fixture
@@ -140,6 +140,18 @@ def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(sets, monk
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     found = worker_environment(sets, sets)
     assert (found["OMP_WAIT_POLICY"], found["GOMP_SPINCOUNT"]) == ("PASSIVE", "100")
+
+
+def test_every_library_s_threads_follow_the_one_number_that_the_workflow_sets(sets, monkeypatch):
+    for name in POOLS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert not set(POOLS) & set(worker_environment(sets, sets))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "3")
+    found = worker_environment(sets, sets)
+    assert found["TF_NUM_INTEROP_THREADS"] == "3"  # a person's own word counts
+    assert {found[name] for name in POOLS if name != "TF_NUM_INTEROP_THREADS"} == {"1"}
 
 
 @pytest.mark.slow

@@ -48,6 +48,12 @@ from fetal_lib.files.atomic import read_json
 # PyTorch's threads wait for each other after every layer. If they spin meanwhile and another
 # program has one of the cores, an epoch takes up to nine times as long; asleep they cost little.
 SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+POOLS = (
+    *("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "LOKY_MAX_CPU_COUNT"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"),
+)
+"""What each library calls the threads that it starts; where only OMP_NUM_THREADS is set, as the
+workflow does, all follow it."""
 EXIT_CODES = {"ok": 0, "failed": 1, "killed": 1, "timeout": 124, "interrupted": 130}
 
 
@@ -195,7 +201,9 @@ def start_worker(job: dict[str, Any], scratch: Path) -> subprocess.Popen[bytes]:
 def worker_environment(folder: Path, scratch: Path) -> dict[str, str]:
     """Return the worker's environment: this library, this project, no private IPython set-up."""
     known = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    environment = SLEEPING_THREADS | known
+    threads = known.get("OMP_NUM_THREADS")
+    pools = dict.fromkeys(POOLS, threads) if threads else {}
+    environment = SLEEPING_THREADS | pools | known
     library = str(Path(fetal_book.__file__).resolve().parents[1])
     paths = [library, *environment.get("PYTHONPATH", "").split(os.pathsep)]
     environment |= {
