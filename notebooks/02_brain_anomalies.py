@@ -907,6 +907,12 @@ else:
 # The network that was best on validation is saved, with its temperature, its
 # limits and a card. `fetal-lib predict anomaly scans/ --model 02` applies it to a folder of images;
 # without `--model` the shipped model answers, a linear layer that learnt from real scans.
+#
+# :::{warning}
+# Confidence, sets and limits hold for scans and for a mix of findings like those of the
+# collection. Where findings are rare, most alarms are false; *normal* excludes nothing,
+# and a model of phantoms says nothing about patients.
+# :::
 
 # %%
 if p.save_model:

@@ -435,7 +435,7 @@ run.save_figure(
 
 # %% tags=["hide-input"]
 tiles = case_tiles(scores[best], table_test, arrays_test, probs[best])
-caption = "Test images: the worst of each structure, then some over its others."
+caption = "Test images: the worst of each structure, then some of its others."
 run.save_gallery(tiles, "cases", caption)
 
 # %% [markdown]

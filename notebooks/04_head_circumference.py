@@ -647,6 +647,11 @@ shown if len(by_age) else Markdown("No reference run is kept yet.")
 #
 # The model that is saved is the model that was scored. `fetal-lib predict hc`
 # applies it to a folder of scans.
+#
+# :::{warning}
+# Its interval was calibrated on heads like those of its training and need not hold for
+# another hospital's scans, pixel sizes or calliper habits. It dates no pregnancy.
+# :::
 
 # %%
 if p.save_model:
@@ -658,9 +663,10 @@ run.finish()
 # ## Limits and intended use
 #
 # - **Not for clinical use.** Research and teaching only.
-# - HC18 comes from one hospital and one maker's machines; no other population
-#   was tested here. It holds standard planes that a sonographer chose: the
-#   network does not know whether a plane is right for measuring.
+# - HC18 comes from one hospital and one maker's machines; how its network fares
+#   elsewhere stands on the page [](../external.md). It holds standard planes that a
+#   sonographer chose: the network does not know whether a plane is right for
+#   measuring.
 # - HC18's file numbers are examinations, not women (806 numbers, 551 women
 #   {cite:p}`hc18data`), so a woman may stand on both sides of the split; the release
 #   does not say.

@@ -119,6 +119,7 @@ def predicted_against_true(
     age_years : float (N,)
     predictions : mapping of a model's name to float (N,).
     """
+    n_columns = 2 if len(predictions) == 4 else n_columns
     n_rows = -(-len(predictions) // n_columns)
     figure, axes = new_figure(
         n_rows, n_columns, height=2.3 * n_rows + 0.3, sharex=True, sharey=True, squeeze=False
@@ -130,8 +131,9 @@ def predicted_against_true(
         error, explained = mae(age_years, pred), r2(age_years, pred)
         panel.set_title(f"{name}\nMAE {error:.1f} y, R² {explained:.2f}", fontsize=8)
         tidy(panel)
-    for panel in list(axes.flat)[len(predictions) :]:
-        panel.set_visible(False)
+    for empty in range(len(predictions), axes.size):
+        axes.flat[empty].set_visible(False)
+        axes.flat[empty - n_columns].tick_params(labelbottom=True)
     span = np.concatenate(list(predictions.values()))
     floor, top = np.quantile(span, [0.005, 0.995])
     floor, top = min(low, floor - 3), max(high, top + 3)

@@ -36,6 +36,14 @@ TISSUES = ("csf", "gray", "white")
 REFERENCE_MODELS = (*CHAPTERS["05_brain_age"].baselines, *CHAPTERS["05_brain_age"].models)
 
 
+KINDS = {
+    "its centre is": "the scan is off centre",
+    "are empty where": "a piece of the brain is empty",
+    "it correlates by": "the scan is unlike the template",
+}
+"""Clauses of the check of scans, and what they say in a table that counts them."""
+
+
 def flow_table(reasons: Sequence[str], notes: Sequence[str], parts: Parts) -> pd.DataFrame:
     """Return who was in and who was out, and why: scans and subjects at each step.
 
@@ -58,8 +66,15 @@ def flow_table(reasons: Sequence[str], notes: Sequence[str], parts: Parts) -> pd
 
 
 def _kind_of(reason: str) -> str:
-    """Return a reason without its measures, so that alike ones are counted together."""
-    return re.sub(r" \([^()]*\)", "", re.sub(r"-?\d+(\.\d+)?", "…", reason))
+    """Return a reason in few words without its measures, so that alike ones are counted together.
+
+    Examples
+    --------
+    >>> _kind_of("9.1 mL in one piece are empty where the template has brain; it correlates by 0.4")
+    'a piece of the brain is empty and the scan is unlike the template'
+    """
+    told = [words for clause, words in KINDS.items() if clause in reason]
+    return " and ".join(told) or re.sub(r" \([^()]*\)", "", re.sub(r"-?\d+(\.\d+)?", "…", reason))
 
 
 def _add_dice(

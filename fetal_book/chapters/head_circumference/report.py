@@ -122,8 +122,9 @@ def third_trimester_text(table: pd.DataFrame) -> str:
     row = late.iloc[0]
     whole = np.average(table["ADF (mm)"], weights=table["n"])
     error = with_interval(row["ADF (mm)"], (row["ADF low"], row["ADF high"]), 2)
+    images = "1 image" if row["n"] == 1 else f"{row['n']} images"
     return (
-        f"**In the third trimester** the ADF is {error} mm on {row['n']} images, where it is "
+        f"**In the third trimester** the ADF is {error} mm on {images}, where it is "
         f"{whole:.2f} mm on all {table['n'].sum()} that were measured."
     )
 
@@ -142,7 +143,7 @@ def flow(table: pd.DataFrame, scores: pd.DataFrame, n_declined: int) -> pd.DataF
         {"step": words, "images": len(part), "examinations": part["examination"].nunique()}
         for words, part in steps.items()
     ]
-    declined = {"step": "tested on, `predict hc` would decline", "images": n_declined}
+    declined = {"step": "tested on, to be declined by predict hc", "images": n_declined}
     return pd.DataFrame([*rows, declined]).astype({"examinations": "Int64"})
 
 
