@@ -30,6 +30,12 @@ np.save(sys.argv[1] + "/kept.npy", network.weight.detach().numpy())
 """
 
 
+def fit_on(n_nodes):
+    """Return a script that fits on so many nodes, a process on each, when SLURM starts it there."""
+    text = FIT.replace('"devices": 2', f'"devices": 1, "n_nodes": {n_nodes}')
+    return text.replace('sys.ps1 = "In: "', "").replace("STRATEGY", "ddp")
+
+
 def fit(folder, strategy):
     command = [sys.executable, "-c", FIT.replace("STRATEGY", strategy), str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -7,10 +7,11 @@ import sys
 
 import pandas as pd
 import pytest
-from made_up_project import copy_project, environment, wait_for, write_project
+from made_up_project import copy_project, environment, run_folder, wait_for, write_project
 from small_slurm import small_slurm, why_not
 
 from fetal_book.runs.slurm_log import memory_notes
+from fetal_lib.training.history import read_history
 
 SWEEP = "chapter: 04\nprofile: smoke\ngrid: {base_filters: [4, 8]}\nseeds: [0, 1]\n"
 QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
@@ -68,6 +69,38 @@ def test_a_case_over_its_memory_is_named_and_gets_more_and_short_ones_share_a_jo
     assert code == 0, told[-3000:]
     assert len(jobs) == 3, "two jobs of two cases, one of them sent again"
     assert "stopped by SLURM over its memory" in told
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_a_chapter_trains_on_two_processes_of_a_node_and_a_script_on_two_nodes(tmp_path):
+    """By gloo; a chapter's kernel forks its processes, a script has one from SLURM on each node."""
+    pytest.importorskip("lightning")
+    from test_lightning_devices import FIT, fit_on
+
+    cell = FIT.replace("sys.argv[1]", "str(run.folder / 'fit')").replace("STRATEGY", "auto")
+    project = made_up(tmp_path, "import sys\n" + cell)
+    script = tmp_path / "train.py"
+    script.write_text(fit_on(n_nodes=2))
+    (tmp_path / "fit").mkdir()
+    on_loopback = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+    with small_slurm(tmp_path / "cluster") as cluster:
+        run = ["-n1", "-c2", sys.executable, "-m", "fetal_book", "run", "04", "--profile", "smoke"]
+        both = ["-N2", "--ntasks-per-node=1", sys.executable, str(script), str(tmp_path / "fit")]
+        for words, more in ((run, {}), (both, on_loopback)):
+            known = environment(project) | cluster.environment | more
+            done = subprocess.run(
+                ["srun", "--mem=3000", *words],
+                env=known,
+                cwd=project,
+                capture_output=True,
+                text=True,
+                timeout=800,
+            )
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "MEMBER: 2/2" in done.stderr + done.stdout
+    for folder in (run_folder(project) / "fit", tmp_path / "fit"):
+        assert [row["epoch"] for row in read_history(folder)] == [1, 2]
 
 
 def test_the_logs_of_slurm_tell_who_was_stopped_over_its_memory(tmp_path):

@@ -216,6 +216,8 @@ def worker_environment(folder: Path, scratch: Path) -> dict[str, str]:
         "IPYTHONDIR": str(scratch / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
     }
+    if "SLURM_JOB_ID" in known:  # Lightning would take SLURM's one task for all its processes
+        environment["SLURM_JOB_NAME"] = "interactive"
     return environment
 
 
