@@ -92,6 +92,7 @@ from fetal_book.chapters.brain_anomalies import (
 from fetal_book.chapters.brain_anomalies import data as images
 from fetal_book.chapters.brain_anomalies import scores as score
 from fetal_book.chapters.brain_anomalies import starts, strange
+from fetal_book.chapters.brain_anomalies.case_tiles import answer_tiles
 from fetal_book.chapters.tables import pretty, ranking, results_table
 from fetal_book.runs.session import open_run
 
@@ -479,6 +480,18 @@ run.save_figure(
 
 # %% mystnb={"table": {"name": "tab-02-most-confused", "caption": "The classes that are most often taken for another, test part."}}
 pretty(report.most_confused(scored[best], test))
+
+# %% [markdown]
+# ### Right and wrong scans
+#
+# The wrong answers that were given most surely, then some right ones, as the network
+# sees them; on the page they can be sorted. Look for classes that differ in
+# millimetres alone, and for answers that the frame of a picture would explain.
+
+# %% tags=["hide-input"]
+tiles = answer_tiles(test, scored[best].test_probs)
+caption = "Test images: the surest wrong answers, then some of the right ones."
+run.save_gallery(tiles, "scans", caption)
 
 # %% [markdown]
 # ### Classes that are millimetres

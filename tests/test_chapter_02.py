@@ -27,6 +27,7 @@ def test_the_wiring_ends_in_results_tables_figures_and_a_model(smoke):
             row = rows[model, metric]
             assert row["ci95"][0] <= row["value"] <= row["ci95"][1] or metric == "ece"
     assert len([r for r in rows_of(out) if r["metric"] == "coverage"]) == 1
+    assert (out / "galleries" / "scans.html").is_file()
     assert figures_without_words(out) == []
     assert protocol_rows_without_interval(out) == []
     files = {p.name for p in (out / "model").iterdir()}
@@ -124,6 +125,23 @@ def some_cases(n_patients=160, side=24):
     table = pd.DataFrame({"image": [f"{i}.png" for i in range(len(labels))], "subject": groups})
     table["label"] = [LABELS[k] for k in labels]
     return Cases(table, images, labels, groups, None, 1.0)
+
+
+def test_a_gallery_has_the_surest_wrong_answers_first_and_says_what_each_was_called():
+    from fetal_book.chapters.brain_anomalies.case_tiles import answer_tiles
+
+    cases = some_cases(32)
+    probs = np.full((len(cases), 16), 0.02)
+    called = np.where(np.arange(len(cases)) < 20, (cases.labels + 1) % 16, cases.labels)
+    sure = np.linspace(0.9, 0.5, len(cases))
+    probs[np.arange(len(cases)), called] = sure
+    tiles = answer_tiles(cases, probs)
+    assert [tile.kind for tile in tiles] == ["wrong"] * 12 + ["right"] * 12
+    shown = [tile.values["confidence (%)"][0] for tile in tiles[:12]]
+    assert shown == sorted(shown, reverse=True) and shown[0] == pytest.approx(90)
+    first = tiles[0].values
+    assert first["truly"][1] != first["called"][1] and tiles[0].picture[8:12] == b"WEBP"
+    assert tiles[0].name == f"{first['truly'][1]}, called {first['called'][1]}"
 
 
 def test_the_source_s_split_leaks_and_copies_rare_classes():
