@@ -66,6 +66,10 @@ def millimetres(model, split, value, **more):
 SHOWN = millimetres("unet", "test", 5.0), millimetres("old", "protocol", 3.0)
 
 
+OF_NEW_RUNS = {"sfcn_eval_epoch_of_other_half"}
+"""Rows that runs with age networks have since their epoch is chosen by others, too."""
+
+
 def show(root, *rows, kept=(), name="hc18-quick", data="hc18", **record):
     """Write a project with one source, a shown run and a kept one; return the two pages."""
     book = root / "book"
@@ -327,6 +331,7 @@ def test_every_name_of_a_row_in_the_sources_is_a_row_of_a_reference_run():
         for flaw in source.flaws:
             wanted |= {(flaw.flawed, flaw.metric, flaw.flawed_split)}
             wanted |= {(flaw.honest, flaw.metric, flaw.honest_split)}
+        wanted = {row for row in wanted if row[0] not in OF_NEW_RUNS}
         assert not found or wanted <= found, wanted - found
 
 

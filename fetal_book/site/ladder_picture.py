@@ -30,7 +30,7 @@ CAPTION = (
 
 NAME_WIDTH = 33
 """Letters in a line of a flaw's name."""
-RUNG_INCHES, EDGE_INCHES = 0.36, 0.66
+RUNG_INCHES, LINE_INCHES, EDGE_INCHES = 0.36, 0.13, 0.66
 LOOKS = {
     "with the flaw": {"marker": "D", "color": VERMILION, "markerfacecolor": "white"},
     "without it": {"marker": "o", "color": BLUE},
@@ -138,11 +138,17 @@ def draw_rungs(axes: Axes, rungs: Sequence[Rung], kind: str) -> Axes:
     return axes
 
 
+def rung_inches(names: Sequence[str]) -> float:
+    """Return the height of a row that holds the longest of names, which have line breaks."""
+    return max(RUNG_INCHES, LINE_INCHES * (1 + max(name.count("\n") for name in names)) + 0.08)
+
+
 def ladder_figure(panels: Mapping[str, Sequence[Rung]], kinds: Mapping[str, str]) -> Figure:
     """Show what each flaw does to its score: a panel a measure, a column a kind of data."""
     import matplotlib.pyplot as plt
 
-    heights = [EDGE_INCHES + RUNG_INCHES * len(rungs) for rungs in panels.values()]
+    texts = [[textwrap.fill(one.name, NAME_WIDTH) for one in rungs] for rungs in panels.values()]
+    heights = [EDGE_INCHES + rung_inches(names) * len(names) for names in texts]
     figure, grid = plt.subplots(
         len(panels),
         len(kinds),
@@ -151,12 +157,11 @@ def ladder_figure(panels: Mapping[str, Sequence[Rung]], kinds: Mapping[str, str]
         squeeze=False,
         layout="constrained",
     )
-    for row, (measure, rungs) in zip(grid, panels.items(), strict=True):
+    for row, names, (measure, rungs) in zip(grid, texts, panels.items(), strict=True):
         for axes, kind in zip(row, kinds, strict=True):
             draw_rungs(axes, rungs, kind)
             if any(kind in rung.rows for rung in rungs):
                 axes.set_xlabel(measure, size=7)
-        names = [textwrap.fill(rung.name, NAME_WIDTH) for rung in rungs]
         row[0].set_yticks(range(len(rungs)), names, size=7)
         row[0].tick_params(axis="y", length=0)
     for axes, words in zip(grid[0], kinds.values(), strict=True):

@@ -19,6 +19,7 @@ from fetal_book.site.first_page import STRIPS_FILE, Strip
 from fetal_book.site.markdown import short, table
 from fetal_book.site.results_page import split_table
 from fetal_book.site.shown_runs import (
+    ELSEWHERE,
     ShownRun,
     count_text,
     data_text,
@@ -40,12 +41,12 @@ TABLES = (
 GALLERIES = {
     "heads": "heads of the test part",
     "cases": "scans of the test part",
+    "scans": "scans of the test part",
     "external": "heads of another source",
     "subjects": "people of the test part",
 }
 """Galleries of cases by the words of a page."""
-ELSEWHERE = ("external",)
-"""Figures of data that a run did not learn from."""
+PARTS = ("train", "val", "test")
 GROUP_NAMES = ("subject", "examination", "patient", "group")
 RELEASED = "released.yml"
 MOST_ROWS, SHOWN_ROWS = 30, 10
@@ -153,9 +154,9 @@ def flow_table(run: ShownRun) -> str:
     if steps := table_rows(run.folder, "flow"):
         lines += [[cell or "–" for cell in row.values()] for row in steps]
     elif rows and "part" in rows[0]:
-        lines += [
-            part_line(rows, part, group) for part in dict.fromkeys(row["part"] for row in rows)
-        ]
+        named = {row["part"]: 0 for row in rows}
+        order = [*(part for part in PARTS if part in named), *(set(named) - set(PARTS))]
+        lines += [part_line(rows, part, group) for part in order]
         lines.append(part_line(rows, "", group))
     elif released:
         used = max((row["n"] for row in run.rows if row["split"] == "test"), default=0)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATLAS = ("blend", "template")
+ELSEWHERE = ("external",)
+"""Figures of data that a run did not learn from, beside its own."""
 GROUPS = {
     "real": "real data",
     PHANTOM: "phantoms",
@@ -191,6 +193,9 @@ def figure_text(run: ShownRun, figure: str, label: str, to_root: str = "", more:
         return ""
     words = read_json(run.folder / "figures" / "index.json")[figure]
     data = "Phantoms, made up." if run.phantom else f"{run.data_words}."
+    if figure in ELSEWHERE:
+        sets = dict.fromkeys(data_text(r, run, "") for r in run.rows if r["split"] == "external")
+        data = f"{data.rstrip('.').partition(',')[0]}, beside {' and '.join(sets)}."
     caption = f"{words['caption']} {more}".strip()
     return "\n".join(
         [
