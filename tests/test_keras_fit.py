@@ -141,6 +141,16 @@ def test_a_rotation_keeps_circles_round_in_the_scans_own_aspect():
     assert np.abs(sheared - disc / 255).mean() > 0.02
 
 
+def test_a_training_step_is_traced_once(tmp_path):
+    """A second trace costs as much again: seconds for a U-Net."""
+    images, masks = discs()
+    network, traced = tiny(), []
+    step = network.train_step
+    network.train_step = lambda data: traced.append(len(traced)) or step(data)
+    fit_keras(tmp_path, network, Segmentation(images, masks, SETTINGS))
+    assert traced == [0]
+
+
 def test_an_unknown_loss_is_refused(tmp_path):
     images, masks = discs(4)
     with pytest.raises(ValueError, match="loss='hinge': use one of"):

@@ -178,10 +178,26 @@ def _train_epoch(network: keras.Model, batches: Iterable[Batch]) -> dict[str, fl
     """
     rows = []
     for batch in batches:
+        if network.train_function is None:
+            _build_metrics(network, *batch)
         row = network.train_on_batch(*batch, return_dict=True)
         rows.append({name: float(value) for name, value in row.items()})
         network.reset_metrics()  # they would go on as means over all batches so far
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def _build_metrics(network: keras.Model, x: Any, y: Any, weights: Any = None) -> None:
+    """Build loss and metrics before the first step, which is then traced once.
+
+    A function that makes variables is traced a second time by TensorFlow: seconds a network.
+    """
+    from keras import ops
+
+    shape = network.output_shape[1:]
+    found = ops.zeros(y.shape if None in shape else (len(y), *shape))
+    network.compute_loss(x, y, found, weights)
+    network.compute_metrics(x, y, found, weights)
+    network.reset_metrics()
 
 
 def whole_batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

@@ -61,7 +61,12 @@ class FitModule(lightning.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         settings = self.task.settings
         optimizer = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+            self.network.parameters(),
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            # One kernel a step: a twelfth of the time of a network of a thousand small tensors.
+            # Lightning clips no gradients of it under mixed precision.
+            fused=settings.precision == "32-true" and self.device.type in ("cpu", "cuda"),
         )
         steps = self.trainer.estimated_stepping_batches // settings.epochs  # an epoch
         schedule = torch.optim.lr_scheduler.LambdaLR(
