@@ -73,6 +73,23 @@ def test_a_case_over_its_memory_is_named_and_gets_more_and_short_ones_share_a_jo
 
 @needs_slurm
 @pytest.mark.slow
+def test_a_search_draws_on_both_nodes_from_one_study(tmp_path):
+    pytest.importorskip("optuna")
+    from test_study import FINISH, SEARCH
+
+    project = write_project(copy_project(tmp_path / "project"), finish=FINISH)
+    (project / "sweep.yml").write_text(SEARCH.replace("trials: 20", "trials: 6"))
+    with small_slurm(tmp_path / "cluster", node_mb=1500) as cluster:  # two cases on each
+        sending = send(project, cluster, tmp_path / "told.txt")
+        assert sending.wait(800) == 0, (tmp_path / "told.txt").read_text()[-3000:]
+        nodes = set(cluster.ask("squeue", "--states=all", "-h", "-o", "%N").split())
+    table = pd.read_csv(project / "out" / "sweep.csv")
+    assert nodes == {"n1", "n2"} and sorted(table["trial"]) == [f"trial-{n:04d}" for n in range(6)]
+    assert len(table.drop_duplicates(["learning_rate", "base_filters", "augment"])) == 6
+
+
+@needs_slurm
+@pytest.mark.slow
 def test_a_chapter_trains_on_two_processes_of_a_node_and_a_script_on_two_nodes(tmp_path):
     """By gloo; a chapter's kernel forks its processes, a script has one from SLURM on each node."""
     pytest.importorskip("lightning")

@@ -23,6 +23,14 @@ DONE = f"{OUT}/.done"
 FETAL_LIB = f"{shlex.quote(sys.executable)} -m fetal_book"
 
 
+def command(case):
+    """Return what runs a case: with the parameters of the grid, or those that a search draws."""
+    if SWEEP.search:
+        return f"sweep {shlex.quote(FILE)} --out {shlex.quote(OUT)} --trial {case}"
+    known, place = CASES[case].arguments(), shlex.quote(f"{OUT}/{case}")
+    return f"run {SWEEP.chapter} --profile {SWEEP.profile} {known} --if-needed --out {place}"
+
+
 onstart:
     note_sweep(SWEEP, Path(OUT))
 
@@ -55,10 +63,7 @@ rule case:
     log:
         f"{DONE}/{{case}}.log",
     params:
-        chapter=SWEEP.chapter,
-        profile=SWEEP.profile,
-        values=lambda wildcards: CASES[wildcards.case].arguments(),
-        out=lambda wildcards: shlex.quote(f"{OUT}/{wildcards.case}"),
+        command=lambda wildcards: command(wildcards.case),
         done=shlex.quote(DONE),
         cases=len(CASES),
     group:
@@ -70,8 +75,7 @@ rule case:
         runtime=720,
     shell:
         "begun=$SECONDS; "
-        "{FETAL_LIB} run {params.chapter} --profile {params.profile} {params.values} "
-        "--if-needed --out {params.out} > {log:q} 2>&1 || {{ "
+        "{FETAL_LIB} {params.command} > {log:q} 2>&1 || {{ "
         "echo {wildcards.case} failed after $((SECONDS - begun)) s: $(grep ^fetal-lib {log:q} | tail -n 1); "
         "exit 1; }}; touch {output:q}; "
         "echo $(find {params.done} -type f ! -name '*.log' | wc -l)/{params.cases} "

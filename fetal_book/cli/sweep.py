@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +22,14 @@ def sweep(
     collect: Annotated[
         bool, typer.Option("--collect", help="Write sweep.csv from finished runs; run nothing.")
     ] = False,
+    trial: Annotated[
+        str, typer.Option(help="Of a search, run this case alone, such as trial-0003.")
+    ] = "",
 ) -> None:
     """Run every case that is not finished, then write sweep.csv: mean and SD over seeds."""
     from fetal_book.parameters.project import project_root, runs_root, shown
-    from fetal_book.runs.sweep import check_sweep_data, read_sweep, sweep_table
+    from fetal_book.runs.study import parameters_of
+    from fetal_book.runs.sweep import Case, check_sweep_data, read_sweep, sweep_table
     from fetal_book.runs.sweep_state import note_sweep, sweep_status
     from fetal_book.site.launch import run_workflow, sweep_command, wait_for_orphans
     from fetal_lib.files.atomic import write_text
@@ -35,7 +40,19 @@ def sweep(
         write_text(folder / "sweep.csv", sweep_table(plan, folder).to_csv(index=False))
         typer.echo(f"{len(plan.cases())} runs in one table: {shown(folder)}/sweep.csv")
         return
+    if trial:
+        shared = {case.name: case.parameters for case in plan.cases()}
+        if plan.search is None or trial not in shared:
+            raise typer.BadParameter(f"{file} has no trial {trial!r}", param_hint="--trial")
+        own = parameters_of(plan.search, folder, trial, plan.seeds[0])
+        words = shlex.split(Case(trial, shared[trial] | own).arguments())
+        words += ["--if-needed", "--out", str(folder / trial)]
+        command = [sys.executable, "-m", "fetal_book", "run", plan.chapter]
+        os.execv(sys.executable, [*command, "--profile", plan.profile, *words])
     check_sweep_data(plan)
+    if dry_run and plan.search:
+        typer.echo(f"{len(plan.cases())} trials; each draws its parameters when it runs")
+        return
     if dry_run:
         for case in plan.cases():
             command = f"fetal-lib run {plan.chapter} --profile {plan.profile} {case.arguments()}"

@@ -1,7 +1,7 @@
 """Sweeps: one YAML file, many runs of a chapter, one table with mean and standard deviation.
 
-A sweep crosses lists of parameter values and repeats each combination over seeds. Snakemake
-runs the cases (``workflow/sweep.smk``), so a sweep that was cut goes on where it was.
+A sweep crosses lists of parameter values and repeats each combination over seeds, or searches.
+Snakemake runs the cases (``workflow/sweep.smk``), so a sweep that was cut goes on where it was.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fetal_book.parameters.project import project_root, public_path
 from fetal_book.parameters.resolve import resolve_parameters
 from fetal_book.runs.data_sets import check_data
 from fetal_book.runs.results import read_results
+from fetal_book.runs.study import Search, drawn, open_study
 from fetal_lib.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ class Case:
 
 
 class Sweep(BaseModel):
-    """Describe a sweep: every combination of the grid, times every seed.
+    """Describe a sweep: every combination of the grid, times every seed; or a search.
 
     `parameters` are shared by all cases; a fold is a parameter like any other. Paths are
-    relative to the file of the sweep.
+    relative to the file of the sweep. The cases of a search draw their parameters when they run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -62,6 +63,7 @@ class Sweep(BaseModel):
     parameters: dict[str, Value] = {}
     grid: dict[str, list[Value]] = {}
     seeds: list[int] = Field(default=[0], min_length=1)
+    search: Search | None = None
 
     @field_validator("chapter", mode="before")
     @classmethod
@@ -71,6 +73,9 @@ class Sweep(BaseModel):
 
     def cases(self) -> list[Case]:
         """Return the runs of the sweep, in order; a name says what differs."""
+        if self.search:
+            shared = self.parameters | {"seed": self.seeds[0]}
+            return [Case(f"trial-{n:04d}", shared) for n in range(self.search.trials)]
         cases = []
         for values in itertools.product(*self.grid.values()):
             varied = dict(zip(self.grid, values, strict=True))
@@ -106,6 +111,8 @@ def read_sweep(path: str | Path) -> Sweep:
         chapter, cases = get_chapter(sweep.chapter), sweep.cases()
         for case in cases:
             resolve_parameters(chapter, sweep.profile, case.parameters)
+        for values in sweep.search.ends() if sweep.search else ():
+            resolve_parameters(chapter, sweep.profile, cases[0].parameters | values)
     except ValueError as error:
         raise SweepError(f"{path.name}: {error}") from error
     if len({case.name for case in cases}) < len(cases):
@@ -141,6 +148,10 @@ def _check_form(file: str, sweep: Sweep) -> None:
         raise SweepError(f"{file}: out stands among the parameters; name the folder by --out")
     if twice := sorted(set(sweep.grid) & set(sweep.parameters)):
         raise SweepError(f"{file}: {', '.join(twice)} stand in `parameters` and `grid`; keep one")
+    if sweep.search and (sweep.grid or len(sweep.seeds) > 1):
+        raise SweepError(f"{file}: a search has no grid and one seed; leave one of them out")
+    if sweep.search and not sweep.search.names():
+        raise SweepError(f"{file}: a search needs `ranges` or `choices`")
 
 
 def _column(name: str) -> str:
@@ -152,16 +163,22 @@ def sweep_table(sweep: Sweep, folder: str | Path) -> pd.DataFrame:
     """Merge the results of a sweep's runs into one table over seeds.
 
     A row for each combination of the grid, model, data, split and metric: ``mean``, ``sd`` over
-    seeds (sample standard deviation, NaN for one seed) and ``n_seeds``.
+    seeds (sample standard deviation, NaN for one seed) and ``n_seeds``. Of a search, a row for
+    each trial, which is named.
     """
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
+    names, values = list(sweep.grid), {case.name: case.parameters for case in sweep.cases()}
+    if sweep.search:
+        names = ["trial", *sweep.search.names()]
+        trials = drawn(open_study(sweep.search, Path(folder)))
+        values = {case: {"trial": case} | trials[case].params for case in values}
     for case in sweep.cases():
-        varied = {_column(name): _public(case.parameters[name]) for name in sweep.grid}
+        varied = {_column(name): _public(values[case.name][name]) for name in names}
         for row in read_results(Path(folder) / case.name):
             kept = {name: row[name] for name in ROW_COLUMNS}
             rows.append(varied | kept | {"value": row["value"]})
-    keys = [*map(_column, sweep.grid), *ROW_COLUMNS]
+    keys = [*map(_column, names), *ROW_COLUMNS]
     grouped = pd.DataFrame(rows).groupby(keys, sort=False)["value"]
     return grouped.agg(mean="mean", sd="std", n_seeds="count").reset_index()

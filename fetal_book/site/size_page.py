@@ -15,6 +15,7 @@ from fetal_book.published_size.record import SizeRecord
 from fetal_book.runs.results import METRICS
 from fetal_book.site.markdown import bullets, table
 from fetal_book.site.shown_runs import value_text
+from fetal_book.site.size_cost import cost_table
 from fetal_book.site.size_pictures import curves_picture, size_picture
 from fetal_book.site.sizes import Point, Sizes, read_all, score_of
 from fetal_lib.files.atomic import write_text
@@ -39,6 +40,8 @@ def write_sizes(root: Path, chapters: list[str]) -> None:
     generated = root / "book" / "generated"
     parts = [size_picture(generated, found), picks(found.points), run_table(found, chapters)]
     parts += [curves_picture(generated, found), step_table(found), machines(found)]
+    hours = {name: recipe_hours(found, name) for name in NETWORKS}
+    parts.append(cost_table({name: one for name, one in hours.items() if one}))
     write_text(generated / "sizes.md", "\n".join(part for part in parts if part))
 
 
@@ -139,11 +142,16 @@ def step_text(rows: list[dict[str, str]], network: SourceNetwork, side: int) -> 
 
 def recipe_text(found: Sizes, name: str) -> str:
     """Say how many processor hours the source's size and epochs would take here."""
-    network, record = NETWORKS[name], found.records.get(name)
-    hours = projected_hours(found, record, network.side, network.epochs) if record else None
+    network, record, hours = NETWORKS[name], found.records.get(name), recipe_hours(found, name)
     if hours is None:
         return "–"
     return f"{hours:,.2g} processor hours, {record.n_train:,} images × {network.epochs} epochs"
+
+
+def recipe_hours(found: Sizes, name: str) -> float | None:
+    """Return processor hours of the source's recipe; None where there is no record or step."""
+    network, record = NETWORKS[name], found.records.get(name)
+    return projected_hours(found, record, network.side, network.epochs) if record else None
 
 
 def projected_hours(found: Sizes, record: SizeRecord, side: int, epochs: int) -> float | None:
