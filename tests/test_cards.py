@@ -114,7 +114,7 @@ def test_a_shipped_model_that_no_run_made_shows_the_card_of_its_training(tmp_pat
     (folder / "card.md").write_text("# Finder\n\nTrained on heads.\n\n| Dice | 0.9 |\n")
     write_model_cards(tmp_path, [])
     text = page.read_text("utf-8")
-    assert "### Heads: the model that is shipped\n" in text and "# Finder" not in text
+    assert "## Heads\n" in text and "# Finder" not in text
     assert "| Learnt from | hc18 and phantoms |" in text and "7 bytes, SHA-256" in text
     assert text.endswith("Trained on heads.\n\n| Dice | 0.9 |\n")
 

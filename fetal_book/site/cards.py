@@ -155,17 +155,12 @@ def own_card(text: ModelText, folder: Path) -> str:
         return "This model is not shipped yet.\n"
     facts = {"Learnt from": spec.get("trained_on", "unknown")}
     told = (folder / "card.md").read_text(encoding="utf-8").partition("\n")[2].strip()
-    parts = [f"### {text.title}: the model that is shipped\n", facts_table(facts, spec, folder)]
-    return "\n".join([*parts, told]) + "\n"
+    return "\n".join([facts_table(facts, spec, folder), told]) + "\n"
 
 
 def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | None) -> str:
-    """Write facts and settings of a model, and the sum of the weights in a shipped folder."""
-    rows = facts | {
-        f"`{name}`": setting
-        for name, value in spec.items()
-        if name != "trained_on" and (setting := setting_text(value))
-    }
+    """Write facts of a model, the sum of the weights in a shipped folder, and, folded, settings."""
+    rows = dict(facts)
     if shipped is not None:
         weights = next(shipped / name for name in WEIGHTS if (shipped / name).is_file())
         size = weights.stat().st_size
@@ -173,7 +168,14 @@ def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | Non
         newest = (read_json(shipped / CONTRACT) or {}).get("changes", [])[:1]
         for change in newest:
             rows["Version"] = f"{change['version']}, {change['date']}. {change['what']}"
-    return table(["", ""], list(rows.items()))
+    settings = [
+        (f"`{name}`", setting)
+        for name, value in spec.items()
+        if name != "trained_on" and (setting := setting_text(value))
+    ]
+    written = table(["Setting", "Value"], settings)
+    folded = f"````{{dropdown}} Settings, {len(settings)}\n{written}````\n" if settings else ""
+    return f"{table(['', ''], list(rows.items()))}\n{folded}"
 
 
 class _Named(dict):

@@ -102,7 +102,7 @@ def provenance(run: ShownRun, chapters: list[str]) -> str:
         "Code": commit + (", with changes that are not committed" if code.get("dirty") else ""),
         "Finished": str(record.get("finished") or "unknown")[:10],
         "Machine": hardware.get("gpu")
-        or f"{hardware.get('cpu', 'unknown')}, {hardware.get('cores', '?')} cores",
+        or f"{hardware.get('cpu', 'unknown')}, {cores_text(hardware.get('cores'))}",
         "Files": f"{{download}}`record.json <{run.place}/record.json>`, "
         f"{{download}}`results.json <{run.place}/results.json>`",
     }
@@ -161,3 +161,14 @@ def _value(row: dict[str, Any], label: str, n: float) -> str:
     more = [] if interval == "–" else [interval]
     more += [f"n {count_text(row['n'])}"] if row["n"] == row["n"] and row["n"] < n else []
     return f"{value} ({', '.join(more)})" if more else value
+
+
+def cores_text(cores: int | None) -> str:
+    """Count the processor cores of a machine.
+
+    Examples
+    --------
+    >>> cores_text(1), cores_text(2), cores_text(None)
+    ('1 core', '2 cores', 'unknown cores')
+    """
+    return f"{cores or 'unknown'} core{'' if cores == 1 else 's'}"

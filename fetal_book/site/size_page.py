@@ -24,7 +24,7 @@ from fetal_lib.metrics.intervals import interval_words
 TITLES = (
     "Network",
     "Published",
-    "Largest run here",
+    "Largest run here (h: processor hours)",
     "Score",
     "ms an image",
     "Reference run",
@@ -82,13 +82,13 @@ def run_text(network: SourceNetwork, record: SizeRecord | None, found: Sizes) ->
         return "a step was measured, see the next table"
     if not record.curve:
         hours = projected_hours(found, record, record.side, record.epochs)
-        told = f": about {hours:,.2g} processor hours" if hours else ""
+        told = f", about {hours:,.2g} h" if hours else ""
         size = f"{side_text(network, record.side)}, {record.epochs} epochs"
-        return f"none yet; planned {size}, {record.precision}{told}"
+        return f"not yet: {size}{told}"
     spent = record.curve[-1]["processor_s"] / 3600
     told = f"{side_text(network, record.side)}, {record.done} of {record.epochs} epochs"
     less = "" if record.epochs == network.epochs else f" (the source {network.epochs})"
-    return f"{told}{less}, {record.precision}, {spent:.2g} processor hours"
+    return f"{told}{less}, {record.precision}, {spent:.2g} h"
 
 
 def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
@@ -103,7 +103,7 @@ def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
         )
         return f"{network.metric} {with_ends(score)}, n {score['n']:,}{more}"
     if record is None or not record.curve:
-        return "not trained yet"
+        return "–"
     last = record.curve[-1]
     return f"not scored yet; {network.watched} {last[network.watched]:.3g} on the validation part"
 
