@@ -60,11 +60,25 @@ def test_a_tag_gets_the_release_when_tests_and_book_passed():
     attach = cpu["jobs"]["attach"]
     assert attach["if"] == "startsWith(github.ref, 'refs/tags/v')"
     assert attach["needs"] == ["test", "book"] and attach["permissions"] == {"contents": "write"}
-    assert [job for job in cpu["jobs"].values() if "permissions" in job] == [attach]
+    pages = cpu["jobs"]["pages"]
+    assert [job for job in cpu["jobs"].values() if "permissions" in job] == [pages, attach]
     book = [step.get("run", "").strip() for step in cpu["jobs"]["book"]["steps"]]
     assert book.index("make PYTHON=python book") < book.index("make PYTHON=python release")
     script = attach["steps"][-1]["run"]
     assert script.index("sha256sum --check SHA256SUMS") < script.index("gh release create")
+
+
+def test_the_site_of_main_goes_to_pages_where_it_was_asked_for_and_passed():
+    cpu = workflow("cpu")
+    pages = cpu["jobs"]["pages"]
+    assert pages["needs"] == ["test", "book"]
+    assert "refs/heads/main" in pages["if"] and "vars.PAGES == 'true'" in pages["if"]
+    assert pages["permissions"] == {"pages": "write", "id-token": "write"}
+    steps = cpu["jobs"]["book"]["steps"]
+    kept = [step.get("with", {}).get("path", "") for step in steps]
+    site = next(paths for paths in kept if "html" in paths).split()
+    fetched, packed = pages["steps"][0]["with"]["path"], pages["steps"][1]["with"]["path"]
+    assert packed == f"{fetched}/{site[0]}" and len(site) > 1  # several: paths are kept whole
 
 
 def test_the_graphics_card_runs_the_full_profile_and_both_frameworks_must_see_it():
