@@ -75,8 +75,8 @@ def test_the_page_sets_shipped_models_and_runs_on_other_sets_side_by_side(tmp_pa
     write_run(joined, *asked, data="hc18", chapter="03_biometry_segmentation")
     write_external(tmp_path, [])
     page = (tmp_path / "book" / "generated" / "external.md").read_text("utf-8")
-    assert "| HC18 → **a_set**: heads of two cities | 40 (10.0%) | 4.00 mm" in page
-    assert "promised 0.9 |" in page and "| phantoms → **hc18** | 9 (–) | 7.70 mm" in page
+    assert "| HC18 → **a_set**: heads of two cities | 40 (10.0%) | `adf_mm` 4.00 mm" in page
+    assert "promised 0.9 |" in page and "| phantoms → **hc18** | 9 (–) | `adf_mm` 7.70 mm" in page
     assert "- Untested: all sets are learnt from.\n" in page and "- Heads: " not in page
     assert "| **hc18, shipped** | 4.00 mm" in page  # learnt on HC18, asked on the other set
     assert "| **phantoms, network of chapter 04** |" in page  # another model, a row of its own

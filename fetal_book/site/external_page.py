@@ -70,12 +70,10 @@ def write_external(root: Path, chapters: list[str]) -> None:
     """Write ``book/generated/external.md`` with its picture."""
     runs = shown_runs(root, chapters)
     found, missing = shipped(root)
-    told = {(one.metric, f"{one.score['value']:.4g}", one.score["n"]) for one in found}
+    told = {_number(one) for one in found}
     in_runs = [one for run in runs for one in of_run(run)]
     found += [  # a run that scores a shipped model tells the same number again
-        one
-        for one in in_runs
-        if (one.metric, f"{one.score['value']:.4g}", one.score["n"]) not in told
+        one for one in in_runs if _number(one) not in told
     ]
     generated = root / "book" / "generated"
     if not found:
@@ -87,7 +85,7 @@ def write_external(root: Path, chapters: list[str]) -> None:
             f"{one.model}, {one.link}",
             f"{one.learnt_from} → {one.data}",
             f"{count_text(one.score['n'])} ({one.declined})",
-            with_ends(one.score),
+            f"`{one.metric}` {with_ends(one.score)}",
             one.coverage,
         ]
         for one in found
@@ -200,6 +198,11 @@ def without(missing: dict[str, str]) -> str:
         "## Not scored elsewhere\n\nOf these shipped models there is no number on a set that they "
         f"did not learn from; their cards have what was held out:\n\n{listed}"
     )
+
+
+def _number(one: Elsewhere) -> tuple[str, str, int]:
+    """Return what a reader takes for the same number: metric, value as printed, n."""
+    return one.metric, value_text(one.score), int(one.score["n"])
 
 
 def _csv(path: Path) -> list[dict[str, str]]:
