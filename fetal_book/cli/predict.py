@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from fetal_book.cli.pieces import at_once, in_pieces
 from fetal_book.cli.terminal import errors_in_a_sentence
 from fetal_lib.growth.bpd_convention import CONVENTIONS, OUTER_OUTER, check_convention
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES
@@ -144,7 +146,10 @@ def predict_hc(
         network = load_head_model(folder, convention)
         is_hc18 = table_format == "hc18"
         gate = None if any_plane or is_hc18 else load_head_gate()
-        counts = write_predictions(paths, network, sizes, out, overlays, gate, is_hc18)
+        own = {"model": network, "sizes": sizes, "gate": gate, "as_submission": is_hc18}
+        write = partial(write_predictions, **own, overlays=overlays)
+        words = (pixel_size, str(overlays), any_plane, table_format, convention)
+        counts = in_pieces(write, paths, out, (folder, table, *words))
     _say(counts, out)
     if convention != OUTER_OUTER:
         _say_licence(network.spec.licence)
@@ -213,16 +218,12 @@ def predict_biometry(
             report = out.with_suffix(".html")
         facts = about(network.spec, convention)
         with Reports(groups, facts, report, json_file, dicom_sr) as reports:
-            counts = write_biometry(
-                paths,
-                network,
-                PlaneRecogniser.load(),
-                sizes,
-                out,
-                overlays,
-                convention,
-                reports.add,
-            )
+            own = {"planes": PlaneRecogniser.load(), "sizes": sizes, "convention": convention}
+            own |= {"model": network, "overlays": overlays, "also": reports.add}
+            # A report needs every scan's pictures and sizes at hand: it is written at one go.
+            step = at_once if report or json_file or dicom_sr else in_pieces
+            words = (model and Path(model), table, pixel_size, str(overlays), convention)
+            counts = step(partial(write_biometry, **own), paths, out, words)
         for problem in reports.problems:
             typer.echo(problem, err=True)
     _say(counts, out)
@@ -258,7 +259,8 @@ def predict_ga(
         cases = [] if self_test else list_cases(scans or [])
         loaded = load_ga_model(folder := home("01", model))
         check_model(folder, lambda path: sample_days(path, loaded), self_test)
-        counts = write_ages(cases, loaded, out, pictures)
+        write = partial(write_ages, model=loaded, pictures=pictures)
+        counts = in_pieces(write, cases, out, (folder, str(pictures), *(scans or [])))
     _say(counts, out)
 
 
@@ -289,7 +291,9 @@ def predict_anomaly(
     with errors_in_a_sentence("predict anomaly"):
         sizes, paths = given_sizes(pixel_size, table), list_images(images)
         gate = None if any_plane else load_head_gate()
-        counts = write_answers(paths, load_anomaly_model(home("02", model)), out, sizes, gate)
+        loaded = load_anomaly_model(folder := home("02", model))
+        write = partial(write_answers, model=loaded, sizes=sizes, gate=gate)
+        counts = in_pieces(write, paths, out, (folder, table, pixel_size, any_plane))
     _say(counts, out)
 
 
@@ -320,7 +324,8 @@ def predict_brain_age(
         known = {} if ages is None else read_known_ages(ages)
         loaded = load_age_model(folder := home("05", model))
         check_model(folder, lambda path: sample_years(path, loaded), self_test)
-        counts = write_ages(paths, loaded, out, known, pictures)
+        write = partial(write_ages, model=loaded, known_ages=known, pictures=pictures)
+        counts = in_pieces(write, paths, out, (folder, ages, str(pictures)))
     _say(counts, out)
 
 
