@@ -63,8 +63,8 @@ app: $(STAMP)  ## open the trained models as a page in the browser
 status: $(STAMP)  ## the runs of every chapter that stand, what failed since, and sweeps
 	@$(BIN)/fetal-lib status
 
-bench: $(STAMP)  ## measure this computer: imports, help, networks, predictions, answers in the app
-	@FETAL_BENCH=1 $(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
+bench: $(STAMP)  ## measure this computer, for book/speed.jsonl: imports, networks, predictions, the app
+	@FETAL_BENCH="$(CURDIR)/book/speed.jsonl" $(BIN)/python -m pytest -m "slow" -k "bench" -s $(PYTEST_ARGS)
 
 soak: $(STAMP)  ## break things on purpose, many times, for hours: what was tried goes to book/reliability.jsonl
 	@FETAL_SOAK="$(CURDIR)/book/reliability.jsonl" $(BIN)/python -m pytest -k "soak or fuzz" --timeout 7200 $(PYTEST_ARGS)

@@ -20,6 +20,7 @@ pytest.importorskip("keras")
 cv2 = pytest.importorskip("cv2")
 
 from app_pages import FIELD, opened, served  # noqa: E402
+from bench import tell  # noqa: E402
 from made_up_models import blank_anomaly_model  # noqa: E402
 
 from fetal_book.parameters.brain_anomalies import BrainAnomaliesParameters  # noqa: E402
@@ -95,6 +96,7 @@ def judge(name, browser, page, task, folder):
         print("    processor:", " ".join(f"{t:.2f}" for t in works[1:]))
         print(f"    all but one below {bounds[-2]:.2f} s; others had {shares[-1]:.0%} of the cores")
         if bounds[-2] < LIMIT_S:
+            tell(f"app, {name}, from drop to answer", bounds[-2], "s", f"below {LIMIT_S:g}")
             return
     if min(shares) > OTHERS:
         pytest.skip(f"other programs took {min(shares):.0%} of the cores: nothing was measured")

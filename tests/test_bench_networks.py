@@ -6,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from bench import tell  # noqa: E402
 from plain_networks import plain_network  # noqa: E402
 
 from fetal_lib.models.segmentation_networks import build_network, count_parameters, example_inputs  # noqa: E402
@@ -104,6 +105,7 @@ def test_bench_forward_and_training_step_of(name):
             act(network)
         seconds = fastest(ours, plain, act)
         ratios.append(seconds[0] / seconds[1])
+        tell(f"{name}, {what}, plain layers = 1", ratios[-1], "", f"at most {SLOWER:g}")
         print(
             f"\n{name}, {what}: {1000 * seconds[0]:.1f} ms, plain {1000 * seconds[1]:.1f} ms, "
             f"ratio {ratios[-1]:.2f}"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fetal_book.site.speed_page import NOTHING, write_speed
 from fetal_book.site.time_page import SHOWN, Section, longest_first, read_times, write_times
 
 CHAPTER = "04_head_circumference"
@@ -44,3 +45,27 @@ def test_short_sections_are_put_together():
     shown = longest_first([Section(str(k), float(k), 0.5) for k in range(10)])
     assert len(shown) == SHOWN + 1
     assert (shown[-1].seconds, shown[-1].training) == (pytest.approx(0 + 1 + 2 + 3), 2.0)
+
+
+def test_runs_of_the_bench_stand_beside_each_other_the_newest_first(tmp_path):
+    lines = [
+        {"what": what, "value": value, "unit": "s", "promise": "below 2", "commit": commit}
+        | {"cpu": "a processor", "cores": 2, "date": f"2026-01-0{day}"}
+        for day, commit, what, value in (
+            (1, "aaaaaaa", "import", 0.25),
+            (1, "aaaaaaa", "gone", 3.0),
+            (2, "bbbbbbb", "import", 0.5),
+            (2, "bbbbbbb", "import", 0.125),
+            (2, "bbbbbbb", "new | old", 1.0),
+        )
+    ]
+    source, page = tmp_path / "book" / "speed.jsonl", tmp_path / "book" / "generated" / "speed.md"
+    write_speed(tmp_path)
+    assert page.read_text("utf-8") == NOTHING
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    write_speed(tmp_path)
+    text = page.read_text("utf-8")
+    assert "| Measured | Held to | 2026-01-02, bbbbbbb | 2026-01-01, aaaaaaa |" in text
+    assert "| import | below 2 s | 0.125 | 0.25 |" in text
+    assert "| gone | below 2 s | – | 3 |" in text and "| new \\| old | below 2 s | 1 | – |" in text
+    assert "Measured on a processor, 2 cores." in text

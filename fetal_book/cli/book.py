@@ -82,6 +82,7 @@ def results() -> None:
     from fetal_book.site.reliability import write_reliability
     from fetal_book.site.results_page import write_results
     from fetal_book.site.size_page import write_sizes
+    from fetal_book.site.speed_page import write_speed
     from fetal_book.site.time_page import write_times
 
     root = project_root()
@@ -91,6 +92,7 @@ def results() -> None:
         write(root, chapters)
     write_reference_parts(root, chapters)
     write_reliability(root)
+    write_speed(root)
 
 
 @app.command(hidden=True)
