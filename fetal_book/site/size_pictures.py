@@ -85,7 +85,7 @@ def draw_costs(axes: Axes, points: list[Point], cost: str, colours: dict[str, st
 
     A cost that no point knows has no axes.
     """
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
     for name, colour in colours.items():
         mine = [p for p in points if p.name == name and getattr(p, cost) is not None]
@@ -98,7 +98,8 @@ def draw_costs(axes: Axes, points: list[Point], cost: str, colours: dict[str, st
             axes.plot(where, point.score["value"], "o", ms=5, color=colour, mfc=face)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    written = EngFormatter(sep="") if cost == "counted" else FuncFormatter(lambda x, _: f"{x:,g}")
+    axes.xaxis.set_major_formatter(written)
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_visible(any(getattr(point, cost) is not None for point in points))
     axes.tick_params(labelsize=6)
