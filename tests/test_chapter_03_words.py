@@ -170,3 +170,9 @@ def test_verdict_counts_an_empty_map_as_not_tested():
 @pytest.mark.parametrize(("n", "of", "expected"), [(3, 9, [0, 4, 8]), (5, 2, [0, 1]), (3, 0, [])])
 def test_few_cases_are_spread_over_all(n, of, expected):
     assert evenly_spaced(n, of).tolist() == expected
+
+
+def test_the_page_says_the_coverage_that_the_chapter_promises():
+    from fetal_book.site.reference_part import PROMISED
+
+    assert PROMISED == {"03_biometry_segmentation": report.COVERAGE}
