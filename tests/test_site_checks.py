@@ -41,7 +41,7 @@ def write_page(path: Path, body: str, head: str = "") -> None:
 def test_image_without_words_is_named(tmp_path: Path, image: str, wordless: bool) -> None:
     write_page(tmp_path / "a.html", image)
     expected = ["a.html: the image a.png has no alternative text"] if wordless else []
-    assert reading_checks.reading_problems(tmp_path) == expected
+    assert reading_checks.wordless_images(tmp_path) == expected
 
 
 def test_heavy_page_is_named_and_the_whole_book_may_be_heavy(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_heavy_page_is_named_and_the_whole_book_may_be_heavy(tmp_path: Path) -> 
     write_page(tmp_path / "print.html", image)
     for page in ("intro.html", "methods.html"):  # the first page may load half as much
         write_page(tmp_path / page, '<img src="half.png" alt="noise">')
-    found = reading_checks.reading_problems(tmp_path)
+    found = reading_checks.heavy_pages(tmp_path)
     assert found == [
         "heavy.html: loads 3.1 MB; it may load 3 MB",
         "intro.html: loads 1.6 MB; it may load 1.5 MB",
@@ -64,7 +64,7 @@ def test_heavy_page_is_named_and_the_whole_book_may_be_heavy(tmp_path: Path) -> 
 def test_heavy_site_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_checks, "MAX_SITE_MB", 1.0)
     (tmp_path / "data.bin").write_bytes(b"0" * 2_000_000)
-    assert reading_checks.reading_problems(tmp_path) == ["the site has 2 MB; it may have 1 MB"]
+    assert reading_checks.heavy_pages(tmp_path) == ["the site has 2 MB; it may have 1 MB"]
 
 
 def test_dead_address_is_named_once_with_a_page_that_links_to_it(tmp_path, monkeypatch) -> None:

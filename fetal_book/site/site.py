@@ -17,7 +17,7 @@ import yaml
 from fetal_book.site.checks import notebook_errors, site_problems
 from fetal_book.site.contents import page_files
 from fetal_book.site.print_page import write_print_page
-from fetal_book.site.reading_checks import reading_problems
+from fetal_book.site.reading_checks import heavy_pages, wordless_images
 from fetal_book.site.slim import slim_site
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import read_json, write_json
@@ -42,8 +42,7 @@ def build_site(root: Path) -> int:
     built = work / "_build" / "html"
     slim_site(built)
     write_print_page(built, pages, _title(book))
-    problems = [*site_problems(built, pages), *reading_problems(built)]
-    _refuse("the built site is not sound", problems)
+    _refuse("the built site is not sound", _unsound(built, pages))
     _put_in_place(built, book / "_build" / "html")
     write_json(work / FRAME, frame)
     note = {
@@ -55,13 +54,23 @@ def build_site(root: Path) -> int:
 
 
 def built_problems(root: Path) -> list[str]:
-    """List what is wrong with the site that was built last; refuse where there is none."""
+    """List what is wrong with the site that was built last, weight included.
+
+    Raises
+    ------
+    UserError
+        If no site was built.
+    """
     built = root / "book" / "_build"
     note = read_json(built / "site.json")
     if note is None:
         raise UserError("no site was built yet. Build it first: make book.")
     pages = [page.removesuffix(".html") for page in note["pages"]]
-    return [*site_problems(built / "html", pages), *reading_problems(built / "html")]
+    return [*_unsound(built / "html", pages), *heavy_pages(built / "html")]
+
+
+def _unsound(built: Path, pages: list[str]) -> list[str]:
+    return [*site_problems(built, pages), *wordless_images(built)]
 
 
 def page_frame(root: Path) -> dict[str, str]:
