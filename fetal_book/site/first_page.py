@@ -139,7 +139,7 @@ def grid(shown: str, text: str, credit: str) -> str:
     """Set a picture beside a text, above it on a phone."""
     if not shown:
         return f"{text}\n"
-    halves = (7, f"{shown}\n\n[{credit}]{{.credit}}"), (5, text)
+    halves = (6, f"{shown}\n\n[{credit}]{{.credit}}"), (6, text)
     cells = [f"::::{{grid-item}}\n:columns: 12 12 {n} {n}\n\n{one}\n::::" for n, one in halves]
     return "\n".join(
         [":::::{grid}", ":gutter: 3", ":class-container: strip", "", *cells, ":::::\n"]
