@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 from soak import tell
 
@@ -22,6 +23,7 @@ LONGEST = [
 
 
 CASES = pytest.StashKey[Counter]()
+MEMORY = pytest.StashKey[dict[str, list[int]]]()
 
 
 def pytest_addoption(parser):
@@ -47,21 +49,43 @@ def pytest_collection_modifyitems(items):
             item.add_marker(asked_for)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item):
+    """Note the cases that a test of damage is given inside, which Hypothesis tells nobody."""
+    if not item.path.name.startswith("test_fuzz"):
+        return (yield)
+    from hypothesis.statistics import collector, describe_statistics
+
+    def note(stats):
+        told = getattr(item, "hypothesis_statistics", "")
+        item.hypothesis_statistics = told + describe_statistics(stats)
+
+    with collector.with_value(note):
+        return (yield)
+
+
 def pytest_runtest_teardown(item):
     """Count the cases of a test that makes up its own, by its file."""
     found = re.findall(r"(\d+) (?:pass|fail|inval)ing", getattr(item, "hypothesis_statistics", ""))
     if not found:
         return
     cases = item.config.stash.setdefault(CASES, Counter())
-    cases[item.module.__doc__.split("\n")[0]] += sum(map(int, found))
+    words = item.module.__doc__.split("\n")[0]
+    cases[words] += sum(map(int, found))
+    rss = psutil.Process().memory_info().rss
+    item.config.stash.setdefault(MEMORY, {}).setdefault(words, []).append(rss)
 
 
 def pytest_sessionfinish(session):
     """Tell the soak how many cases were made up; a failing one fails its test."""
     for words, number in session.config.stash.get(CASES, {}).items():
         what, _, checked = words.partition(":")
+        rss = session.config.stash[MEMORY][words]
+        checked = checked.strip().rstrip(".") or "no traceback"
+        if len(rss) > 1:
+            checked += f"; {(rss[-1] - rss[0]) / 2**20:+.0f} MiB of memory after the first test"
         if number:
-            tell("bad input", what, number, session.testsfailed, checked.strip() or "no traceback")
+            tell("bad input", what, number, session.testsfailed, checked)
 
 
 @pytest.fixture
