@@ -99,7 +99,8 @@ def test_real_data_and_phantoms_have_rows_of_their_own_and_each_number_leads_to_
     lines = answers(pages[0])
     real = lines["**Ours, honest protocol, real data**"]
     made_up = lines["**Ours, honest protocol, phantoms**"]
-    assert "### Error" in pages[0]
+    assert "{dropdown} Claim by claim, reported and measured: 1 table" in pages[0]
+    assert "```{table} Error: reported and measured." in pages[0]
     assert real == (
         "**hc18**: unet, `adf_mm` 2.10 mm (1.80 to 2.40, n 146), "
         "{ref}`run hc18-quick <run-04-hc18-quick>`, which proves the wiring only"

@@ -46,7 +46,7 @@ def write_claims(root: Path, chapters: list[str]) -> None:
 
 
 def source_section(source: Source, runs: list[ShownRun]) -> str:
-    """Write a source: what it claims, what holds and why, figures, a table for each claim."""
+    """Write a source: what it claims, what holds and why, figures, folded a table a claim."""
     number = source.chapter.partition("_")[0]
     texts = {
         "What it claims": source.claimed,
@@ -58,7 +58,10 @@ def source_section(source: Source, runs: list[ShownRun]) -> str:
     if not runs:
         parts.append(f"Chapter {number} has no run in this book yet.\n")
     parts += figures(source, runs)
-    return "\n".join([*parts, *(claim_table(claim, runs) for claim in source.claims)])
+    tables = "\n".join(claim_table(claim, runs) for claim in source.claims)
+    counted = f"{len(source.claims)} table" + "s" * (len(source.claims) > 1)
+    folded = f"````{{dropdown}} Claim by claim, reported and measured: {counted}\n{tables}````\n"
+    return "\n".join([*parts, folded])
 
 
 def filled(text: str, runs: list[ShownRun], told: Callable[[Found], str] | None = None) -> str:
@@ -146,8 +149,7 @@ def claim_table(claim: Claim, runs: list[ShownRun]) -> str:
     if claim.protocol:
         rows += protocol_rows("Ours, the source's protocol", claim.protocol, runs, "protocol")
     caption = f"{claim.measure}: reported and measured."
-    written = table(["", ""], [(f"**{name}**", cell) for name, cell in rows], caption)
-    return f"### {claim.measure}\n\n{written}"
+    return table(["", ""], [(f"**{name}**", cell) for name, cell in rows], caption)
 
 
 def protocol_rows(
