@@ -40,7 +40,7 @@ def build_site(root: Path) -> int:
     keep_what_was_read(work, frame, book / "generated" / "autoapi")
     _run_jupyter_book(book, contents, work)
     built = work / "_build" / "html"
-    slim_site(built)
+    slim_site(built, book / "_build" / "pictures")
     write_print_page(built, pages, _title(book))
     _refuse("the built site is not sound", _unsound(built, pages))
     _put_in_place(built, book / "_build" / "html")

@@ -3,10 +3,14 @@ of large pictures of scans, and the second copy of each notebook's outputs."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+
+from fetal_lib.files.atomic import write_bytes
 
 ICON_SCRIPT = "_static/scripts/fontawesome.js"
 LARGE_IMAGE_BYTES = 50_000
@@ -24,7 +28,36 @@ ICON = re.compile(
 )
 
 
-def slim_site(site: Path) -> None:
+class Packed:
+    """Pictures that an earlier build packed: packing is most of what slimming takes.
+
+    ``folder`` holds them by what they were made from; None keeps none.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder, self.used = folder, set[str]()
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, how: Callable[[bytes], bytes], content: bytes) -> bytes:
+        """Return what a picture is packed to."""
+        if self.folder is None:
+            return how(content)
+        name = f"{hashlib.sha256(content).hexdigest()}-{how.__name__}-{SCAN_QUALITY}-{SCAN_SHARE}"
+        self.used.add(name)
+        path = self.folder / name
+        if not path.is_file():
+            write_bytes(path, how(content))
+        return path.read_bytes()
+
+    def drop_others(self) -> None:
+        """Remove what this build had no use for."""
+        for path in self.folder.iterdir() if self.folder else ():
+            if path.name not in self.used:
+                path.unlink()
+
+
+def slim_site(site: Path, kept: Path | None = None) -> None:
     """Drop source maps, store large images without loss in fewer bytes and those of scans on pages
     as WebP, take the outputs out of the notebooks behind the theme's button, and drop from its
     script of icons those that nothing in the site names.
@@ -32,16 +65,18 @@ def slim_site(site: Path) -> None:
     The script holds about two thousand icons in one and a half megabytes, which every page loads.
     The theme's style sheet has a rule for each of them, which draws none: only pages and scripts
     are asked what they name. The executed notebook of a chapter stays: it is among the downloads of
-    its page.
+    its page. Pictures that were packed before are taken from the folder ``kept``.
     """
+    packed = Packed(kept)
     for path in site.rglob("*.map"):
         path.unlink()
     for path in (site / "_sources").rglob("*.ipynb"):
         path.write_text(without_outputs(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in (path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")):
         if path.stat().st_size > LARGE_IMAGE_BYTES:
-            path.write_bytes(smaller_png(path.read_bytes()))
-    send_scans_as_webp(site)
+            path.write_bytes(packed(smaller_png, path.read_bytes()))
+    send_scans_as_webp(site, packed)
+    packed.drop_others()
     script = site / ICON_SCRIPT
     if not script.is_file():
         return
@@ -50,16 +85,17 @@ def slim_site(site: Path) -> None:
     script.write_text(keep_icons(script.read_text(encoding="utf-8"), used), encoding="utf-8")
 
 
-def send_scans_as_webp(site: Path) -> None:
+def send_scans_as_webp(site: Path, packed: Packed) -> None:
     """Store large pictures of scans on pages as WebP, and name that on every page.
 
     A figure of lines stays a PNG: WebP makes it larger, or its lines grey.
     """
-    found = {path: scan_as_webp(path) for path in (site / "_images").glob("*.png")}
-    sent = {f"_images/{path.stem}" for path, packed in found.items() if packed}
-    for path, packed in found.items():
-        if packed:
-            path.with_suffix(".webp").write_bytes(packed)
+    large = [p for p in (site / "_images").glob("*.png") if p.stat().st_size > LARGE_IMAGE_BYTES]
+    found = {path: packed(scan_as_webp, path.read_bytes()) for path in large}
+    sent = {f"_images/{path.stem}" for path, content in found.items() if content}
+    for path, content in found.items():
+        if content:
+            path.with_suffix(".webp").write_bytes(content)
             path.unlink()
     for page in site.rglob("*.html") if sent else ():
         text = page.read_text(encoding="utf-8")
@@ -68,19 +104,16 @@ def send_scans_as_webp(site: Path) -> None:
             page.write_text(to, encoding="utf-8")
 
 
-def scan_as_webp(path: Path) -> bytes | None:
-    """Return a large opaque picture as WebP where that takes far fewer bytes, else None."""
+def scan_as_webp(content: bytes) -> bytes:
+    """Return an opaque PNG as WebP where that takes far fewer bytes, else nothing."""
     from PIL import Image
 
-    if path.stat().st_size <= LARGE_IMAGE_BYTES:
-        return None
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(content)) as image:
         if image.mode not in ("L", "RGB"):
-            return None
+            return b""
         packed = io.BytesIO()
         image.convert("RGB").save(packed, "WEBP", quality=SCAN_QUALITY)
-    few = packed.tell() < SCAN_SHARE * path.stat().st_size
-    return packed.getvalue() if few else None
+    return packed.getvalue() if packed.tell() < SCAN_SHARE * len(content) else b""
 
 
 def without_outputs(notebook: str) -> str:
