@@ -109,6 +109,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Stub:
     stub.notebook.write_text(text, encoding="utf-8")
     code, output, _ = stub.build()
     assert code == 0, output
+    assert f"\n04 {CHAPTER}: profile smoke" in output  # of chapters side by side each line has one
     return stub
 
 
