@@ -9,6 +9,8 @@ from typing import Any
 MENU = "download-buttons"
 REPEATED = re.compile(r' id="(exercise|solution)-content"')
 """Names that sphinx-exercise gives to every exercise of a page."""
+FOLDED_SOURCE = re.compile(r">(Show|Hide) the source</p>")
+"""What MyST-NB calls folded code; in this book a source is one of the five projects."""
 
 
 def offer_whole_book(
@@ -31,12 +33,13 @@ def offer_whole_book(
 def name_references(
     app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Call the entries of a list of references its items, and no two parts of a page the same."""
+    """Call the entries of a list of references its items, no two parts of a page the same, and
+    folded code by its name."""
     body = context.get("body", "")
     if 'class="citation-list"' in body:
         body = body.replace('role="doc-biblioentry"', 'role="listitem"')
     if body:
-        context["body"] = REPEATED.sub("", body)
+        context["body"] = FOLDED_SOURCE.sub(r">\1 the code</p>", REPEATED.sub("", body))
 
 
 def setup(app: Any) -> dict[str, bool]:

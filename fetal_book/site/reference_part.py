@@ -38,6 +38,8 @@ TABLES = (
     "source_protocol", "few", "within_source", "trained_filters",
 )  # fmt: skip
 """Tables of a run that a reader wants first."""
+OPEN = ("results", "four_ways", "by_trimester", "by_decade", "impaired", "who_was_in")
+"""Of these, those that are not folded."""
 GALLERIES = {
     "heads": "heads of the test part",
     "cases": "scans of the test part",
@@ -176,7 +178,7 @@ def part_line(rows: list[dict[str, str]], part: str, group: str) -> list[str]:
 
 
 def exhibit(run: ShownRun, name: str) -> str:
-    """Write a table that a run kept, with its caption; empty where it has none or it is long."""
+    """Write a table that a run kept, most folded; empty where it has none or it is long."""
     rows = table_rows(run.folder, name)
     if not rows or len(rows) > MOST_ROWS:
         return ""
@@ -186,4 +188,4 @@ def exhibit(run: ShownRun, name: str) -> str:
     caption = words.get("caption", name).rstrip(".")
     written = table(heads, lines, f"{caption}: {run.data_words}, run {run.name}.")
     folded = f"````{{dropdown}} {caption}, {len(rows)} rows\n{written}````\n"
-    return folded if len(rows) > SHOWN_ROWS else written
+    return written if name in OPEN and len(rows) <= SHOWN_ROWS else folded
