@@ -36,8 +36,8 @@ def write_reliability(root: Path) -> None:
             parts.append(f"## {title}\n\n{table(TITLES, rows)}")
     had = {line["group"] for line in lines}
     if lines and (missing := [title for group, title in GROUPS.items() if group not in had]):
-        told = "Not tried for this page yet, only in the suite, a few times"
-        parts.append(f"{told}: {', '.join(title[0].lower() + title[1:] for title in missing)}.\n")
+        told = ", ".join(title[0].lower() + title[1:] for title in missing)
+        parts.append(f"Not tried for this page yet, though `make soak` does: {told}.\n")
     if lines:
         first, last = min(line["date"] for line in lines), max(line["date"] for line in lines)
         parts.append(f"Tried {first if first == last else f'from {first} to {last}'}.\n")
