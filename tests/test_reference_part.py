@@ -1,6 +1,8 @@
 """A chapter's page begins with real data: what its reference runs found, and never phantoms."""
 
 import json
+import shutil
+from pathlib import Path
 
 from test_book import write_run
 from test_claims import SOURCE, millimetres
@@ -55,8 +57,13 @@ def test_a_run_of_two_sets_names_both_and_tells_who_was_in_by_its_own_table(tmp_
     (run / "record.json").write_text(json.dumps(record))
     table = 'source,"left out, why",adf_mm\nhc18,2 blurred,3.0\n'
     (run / "tables" / "who_was_in.csv").write_text(table)
+    (tmp_path / "data_manifests").mkdir()
+    shutil.copy(
+        Path(__file__).parents[1] / "data_manifests" / "hc18.yml", tmp_path / "data_manifests"
+    )
     write_reference_parts(tmp_path, [])
     text = (tmp_path / "book" / "generated" / "reference" / f"{CHAPTER}.md").read_text("utf-8")
+    assert "what is drawn from them: `hc18` CC-BY-4.0.\n" in text
     assert text.startswith("### Learnt from hc18 and a_clinic: run joined\n")
     assert "| source | left out, why | ADF (mm) |" in text and "| hc18 | 2 blurred |" in text
     assert "| train |" not in text and "their intervals, 0.9 promised: unet 0.800" in text

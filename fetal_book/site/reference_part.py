@@ -29,6 +29,7 @@ from fetal_book.site.shown_runs import (
     table_rows,
     value_text,
 )
+from fetal_lib.data.catalogue import read_manifest
 from fetal_lib.files.atomic import read_json, write_text
 
 FOLDER = "reference"
@@ -145,7 +146,18 @@ def about(run: ShownRun) -> str:
         for words, name in (("record", "record.json"), ("results", "results.json"))
     )
     made = f"Profile `{run.profile}`, {commit}, {str(record.finished)[:10]}.{mark}"
-    return f"{made} {run.link.partition(', which')[0]} has every number; {files}.\n"
+    return f"{made} {run.link.partition(', which')[0]} has every number; {files}.{terms(run)}\n"
+
+
+def terms(run: ShownRun) -> str:
+    """Name the licences of the sets that a run read; pictures of them stand under the same."""
+    settings = run.record.get("parameters") or {}
+    asked = [settings.get(name, {}).get("value") for name in ("also", "external_data")]
+    named = [run.data, *(Path(one).name for one in asked if one)]
+    files = [run.root / "data_manifests" / f"{name}.yml" for name in named]
+    known = [read_manifest(path) for path in files if path.is_file()]
+    told = "; ".join(f"`{one.name}` {one.licence}" for one in known)
+    return f" Licence of the data, and of what is drawn from them: {told}." if told else ""
 
 
 def flow_table(run: ShownRun) -> str:
