@@ -155,6 +155,14 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(project, tmp_path):
     assert (mine / "figures").is_dir() and len(list(mine.iterdir())) == 1
 
 
+def test_a_run_killed_as_its_record_was_first_written_is_in_no_ones_way(project):
+    folder = run_folder(project, "quick-phantom")
+    attempt_folder(folder).mkdir(parents=True)
+    (attempt_folder(folder) / ".record.json.a1b2.part").write_text('{"sta')
+    open_run(CHAPTER, notebook()).finish()
+    assert read_record(folder).status == "ok" and not list(folder.glob(".*.part"))
+
+
 def test_results_are_sorted_rounded_and_the_same_each_time(project):
     texts = []
     for train_s in (1.0, 2.0):

@@ -280,9 +280,18 @@ def test_soak_a_stale_lock_and_half_a_record(project, undisturbed):
 
 
 def test_soak_two_runs_at_once(project, undisturbed):
-    write_chapter(project)
+    """The one that came first goes on only once the other has ended, however slow both are."""
+    goes_on = project / "goes_on"
+    waits = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(goes_on)!r}).exists():\n"
+        "    time.sleep(0.1)"
+    )
     for _ in range(n := times(1, 5)):
+        goes_on.unlink(missing_ok=True)
+        write_chapter(project, 12, waits)
         both = [start_cli(project, *RUN) for _ in range(2)]
+        wait_for(lambda both=both: any(one.poll() is not None for one in both), 300, "a refusal")
+        goes_on.touch()
         ends = [process.communicate(timeout=300)[1] for process in both]
         codes = sorted(process.returncode for process in both)
         assert codes == [0, 2] and any("is in use by another run" in end for end in ends), ends

@@ -63,9 +63,14 @@ def begin_attempt(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
             last.close("killed", "the process that ran it is gone")
             last.wall_s = None
         earlier = [last.short(), *last.previous][:KEEP_PREVIOUS]
-    for name in OUTPUTS:
+    for name in (*OUTPUTS, *half_records(attempt)):
         remove(attempt / name)
     return attempt, earlier
+
+
+def half_records(attempt: Path) -> set[str]:
+    """Name the records half written: of a run that begins just now, or was killed as it began."""
+    return {path.name for path in attempt.glob(f".{RECORD_FILE}.*.part")}
 
 
 def take_name(attempt: Path) -> Path:

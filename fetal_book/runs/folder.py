@@ -14,6 +14,7 @@ from fetal_book.runs.attempt import (
     ATTEMPT,
     PREVIOUS,
     attempt_folder,
+    half_records,
     previous_folder,
     result_folder,
 )
@@ -86,7 +87,7 @@ def check_folder(folder: Path) -> None:
         )
     for place in (folder, attempt_folder(folder), previous_folder(folder)):
         if place.is_dir() and not (place / RECORD_FILE).exists():
-            others = sorted(path.name for path in place.iterdir())
+            others = sorted({path.name for path in place.iterdir()} - half_records(place))
             if others:
                 raise RunFolderError(
                     f"out: received {folder}; it must be new, empty or an earlier run's folder; "
