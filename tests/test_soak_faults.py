@@ -8,6 +8,7 @@ next call ends with the numbers of a run that nothing disturbed.
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -127,7 +128,10 @@ def test_soak_signals_at_random_moments(project, undisturbed, number):
             assert content(run_folder(project)) == standing
             listed = json.loads(call_cli(project, "status", "--json")[1])["runs"]
             states = {entry["status"] for entry in listed}
-            assert "running" not in states and states & {"killed", "interrupted"}
+            assert "running" not in states and states & {"killed", "interrupted", "failed"}
+            if "failed" in states:  # the command outlived one of its processes, and says so
+                reason = read_record(attempt(project)).reason
+                assert number == signal.SIGKILL and re.search("died|worker|killed", reason), reason
         code, _, errors = call_cli(project, *RUN)
         assert code == 0, errors
         assert read_record(run_folder(project)).status == "ok"
