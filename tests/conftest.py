@@ -141,3 +141,14 @@ def tabs(browser):
     """Give the browser, and close the tabs that a test opened."""
     yield browser
     browser.close_pages()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Serve the app with the models that are shipped, and no runs."""
+    from app_pages import served
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FETAL_RUNS", str(tmp_path_factory.mktemp("runs")))
+        with served() as one:
+            yield one

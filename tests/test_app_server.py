@@ -16,14 +16,6 @@ from made_up_project import call_cli, environment, write_project
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FETAL_RUNS", str(tmp_path_factory.mktemp("runs")))
-        with served() as one:
-            yield one
-
-
 def test_it_listens_on_this_computer_only_and_shares_nothing(server):
     page = server.page
     assert server.url.startswith("http://127.0.0.1:") and page.share_url is None

@@ -19,7 +19,7 @@ pytest.importorskip("gradio")
 cv2 = pytest.importorskip("cv2")
 pytest.importorskip("onnxruntime")
 
-from app_pages import served, wait_for_no_files  # noqa: E402
+from app_pages import wait_for_no_files  # noqa: E402
 
 from fetal_book.app import folder as folder_module  # noqa: E402
 from fetal_phantoms.head import make_head  # noqa: E402
@@ -60,14 +60,6 @@ ADDRESSES = [
 def settings_of(n: int) -> settings:
     """Return settings for requests that cost time: a failing one is not made smaller."""
     return settings(parent=fuzz(n), phases=[Phase.generate])
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FETAL_RUNS", str(tmp_path_factory.mktemp("runs")))
-        with served() as one:
-            yield one
 
 
 @pytest.fixture

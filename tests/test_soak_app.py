@@ -13,21 +13,13 @@ import requests
 pytest.importorskip("gradio")
 cv2 = pytest.importorskip("cv2")
 
-from app_pages import answer, served, wait_for_no_files  # noqa: E402
+from app_pages import answer, wait_for_no_files  # noqa: E402
 from soak import tell, times  # noqa: E402
 
 from fetal_phantoms.head import make_head  # noqa: E402
 
 pytestmark = pytest.mark.slow
 HEADS = 6
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FETAL_RUNS", str(tmp_path_factory.mktemp("runs")))
-        with served() as one:
-            yield one
 
 
 @pytest.fixture(scope="module")

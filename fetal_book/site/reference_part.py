@@ -117,8 +117,7 @@ def covered(run: ShownRun) -> str:
     told = [
         f"{row['model'].replace('_', ' ')} {value_text(row)}{details_text(row)}" for row in rows
     ]
-    asked = (run.record.get("parameters") or {}).get("coverage", {}).get("value")
-    promised = asked or PROMISED.get(run.chapter)
+    promised = run.setting("coverage") or PROMISED.get(run.chapter)
     promise = f", {promised} promised" if promised else ""
     words = f"Coverage, the share of cases inside their intervals{promise}: {'; '.join(told)}.\n"
     return words if told else ""
@@ -151,8 +150,7 @@ def about(run: ShownRun) -> str:
 
 def terms(run: ShownRun) -> str:
     """Name the licences of the sets that a run read; pictures of them stand under the same."""
-    settings = run.record.get("parameters") or {}
-    asked = [settings.get(name, {}).get("value") for name in ("also", "external_data")]
+    asked = [run.setting(name) for name in ("also", "external_data")]
     named = [run.data, *(Path(one).name for one in asked if one)]
     files = [run.root / "data_manifests" / f"{name}.yml" for name in named]
     known = [read_manifest(path) for path in files if path.is_file()]

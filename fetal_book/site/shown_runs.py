@@ -72,10 +72,14 @@ class ShownRun:
         """Group of its own data, one of ``GROUPS``."""
         return group_of(data_kind(self.folder, self.data))
 
+    def setting(self, name: str) -> Any:
+        """Return the value of a parameter of its chapter; None where its record has none."""
+        return (self.record.get("parameters") or {}).get(name, {}).get("value")
+
     @property
     def data_words(self) -> str:
         """Name of its own data, with what it is, without marks; of both sets where it joins two."""
-        also = (self.record.get("parameters") or {}).get("also", {}).get("value")
+        also = self.setting("also")
         words = data_words(self.data, data_kind(self.folder, self.data), mark="")
         return f"{words} and {Path(also).name}" if also else words
 
