@@ -64,6 +64,7 @@ cv_epochs = 6
 cv_filters = False
 few_repeats = 0
 source_epochs = 8
+source_trainings = 1
 source_networks = "separable_cnn"
 source_folds = 5
 source_wide_epochs = 8
@@ -841,7 +842,8 @@ if p.few_repeats and p.data != "phantom":
 # Where the test images differ, classes are weighed as if they were as frequent in each as in
 # the first, so that no class counts for more in one row than in another; a class of one case
 # is left out of the steps on a real set. All train for the epochs that
-# {numref}`tab-02-source-protocol` names: read the gaps there and in
+# {numref}`tab-02-source-protocol` names, from `source_trainings` seeds whose luck the
+# intervals hold: read the gaps there and in
 # {numref}`fig-02-source-protocol`, not the level. The level stays below the source's, which
 # also made thousands of augmented images of each class; and a network that was trained for
 # few epochs has learnt neither siblings nor anatomy, so that its gap says little.

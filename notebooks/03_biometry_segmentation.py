@@ -53,6 +53,7 @@ fusion = "staple"
 convention = "outer-outer"
 robust_images = 8
 source_epochs = 12
+source_trainings = 1
 save_model = True
 
 # %% tags=["hide-input"]
@@ -817,17 +818,18 @@ run.save_figure(
 # %% [markdown]
 # ## What the source's own protocol would have reported
 #
-# One U-Net, trained twice, for `source_epochs`: split by subject, and by image as the
-# source does. Each is scored per image on the test images as they are, on augmented
+# One U-Net, trained for `source_epochs` on each of two splits, from `source_trainings`
+# seeds: split by subject, and by image as the source does. Each is scored per image on the test images as they are, on augmented
 # ones as the source's test loader gives, and as the Dice of all pixels pooled (of the
 # whole part here, of four images at a time there), which lets large structures make up
 # for small ones that were missed ({numref}`tab-03-source-protocol`). The intervals draw
-# subjects in either split; pooled pixels are pooled anew in each draw.
+# subjects in either split, and trainings where there are several; pooled pixels are
+# pooled anew in each draw.
 #
 # A fault need not flatter. Frames of one examination help a network that remembers
 # them, and one trained for minutes hardly does: equal rows do not clear a split by
-# image. The two splits have other test images and one training each, so that a small
-# difference between the rows can be chance; columns of one row are the same network.
+# image. The two splits have other test images, and with one training each a small
+# difference between the rows can be chance; columns of one row are the same networks.
 # Altered images are other images, and may be harder.
 
 # %% mystnb={"table": {"name": "tab-03-source-protocol", "caption": "One U-Net by the source's split and by the honest one, scored in three ways, with 95 % intervals over subjects; images of known subjects: share of the test images whose subject is in the training part, too."}}

@@ -57,6 +57,7 @@ coverage = 0.9
 occluded = 4
 uneven_scans = 6
 source_epochs = 8
+source_trainings = 1
 external_data = ""
 save_model = True
 
@@ -738,9 +739,9 @@ pretty(own)
 # an epoch that others chose: each half of the tested people at the epoch that is best on
 # the other half. It never calls `eval()`: batch normalisation scores each batch by its own statistics,
 # and scoring changes the network. In {numref}`tab-05-picked-on-test` SFCN trains with
-# the test part of the first fold as its validation part.
+# the test part of the first fold as its validation part, from `source_trainings` seeds.
 
-# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch, at the epoch that is best on the test part, and at the one that is best on its other half, with 95 % intervals over subjects; which epoch is best on the test part, and how many were trained."}}
+# %% mystnb={"table": {"name": "tab-05-picked-on-test", "caption": "SFCN with the test part as its validation part: error at the last epoch, at the epoch that is best on the test part, and at the one that is best on its other half, means of the trainings with 95 % intervals over subjects and trainings; which epoch of each is best on the test part, and how many were trained."}}
 if nets:
     picked = source.picked_on_test(run, tissues.images, age, parts)
     run.save_table(picked, "picked_on_test", "The source's protocol.")

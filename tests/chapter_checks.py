@@ -27,10 +27,17 @@ SHOWN_KINDS = ("text/markdown", "text/html")
 MAX_LINES, MAX_COLUMNS = 25, 79
 
 
-def run_chapter(number: str, folder: Path, name: str, *more: str, timeout: float = 900):
+def run_chapter(
+    number: str,
+    folder: Path,
+    name: str,
+    *more: str,
+    timeout: float = 900,
+    python: str = sys.executable,
+):
     """Run a chapter in smoke with a cache of its own; return the run folder and the process."""
     out = folder / name
-    command = [sys.executable, "-m", "fetal_book", "run", number, "--profile", "smoke"]
+    command = [python, "-m", "fetal_book", "run", number, "--profile", "smoke"]
     done = subprocess.run(
         [*command, "--out", str(out), *more],
         capture_output=True,

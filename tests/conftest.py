@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import tiers
 from soak import tell
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -23,7 +24,7 @@ LONGEST = [
 
 
 CASES = pytest.StashKey[Counter]()
-MEMORY = pytest.StashKey[dict[str, list[int]]]()
+MEMORY = pytest.StashKey[dict[str, list[float]]]()
 
 
 def pytest_addoption(parser):
@@ -32,13 +33,26 @@ def pytest_addoption(parser):
         metavar="FOLDER",
         help="where test_app_pictures.py leaves its pictures of the app, such as book/images",
     )
+    parser.addoption(
+        "--time-tiers",
+        action="store_true",
+        help="write tests/second_tier.txt anew by what each test takes",
+    )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_configure(config):
+    if config.getoption("--time-tiers"):
+        config.pluginmanager.register(tiers.Timer())
+
+
+@pytest.hookimpl(tryfirst=True)  # before tiers are told apart by their marks
+def pytest_collection_modifyitems(config, items):
     """Begin with the longest, and leave measurements of speed to `make bench`.
 
     Beside other programs a speed means nothing.
     """
+    if not config.getoption("--time-tiers"):
+        tiers.mark(items)
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
     if "FETAL_BENCH" in os.environ:
@@ -72,7 +86,8 @@ def pytest_runtest_teardown(item):
     cases = item.config.stash.setdefault(CASES, Counter())
     words = item.module.__doc__.split("\n")[0]
     cases[words] += sum(map(int, found))
-    rss = psutil.Process().memory_info().rss
+    own = getattr(item.module, "GROWN", [])  # tests that load other things cannot be compared
+    rss = max(own) if own else psutil.Process().memory_info().rss
     item.config.stash.setdefault(MEMORY, {}).setdefault(words, []).append(rss)
 
 
@@ -82,7 +97,9 @@ def pytest_sessionfinish(session):
         what, _, checked = words.partition(":")
         rss = session.config.stash[MEMORY][words]
         checked = checked.strip().rstrip(".") or "no traceback"
-        if len(rss) > 1:
+        if isinstance(rss[-1], float):
+            checked += f"; at most {rss[-1]:.0f} MiB more after half of a test's cases"
+        elif len(rss) > 1:
             checked += f"; {(rss[-1] - rss[0]) / 2**20:+.0f} MiB of memory after the first test"
         if number:
             tell("bad input", what, number, session.testsfailed, checked)

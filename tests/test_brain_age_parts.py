@@ -143,7 +143,7 @@ def test_the_best_on_the_test_part_is_no_worse_than_the_one_chosen_inside():
     added, differences = [], []
     run = SimpleNamespace(
         add_result=lambda **row: added.append(row),
-        add_difference=lambda *row: differences.append(row),
+        add_difference=lambda *row, **_: differences.append(row),
         parameters=SimpleNamespace(seed=0),
     )
     lucky, good = age + np.sign(RNG.normal(size=60)), age + 2

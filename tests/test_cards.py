@@ -1,5 +1,6 @@
 """Model cards and data sheets: numbers from runs and manifests only, and nothing left out."""
 
+import hashlib
 import json
 
 import pytest
@@ -9,7 +10,14 @@ from test_book import BOOK, PROJECT, ROW, write_run
 from fetal_book.app.shelf import SHIPPED
 from fetal_book.parameters.chapters import CHAPTERS
 from fetal_book.runs.published import published_runs
-from fetal_book.site.cards import ModelText, failures, read_cards, sources, write_model_cards
+from fetal_book.site.cards import (
+    ModelText,
+    facts_table,
+    failures,
+    read_cards,
+    sources,
+    write_model_cards,
+)
 from fetal_book.site.claims import read_sources
 from fetal_book.site.data_sheets import sheet, write_data_sheets
 from fetal_book.site.shown_runs import ShownRun
@@ -132,6 +140,14 @@ def test_every_chapter_and_every_shipped_model_has_a_card():
     assert scored == [one.chapter for one in read_sources(BOOK)]
     shipped = {path.parent.name for path in SHIPPED.glob("*/model.json")}
     assert shipped <= {model.shipped for model in models}
+
+
+@pytest.mark.parametrize("folder", [one.shipped for one in read_cards(BOOK).models if one.shipped])
+def test_the_sums_of_what_is_shipped_stand_on_its_card(folder):
+    place = PROJECT / "fetal_lib" / "pretrained" / folder
+    told = facts_table({}, {}, place)
+    learnt = [path for path in place.iterdir() if path.suffix in (".onnx", ".npz")]
+    assert learnt and all(hashlib.sha256(one.read_bytes()).hexdigest() in told for one in learnt)
 
 
 def test_the_run_that_a_card_names_has_the_numbers_of_the_model_that_is_shipped():

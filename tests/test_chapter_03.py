@@ -247,7 +247,7 @@ class Kept:
     def add_result(self, **row):
         self.rows.append({"n": None, "ci95": None, **row})
 
-    def add_difference(self, flawed, honest, metric, value, ci95, subjects):
+    def add_difference(self, flawed, honest, metric, value, ci95, subjects, **_):
         self.differences = getattr(self, "differences", {}) | {(flawed, honest): (value, subjects)}
 
 
@@ -280,7 +280,7 @@ def test_the_source_s_protocol_is_scored_three_ways_on_two_splits(phantoms, tmp_
     run.progress = lambda *event, **fields: None
 
     def fit_or_reuse(model, how, code, fit):
-        folder = tmp_path / how["split"].replace(" ", "_")
+        folder = tmp_path / f"{how['split']} {how['seed']}".replace(" ", "_")
         fit(folder)
         return FitOutcome(folder, "key", "fitted", 1.0)
 
@@ -289,13 +289,14 @@ def test_the_source_s_protocol_is_scored_three_ways_on_two_splits(phantoms, tmp_
     subjects = table["subject"].to_numpy()
     order = np.argsort(subjects, kind="stable")
     chosen = CaseArrays(arrays.images[order], arrays.masks[order], arrays.sizes_hw[order])
+    run.parameters = run.parameters.model_copy(update={"source_trainings": 2})
     found = source.reenact_source(run, table.iloc[order].reset_index(drop=True), chosen, part)
     assert found["images of known subjects"].iloc[0] == "0%"
     rows = [r for r in run.rows if r["split"] == "protocol"]
     dices = {r["model"]: r["value"] for r in rows}
     for (flawed, honest), (value, subjects) in run.differences.items():
         assert value == pytest.approx(dices[flawed] - dices[honest]) and subjects >= 1
-    assert len(run.differences) == 3
+    assert len(run.differences) == 3 and len(list(tmp_path.iterdir())) == 4  # two splits, two seeds
     assert len(rows) == 6 and all(0 <= r["value"] <= 1 and r["n"] == 2 for r in rows)
     for row, (_, line) in zip(rows[::3], found.iterrows(), strict=True):
         assert (row["ci95"] is None) == (line["subjects"] == 1)  # one subject has no interval

@@ -192,7 +192,7 @@ def test_the_side_of_a_crop_tells_the_ofd_that_it_was_cut_around(tmp_path):
     run = SimpleNamespace(parameters=BiometrySegmentationParameters())
     run.add_result, run.add_difference = (
         lambda **row: rows.append(row),
-        lambda *row: kept.append(row),
+        lambda *row, **_: kept.append(row),
     )
     found = crop_scale.ofd_without_pictures(run, table, [tmp_path]).set_index("OFD by")["ADF (%)"]
     assert found["the crop's scale"] == pytest.approx(0.8, abs=0.4)

@@ -1,6 +1,7 @@
 """Chapter 03: intervals of the source's protocol, the box plot, and sentences made of tables."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from fetal_book.chapters.biometry_segmentation.source import pixel_counts, poole
 from fetal_lib.data.spread import evenly_spaced
 from fetal_lib.metrics.intervals import bootstrap_ci
 from fetal_lib.metrics.segmentation import dice
+from fetal_lib.metrics.trainings import over_blocks
 from fetal_lib.plots.segmentation import dice_boxes
 
 MASKS = np.random.default_rng(0).integers(0, 256, (6, 12, 12), dtype=np.uint8)
@@ -39,6 +41,11 @@ class Answers:
         return images / 255
 
 
+def twice(counts, statistic, subjects):
+    """Return what two trainings with the same answers give."""
+    return np.hstack([counts, counts]), partial(over_blocks, statistic, 2), subjects
+
+
 def test_the_protocol_s_intervals_draw_subjects_and_pool_within_the_draw(monkeypatch):
     """Nine frames of one subject are right and one of another is missed: two draws, not ten."""
     masks = np.zeros((10, 8, 8), np.uint8)
@@ -55,9 +62,10 @@ def test_the_protocol_s_intervals_draw_subjects_and_pool_within_the_draw(monkeyp
         assert bootstrap_ci(counts, statistic, subjects) == (0, 1)
     run = Kept()
     sides = zip(("unet_by_subject", "unet_by_image"), (plain, plain), strict=True)
-    counted = {name: (*way, subjects) for name, way in sides}
-    counted |= {"unet_by_subject_augmented_test": (*altered, subjects)}
-    source.add_differences(run, counted | {"unet_by_subject_pooled": (*pooled, subjects)})
+    counted = {name: twice(*way, subjects) for name, way in sides}
+    counted |= {"unet_by_subject_augmented_test": twice(*altered, subjects)}
+    counted |= {"unet_by_subject_pooled": twice(*pooled, subjects)}
+    source.add_differences(run, counted, dict.fromkeys(counted, 0.5), trainings=2)
     value, n = run.differences["unet_by_subject_pooled", "unet_by_subject_augmented_test"]
     assert value == pytest.approx(18 / 19 - 0.9) and n == 2
     assert run.differences["unet_by_image", "unet_by_subject"] == (0, 2)

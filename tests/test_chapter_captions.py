@@ -63,6 +63,10 @@ def shown_values(source: str) -> list[tuple[ast.expr, bool]]:
 
 def may_be_table(value: ast.expr) -> bool:
     """Say whether an expression can show a table: no text, no mapping, no call of the run."""
+    if isinstance(value, ast.Starred):
+        value = value.value
+    if isinstance(value, ast.GeneratorExp):  # several of a kind
+        value = value.elt
     root = value
     while isinstance(root, ast.Call | ast.Attribute | ast.Subscript):
         root = root.func if isinstance(root, ast.Call) else root.value

@@ -47,6 +47,7 @@ SIDE_ROWS = {
     "linear_two_fold_worst",
     "ofd_by_mean",
     "sfcn_no_eval_best_epoch_on_test",
+    "sfcn_no_eval_epoch_of_other_half",
     "trees_outer_folds",
     "trees_training_set",
     "unet_heads_of_both",

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from damaged_files import changes_near, fuzz, mutated
 from hypothesis import Phase, given, settings
@@ -30,6 +31,8 @@ pytest.importorskip("torch")
 pytest.importorskip("pydicom")
 pytestmark = pytest.mark.slow
 SIZES = [None, "0.12", "0,12", "0", "-1", "nan", "1e999", "0,1,2", "mm", "", "\0", "٣"]
+GROWN: list[float] = []
+"""MiB that the second half of a command's folders added; each call loads its network anew."""
 TABLES = [None, "filename;pixel size(mm)\n0.png;0,12\n", "filename\n0.png\n", "", "\0", "a,b\n1"]
 ENDINGS = ["", "x.csv", "folder", "no/such/folder/x.csv"]
 
@@ -64,7 +67,7 @@ def whole(tmp_path_factory) -> dict[str, list[tuple[str, bytes]]]:
 def test_a_folder_of_damaged_scans_and_odd_options(tmp_path, whole, command, n):
     is_us = command in ("hc", "biometry", "anomaly")
     files = whole["us" if is_us else "mri"]
-    rounds = iter(range(10**6))
+    rounds, memory = iter(range(10**6)), []
 
     @given(
         changes=st.lists(changes_near(0.3), min_size=len(files), max_size=len(files)),
@@ -90,8 +93,11 @@ def test_a_folder_of_damaged_scans_and_odd_options(tmp_path, whole, command, n):
         check(command, words, home / (end or "x.csv"), len(files))
         assert fingerprint(scans) == before and not list(home.rglob("*.part"))
         shutil.rmtree(home)
+        memory.append(psutil.Process().memory_info().rss / 2**20)
 
     run()
+    GROWN.append(memory[-1] - memory[len(memory) // 2])
+    assert GROWN[-1] < 8 * len(memory)  # a command loads its network, of which Keras keeps a part
 
 
 def check(command: str, words: list[str], out: Path, n: int) -> None:

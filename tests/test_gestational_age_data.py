@@ -127,6 +127,16 @@ def test_the_leak_is_measured_on_the_same_samples_with_intervals_over_fetuses():
     assert (table["from"] < table["MAE (d)"]).all() and (table["MAE (d)"] < table["to"]).all()
 
 
+def test_the_luck_of_a_training_widens_the_interval_of_the_leak():
+    names, days = np.arange(200), np.linspace(140, 270, 200)
+    leaking, fair = (days[:, None] + np.array(off) for off in ([1.0, 5.0], [6.0, 6.0]))
+    gain, (low, high) = inflation(Leak([], names, days, leaking, fair, 0.9))
+    assert gain == pytest.approx(3) and low == pytest.approx(1) and high == pytest.approx(5)
+    (row, _, other, _) = leak_rows(Leak([], names, days, leaking, fair, 0.9))
+    assert row["value"] == pytest.approx(3) and row["ci95"] == pytest.approx((1, 5))
+    assert other["ci95"] == pytest.approx((6, 6))
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

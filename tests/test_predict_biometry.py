@@ -31,6 +31,7 @@ from fetal_lib.predict import biometry, examination_report
 from fetal_lib.predict.biometry_measure import FLOOR_MM
 from fetal_lib.predict.columns import COLUMNS
 from fetal_lib.predict.pixel_sizes import PixelSizes
+from fetal_lib.predict.visits import Visit
 
 SCANS = (abdomen(), femur(), head(), nothing())
 SCHEMA = Path(examination_report.__file__).with_name("examinations.schema.json")
@@ -139,6 +140,10 @@ def test_each_examination_has_a_structured_report_that_another_library_reads(rep
     text = str(srread(path))
     for code in ("11984-2", "11820-8", "11979-2", "11963-6"):
         assert code in text
+
+
+def test_an_examination_without_an_age_is_itself() -> None:
+    assert Visit("a", float("nan")) == Visit("a", float("nan"))  # 3.13 compares by field
 
 
 def test_files_of_one_study_are_one_examination_of_its_patient(tmp_path, known) -> None:

@@ -1,4 +1,4 @@
-/* A box that scrolls can be reached by keyboard, and says what it holds. */
+/* A box that scrolls can be reached by keyboard, and says what it holds; a link to what is folded unfolds it. */
 (() => {
   "use strict";
 
@@ -31,6 +31,18 @@
       }
     }
   }
+
+  function unfold() {
+    const part = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = [];
+    for (let box = part?.closest("details:not([open])"); box; box = box.parentElement.closest("details:not([open])")) {
+      folded.push(box);
+    }
+    for (const box of folded) box.open = true;
+    if (folded.length) part.scrollIntoView();
+  }
+  addEventListener("load", unfold);
+  addEventListener("hashchange", unfold);
 
   let asked = 0;
   const later = () => {

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import gradio as gr
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+SESSIONS = 128
+"""Visitors that Gradio remembers, about a MiB each, where its own limit is 10,000: more than wait
+or are answered at a time."""
 
 
 def launch(
@@ -42,6 +45,7 @@ def launch(
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": False,
+        "state_session_capacity": SESSIONS,
         "quiet": True,
     }
     try:

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from fetal_book.chapters.case_scores import interval_of
 from fetal_book.runs.session import Run
 from fetal_lib.metrics.differences import Statistic, difference_ci
-from fetal_lib.metrics.trainings import over_trainings
+
+ScoreMaker = Callable[..., Statistic]
+"""What makes a score of several trainings, with a generator one that draws them, such as
+``functools.partial(over_trainings, measure)``."""
 
 
 def add_difference(
@@ -41,23 +45,31 @@ def add_difference_of_trainings(
     names: tuple[str, str],
     metric: str,
     answers: tuple[np.ndarray, np.ndarray],
-    measure: Callable[[np.ndarray, np.ndarray], float],
+    scores: tuple[ScoreMaker, ScoreMaker],
     groups: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    strata: tuple[np.ndarray, np.ndarray] | None = None,
+    n_resamples: int = 2000,
     **facts: Any,
 ) -> tuple[float, tuple[float, float]]:
     """Do as :func:`add_difference` where both sides were trained S times; the luck of it counts.
 
-    ``answers`` are (N, 1 + S) and (M, 1 + S): what is true of a case, then what each training
-    answered; one seed trained the same column of both.
+    ``answers`` hold a row a case and columns of each training, as ``scores`` take them; one seed
+    trained the same columns of both. ``facts`` has to say how many ``trainings`` these are.
     """
     seed = run.parameters.seed
-    whole = over_trainings(measure)
-    value = whole(answers[0]) - whole(answers[1])
-    drawn = tuple(over_trainings(measure, np.random.default_rng(seed)) for _ in answers)
-    ci95 = difference_ci(*answers, drawn, groups, seed=seed)
-    facts["trainings"] = answers[0].shape[1] - 1
-    _keep(run, names, metric, value, ci95, (answers, groups), facts)
-    return value, ci95
+    whole = [make()(rows) for make, rows in zip(scores, answers, strict=True)]
+    drawn = tuple(make(np.random.default_rng(seed)) for make in scores)
+    ci95 = difference_ci(*answers, drawn, groups, strata, n_resamples, seed=seed)
+    _keep(run, names, metric, whole[0] - whole[1], ci95, (answers, groups), facts)
+    return whole[0] - whole[1], ci95
+
+
+def score_trainings(
+    make: ScoreMaker, answers: np.ndarray, groups: np.ndarray, seed: int
+) -> tuple[float, tuple[float, float] | None]:
+    """Return the mean score of all trainings, and its interval over groups and trainings."""
+    drawn = make(np.random.default_rng(seed))
+    return make()(answers), interval_of(answers, groups, seed, drawn)
 
 
 def _keep(

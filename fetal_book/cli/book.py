@@ -149,12 +149,10 @@ def contents() -> None:
 @app.command(hidden=True)
 def site() -> None:
     """Build and check the site from what is staged; tell of pages that load much."""
-    from fetal_book.site.reading_checks import heavy_pages
     from fetal_book.site.site import build_site
 
-    root = project_root()
-    pages = build_site(root)
-    for line in heavy_pages(root / "book" / "_build" / "html"):
+    pages, heavy = build_site(project_root())
+    for line in heavy:
         typer.echo(f"note: {line}", err=True)
     typer.echo(f"{pages} pages: open book/_build/html/index.html")
 

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from fetal_book.cli.pieces import at_once, in_pieces
+from fetal_book.cli.raw_stacks import RawStacks, stack_writer
 from fetal_book.cli.terminal import errors_in_a_sentence
 from fetal_lib.growth.bpd_convention import CONVENTIONS, OUTER_OUTER, check_convention
 from fetal_lib.predict.columns import COLUMNS, EXIT_CODES
@@ -241,6 +242,7 @@ def predict_ga(
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for pictures of what was looked at.")
     ] = None,
+    raw_stacks: RawStacks = False,
     self_test: SelfTest = False,
 ) -> None:
     """Tell the gestational age of fetal brains on MRI, in days.
@@ -249,7 +251,7 @@ def predict_ga(
     no fetal brain, or outside 19 to 39 weeks. The shipped model takes volumes of any contrast;
     a run's model takes T2 masked to the brain, or pictures of three planes. A mask
     NAME_mask.nii.gz beside a volume is taken; without one, a brain among skull and womb is
-    mostly declined. Research use only, not for clinical decisions.
+    mostly declined, but in stacks with --raw-stacks. Research use only, not for clinical decisions.
     """
     from fetal_lib.predict.gestational_age import sample_days, write_ages
     from fetal_lib.predict.gestational_age_cases import list_cases
@@ -258,9 +260,14 @@ def predict_ga(
     with errors_in_a_sentence("predict ga"):
         cases = [] if self_test else list_cases(scans or [])
         loaded = load_ga_model(folder := home("01", model))
-        check_model(folder, lambda path: sample_days(path, loaded), self_test)
+        alone = self_test and not raw_stacks
+        check_model(folder, lambda path: sample_days(path, loaded), alone)
         write = partial(write_ages, model=loaded, pictures=pictures)
-        counts = in_pieces(write, cases, out, (folder, str(pictures), *(scans or [])))
+        if raw_stacks:
+            check = partial(check_model, only=self_test)
+            write, cases = stack_writer(cases, loaded, pictures, check)
+        rests_on = (folder, str(pictures), raw_stacks, *(scans or []))
+        counts = in_pieces(write, cases, out, rests_on)
     _say(counts, out)
 
 

@@ -120,4 +120,5 @@ class BiometrySegmentationParameters(ChapterParameters):
     source_epochs: int = fields.epochs(
         12, "for the U-Net of the re-enactment", title="epochs of the source's protocol"
     )
+    source_trainings: int = fields.source_trainings(1)
     save_model: bool = fields.save_model("write the best network to model/")

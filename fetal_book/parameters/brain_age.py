@@ -129,6 +129,7 @@ class BrainAgeParameters(ChapterParameters):
         "of the re-enactment, where the best one is picked on the test part",
         title="epochs of the source's protocol",
     )
+    source_trainings: int = fields.source_trainings(1)
     external_data: str = fields.further_data(
         "external data",
         "folder of adults with a dementia rating (cdr, mmse) in their table, whose brain-age gap "

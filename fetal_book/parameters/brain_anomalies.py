@@ -133,6 +133,7 @@ class BrainAnomaliesParameters(ChapterParameters):
     source_epochs: int = fields.epochs(
         8, "for the re-enactment of source 001", title="epochs of the source's protocol"
     )
+    source_trainings: int = fields.source_trainings(1)
     source_networks: Literal["separable_cnn", "cnns", "all"] = Field(
         "separable_cnn",
         title="networks of the source's protocol",

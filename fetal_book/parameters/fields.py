@@ -43,6 +43,17 @@ def folds(default: int, description: str, title: str = "folds", ge: int = 2) -> 
     return Field(default, ge=ge, le=20, title=title, description=description)
 
 
+def source_trainings(default: int) -> Any:
+    """How often the re-enactment of a source is trained."""
+    return Field(
+        default,
+        ge=1,
+        le=20,
+        title="trainings of the source's protocol",
+        description="each by another seed; intervals then hold the luck of training",
+    )
+
+
 def width(default: float, description: str, title: str = "width", le: int = 2) -> Any:
     """Share of a network's published channels."""
     return Field(default, gt=0, le=le, title=title, description=description)

@@ -90,6 +90,7 @@ class GestationalAgeParameters(ChapterParameters):
         title="folds of the source's protocol",
         ge=1,
     )
+    source_trainings: int = fields.source_trainings(1)
     ablation: bool = Field(
         False,
         title="plane ablation",

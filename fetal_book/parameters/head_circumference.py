@@ -61,14 +61,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         "for the re-enactment of source 003, which trained for 20",
         title="epochs of the source's protocol",
     )
-    source_trainings: int = Field(
-        5,
-        ge=1,
-        le=20,
-        title="trainings of the source's protocol",
-        description="each by another seed, and as many random VGG16s: intervals then hold the "
-        "luck of training",
-    )
+    source_trainings: int = fields.source_trainings(5)
     source_half_size: bool = Field(
         True,
         title="half size for the source's protocol",

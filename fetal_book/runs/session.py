@@ -204,7 +204,8 @@ class Run:
         subjects : int
             Different subjects on both sides.
         trainings : int
-            How often each side was trained, by another seed each time.
+            How often each side was trained, by another seed each time; 0 where the fit leaves
+            nothing to chance, so that there is no luck of training.
         epochs : int, optional
             Of one training.
         exposed : float in [0, 1], optional

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from fetal_book.parameters.project import public_path
@@ -21,6 +22,10 @@ from fetal_lib.data.kinds import PHANTOM, data_words, kind_by_name
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
 
+LONG = 150
+"""Words of a table that a page folds where a run on real data leads it."""
+MARKUP = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
+
 
 class StageError(UserError, ValueError):
     """A run cannot be shown in the book; the text says why."""
@@ -33,7 +38,8 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     notebook, text) under the book folder. The page gets a box after its title that says which run
     it is, the captions that figures and tables were saved with, and its downloads. Papermill's
     cell of injected parameters is folded, and paths in it are made public; the code of a cell
-    that draws is folded. Nothing is left out.
+    that draws is folded; where runs on real data lead the page, its long tables and its gallery
+    are folded too. Nothing is left out.
     """
     run_folder, book_folder = Path(run_folder), Path(book_folder)
     record = ended_ok(run_folder)
@@ -55,6 +61,9 @@ def stage_chapter(run_folder: Path, book_folder: Path) -> Path:
     end = section(record.chapter, exhibits)
     tasks = book_folder / "exercises" / f"{record.chapter}.md"
     first = reference_part(record, book_folder)
+    if first:
+        cells[:] = map(folded_if_long, cells)
+    cells[:] = map(named_if_folded, cells)
     shown = [head, rest, markdown_cell(first, "reference")] if first else [head]
     shown += [markdown_cell(text, "run-box"), None if first else rest, *cells[place:]]
     if tasks.is_file():
@@ -84,6 +93,41 @@ def folded_if_injected(cell: dict[str, Any]) -> dict[str, Any]:
     tags = dict.fromkeys([*cell["metadata"]["tags"], "hide-input"])
     source = public_source("".join(cell["source"]))
     return cell | {"metadata": cell["metadata"] | {"tags": list(tags)}, "source": source}
+
+
+def folded_if_long(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell; what it shows is folded where that is nothing but long tables and galleries.
+
+    >>> table = {"output_type": "display_data", "data": {"text/html": "<table>" + "<td>1 " * 200}}
+    >>> folded_if_long({"cell_type": "code", "metadata": {}, "outputs": [table]})["metadata"]
+    {'tags': ['hide-output']}
+    """
+    shown = [output["data"] for output in cell.get("outputs", []) if "data" in output]
+    texts = ["".join(data.get("text/html", "")) for data in shown]
+    words = sum(len(MARKUP.sub(" ", text).split()) for text in texts)
+    if words <= LONG or not all("<table" in text or "case-gallery" in text for text in texts):
+        return cell
+    tags = dict.fromkeys([*cell["metadata"].get("tags", []), "hide-output"])
+    return cell | {"metadata": cell["metadata"] | {"tags": list(tags)}}
+
+
+def named_if_folded(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell; where a table or gallery is folded away, what unfolds it says which.
+
+    >>> metadata = {"tags": ["hide-output"], "exhibits": [{"caption": "Errors in mm."}]}
+    >>> named_if_folded({"metadata": metadata})["metadata"]["mystnb"]["code_prompt_show"]
+    'Show: Errors in mm'
+    """
+    metadata = cell["metadata"]
+    if "hide-output" not in metadata.get("tags", []) or has_tag(cell, "hide-input"):
+        return cell
+    captions = [one["caption"] for one in metadata.get("exhibits", []) if one]
+    words = shorten(captions[0].rstrip("."), 110, placeholder="…") if captions else ""
+    if not words and "case-gallery" in str(cell.get("outputs")):
+        words = "the gallery"
+    prompts = {f"code_prompt_{way.lower()}": f"{way}: {words}" for way in ("Show", "Hide")}
+    own = metadata.get("mystnb", {})
+    return cell | {"metadata": metadata | {"mystnb": own | prompts}} if words else cell
 
 
 def public_source(source: str) -> str:

@@ -77,10 +77,11 @@ def section(chapter: str, folder: Path) -> str:
         "",
         "Every figure and table of this run, as files. Tables carry the numbers unrounded.",
         "",
+        f"````{{dropdown}} {len(rows)} figures and tables",
         "| Figure or table | Files |",
         "|---|---|",
     ]
-    return "\n".join([*head, *rows])
+    return "\n".join([*head, *rows, "````"])
 
 
 def _rows(chapter: str, folder: Path) -> list[str]:

@@ -142,6 +142,8 @@ def _notebook(chapter: Chapter, record: RunRecord) -> list[str]:
 def _modules(record: RunRecord) -> list[str]:
     changed, gone = [], []
     for name, sha256 in record.modules.items():
+        if is_bookkeeping(name):
+            continue
         path = module_file(name)
         if path is None:
             gone.append(name)

@@ -17,8 +17,8 @@ from fetal_lib.predict.contract import NAME as CONTRACT
 
 CARDS_FILE = "cards.yml"
 SCORED = ("test", "external")
-WEIGHTS = ("network.onnx", "weights.npz")
-"""Files of which a shipped model has one."""
+WEIGHTS = (".onnx", ".npz")
+"""Files that hold numbers which a shipped model has learnt."""
 PAGES = (
     "model_cards",
     "data_sheets",
@@ -44,6 +44,8 @@ class ModelText(Entry):
     subgroups : table of a run with scores of subgroups, empty where there is none.
     figure : figure of a run that shows how it fails, empty where there is none.
     command : of ``fetal-lib`` that applies it, empty where there is none.
+    parts : models of a chapter's runs that are this one or parts of it: what each learnt from,
+        which is nothing of the run.
     elsewhere : why no real set is left that it did not learn from; empty where one was scored.
     """
 
@@ -60,6 +62,7 @@ class ModelText(Entry):
     not_seen: str
     limits: list[str]
     fails: list[str]
+    parts: dict[str, str] = {}
     elsewhere: str = ""
 
 
@@ -162,9 +165,11 @@ def facts_table(facts: dict[str, str], spec: dict[str, Any], shipped: Path | Non
     """Write facts of a model, the sum of the weights in a shipped folder, and, folded, settings."""
     rows = dict(facts)
     if shipped is not None:
-        weights = next(shipped / name for name in WEIGHTS if (shipped / name).is_file())
-        size = weights.stat().st_size
-        rows["Weights"] = f"{size:,} bytes, SHA-256 `{file_sha256(weights)}`"
+        rows["Weights"] = "<br>".join(
+            f"`{path.name}`: {path.stat().st_size:,} bytes, SHA-256 `{file_sha256(path)}`"
+            for path in sorted(shipped.iterdir())
+            if path.suffix in WEIGHTS
+        )
         newest = (read_json(shipped / CONTRACT) or {}).get("changes", [])[:1]
         for change in newest:
             rows["Version"] = f"{change['version']}, {change['date']}. {change['what']}"

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from fetal_book.site.kept import Kept
 
 MIN_PAGE_BYTES = 4000
 LOADED_ATTRIBUTES = {"src", "srcset", "data", "poster"}
@@ -91,14 +94,26 @@ def read_page(html: str) -> Page:
     return parser.page
 
 
+def read_kept(path: Path, kept: Kept | None = None) -> Page:
+    """Read a written page as ``read_page`` does; a page that was read before is not parsed."""
+    found = json.loads((kept or Kept())(_page_json, path.read_bytes()))
+    return Page(**found | {"anchors": set(found["anchors"])})
+
+
+def _page_json(html: bytes) -> bytes:
+    page = asdict(read_page(html.decode("utf-8")))
+    return json.dumps(page | {"anchors": sorted(page["anchors"])}).encode()
+
+
 def written_pages(site: Path) -> list[Path]:
     """List the pages of a site without the theme's own templates."""
     return [path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents]
 
 
-def site_problems(site: Path, pages: list[str]) -> list[str]:
+def site_problems(site: Path, pages: list[str], kept: Kept | None = None) -> list[str]:
     """List what is wrong with a built site, one sentence each; pages come without suffix."""
-    read = {path: read_page(path.read_text(encoding="utf-8")) for path in written_pages(site)}
+    read = {path: read_kept(path, kept) for path in written_pages(site)}
+    _place.cache_clear()
     problems = [*_missing_pages(site, pages)]
     for path, page in read.items():
         name = path.relative_to(site).as_posix()
@@ -148,13 +163,21 @@ def _broken(site: Path, path: Path, page: Page, read: dict[Path, Page]) -> Itera
         parts = urlsplit(url)
         if parts.scheme or parts.netloc or not url.strip():
             continue
-        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if target.is_dir():
-            target = target / "index.html"
+        target, there = (
+            _place(site, path.parent, unquote(parts.path)) if parts.path else (path, True)
+        )
         in_page = read.get(target)
-        if not target.is_file() or site.resolve() not in target.parents:
+        if not there:
             yield url
         elif (
             in_page and parts.fragment and unquote(parts.fragment) not in in_page.anchors | {"top"}
         ):
             yield url
+
+
+@cache
+def _place(site: Path, folder: Path, name: str) -> tuple[Path, bool]:
+    """Return the file that a reference from a folder means, and whether the site has it."""
+    target = (folder / name).resolve()
+    target = target / "index.html" if target.is_dir() else target
+    return target, target.is_file() and site.resolve() in target.parents

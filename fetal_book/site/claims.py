@@ -66,6 +66,8 @@ class Flaw(Entry):
     floor : where ``honest`` is no score without the flaw but what no skill gets by the flawed
         score, a name for that, such as ``an empty mask``.
     note : what a reader has to know before the number is read.
+    one_way : the flawed score is the best of those that the honest one is taken from, so that it
+        cannot come out worse; it shows how far luck reaches.
     of_data : name of the data set whose flaw it is, where it is none of the source.
     """
 
@@ -77,6 +79,7 @@ class Flaw(Entry):
     honest_split: str = "test"
     floor: str = ""
     note: str = ""
+    one_way: bool = False
     of_data: str = ""
 
     def origin(self, source: Source) -> str:

@@ -71,7 +71,10 @@ def write_external(root: Path, chapters: list[str]) -> None:
     runs = shown_runs(root, chapters)
     found, missing = shipped(root)
     told = {_number(one) for one in found}
-    in_runs = [one for run in runs for one in of_run(run)]
+    parts = {
+        name: what for text in read_cards(root / "book").models for name, what in text.parts.items()
+    }
+    in_runs = [one for run in runs for one in of_run(run, parts)]
     found += [  # a run that scores a shipped model tells the same number again
         one for one in in_runs if _number(one) not in told
     ]
@@ -129,8 +132,11 @@ def shipped(root: Path) -> tuple[list[Elsewhere], dict[str, str]]:
     return found, missing
 
 
-def of_run(run: ShownRun) -> list[Elsewhere]:
-    """Return what the models of a reference run scored on real sets or templates elsewhere."""
+def of_run(run: ShownRun, parts: dict[str, str]) -> list[Elsewhere]:
+    """Return what the models of a reference run scored on real sets or templates elsewhere.
+
+    ``parts`` tells what those models learnt from that the run did not train.
+    """
     found = []
     rows = [row for row in run.rows if row["split"] == "external" and run.kept]
     rows = [row for row in rows if run.group_of(row) != "phantom" and row["metric"] in ERRORS]
@@ -141,7 +147,7 @@ def of_run(run: ShownRun) -> list[Elsewhere]:
         found.append(
             Elsewhere(
                 model=row["model"].replace("_", " "),
-                learnt_from=run.data_words,
+                learnt_from=parts.get(row["model"], run.data_words),
                 data=words,
                 metric=row["metric"],
                 score=row,

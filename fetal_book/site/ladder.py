@@ -90,12 +90,15 @@ def trained_text(facts: dict[str, float]) -> str:
     '5 trainings of 6 epochs; 81 % of the cases scored with the flaw seen in training'
     >>> trained_text({"trainings": 1.0, "epochs": float("nan"), "exposed": float("nan")})
     'one training'
+    >>> trained_text({"trainings": 0.0})
+    'a fit that leaves nothing to chance'
     """
     n, epochs, exposed = (facts.get(k, math.nan) for k in ("trainings", "epochs", "exposed"))
     parts = []
     if not math.isnan(n):
         long = "" if math.isnan(epochs) else f" of {epochs:.0f} epoch{'s' * (epochs != 1)}"
-        parts.append(f"{n:.0f} trainings{long}" if n > 1 else f"one training{long}")
+        times = f"{n:.0f} trainings" if n > 1 else "one training"
+        parts.append(f"{times}{long}" if n else "a fit that leaves nothing to chance")
     if not math.isnan(exposed):
         parts.append(f"{100 * exposed:.0f} % of the cases scored with the flaw seen in training")
     return "; ".join(parts)
@@ -126,11 +129,15 @@ def change_text(flaw: Flaw, difference: float, interval: dict[str, float] | None
     '0.029 better than it is (0.010 to 0.049)'
     >>> change_text(flaw, -0.004, {"low": -0.021, "high": 0.012})
     '0.004 worse (0.021 worse to 0.012 better)'
+    >>> luck = Flaw(flaw="Luck", metric="dice", flawed="a", honest="b", one_way=True)
+    >>> change_text(luck, 0.0288, {"low": 0.0102, "high": 0.0491})
+    '0.029 better, as it cannot but be (0.010 to 0.049)'
     """
     metric = METRICS[flaw.metric]
     sign = 1 if metric.higher_is_better else -1
     size = value_text({"value": abs(difference), "unit": metric.unit})
     than = f" than {flaw.floor or 'it is'}" if sign * difference > 0 or flaw.floor else ""
+    than = ", as it cannot but be" if flaw.one_way else than
     words = f"{size} {_way(sign * difference)}{than}"
     if not SEEN.search(size):
         words = f"adds nothing over {flaw.floor}" if flaw.floor else "no different"

@@ -5,13 +5,16 @@ It is put together from the built pages, so that numbers of figures and tables a
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from bs4 import BeautifulSoup, SoupStrainer, Tag
+from bs4 import BeautifulSoup, SoupStrainer
+
+from fetal_book.site.kept import Kept
 
 NAME = "print.html"
 LEFT_OUT = (
@@ -24,14 +27,17 @@ MATHJAX = re.compile(r"<script>window\.MathJax = .*?</script>", re.DOTALL)
 REFERRING = ("href", "src", "for", "aria-labelledby", "aria-describedby", "xlink:href")
 
 
-def write_print_page(site: Path, pages: list[str], title: str) -> Path:
+def write_print_page(site: Path, pages: list[str], title: str, kept: Kept | None = None) -> Path:
     """Write ``print.html`` beside the pages of a built site."""
     first = (site / f"{pages[0]}.html").read_text(encoding="utf-8")
     chosen = [page for page in pages if not page.startswith(NOT_FOR_PAPER)]
-    bodies = [page_body(site, page, set(chosen)) for page in chosen]
+    bodies = []
+    for page in chosen:
+        given = [page, chosen, (site / f"{page}.html").read_text(encoding="utf-8")]
+        bodies.append(json.loads((kept or Kept())(page_body, json.dumps(given).encode())))
     contents = [
-        f'<li><a href="#{anchor(page)}">{escape(body.find(["h2"]).get_text(strip=True))}</a></li>'
-        for page, body in zip(chosen, bodies, strict=True)
+        f'<li><a href="#{anchor(page)}">{escape(name)}</a></li>'
+        for page, (name, _) in zip(chosen, bodies, strict=True)
     ]
     styles = [
         f'<link rel="stylesheet" href="{url}">' for url in dict.fromkeys(STYLES.findall(first))
@@ -47,7 +53,7 @@ def write_print_page(site: Path, pages: list[str], title: str) -> Path:
             f"<h1>{escape(title)}</h1>",
             '<p class="not-printed"><a href="index.html">Back to the pages</a></p>',
             f'<nav aria-label="Contents"><ol>{"".join(contents)}</ol></nav>',
-            *map(str, bodies),
+            *(body for _, body in bodies),
             '</main>\n<script src="_static/reading.js"></script>\n</body>\n</html>\n',
         ]
     )
@@ -56,9 +62,12 @@ def write_print_page(site: Path, pages: list[str], title: str) -> Path:
     return target
 
 
-def page_body(site: Path, page: str, pages: set[str]) -> Tag:
-    """Return a page's article as a section whose names and links fit the one page."""
-    text = (site / f"{page}.html").read_text(encoding="utf-8")
+def page_body(given: bytes) -> bytes:
+    """Return a page's title, and its article as a section whose names and links fit the one page.
+
+    Given and returned as JSON: the page's name, the names of all pages, the HTML; title and HTML.
+    """
+    page, pages, text = json.loads(given)
     article = BeautifulSoup(text, "html.parser", parse_only=SoupStrainer("article")).find("article")
     for part in article.select(LEFT_OUT):
         part.extract()
@@ -70,11 +79,12 @@ def page_body(site: Path, page: str, pages: set[str]) -> Tag:
             part["id"] = f"{anchor(page)}--{part['id']}"
         for name in REFERRING:
             if part.get(name):
-                part[name] = moved(part[name], name, page, pages)
+                part[name] = moved(part[name], name, page, set(pages))
     for folded in article.select("details.sd-dropdown, details.hide"):
         folded["open"] = ""
     article.name, article.attrs = "section", {"id": anchor(page), "class": "book-page"}
-    return article
+    title = article.find("h2").get_text(strip=True)
+    return json.dumps([title, str(article)]).encode()
 
 
 def moved(value: str, name: str, page: str, pages: set[str]) -> str:

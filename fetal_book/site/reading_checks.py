@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from fetal_book.site.checks import read_page, written_pages
+from fetal_book.site.checks import read_kept, written_pages
+from fetal_book.site.kept import Kept
 
 MAX_PAGE_MB = 3.0
 MAX_FIRST_PAGE_MB = 1.5
@@ -20,41 +21,41 @@ PACKED = {".html", ".css", ".js", ".svg", ".json"}
 EXTERNAL = re.compile(r"^https?://", re.IGNORECASE)
 
 
-def page_mb(path: Path) -> float:
+def page_mb(path: Path, kept: Kept | None = None) -> float:
     """Return what a browser downloads to show a page, in MB.
 
     Text counts as packed by gzip, which static hosts do; images as they are.
     """
-    loads = [urlsplit(url) for url in read_page(path.read_text(encoding="utf-8")).loads]
+    loads = [urlsplit(url) for url in read_kept(path, kept).loads]
     local = {unquote(parts.path) for parts in loads if not parts.scheme and not parts.netloc}
     files = {(path.parent / name).resolve() for name in local if name} | {path.resolve()}
-    return sum(_sent_bytes(file) for file in files if file.is_file()) / 1e6
+    return sum(_sent_bytes(file, kept) for file in files if file.is_file()) / 1e6
 
 
-def wordless_images(site: Path) -> list[str]:
+def wordless_images(site: Path, kept: Kept | None = None) -> list[str]:
     """List the images of a built site that have no words for who does not see them."""
     found = []
     for path in written_pages(site):
         name = path.relative_to(site).as_posix()
-        for source in read_page(path.read_text(encoding="utf-8")).wordless:
+        for source in read_kept(path, kept).wordless:
             found.append(f"{name}: the image {Path(source).name} has no alternative text")
     return found
 
 
-def heavy_pages(site: Path) -> list[str]:
+def heavy_pages(site: Path, kept: Kept | None = None) -> list[str]:
     """List the pages of a built site that load too much, and the site if it is too large.
 
     The first page, which people open on phones, may load half as much as another. Runs on other
     data have other pictures, so a build tells of this and `fetal-lib book check` refuses it.
     """
     _sent_bytes.cache_clear()
-    return [*_page_weights(site), *_site_weight(site)]
+    return [*_page_weights(site, kept), *_site_weight(site)]
 
 
-def _page_weights(site: Path) -> Iterator[str]:
+def _page_weights(site: Path, kept: Kept | None) -> Iterator[str]:
     for path in written_pages(site):
         name = path.relative_to(site).as_posix()
-        weight = page_mb(path)
+        weight = page_mb(path, kept)
         limit = MAX_FIRST_PAGE_MB if name == FIRST_PAGE else MAX_PAGE_MB
         if weight > limit and name != WHOLE_BOOK:
             yield f"{name}: loads {weight:.1f} MB; it may load {limit:g} MB"
@@ -67,16 +68,21 @@ def _site_weight(site: Path) -> Iterator[str]:
 
 
 @cache
-def _sent_bytes(path: Path) -> int:
-    content = path.read_bytes()
-    return len(gzip.compress(content, 6)) if path.suffix in PACKED else len(content)
+def _sent_bytes(path: Path, kept: Kept | None) -> int:
+    if path.suffix not in PACKED:
+        return path.stat().st_size
+    return int((kept or Kept())(_gzip_bytes, path.read_bytes()))
+
+
+def _gzip_bytes(content: bytes) -> bytes:
+    return str(len(gzip.compress(content, 6))).encode()
 
 
 def external_links(site: Path) -> dict[str, list[str]]:
     """List the addresses outside the site that pages link to, each with the pages that do."""
     found: dict[str, list[str]] = {}
     for path in written_pages(site):
-        links = read_page(path.read_text(encoding="utf-8")).links
+        links = read_kept(path).links
         for url in dict.fromkeys(url.partition("#")[0] for url in links if EXTERNAL.match(url)):
             found.setdefault(url, []).append(path.relative_to(site).as_posix())
     return dict(sorted(found.items()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fetal_book.chapters.biometry_segmentation.report import COVERAGE
 from fetal_book.chapters.tables import TITLES as METRIC_TITLES
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.runs.exhibits import index_of
@@ -40,7 +41,7 @@ TABLES = (
 )  # fmt: skip
 """Tables of a run that a reader wants first."""
 OPEN = ("results", "four_ways", "by_trimester", "by_decade", "impaired", "who_was_in")
-"""Of these, those that are not folded."""
+"""Of these, those that are not folded, in the first run of a page."""
 GALLERIES = {
     "heads": "heads of the test part",
     "cases": "scans of the test part",
@@ -49,8 +50,8 @@ GALLERIES = {
     "subjects": "people of the test part",
 }
 """Galleries of cases by the words of a page."""
-PROMISED = {"03_biometry_segmentation": 0.9}
-"""Coverage that intervals of a chapter promise which has no parameter for it."""
+PROMISED = {"03_biometry_segmentation": COVERAGE}
+"""Coverage that intervals of a chapter promise by a constant of its code, not by a parameter."""
 PARTS = ("train", "val", "test")
 GROUP_NAMES = ("subject", "examination", "patient", "group")
 RELEASED = "released.yml"
@@ -73,7 +74,8 @@ def write_reference_parts(root: Path, chapters: list[str]) -> None:
     figures = chapter_figures(book)
     for chapter in dict.fromkeys(run.chapter for run in runs):
         own = [run for run in runs if run.chapter == chapter]
-        text = "\n".join(run_part(run, figures.get(chapter, {})) for run in own)
+        parts = [run_part(run, figures.get(chapter, {}), run is own[0]) for run in own]
+        text = "\n".join(parts)
         write_text(book / "generated" / FOLDER / f"{chapter}.md", text)
 
 
@@ -88,15 +90,20 @@ def chapter_figures(book: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def run_part(run: ShownRun, figures: dict[str, str]) -> str:
-    """Write one run: what it was, who was in it, its tables and figures of scans."""
+def run_part(run: ShownRun, figures: dict[str, str], leads: bool = True) -> str:
+    """Write one run: what it was, who was in it, its tables and figures of scans.
+
+    Of the run that leads the page the first tables stand open, and figures say what to see.
+    """
     parts = [f"### Learnt from {run.data_words}: run {run.name}\n", about(run)]
     own = run.group == "real"
-    shown = {name: see for name, see in figures.items() if own or name in ELSEWHERE}
+    seen = figures if leads else dict.fromkeys(figures, "")  # what to see is said once
+    shown = {name: see for name, see in seen.items() if own or name in ELSEWHERE}
     label = f"fig-reference-{run.number}-{run.name}".lower()
     parts += [figure_text(run, n, f"{label}-{n}", TO_ROOT, see) for n, see in shown.items()]
     if own:
-        parts += [covered(run), *(exhibit(run, name) for name in TABLES), flow_table(run)]
+        parts += [covered(run), *(exhibit(run, name, leads) for name in TABLES)]
+        parts.append(flow_table(run, leads))
     cases = [name for name in index_of(run.folder / "galleries") if own or name in ELSEWHERE]
     parts += [gallery(run, name) for name in cases]
     return "\n".join(part for part in [*parts, elsewhere(run)] if part)
@@ -158,9 +165,9 @@ def terms(run: ShownRun) -> str:
     return f" Licence of the data, and of what is drawn from them: {told}." if told else ""
 
 
-def flow_table(run: ShownRun) -> str:
+def flow_table(run: ShownRun, leads: bool = True) -> str:
     """Write who was in a run, from the release to its parts, by its own table or its split."""
-    if told := exhibit(run, "who_was_in"):
+    if told := exhibit(run, "who_was_in", leads):
         return told
     released = read_entries(run.root / "book" / RELEASED, dict[str, list[Step]]).get(run.data, [])
     lines = [[one.words, count_text(one.images), count_text(one.groups)] for one in released]
@@ -187,7 +194,7 @@ def part_line(rows: list[dict[str, str]], part: str, group: str) -> list[str]:
     return [part or "together", str(len(own)), groups]
 
 
-def exhibit(run: ShownRun, name: str) -> str:
+def exhibit(run: ShownRun, name: str, leads: bool = True) -> str:
     """Write a table that a run kept, most folded; empty where it has none or it is long."""
     rows = table_rows(run.folder, name)
     if not rows or len(rows) > MOST_ROWS:
@@ -198,4 +205,4 @@ def exhibit(run: ShownRun, name: str) -> str:
     caption = words.get("caption", name).rstrip(".")
     written = table(heads, lines, f"{caption}: {run.data_words}, run {run.name}.")
     folded = f"````{{dropdown}} {caption}, {len(rows)} rows\n{written}````\n"
-    return written if name in OPEN and len(rows) <= SHOWN_ROWS else folded
+    return written if leads and name in OPEN and len(rows) <= SHOWN_ROWS else folded

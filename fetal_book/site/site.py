@@ -1,6 +1,7 @@
 """Build the site beside the one that is there, check it, and only then put it in its place.
 
-What was read of the pages is kept: the next build reads the changed ones again, and writes all.
+What was read and written of the pages is kept: the next build reads and writes those that changed
+(see ``book/_ext/unchanged.py``), and what this package makes of a page is kept by its content.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import yaml
 
 from fetal_book.site.checks import notebook_errors, site_problems
 from fetal_book.site.contents import page_files
+from fetal_book.site.kept import Kept
 from fetal_book.site.print_page import write_print_page
 from fetal_book.site.reading_checks import heavy_pages, wordless_images
 from fetal_book.site.slim import slim_site
@@ -24,13 +26,19 @@ from fetal_lib.files.atomic import read_json, write_json
 from fetal_lib.files.fingerprint import file_sha256
 
 FRAME = "frame.json"
-PROGRAM = """import gc; from jupyter_book.cli.main import main
+KEPT = "book/_build/kept"
+PROGRAM = """import gc, sys
+sys.modules["rfc3987_syntax"] = None  # jsonschema would compile its grammars, which takes seconds
+from jupyter_book.cli.main import main
 gc.set_threshold(50_000, 50, 50)  # most of a build went into looking for garbage
 main()"""  # the package has no __main__
 
 
-def build_site(root: Path) -> int:
-    """Build ``book/_build/html`` and return how many pages it has; a refused one leaves the old."""
+def build_site(root: Path) -> tuple[int, list[str]]:
+    """Build ``book/_build/html``; return how many pages it has, and those that load much.
+
+    A refused one leaves the old.
+    """
     book = root / "book"
     contents = book / "generated" / "_toc.yml"
     pages = page_files(yaml.safe_load(contents.read_text(encoding="utf-8")))
@@ -39,18 +47,21 @@ def build_site(root: Path) -> int:
     frame = page_frame(root)
     keep_what_was_read(work, frame, book / "generated" / "autoapi")
     _run_jupyter_book(book, contents, work)
-    built = work / "_build" / "html"
-    slim_site(built, book / "_build" / "pictures")
-    write_print_page(built, pages, _title(book))
-    _refuse("the built site is not sound", _unsound(built, pages))
+    built, kept = work / "site", Kept(root / KEPT)
+    shutil.copytree(work / "_build" / "html", built)
+    slim_site(built, kept)
+    write_print_page(built, pages, _title(book), kept)
+    _refuse("the built site is not sound", _unsound(built, pages, kept))
     _put_in_place(built, book / "_build" / "html")
     write_json(work / FRAME, frame)
+    heavy = heavy_pages(book / "_build" / "html", kept)
+    kept.drop_others()
     note = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
         "pages": [f"{page}.html" for page in pages],
     }
     write_json(book / "_build" / "site.json", note)
-    return len(pages)
+    return len(pages), heavy
 
 
 def built_problems(root: Path) -> list[str]:
@@ -69,8 +80,8 @@ def built_problems(root: Path) -> list[str]:
     return [*_unsound(built / "html", pages), *heavy_pages(built / "html")]
 
 
-def _unsound(built: Path, pages: list[str]) -> list[str]:
-    return [*site_problems(built, pages), *wordless_images(built)]
+def _unsound(built: Path, pages: list[str], kept: Kept | None = None) -> list[str]:
+    return [*site_problems(built, pages, kept), *wordless_images(built, kept)]
 
 
 def page_frame(root: Path) -> dict[str, str]:
@@ -89,7 +100,8 @@ def keep_what_was_read(work: Path, frame: dict[str, str], reference: Path) -> No
     if not reference.is_dir() or read_json(work / FRAME) != frame:
         shutil.rmtree(work, ignore_errors=True)
     (work / FRAME).unlink(missing_ok=True)
-    shutil.rmtree(work / "_build" / "html", ignore_errors=True)
+    for made_anew in ("site", "_build/html/_static", "_build/html/_sphinx_design_static"):
+        shutil.rmtree(work / made_anew, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
 
 

@@ -3,14 +3,12 @@ of large pictures of scans, and the second copy of each notebook's outputs."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from fetal_lib.files.atomic import write_bytes
+from fetal_book.site.kept import Kept
 
 ICON_SCRIPT = "_static/scripts/fontawesome.js"
 LARGE_IMAGE_BYTES = 50_000
@@ -28,36 +26,7 @@ ICON = re.compile(
 )
 
 
-class Packed:
-    """Pictures that an earlier build packed: packing is most of what slimming takes.
-
-    ``folder`` holds them by what they were made from; None keeps none.
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        self.folder, self.used = folder, set[str]()
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-
-    def __call__(self, how: Callable[[bytes], bytes], content: bytes) -> bytes:
-        """Return what a picture is packed to."""
-        if self.folder is None:
-            return how(content)
-        name = f"{hashlib.sha256(content).hexdigest()}-{how.__name__}-{SCAN_QUALITY}-{SCAN_SHARE}"
-        self.used.add(name)
-        path = self.folder / name
-        if not path.is_file():
-            write_bytes(path, how(content))
-        return path.read_bytes()
-
-    def drop_others(self) -> None:
-        """Remove what this build had no use for."""
-        for path in self.folder.iterdir() if self.folder else ():
-            if path.name not in self.used:
-                path.unlink()
-
-
-def slim_site(site: Path, kept: Path | None = None) -> None:
+def slim_site(site: Path, kept: Kept | None = None) -> None:
     """Drop source maps, store large images without loss in fewer bytes and those of scans on pages
     as WebP, take the outputs out of the notebooks behind the theme's button, and drop from its
     script of icons those that nothing in the site names.
@@ -65,18 +34,17 @@ def slim_site(site: Path, kept: Path | None = None) -> None:
     The script holds about two thousand icons in one and a half megabytes, which every page loads.
     The theme's style sheet has a rule for each of them, which draws none: only pages and scripts
     are asked what they name. The executed notebook of a chapter stays: it is among the downloads of
-    its page. Pictures that were packed before are taken from the folder ``kept``.
+    its page. What was packed before is taken from ``kept``.
     """
-    packed = Packed(kept)
+    packed = kept or Kept()
     for path in site.rglob("*.map"):
         path.unlink()
     for path in (site / "_sources").rglob("*.ipynb"):
-        path.write_text(without_outputs(path.read_text(encoding="utf-8")), encoding="utf-8")
+        path.write_bytes(packed(without_outputs, path.read_bytes()))
     for path in (path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")):
         if path.stat().st_size > LARGE_IMAGE_BYTES:
             path.write_bytes(packed(smaller_png, path.read_bytes()))
     send_scans_as_webp(site, packed)
-    packed.drop_others()
     script = site / ICON_SCRIPT
     if not script.is_file():
         return
@@ -85,7 +53,7 @@ def slim_site(site: Path, kept: Path | None = None) -> None:
     script.write_text(keep_icons(script.read_text(encoding="utf-8"), used), encoding="utf-8")
 
 
-def send_scans_as_webp(site: Path, packed: Packed) -> None:
+def send_scans_as_webp(site: Path, packed: Kept) -> None:
     """Store large pictures of scans on pages as WebP, and name that on every page.
 
     A figure of lines stays a PNG: WebP makes it larger, or its lines grey.
@@ -116,19 +84,19 @@ def scan_as_webp(content: bytes) -> bytes:
     return packed.getvalue() if packed.tell() < SCAN_SHARE * len(content) else b""
 
 
-def without_outputs(notebook: str) -> str:
+def without_outputs(notebook: bytes) -> bytes:
     """Return a notebook's JSON with its code and text, and no outputs.
 
     Examples
     --------
-    >>> without_outputs('{"cells": [{"cell_type": "code", "source": "1", "outputs": [1]}]}')
-    '{"cells": [{"cell_type": "code", "source": "1", "outputs": [], "execution_count": null}]}'
+    >>> without_outputs(b'{"cells": [{"cell_type": "code", "source": "1", "outputs": [1]}]}')
+    b'{"cells": [{"cell_type": "code", "source": "1", "outputs": [], "execution_count": null}]}'
     """
     content = json.loads(notebook)
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
-    return json.dumps(content)
+    return json.dumps(content).encode()
 
 
 def keep_icons(script: str, names: set[str]) -> str:

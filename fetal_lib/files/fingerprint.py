@@ -25,6 +25,7 @@ BOOKKEEPING = (
     "fetal_book.runs",
     "fetal_lib.training.reuse",
 )
+LIBRARY = "fetal_lib"
 
 
 def canonical_hash(content: Any) -> str:
@@ -161,5 +162,10 @@ def _imports(path: Path) -> list[str]:
 
 
 def is_bookkeeping(name: str) -> bool:
-    """Say whether a module only carries runs and computes nothing in them."""
-    return any(name == room or name.startswith(f"{room}.") for room in BOOKKEEPING)
+    """Say whether a module only carries runs and computes nothing in them.
+
+    So does the package itself, which holds its version and loads nothing.
+    """
+    return name == LIBRARY or any(
+        name == room or name.startswith(f"{room}.") for room in BOOKKEEPING
+    )

@@ -41,8 +41,42 @@ def over_trainings(
     """
 
     def score(rows: np.ndarray) -> float:
-        n = rows.shape[1] - 1
-        drawn = np.arange(n) if rng is None else rng.integers(n, size=n)
+        drawn = _drawn(rows.shape[1] - 1, rng)
         return float(np.mean([measure(rows[:, 0], rows[:, 1 + one]) for one in drawn]))
 
     return score
+
+
+def over_blocks(
+    statistic: Callable[[np.ndarray], float],
+    n_trainings: int,
+    rng: np.random.Generator | None = None,
+) -> Callable[[np.ndarray], float]:
+    """Do as :func:`over_trainings` where a case has several numbers of each training.
+
+    Parameters
+    ----------
+    statistic : function of an array (N, k), a row a case, that gives one number.
+    n_trainings : S.
+    rng : as there.
+
+    Returns
+    -------
+    function of an array (N, S k), the k columns of each training beside each other.
+
+    Examples
+    --------
+    >>> share = lambda counts: float(counts[:, 0].sum() / counts.sum())
+    >>> over_blocks(share, 2)(np.array([[1, 3, 3, 1], [1, 3, 3, 1]]))
+    0.5
+    """
+
+    def score(rows: np.ndarray) -> float:
+        parts = np.split(rows, n_trainings, axis=1)
+        return float(np.mean([statistic(parts[one]) for one in _drawn(n_trainings, rng)]))
+
+    return score
+
+
+def _drawn(n: int, rng: np.random.Generator | None) -> np.ndarray:
+    return np.arange(n) if rng is None else rng.integers(n, size=n)

@@ -100,11 +100,15 @@ def save_picture(
     import matplotlib.pyplot as plt
 
     folder.mkdir(parents=True, exist_ok=True)
-    title = "declined"
-    if not reading.reason:
-        title = f"{format_weeks_days(reading.ga_days)} weeks ({reading.ga_days:.0f} days"
-        width = reading.high_days - reading.low_days
-        title += f" ± {width / 2:.0f})" if np.isfinite(width) else ")"
-    figure = model.figure(reading, title)
+    figure = model.figure(reading, age_title(reading))
     figure.savefig(folder / f"{case.name.replace('/', '_').split('.')[0]}.png", dpi=100)
     plt.close(figure)
+
+
+def age_title(reading: GaReading) -> str:
+    """Return what stands above a picture: the age with its interval, or that there is none."""
+    if reading.reason:
+        return "declined"
+    title = f"{format_weeks_days(reading.ga_days)} weeks ({reading.ga_days:.0f} days"
+    width = reading.high_days - reading.low_days
+    return title + (f" ± {width / 2:.0f})" if np.isfinite(width) else ")")

@@ -18,7 +18,7 @@ EXAM_COLUMNS = ("exam", "examination", "visit")
 
 @dataclass(frozen=True)
 class Visit:
-    """One examination of one fetus.
+    """One examination of one fetus; of one name there is one.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Visit:
     """
 
     name: str
-    ga_days: float = math.nan
+    ga_days: float = field(default=math.nan, compare=False)  # NaN equals nothing, itself included
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ def ofd_without_pictures(run: Run, table: pd.DataFrame, folders: list[Path]) -> 
         row |= {"ADF (mm)": with_interval(gap.mean(), ci95, 2)}
         rows.append(row | {"ADF (%)": 100 * float((gap / true).mean())})
     pair = (off[FLAWED], off[HONEST])
-    add_difference(run, (FLAWED, HONEST), "adf_mm", pair, groups=(subjects, subjects))
+    both = (subjects, subjects)
+    add_difference(run, (FLAWED, HONEST), "adf_mm", pair, groups=both, trainings=0)
     return pd.DataFrame(rows)
 
 

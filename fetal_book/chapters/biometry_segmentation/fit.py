@@ -120,7 +120,7 @@ def fit_one(
     spec = segmenter_spec(p, name)
 
     def fit(folder: Path) -> None:
-        seed_torch(p.seed)
+        seed_torch(settings.seed)
         run.progress("stage", text=f"training {name}")
         task = Segmentation(
             train.images,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,20 +11,22 @@ import pandas as pd
 
 from fetal_book.chapters.biometry_segmentation.data import pooled_name
 from fetal_book.chapters.biometry_segmentation.fit import fit_one, fit_settings
-from fetal_book.chapters.case_scores import interval_of
-from fetal_book.chapters.flaws import add_difference
+from fetal_book.chapters.flaws import add_difference_of_trainings, score_trainings
 from fetal_lib.metrics.intervals import with_interval
+from fetal_lib.metrics.trainings import over_blocks
 from fetal_lib.training.augment import Augmentation, augment_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fetal_book.chapters.biometry_segmentation.data import CaseArrays
+    from fetal_book.chapters.flaws import ScoreMaker
     from fetal_book.runs.session import Run
     from fetal_lib.predict.segmenter import Segmenter
 
-    Counted = tuple[np.ndarray, Callable[[np.ndarray], float], np.ndarray]
-    """Pixel counts of test images, the Dice to make of them, and the images' subjects."""
+    Counted = tuple[np.ndarray, ScoreMaker, np.ndarray]
+    """Pixel counts of test images by each training, (N, 3 S), the Dice to make of them, and the
+    images' subjects."""
 
 SPLITS = {"by subject": "by_subject", "by image, as the source": "by_image"}
 """How the two splits are called on the page, and in the result rows."""
@@ -69,32 +73,40 @@ def reenact_source(
     """Score one U-Net the source's ways and the right way, on each kind of split.
 
     Returns a table of text: test images, their subjects, the share of images whose subject the
-    network has seen, and the Dice in each way of ``WAYS``, with 95 % bootstrap intervals. Subjects
-    are drawn, whatever was dealt out: frames of one are no independent evidence.
+    network has seen, and the mean Dice of ``source_trainings`` in each way of ``WAYS``, with 95 %
+    bootstrap intervals. Subjects are drawn, whatever was dealt out: frames of one are no
+    independent evidence; trainings are drawn, too.
     """
     p = run.parameters
     shares = {"test": p.test_fraction, "val": p.val_fraction}
     parts = (subject_part, image_level_parts(len(table), shares, p.seed))
     settings = fit_settings(p, arrays, p.source_epochs)
-    rows, counted = [], {}
+    rows, counted, exposed = [], {}, {}
     for (name, short), part in zip(SPLITS.items(), parts, strict=True):
         train, val, test = (arrays.select(part == word) for word in ("train", "val", "test"))
-        segmenter, _ = fit_one(run, "unet", train, val, settings, split=f"source, {name}")
+        found = []
+        for seed in range(p.seed, p.seed + p.source_trainings):
+            own = replace(settings, seed=seed)
+            segmenter, _ = fit_one(run, "unet", train, val, own, split=f"source, {name}")
+            found.append(list(_three_ways(segmenter, test, p.seed)))
         subjects = table["subject"].to_numpy()
         tested = subjects[part == "test"]
         seen = np.isin(tested, subjects[part == "train"])
         row = {"split": name, "test images": len(tested), "subjects": len(np.unique(tested))}
         row["images of known subjects"] = f"{seen.mean():.0%}"
-        ways = _three_ways(segmenter, test, p.seed)
-        for (way, suffix), (counts, statistic) in zip(WAYS.items(), ways, strict=True):
+        for (way, suffix), each in zip(WAYS.items(), zip(*found, strict=True), strict=True):
+            counts = np.hstack([one for one, _ in each])
+            score = partial(over_blocks, each[0][1], p.source_trainings)
             known = {"model": f"unet_{short}{suffix}", "data": pooled_name(table)}
             known |= {"split": "protocol", "metric": "dice"}
-            ci95 = interval_of(counts, tested, p.seed, statistic)
-            run.add_result(**known, value=statistic(counts), n=len(tested), ci95=ci95)
-            row[way] = with_interval(statistic(counts), ci95)
-            counted[known["model"]] = counts, statistic, tested
+            value, ci95 = score_trainings(score, counts, tested, p.seed)
+            run.add_result(**known, value=value, n=len(tested), ci95=ci95)
+            row[way] = with_interval(value, ci95)
+            counted[known["model"]] = counts, score, tested
+            exposed[known["model"]] = float(seen.mean())
         rows.append(row)
-    add_differences(run, counted)
+    facts = {"trainings": p.source_trainings, "epochs": settings.epochs}
+    add_differences(run, counted, exposed, **facts)
     return pd.DataFrame(rows)
 
 
@@ -108,11 +120,18 @@ def _three_ways(
     yield from ((plain, mean_dice), (altered, mean_dice), (altered, pooled_dice))
 
 
-def add_differences(run: Run, counted: dict[str, Counted]) -> None:
-    """Add what each flaw of ``FLAWS`` does to the Dice, with its interval over subjects."""
+def add_differences(
+    run: Run, counted: dict[str, Counted], exposed: dict[str, float], **facts: int
+) -> None:
+    """Add what each flaw of ``FLAWS`` does to the Dice, with its interval over subjects.
+
+    ``exposed`` is the share of a score's images whose subject was trained on; ``facts`` are those
+    of the run's differences: trainings, epochs.
+    """
     for names in FLAWS:
-        counts, statistics, subjects = zip(*(counted[name] for name in names), strict=True)
-        add_difference(run, names, "dice", counts, statistics, subjects)
+        counts, scores, subjects = zip(*(counted[name] for name in names), strict=True)
+        told = facts | {"exposed": exposed[names[0]]}
+        add_difference_of_trainings(run, names, "dice", counts, scores, subjects, **told)
 
 
 def pixel_counts(references: np.ndarray, probs: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,24 @@ import pandas as pd
 from fetal_book.chapters.age_scores import N_RESAMPLES, age_interval
 from fetal_book.chapters.brain_age.data import Parts
 from fetal_book.chapters.brain_age.networks import AGE_CODE, YEARS, fit_settings, new_network
-from fetal_book.chapters.flaws import add_difference
+from fetal_book.chapters.flaws import add_difference_of_trainings, score_trainings
 from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import NestedPrediction, choose_on_inner, volume_regressors
 from fetal_lib.data.splits.folds import Fold
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.metrics.regression import mae, r2, rmse
+from fetal_lib.metrics.trainings import over_trainings
 from fetal_lib.training.torch_arrays import Arrays
 from fetal_lib.training.torch_fit import fit_torch
 from fetal_lib.training.torch_task import TorchSettings
 from fetal_lib.training.watched_errors import WatchedSquaredError, read_watched
 
 METRICS = {"mae_years": mae, "rmse_years": rmse}
+PICKED = (
+    "RMSE at the last epoch (y)",
+    "RMSE at the epoch that is best on the test part (y)",
+    "RMSE at the epoch that is best on the other half of it (y)",
+)
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,16 @@ def score_ages(
 def _add(
     run: Run, model: str, metric: str, true: np.ndarray, pred: np.ndarray, groups: np.ndarray
 ) -> Score:
-    """Add a number of the source's protocol to the run; return it with its interval."""
-    score = score_ages(true, pred, METRICS[metric], groups, run.parameters.seed)
-    run.add_result(
-        model=model,
-        split="protocol",
-        metric=metric,
-        value=score.value,
-        n=len(true),
-        ci95=(score.low, score.high) if np.isfinite(score.low) else None,
-    )
-    return score
+    """Add a number of the source's protocol to the run; return it with its interval.
+
+    Of predictions (N, S) of S trainings it is the mean, and the interval holds their luck.
+    """
+    score = partial(over_trainings, METRICS[metric])
+    answers = np.column_stack([true, pred])
+    value, ci95 = score_trainings(score, answers, groups, run.parameters.seed)
+    label = {"model": model, "split": "protocol", "metric": metric, "n": len(true)}
+    run.add_result(**label, value=value, ci95=ci95)
+    return Score(value, *(ci95 or (np.nan, np.nan)))
 
 
 def _add_difference(
@@ -81,14 +87,25 @@ def _add_difference(
     metric: str,
     errors: Sequence[np.ndarray],
     groups: np.ndarray,
+    **facts: int,
 ) -> None:
-    """Add what a flaw does to a score of the same subjects: errors (N,) with it and without it."""
+    """Add what a flaw does to a score of the same subjects: errors (N,), or (N, S) of S trainings,
+    with it and without it.
 
-    def score(error: np.ndarray) -> float:
-        return METRICS[metric](error, np.zeros(len(error)))
-
-    add_difference(
-        run, names, metric, errors, (score, score), (groups, groups), n_resamples=N_RESAMPLES
+    ``facts`` are those of the run's differences. A regressor's fit leaves nothing to chance, so
+    that it counts no training.
+    """
+    score = partial(over_trainings, METRICS[metric])
+    pairs = tuple(np.column_stack([np.zeros(len(error)), error]) for error in errors)
+    add_difference_of_trainings(
+        run,
+        names,
+        metric,
+        pairs,
+        (score, score),
+        (groups, groups),
+        n_resamples=N_RESAMPLES,
+        **facts,
     )
 
 
@@ -118,7 +135,8 @@ def training_set_error(
         answers = {f"{name}_training_set": seen, f"{name}_outer_folds": honest[kept]}
         own, new = (_add(run, k, "mae_years", true, guess, persons) for k, guess in answers.items())
         errors = [np.abs(guess - true) for guess in answers.values()]
-        _add_difference(run, tuple(answers), "mae_years", errors, persons)
+        chance = int(name == "trees")
+        _add_difference(run, tuple(answers), "mae_years", errors, persons, trainings=chance)
         texts = {"MAE on its own training set (y)": own}
         texts |= {"R2 there": score_ages(true, seen, r2, persons, run.parameters.seed)}
         texts |= {"MAE on the outer folds (y)": new}
@@ -134,40 +152,44 @@ def picked_on_test(
     The source picks the epoch (and the model) with the lowest error on the part that it reports,
     and never calls ``eval()``: batch statistics then come from the batches that are scored, and
     scoring changes them. Beside it each half of the people is scored at the epoch that is best on
-    the other half, a choice that may come out either way. The numbers are text with 95 % intervals
-    over subjects.
+    the other half, a choice that may come out either way. Scores are means of ``source_trainings``,
+    text with 95 % intervals over subjects and trainings.
     """
     p = run.parameters
     fold = parts.folds[0]
     persons, zero = parts.person[fold.test], np.zeros(len(fold.test))
     found = {}
     base = replace(fit_settings("sfcn", p), epochs=p.source_epochs, schedule="constant", ema=0.0)
+    seeds = range(p.seed, p.seed + p.source_trainings)
     rows = []
     for name, wrong in (("eval() called", False), ("eval() never called", True)):
         settings = replace(base, validate_in_training_mode=wrong)
-        errors = _watched_errors(run, images, age_years, fold, settings)
-        best = int(np.argmin((errors**2).mean(axis=1)))
+        each = [
+            _watched_errors(run, images, age_years, fold, replace(settings, seed=one))
+            for one in seeds
+        ]
+        best = [int(np.argmin((errors**2).mean(axis=1))) for errors in each]
         label = "sfcn_no_eval" if wrong else "sfcn_eval"
-        epochs = {"last_epoch": -1, "best_epoch_on_test": best}
-        last, lowest = (
-            _add(run, f"{label}_{kind}", "rmse_years", zero, errors[epoch], persons)
-            for kind, epoch in epochs.items()
-        )
-        found |= {f"{label}_{kind}": errors[epoch] for kind, epoch in epochs.items()}
-        row = {"protocol": name, "RMSE at the last epoch (y)": str(last)}
-        row |= {"RMSE at the epoch that is best on the test part (y)": str(lowest)}
-        chosen = _epoch_of_the_other_half(errors, persons)
-        found[f"{label}_epoch_of_other_half"] = chosen
-        other = _add(run, f"{label}_epoch_of_other_half", "rmse_years", zero, chosen, persons)
-        row |= {"RMSE at the epoch that is best on the other half of it (y)": str(other)}
-        rows.append(row | {"that epoch": best + 1, "epochs trained": len(errors)})
+        answers = {
+            "last_epoch": [errors[-1] for errors in each],
+            "best_epoch_on_test": [errors[at] for errors, at in zip(each, best, strict=True)],
+            "epoch_of_other_half": [_epoch_of_the_other_half(one, persons) for one in each],
+        }
+        row = {"protocol": name, "trainings": len(each)}
+        for (kind, errors), title in zip(answers.items(), PICKED, strict=True):
+            model = f"{label}_{kind}"
+            found[model] = np.stack(errors, axis=1)
+            row[title] = str(_add(run, model, "rmse_years", zero, found[model], persons))
+        row["that epoch"] = ", ".join(str(at + 1) for at in best)
+        rows.append(row | {"epochs trained": p.source_epochs})
     for flawed, honest in (
         ("sfcn_eval_best_epoch_on_test", "sfcn_eval_epoch_of_other_half"),
         ("sfcn_eval_best_epoch_on_test", "sfcn_eval_last_epoch"),
         ("sfcn_no_eval_last_epoch", "sfcn_eval_last_epoch"),
     ):
         pair = [found[flawed], found[honest]]
-        _add_difference(run, (flawed, honest), "rmse_years", pair, persons)
+        facts = {"trainings": p.source_trainings, "epochs": p.source_epochs}
+        _add_difference(run, (flawed, honest), "rmse_years", pair, persons, **facts)
     return pd.DataFrame(rows)
 
 
@@ -200,7 +222,8 @@ def _watched_errors(
     def fit(folder: Path) -> None:
         loss = WatchedSquaredError(folder, len(test))
         task = Arrays(x[train], y[train], settings, loss, (x[test], y[test]))
-        fit_torch(folder, new_network("sfcn", p), task, run.progress)
+        own = p.model_copy(update={"seed": settings.seed})
+        fit_torch(folder, new_network("sfcn", own), task, run.progress)
 
     spec = {"name": "sfcn_source_protocol", "side": p.age_side, "spacing_mm": p.age_spacing_mm}
     spec |= {"width": p.sfcn_width}
@@ -234,7 +257,7 @@ def best_on_test(
     }
     errors = [np.abs(pred[kept] - age_years[kept]) for pred in answers.values()]
     names = ("model_best", "model_chosen")
-    _add_difference(run, names, "mae_years", errors, parts.person[kept])
+    _add_difference(run, names, "mae_years", errors, parts.person[kept], trainings=0)
     return found | {"n": len(whole), "model": best}
 
 
@@ -279,5 +302,6 @@ def best_of_many(run: Run, age_years: np.ndarray, features: np.ndarray, parts: P
         for kind, error in kinds.items()
     }
     names = ("linear_two_fold_best", "linear_two_fold_mean")
-    _add_difference(run, names, "mae_years", [kinds["best"], kinds["mean"]], persons)
+    pair = [kinds["best"], kinds["mean"]]
+    _add_difference(run, names, "mae_years", pair, persons, trainings=0)
     return found | {"n": len(errors)}

@@ -8,7 +8,7 @@ classes, each image by a network that was not trained on its file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,12 @@ from fetal_book.chapters.brain_anomalies.source import (
     reenact_source,
     score_at_mix,
     shown_score,
+    source_settings,
 )
 from fetal_book.runs.session import Run
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.intervals import with_interval
 from fetal_lib.models.anomaly_cnns import LABELS as NETWORK_NAMES
-from fetal_lib.training.keras_classification import ClassifierSettings
 from fetal_lib.training.keras_forward import forward
 
 FILLED_TO = 50
@@ -82,7 +82,7 @@ class Answers:
     """Predicted classes of the images that the folds of a step test."""
 
     rows: np.ndarray  # (M,), places in the cases
-    pred: np.ndarray  # (M,), int
+    pred: np.ndarray  # (M, S), int, by each training
     own: np.ndarray  # (M,), bool: the image itself, not a copy made before the split
     seen: np.ndarray  # (M,), bool: a version of its picture was in the training part
 
@@ -99,27 +99,31 @@ def step_folds(cases: Cases, step: Step, seed: int) -> tuple[np.ndarray, np.ndar
 def answer_step(
     run: Run, cases: Cases, name: str, step: Step, epochs: int, n_folds: int = N_FOLDS
 ) -> Answers:
-    """Train a network of the published size on each of the first folds, and name what they hold
-    back. The set comes augmented, so that nothing is augmented here.
+    """Train a network of the published size on each of the first folds, ``source_trainings`` times
+    by another seed, and name what they hold back. The set comes augmented, so that nothing is
+    augmented here.
     """
-    settings = ClassifierSettings(
-        epochs=epochs, batch_size=32, learning_rate=1e-3, schedule="constant",
-        augmentation=None, aspect=cases.aspect, seed=run.parameters.seed,
-    )  # fmt: skip
-    pool, fold = step_folds(cases, step, settings.seed)
+    p = run.parameters
+    settings = source_settings(cases, epochs, p.seed)
+    seeds = range(p.seed, p.seed + p.source_trainings)
+    pool, fold = step_folds(cases, step, p.seed)
     pictures = cases.table["picture"].to_numpy(str)
     parts = []
     for k in range(n_folds):
         inside, held = pool[fold != k], pool[fold == k]
         if not step.copies_first:
-            rng = np.random.default_rng([settings.seed, k])
+            rng = np.random.default_rng([p.seed, k])
             inside = inside[filled_up(cases.labels[inside], FILLED_TO, rng)]
         tag = f"{step.model}, fold {k + 1} of {N_FOLDS}"
-        train = cases.select(inside)
-        fit = fit_network(run, name, train, None, PUBLISHED, settings, tag, weights="none")
-        logits = forward(fitted_network(name, PUBLISHED, fit.folder), cases.images[held])
+        train, found = cases.select(inside), []
+        for seed in seeds:
+            how = replace(settings, seed=seed)
+            fit = fit_network(run, name, train, None, PUBLISHED, how, tag, weights="none")
+            logits = forward(fitted_network(name, PUBLISHED, fit.folder), cases.images[held])
+            found.append(logits.argmax(1))
         own = np.flatnonzero(fold == k) < len(cases)
-        parts.append((held, logits.argmax(1), own, np.isin(pictures[held], pictures[inside])))
+        seen = np.isin(pictures[held], pictures[inside])
+        parts.append((held, np.stack(found, 1), own, seen))
     return Answers(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -190,7 +194,7 @@ class NetworkSteps:
         self.sides = [_scored(cases, answers, self.tested) for answers in self.found]
         self.exposed = [one.seen[one.own].mean() for one in self.found]
         self.copies_counted = [
-            float((cases.labels[one.rows] == one.pred).mean()) for one in self.found
+            float((cases.labels[one.rows, None] == one.pred).mean()) for one in self.found
         ]
 
     def lines(self) -> Iterator[tuple[dict, dict]]:
@@ -215,7 +219,8 @@ class NetworkSteps:
     def _loss(self, first: int, second: int) -> str:
         names = tuple(f"{self.name}_{self.steps[at].model}" for at in (first, second))
         sides = self.sides[first], self.sides[second]
-        facts = {"epochs": self.epochs, "exposed": float(self.exposed[first])}
+        facts = {"trainings": self.run.parameters.source_trainings, "epochs": self.epochs}
+        facts["exposed"] = float(self.exposed[first])
         return with_interval(*add_macro_difference(self.run, names, sides, self.mix, **facts))
 
     def words(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,12 @@ import pandas as pd
 from fetal_book.chapters.brain_anomalies.data import LABELS, Cases
 from fetal_book.chapters.brain_anomalies.fit import fit_network, fitted_network, network_arguments
 from fetal_book.chapters.brain_anomalies.scores import confusions
-from fetal_book.chapters.flaws import add_difference
+from fetal_book.chapters.flaws import add_difference_of_trainings
 from fetal_book.runs.session import Run
 from fetal_lib.metrics.calibration import softmax
 from fetal_lib.metrics.classification import accuracy, class_scores, confusion_matrix, macro_f1
 from fetal_lib.metrics.intervals import percentile_interval, with_interval
+from fetal_lib.metrics.trainings import over_trainings
 from fetal_lib.predict.brain_view import ruler_rows
 from fetal_lib.training.augment_image import GENTLE, augment_image
 from fetal_lib.training.keras_classification import ClassifierSettings
@@ -120,10 +122,6 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     split, and whether there are any. Phantoms are thinned to the source's frequencies first.
     """
     p = run.parameters
-    settings = ClassifierSettings(
-        epochs=p.source_epochs, batch_size=32, learning_rate=1e-3, schedule="constant",
-        augmentation=None, aspect=cases.aspect, seed=p.seed,
-    )  # fmt: skip
     pool = thinned(cases)
     strip = ruler_rows(p.image_size) if p.view == "head" else 0
     split = source_split(pool, strip=strip)
@@ -136,7 +134,13 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
     mix = np.bincount(split.test.labels, minlength=len(LABELS)) / len(split.test)
     answers, lines, scores = {}, {}, {}
     for protocol, (train, tested, tag) in parts.items():
-        pred = _train_and_predict(run, train, tested, settings, tag)
+        found = [
+            _train_and_predict(
+                run, train, tested, source_settings(cases, p.source_epochs, one), tag
+            )
+            for one in range(p.seed, p.seed + p.source_trainings)
+        ]
+        pred = np.stack(found, axis=1)
         answers[protocol] = tested, pred
         line = {"protocol": protocol, "training images": len(train), "test images": len(tested)}
         for row in score_at_mix(tested, pred, mix, *PROTOCOLS[protocol], p.seed):
@@ -144,7 +148,8 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
             line[row["metric"]] = with_interval(row["value"], row["ci95"])
             scores[protocol, row["metric"]] = row
         lines[protocol] = line
-    facts = {"epochs": p.source_epochs, "exposed": split.leaked_share}
+    facts = {"trainings": p.source_trainings, "epochs": p.source_epochs}
+    facts["exposed"] = split.leaked_share
     add_differences(run, answers, mix, **facts)
     shown = [shown_score(name, scores[name, "macro_f1"]) for name in PROTOCOLS]
     return SourceProtocol(
@@ -153,6 +158,14 @@ def reenact_source(run: Run, cases: Cases, n_rare: int = 5) -> SourceProtocol:
         pd.DataFrame(shown),
         _words(lines, split.leaked_share),
     )
+
+
+def source_settings(cases: Cases, epochs: int, seed: int) -> ClassifierSettings:
+    """Return the settings of source 001, whose rate does not fall; nothing is augmented anew."""
+    return ClassifierSettings(
+        epochs=epochs, batch_size=32, learning_rate=1e-3, schedule="constant",
+        augmentation=None, aspect=cases.aspect, seed=seed,
+    )  # fmt: skip
 
 
 def shown_score(name: str, row: dict) -> dict:
@@ -190,20 +203,22 @@ def add_macro_difference(
     mix: np.ndarray,
     **facts: float,
 ) -> tuple[float, tuple[float, float]]:
-    """Add the difference of macro-F1 of two models, each on its cases with the classes (N,) that it
-    predicts, both as if classes were as frequent as ``mix``; return it with its 95 % interval over
-    patients. Facts are those of the run's differences: epochs, exposed.
+    """Add the difference of macro-F1 of two models, each on its cases with the classes (N, S) that
+    its trainings predict, both as if classes were as frequent as ``mix``; return it with its 95 %
+    interval over patients and trainings. Facts are those of the run's differences: trainings,
+    epochs, exposed.
     """
 
-    def score(pairs: np.ndarray) -> float:
-        true, pred = pairs.T.astype(int)
-        return float(macro_f1(_at_mix(confusion_matrix(true, pred, len(LABELS)), mix)))
+    def measure(true: np.ndarray, pred: np.ndarray) -> float:
+        counts = confusion_matrix(true.astype(int), pred.astype(int), len(LABELS))
+        return float(macro_f1(_at_mix(counts, mix)))
 
+    score = partial(over_trainings, measure)
     pairs = tuple(np.column_stack([cases.labels, pred]) for cases, pred in sides)
     groups, labels = (
         tuple(getattr(cases, name) for cases, _ in sides) for name in ("groups", "labels")
     )
-    return add_difference(
+    return add_difference_of_trainings(
         run, names, "macro_f1", pairs, (score, score), groups, labels, n_resamples=1000, **facts
     )
 
@@ -223,14 +238,21 @@ def score_at_mix(
 ) -> list[dict]:
     """Return result rows of accuracy and macro-F1, with intervals over patients, of a test part in
     which classes are as frequent as ``mix``. Copies belong to the patient of their original.
+
+    Of classes (N, S) that S trainings predicted, scores are means and trainings are drawn, too.
     """
-    pair = confusions(test.labels, pred, test.groups, len(LABELS), seed)
-    table, draws = (_at_mix(one, mix) for one in pair)
+    columns = np.reshape(pred, (len(test), -1)).T
+    found = [confusions(test.labels, one, test.groups, len(LABELS), seed) for one in columns]
+    tables, draws = (_at_mix(np.stack(part), mix) for part in zip(*found, strict=True))
+    shape = draws.shape[1], len(columns)
+    drawn = np.random.default_rng(seed).integers(len(columns), size=shape)
     label = {"model": model, "split": split, "n": len(test)}
-    return [
-        label | {"metric": name, "value": score(table), "ci95": percentile_interval(score(draws))}
-        for name, score in SCORES.items()
-    ]
+    rows = []
+    for name, score in SCORES.items():
+        each = np.take_along_axis(score(draws).T, drawn, axis=1).mean(axis=1)
+        row = label | {"metric": name, "value": float(score(tables).mean())}
+        rows.append(row | {"ci95": percentile_interval(each)})
+    return rows
 
 
 def _at_mix(confusion: np.ndarray, mix: np.ndarray) -> np.ndarray:
@@ -242,15 +264,17 @@ def _at_mix(confusion: np.ndarray, mix: np.ndarray) -> np.ndarray:
 def recall_of_rare(
     answers: dict[str, tuple[Cases, np.ndarray]], labels: np.ndarray, n_rare: int = 5
 ) -> pd.DataFrame:
-    """Return the recall of the rarest classes under each protocol."""
+    """Return the recall of the rarest classes under each protocol, over all its trainings."""
     n = np.bincount(labels, minlength=len(LABELS)).astype(float)
     rarest = np.argsort(np.where(n > 0, n, np.inf), kind="stable")[:n_rare]
     rows = []
     for k in rarest:
         row = {"class": LABELS[k], "images": int(n[k])}
         for protocol, (test, pred) in answers.items():
-            scores = class_scores(confusion_matrix(test.labels, pred, len(LABELS)))
-            row[f"n, {protocol}"] = int(scores.n[k])
+            columns = np.reshape(pred, (len(test), -1)).T
+            tables = np.stack([confusion_matrix(test.labels, c, len(LABELS)) for c in columns])
+            scores = class_scores(tables.sum(axis=0))
+            row[f"n, {protocol}"] = int(scores.n[k]) // len(columns)
             row[f"recall, {protocol}"] = scores.recall[k]
         rows.append(row)
     return pd.DataFrame(rows)

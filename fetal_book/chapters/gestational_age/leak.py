@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from fetal_book.chapters.age_scores import age_rows
+from fetal_book.chapters.flaws import score_trainings
 from fetal_book.chapters.gestational_age.data import PlaneSet, age_group
-from fetal_book.chapters.gestational_age.fit import FoldFit, fit_part
+from fetal_book.chapters.gestational_age.fit import FoldFit, answers, fit_fold, fit_part
 from fetal_book.runs.session import Run
-from fetal_lib.data.splits.folds import k_folds
+from fetal_lib.data.splits.folds import Fold, k_folds
 from fetal_lib.metrics.intervals import bootstrap_ci
+from fetal_lib.metrics.regression import mae, r2
+from fetal_lib.metrics.trainings import over_trainings
 
 PUBLISHED = (
     ("Shi 2020: 659 fetuses, new ones", 5.4),
@@ -31,51 +35,81 @@ ROWS = (
 class Leak:
     """Hold the source's protocol on the same data."""
 
-    fits: list[FoldFit]  # of its folds over samples; the held-out samples also stopped the training
+    fits: list[FoldFit]  # of its folds over samples, by the first seed; what they held back stopped
     subject: np.ndarray  # (M,), the fetuses of the held-out samples
     ga_days: np.ndarray  # float (M,), of the held-out samples
-    pred_days: np.ndarray  # float (M,), of the held-out samples
-    honest_days: np.ndarray  # float (M,), answers for the same samples by folds over fetuses
+    pred_days: np.ndarray  # float (M,), or (M, S) by S trainings, of the held-out samples
+    honest_days: np.ndarray  # likewise, answers for the same samples by folds over fetuses
     shared: float  # share of the held-out samples whose fetus was trained on
     backbone: str = "vgg16"  # of the networks
 
     def answers(self) -> dict[str, np.ndarray]:
-        """Return the answers of both protocols by the model's name in the results."""
+        """Return the answers (M, S) of both protocols by the model's name in the results."""
         names = [f"{self.backbone}_{name}" for name, _ in ROWS]
-        return dict(zip(names, [self.pred_days, self.honest_days], strict=True))
+        both = (self.pred_days, self.honest_days)
+        return {k: np.reshape(v, (len(v), -1)) for k, v in zip(names, both, strict=True)}
+
+    @property
+    def n_trainings(self) -> int:
+        """S, of either protocol."""
+        return next(iter(self.answers().values())).shape[1]
 
 
-def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame) -> Leak:
-    """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself."""
+def reenact_leak(run: Run, planes: PlaneSet, honest: pd.DataFrame, folds: Sequence[Fold]) -> Leak:
+    """Train by source 000's protocol: folds over samples, stopped by the held-out fold itself.
+
+    Of ``source_trainings`` seeds the first is the run's, whose ``honest`` answers are there; the
+    others train both protocols on the same folds.
+    """
     p, table = run.parameters, planes.table
     every_row = np.arange(len(table)).astype(str)  # each sample its own group
     fold = k_folds(every_row, age_group(table["ga_days"]), p.n_folds, p.seed)
-    fits, shared = [], []
-    for number in range(min(p.leak_folds, p.n_folds)):
-        train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        fits.append(fit_part(run, planes, train, test, test, 100 + number))
-        known = set(table["group"].iloc[train])
-        shared += [fetus in known for fetus in table["group"].iloc[test]]
-    rows = np.concatenate([one.test for one in fits])
+    parts = [
+        (np.flatnonzero(fold != number), np.flatnonzero(fold == number))
+        for number in range(min(p.leak_folds, p.n_folds))
+    ]
+    known = [
+        np.isin(table["group"].iloc[test], table["group"].iloc[train]) for train, test in parts
+    ]
+    leaking, fair = [], [honest]
+    for seed in range(p.seed, p.seed + p.source_trainings):
+        own = p.model_copy(update={"seed": seed})
+        leaking.append(
+            [
+                fit_part(run, planes, train, test, test, 100 + number, parameters=own)
+                for number, (train, test) in enumerate(parts)
+            ]
+        )
+        if seed != p.seed:
+            fits = [fit_fold(run, planes, one, parameters=own) for one in folds]
+            fair.append(answers(planes, fits))
+    rows = np.concatenate([test for _, test in parts])
     part = table.iloc[rows]
     return Leak(
-        fits,
+        leaking[0],
         part["group"].to_numpy(),
         part["ga_days"].to_numpy(float),
-        np.concatenate([one.pred_days for one in fits]),
-        honest["pred_days"].loc[rows].to_numpy(),
-        float(np.mean(shared)),
+        np.stack([np.concatenate([one.pred_days for one in fits]) for fits in leaking], axis=1),
+        np.stack([one["pred_days"].loc[rows].to_numpy() for one in fair], axis=1),
+        float(np.concatenate(known).mean()),
         p.backbone,
     )
 
 
 def leak_rows(leak: Leak, seed: int = 0) -> list[dict]:
-    """Return MAE and R² of the same samples by both protocols, with intervals over fetuses."""
+    """Return MAE and R² of the same samples by both protocols, with intervals over fetuses.
+
+    Of several trainings they are means, and trainings are drawn, too.
+    """
     rows = []
     for model, pred in leak.answers().items():
-        answers = leak.ga_days, pred, "days", model, "protocol"
-        scored = age_rows(*answers, leak.subject, seed)
-        rows += [row for row in scored if row["metric"] in ("mae_days", "r2")]
+        told = np.column_stack([leak.ga_days, pred])
+        for metric, measure in (("mae_days", mae), ("r2", r2)):
+            score = partial(over_trainings, measure)
+            value, ci95 = score_trainings(score, told, leak.subject, seed)
+            if np.isfinite(value):
+                label = {"model": model, "split": "protocol", "metric": metric, "n": len(told)}
+                rows.append(label | {"value": value, "ci95": ci95})
     return rows
 
 
@@ -93,7 +127,8 @@ def leak_table(rows: list[dict]) -> pd.DataFrame:
 def inflation(leak: Leak, seed: int = 0) -> tuple[float, tuple[float, float]]:
     """Return by how many days the source's protocol flatters, with a 95 % interval over fetuses.
 
-    It is the mean difference of the two absolute errors of each sample; positive flatters.
+    It is the mean difference of the two absolute errors of each sample; positive flatters. Of
+    several trainings it is the mean, and the interval holds their luck.
 
     Examples
     --------
@@ -102,16 +137,19 @@ def inflation(leak: Leak, seed: int = 0) -> tuple[float, tuple[float, float]]:
     >>> inflation(leak)
     (3.0, (3.0, 3.0))
     """
-    both = [np.abs(pred - leak.ga_days) for pred in leak.answers().values()]
-    gain = both[1] - both[0]
-    return float(gain.mean()), bootstrap_ci(gain, groups=leak.subject, seed=seed)
+    both = [np.abs(pred - leak.ga_days[:, None]) for pred in leak.answers().values()]
+    gain = np.column_stack([leak.ga_days, both[1] - both[0]])
+    mean = partial(over_trainings, lambda _, values: float(values.mean()))
+    drawn = mean(np.random.default_rng(seed))
+    return mean()(gain), bootstrap_ci(gain, drawn, leak.subject, seed=seed)
 
 
 def add_inflation(run: Run, leak: Leak) -> None:
     """Add to the run what the source's protocol does to the MAE, with its interval over fetuses."""
     gain, (low, high) = inflation(leak, run.parameters.seed)
-    n = len(np.unique(leak.subject))
-    run.add_difference(*leak.answers(), "mae_days", -gain, (-high, -low), n)
+    n, facts = len(np.unique(leak.subject)), {"trainings": leak.n_trainings}
+    facts |= {"epochs": run.parameters.epochs, "exposed": leak.shared}
+    run.add_difference(*leak.answers(), "mae_days", -gain, (-high, -low), n, **facts)
 
 
 def inflation_text(leak: Leak, n_folds: int, seed: int = 0) -> str:
@@ -128,4 +166,6 @@ def inflation_text(leak: Leak, n_folds: int, seed: int = 0) -> str:
     )
     if low <= 0 <= high:
         text += " The interval holds 0: this run does not show that it flatters."
+    if leak.n_trainings > 1:
+        return text + f" It knows the luck of the fetuses and that of {leak.n_trainings} trainings."
     return text + " It knows the luck of the fetuses, not that of a training."

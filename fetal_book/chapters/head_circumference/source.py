@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fetal_book.chapters.case_scores import interval_of
-from fetal_book.chapters.flaws import add_difference_of_trainings
+from fetal_book.chapters.flaws import add_difference_of_trainings, score_trainings
 from fetal_book.chapters.head_circumference.fit import FIT_CODE, new_unet
 from fetal_book.parameters.head_circumference import HeadCircumferenceParameters
 from fetal_book.runs.session import Run
@@ -36,7 +35,6 @@ from fetal_lib.training.source_003 import (
 )
 
 SOURCE_SEED, DIVISOR = 42, 127.5
-Measure = Callable[[np.ndarray, np.ndarray], float]
 SOURCE_CODE = (*FIT_CODE, "fetal_lib.training.source_003")
 FROM_MASKS = {"RMSE (mm)": ("rmse_mm", rmse), "MAE (mm)": ("adf_mm", mae), "R²": ("r2", r2)}
 """How a way from a mask to millimetres is scored."""
@@ -139,13 +137,13 @@ def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
 
     The intervals hold the luck of training, as far as the trainings show it.
     """
-    n, n_trainings = protocol.accuracy.shape
+    seed, (n, n_trainings) = run.parameters.seed, protocol.accuracy.shape
     nothing = np.repeat(protocol.empty_accuracy[:, None], n_trainings, axis=1)
     found = {"unet_source_protocol": protocol.accuracy, "empty_mask": nothing}
     rows = {name: np.column_stack([np.ones(n), values]) for name, values in found.items()}
     table = pd.DataFrame(index=pd.Index(found, name="model"), columns=["n", "accuracy"])
     for model, answers in rows.items():
-        value, ci95 = _scored(run, _share, answers, protocol.examinations)
+        value, ci95 = score_trainings(SHARE, answers, protocol.examinations, seed)
         label = {"model": model, "split": "protocol", "metric": "accuracy"}
         run.add_result(**label, value=value, n=n, ci95=ci95)
         table.loc[model] = n, with_interval(value, ci95, 4)
@@ -154,8 +152,9 @@ def add_accuracies(run: Run, protocol: SourceProtocol) -> pd.DataFrame:
         tuple(found),
         "accuracy",
         tuple(rows.values()),
-        _share,
+        (SHARE, SHARE),
         (protocol.examinations, protocol.examinations),
+        trainings=n_trainings,
         epochs=run.parameters.source_epochs,
         exposed=protocol.leaked_share,
     )
@@ -166,13 +165,7 @@ def _share(_: np.ndarray, accuracies: np.ndarray) -> float:
     return float(accuracies.mean())
 
 
-def _scored(
-    run: Run, measure: Measure, answers: np.ndarray, groups: np.ndarray
-) -> tuple[float, tuple[float, float] | None]:
-    """Return the mean score of all trainings, and its interval over groups and trainings."""
-    seed = run.parameters.seed
-    drawn = over_trainings(measure, np.random.default_rng(seed))
-    return over_trainings(measure)(answers), interval_of(answers, groups, seed, drawn)
+SHARE = partial(over_trainings, _share)
 
 
 def vgg_features(
@@ -241,7 +234,8 @@ def second_experiment(
         groups = table["examination"].to_numpy()[kept]
         row = {"model": name, "n": len(answers), "networks": values.shape[1]}
         for title, (metric, measure) in FROM_MASKS.items():
-            value, ci95 = _scored(run, measure, answers, groups)
+            score = partial(over_trainings, measure)
+            value, ci95 = score_trainings(score, answers, groups, run.parameters.seed)
             row[title] = with_interval(value, ci95, 3 if metric == "r2" else 2)
             if name == "unet" and metric == "adf_mm":  # stands in the results already
                 continue
@@ -251,5 +245,9 @@ def second_experiment(
         measured[name] = answers, groups
     if set(PIXEL_SIZE) <= set(measured):
         answers, groups = zip(*(measured[name] for name in PIXEL_SIZE), strict=True)
-        add_difference_of_trainings(run, PIXEL_SIZE, "rmse_mm", answers, rmse, groups)
+        scores = (partial(over_trainings, rmse),) * 2
+        n = answers[0].shape[1] - 1
+        add_difference_of_trainings(
+            run, PIXEL_SIZE, "rmse_mm", answers, scores, groups, trainings=n
+        )
     return pd.DataFrame(rows)
