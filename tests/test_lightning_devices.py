@@ -1,10 +1,12 @@
 """A fit on several devices, where a notebook's kernel runs it: two processes on one machine."""
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from small_slurm import free_ports
 
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
@@ -36,6 +38,18 @@ def fit_on(n_nodes):
     return text.replace('sys.ps1 = "In: "', "").replace("STRATEGY", "ddp")
 
 
+TOLD = """
+from pathlib import Path
+from fetal_lib.training import torch_fit
+write = torch_fit.save_torch_weights
+def told(network, path):
+    with open(path.parent.parent / "writers", "a") as lines:
+        lines.write("one\\n")
+    write(network, path)
+torch_fit.save_torch_weights = told
+"""
+
+
 def fit(folder, strategy):
     command = [sys.executable, "-c", FIT.replace("STRATEGY", strategy), str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -60,3 +74,23 @@ def test_two_processes_fit_one_network_and_write_one_history(tmp_path):
 def test_a_notebook_is_told_which_strategy_it_can_have(tmp_path):
     done = fit(tmp_path, "ddp")
     assert done.returncode != 0 and "strategy='ddp_notebook'" in done.stderr
+
+
+@pytest.mark.slow
+def test_of_two_nodes_one_writes_the_weights(tmp_path):
+    """As two nodes of a cluster have it: each runs the script, in one folder that both see."""
+    script = fit_on(n_nodes=2).replace("import numpy", TOLD + "import numpy", 1)
+    known = os.environ | {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+    known["MASTER_PORT"] = str(free_ports(1)[0])
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "fit")],
+            env=known | {"NODE_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [node.communicate(timeout=120)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], said[0][-2000:] + said[1][-2000:]
+    assert (tmp_path / "writers").read_text() == "one\n"

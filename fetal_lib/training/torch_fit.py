@@ -64,17 +64,21 @@ def fit_torch(
             "weights and the average of all are two ways to choose; set one of them to 0."
         )
     if not (folder / WEIGHTS).is_file():
-        _train(folder, network, task, progress)
-        save_torch_weights(network, folder / f"part-{WEIGHTS}")
-        (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
-        for checkpoint in folder.glob("*.ckpt"):
-            checkpoint.unlink()
+        trainer = _train(folder, network, task, progress)
+        if trainer.is_global_zero:  # each process of a node of SLURM's comes here
+            save_torch_weights(network, folder / f"part-{WEIGHTS}")
+            (folder / f"part-{WEIGHTS}").replace(folder / WEIGHTS)
+            for checkpoint in folder.glob("*.ckpt"):
+                checkpoint.unlink()
+        trainer.strategy.barrier()  # none reads the weights before they are written
     load_torch_weights(network, folder / WEIGHTS)
     network.cpu().eval()
 
 
-def _train(folder: Path, network: nn.Module, task: TorchTask, progress: Progress) -> None:
-    """Run the trainer and leave the weights that are kept in the network."""
+def _train(
+    folder: Path, network: nn.Module, task: TorchTask, progress: Progress
+) -> lightning.Trainer:
+    """Run the trainer and leave the weights that are kept in the network, in each process."""
     import torch
 
     from fetal_lib.training.torch_module import LAST, FitModule
@@ -91,7 +95,9 @@ def _train(folder: Path, network: nn.Module, task: TorchTask, progress: Progress
     if task.settings.patience and best.is_file():
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
+    trainer.strategy.barrier()  # none deletes a checkpoint that another still reads
     network.cpu()
+    return trainer
 
 
 def _require_whole(checkpoint: Path) -> None:
