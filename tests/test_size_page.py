@@ -3,8 +3,9 @@
 from test_book import BOOK, write_run
 from test_claims import millimetres
 
-from fetal_book.published_size.record import FOLDER, SizeRecord
+from fetal_book.published_size.record import FOLDER, SizeRecord, read_sizes
 from fetal_book.site.size_page import picks, write_sizes
+from fetal_book.site.size_pairs import pair_table
 from fetal_book.site.sizes import read_all
 from fetal_lib.files.atomic import write_text
 
@@ -74,3 +75,27 @@ def test_the_smallest_network_that_is_level_with_the_best_is_the_one_to_take(tmp
     text = picks(points)
     assert "**Attention U-Net narrow, 500,000 parameters" in text
     assert "level with the best of the 3 that were run, Attention U-Net at its published" in text
+
+
+def test_every_two_networks_on_the_same_images_are_compared_and_set_beside_the_source(tmp_path):
+    ours = {"attention_unet": 0.0, "duck_net": -0.02, "unext": -0.021}
+    for name, worse in ours.items():
+        one = record(name, 0.95 + worse)
+        one.cases = [
+            {"image": f"{k}", "subject": f"{k // 2}", "dice": 0.95 + worse + 0.001 * (k % 3)}
+            for k in range(40)
+        ]
+        one.cases[0]["dice"] += 0.005 if name == "duck_net" else 0
+        one.write(tmp_path)
+    records = read_sizes(tmp_path)
+    claims = {"attention_unet": 0.9671, "duck_net": 0.9682, "unext": 0.9615}
+    text = pair_table(records, claims)
+    lines = {tuple(line.split(" | ")[:2]): line for line in text.splitlines() if "| " in line}
+    both = lines["| DUCK-Net 17", "Attention U-Net"]
+    assert "-0.020" in both and "the other way round" in both
+    assert "as in the source" in lines["| DUCK-Net 17", "UNeXt"]
+    assert "40 test images of 20 subjects" in text
+    records["unext"].cases[3]["image"] = "another"
+    assert "UNeXt" not in pair_table(records, claims)
+    records["duck_net"].cases = []
+    assert pair_table(records, claims) == ""

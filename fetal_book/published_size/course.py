@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,10 +15,13 @@ class Trained:
     ----------
     counted : its parameters.
     answer : answers one test image, as a user's command does.
+    cases : a row a test image, ``image, subject`` and measures, where networks are compared on
+        the same images.
     """
 
     counted: int
     answer: Callable[[], object]
+    cases: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

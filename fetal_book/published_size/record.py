@@ -28,6 +28,8 @@ class SizeRecord:
     state : ``training``, or ``scored`` once all epochs are done.
     curve : a row an epoch: ``epoch, images, seconds, processor_s, loss``, what was watched.
     scores : rows of results, of the test part; empty until all epochs are done.
+    cases : a row a test image, ``image, subject`` and measures, where networks of a chapter are
+        compared on the same images; empty elsewhere.
     inference_ms : of one test image alone, the fastest of three.
     sittings : a row a sitting: ``started, seconds, epochs, cores, processor, gpu, commit``.
     command : that goes on with it.
@@ -48,6 +50,7 @@ class SizeRecord:
     state: str = "training"
     curve: list[dict[str, float]] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
+    cases: list[dict[str, Any]] = field(default_factory=list)
     inference_ms: float | None = None
     sittings: list[dict[str, Any]] = field(default_factory=list)
     command: str = ""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from fetal_book.published_size.piece import PieceRun
 
+COMPARED = ("dice", "adf_mm")
+"""Measures by which every two networks are compared on the same test images."""
+
 
 def read_structures(run: PieceRun, name: str) -> dict[str, Any]:
     """Chapter 03: scans and masks, split, and the masks of the test part at the scans' size."""
@@ -77,7 +80,8 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         labels = {"model": name, "data": run.data_name, "split": "test"}
         add_means(run, found, scores.METRICS, "subject", **labels)
         n = sum(q.numel() for q in network.parameters())
-        return Trained(n, lambda: segmenter.probs(test.images[:1]))
+        cases = found[["image", "subject", *COMPARED]].round(5).to_dict("records")
+        return Trained(n, lambda: segmenter.probs(test.images[:1]), cases)
 
     return Course(int((part == "train").sum()), "float32" if in_full else "bfloat16", train)
 

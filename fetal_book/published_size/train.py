@@ -92,7 +92,7 @@ def _train(run: PieceRun, record: SizeRecord, steps: list[dict], hours: float) -
     run.parameters = run.parameters.model_copy(update={network.epochs_field: record.epochs})
     trained = course.train()
     record.counted, record.inference_ms = trained.counted, answer_ms(trained)
-    record.scores, record.state = run.rows, "scored"
+    record.scores, record.cases, record.state = run.rows, trained.cases, "scored"
 
 
 def answer_ms(trained: Trained) -> float:

@@ -16,6 +16,7 @@ from fetal_book.runs.results import METRICS
 from fetal_book.site.markdown import bullets, table
 from fetal_book.site.shown_runs import value_text
 from fetal_book.site.size_cost import cost_table
+from fetal_book.site.size_pairs import pair_table
 from fetal_book.site.size_pictures import curves_picture, size_picture
 from fetal_book.site.sizes import Point, Sizes, read_all, score_of
 from fetal_lib.files.atomic import write_text
@@ -39,6 +40,8 @@ def write_sizes(root: Path, chapters: list[str]) -> None:
     found = read_all(root, chapters)
     generated = root / "book" / "generated"
     parts = [size_picture(generated, found), picks(found.points), run_table(found, chapters)]
+    claims = {name: number for name, (_, number) in found.claims.items()}
+    parts.append(pair_table(found.records, claims))
     parts += [curves_picture(generated, found), step_table(found), machines(found)]
     hours = {name: recipe_hours(found, name) for name in NETWORKS}
     parts.append(cost_table({name: one for name, one in hours.items() if one}))

@@ -1,0 +1,93 @@
+"""Compare every two of chapter 03's networks at their published size, on the same test images.
+
+Source 002 ranks five networks and tests nothing. Here each pair is a paired difference with its
+interval over subjects and a p value by Holm's procedure for all pairs, beside the source's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from fetal_book.published_size.networks import NETWORKS
+from fetal_book.published_size.record import SizeRecord
+from fetal_book.site.markdown import table
+from fetal_lib.metrics.intervals import interval_words
+
+MEASURE = "dice"
+LEVEL = 0.05
+TITLES = ("First", "Second", "First minus second", "p, Holm", "The source's order")
+
+
+def pair_table(records: Mapping[str, SizeRecord], claims: Mapping[str, float | None]) -> str:
+    """Write a row for every two networks that were scored on the same images; empty without any.
+
+    Parameters
+    ----------
+    records : by network.
+    claims : what the source reports of a network; None where it is of another measure.
+    """
+    scored = [one for one in records.values() if one.cases and one.network in NETWORKS]
+    scored = sorted(scored, key=lambda one: (one.chapter, _images(one)))
+    parts = [
+        _of_same_images(list(same), claims)
+        for _, same in groupby(scored, key=lambda one: (one.chapter, _images(one)))
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _images(record: SizeRecord) -> list[str]:
+    return [row["image"] for row in record.cases]
+
+
+def _of_same_images(records: list[SizeRecord], claims: Mapping[str, float | None]) -> str:
+    import pandas as pd
+
+    from fetal_book.chapters.biometry_segmentation.scores import paired_tests
+
+    if len(records) < 2:
+        return ""
+    order = list(NETWORKS)
+    records = sorted(records, key=lambda one: order.index(one.network))
+    frames = {one.network: pd.DataFrame(one.cases) for one in records}
+    rows = [
+        [
+            NETWORKS[pair["first"]].title,
+            NETWORKS[pair["second"]].title,
+            f"{pair['difference']:+.3f} ({interval_words(pair['low'], pair['high'], 3)})",
+            f"{pair['p_holm']:.3f}" if pair["p_holm"] >= 0.001 else "< 0.001",
+            verdict(pair, claims.get(pair["first"]), claims.get(pair["second"])),
+        ]
+        for pair in paired_tests(frames, MEASURE).to_dict("records")
+    ]
+    n, subjects = len(records[0].cases), frames[records[0].network]["subject"].nunique()
+    words = (
+        f"Every two networks of chapter {records[0].chapter[:2]} at the published width on the same"
+        f" {n} test images of {subjects} subjects: difference of {MEASURE} with its 95 % interval. "
+        "Networks that were trained for fewer epochs are compared where they stand."
+    )
+    return table(TITLES, rows, words)
+
+
+def verdict(pair: Mapping[str, Any], first: float | None, second: float | None) -> str:
+    """Say whether a difference goes the way of what the source reports of the two.
+
+    Examples
+    --------
+    >>> verdict({"difference": 0.01, "p_holm": 0.01}, 0.98, 0.96)
+    'as in the source'
+    >>> verdict({"difference": -0.01, "p_holm": 0.01}, 0.98, 0.96)
+    'the other way round'
+    >>> verdict({"difference": 0.01, "p_holm": 0.4}, 0.98, 0.96)
+    'not told apart'
+    """
+    if pair["p_holm"] != pair["p_holm"] or pair["p_holm"] >= LEVEL:
+        return "not told apart"
+    if first is None or second is None or first == second:
+        return "not ranked there"
+    return (
+        "as in the source"
+        if (pair["difference"] > 0) == (first > second)
+        else "the other way round"
+    )
