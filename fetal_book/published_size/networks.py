@@ -56,8 +56,15 @@ class SourceNetwork:
 
 
 def _segmenter(
-    title: str, counted: int, epochs: int, name: str, twin: str = "", **more: Any
+    title: str,
+    counted: int,
+    epochs: int,
+    name: str,
+    twin: str | None = None,
+    precision: str = "",
+    **more: Any,
 ) -> SourceNetwork:
+    own = (("networks", name), ("precision", precision))
     return SourceNetwork(
         title,
         "03_biometry_segmentation",
@@ -67,8 +74,8 @@ def _segmenter(
         data="hc18",
         metric="dice",
         watched="val_score",
-        parameters=(("networks", name),),
-        twin=twin or name,
+        parameters=tuple(pair for pair in own if pair[1]),
+        twin=name if twin is None else twin,
         **more,
     )
 
@@ -130,6 +137,9 @@ NETWORKS: Mapping[str, SourceNetwork] = {
     "duck_net": _segmenter("DUCK-Net 17", 38_921_088, 50, "duck_net_17"),
     "attention_unet": _segmenter("Attention U-Net", 34_878_573, 50, "attention_unet"),
     "unext": _segmenter("UNeXt", 1_471_921, 50, "unext"),
+    "unext_float32": _segmenter(
+        "UNeXt in 32-bit floats", 1_471_921, 50, "unext", "", "float32", variant_of="unext"
+    ),
     "trans_unet": _segmenter("TransUNet", 105_322_146, 50, "trans_unet"),
     "unet": _heads("U-Net, 16 filters", 2_164_305, "unet"),
     "unet_ring": _heads("U-Net on rings", 2_164_305, variant_of="unet"),
