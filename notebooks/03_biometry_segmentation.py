@@ -36,7 +36,6 @@ learning_rate = 0.003
 patience = 0
 precision = "float32"
 devices = 1
-nodes = 1
 strategy = "auto"
 augment = True
 n_phantoms = 80

@@ -47,14 +47,13 @@ class BiometrySegmentationParameters(ChapterParameters):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = fields.precision()
     devices: int = Field(
-        1, ge=1, le=64, title="devices", description="graphics cards, or processes, on each node"
+        1, ge=1, le=64, title="devices", description="graphics cards, or processes, of this machine"
     )
-    nodes: int = Field(1, ge=1, le=64, title="nodes", description="machines that train together")
     strategy: str = Field(
         "auto",
         min_length=1,
         title="strategy",
-        description="of Lightning, for several devices: auto, ddp, fsdp",
+        description="of Lightning, for several devices: auto or ddp_notebook in a notebook",
     )
     augment: bool = fields.augment(True, "random flips, rotation, zoom, shift and gain")
     n_phantoms: int = fields.n_phantoms(

@@ -82,7 +82,6 @@ def fit_settings(
         precision=lightning_precision(p.precision),
         seed=p.seed,
         devices=p.devices,
-        n_nodes=p.nodes,
         strategy=p.strategy,
     )
 
