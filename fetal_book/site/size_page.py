@@ -32,6 +32,8 @@ TITLES = (
     "Source",
 )
 STEP_TITLES = ("Network", "Small", "Middle", "Large", "The source's recipe")
+SAME_COUNT = 0.01
+"""Share by which a count may differ: grey images have smaller first kernels."""
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -91,7 +93,9 @@ def run_text(network: SourceNetwork, record: SizeRecord | None, found: Sizes) ->
     spent = record.curve[-1]["processor_s"] / 3600
     told = f"{side_text(network, record.side)}, {record.done} of {record.epochs} epochs"
     less = "" if record.epochs == network.epochs else f" (the source {network.epochs})"
-    return f"{told}{less}, {record.precision}, {spent:.2g} h"
+    other = abs(record.counted / network.counted - 1) > SAME_COUNT if record.counted else False
+    counted = f", {record.counted:,} parameters" if other else ""
+    return f"{told}{less}, {record.precision}, {spent:.2g} h{counted}"
 
 
 def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
