@@ -80,7 +80,8 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         labels = {"model": name, "data": run.data_name, "split": "test"}
         add_means(run, found, scores.METRICS, "subject", **labels)
         n = sum(q.numel() for q in network.parameters())
-        cases = found[["image", "subject", *COMPARED]].round(5).to_dict("records")
+        told = found[["image", "subject", *COMPARED]].round(5).astype(object)
+        cases = told.where(told.notna(), None).to_dict("records")  # no length where none was found
         return Trained(n, lambda: segmenter.probs(test.images[:1]), cases)
 
     return Course(int((part == "train").sum()), "float32" if in_full else "bfloat16", train)
