@@ -3,10 +3,11 @@
 from test_book import BOOK, write_run
 from test_claims import millimetres
 
+from fetal_book.published_size.networks import NETWORKS
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_sizes
 from fetal_book.site.size_page import picks, write_sizes
 from fetal_book.site.size_pairs import pair_table
-from fetal_book.site.sizes import read_all
+from fetal_book.site.sizes import read_all, score_of
 from fetal_lib.files.atomic import write_text
 
 CHAPTER = "03_biometry_segmentation"
@@ -109,3 +110,11 @@ def test_a_run_of_another_count_says_so(tmp_path):
     text = (root / "book" / "generated" / "sizes.md").read_text("utf-8")
     (line,) = [one for one in text.splitlines() if one.startswith("| DUCK-Net 17 (")]
     assert "h, 40,000,000 parameters |" in line
+
+
+def test_of_three_tissues_the_one_of_the_twin_is_told():
+    name = "res_unet_reference_{}_reference".format
+    one = record("res_unet", 0.0)
+    tissues = {"csf": 0.8, "gray": 0.88, "white": 0.9}
+    one.scores = [row(name(k), v, v - 0.01, v + 0.01) for k, v in tissues.items()]
+    assert score_of(one, NETWORKS["res_unet"])["value"] == 0.88

@@ -93,8 +93,9 @@ def point_of(record: SizeRecord) -> Point | None:
 
 
 def score_of(record: SizeRecord, network: SourceNetwork) -> dict[str, Any] | None:
-    """Return the row that stands for a network; a tissue's Dice where there are three."""
+    """Return the row that stands for a network: of three tissues' Dice, that of its twin's row."""
     rows = [row for row in record.scores if row["metric"] == network.metric]
+    rows = [row for row in rows if row["model"] == network.twin_score] or rows
     row = next((row for row in rows if row["model"] != "finds_nothing"), None)
     if row is None:
         return None
