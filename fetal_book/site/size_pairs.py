@@ -7,7 +7,6 @@ interval over subjects and a p value by Holm's procedure for all pairs, beside t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
 from typing import Any
 
 from fetal_book.published_size.networks import NETWORKS
@@ -28,17 +27,12 @@ def pair_table(records: Mapping[str, SizeRecord], claims: Mapping[str, float | N
     records : by network.
     claims : what the source reports of a network; None where it is of another measure.
     """
-    scored = [one for one in records.values() if one.cases and one.network in NETWORKS]
-    scored = sorted(scored, key=lambda one: (one.chapter, _images(one)))
-    parts = [
-        _of_same_images(list(same), claims)
-        for _, same in groupby(scored, key=lambda one: (one.chapter, _images(one)))
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def _images(record: SizeRecord) -> list[str]:
-    return [row["image"] for row in record.cases]
+    same: dict[tuple[str, ...], list[SizeRecord]] = {}
+    for name in NETWORKS:
+        if name in records and records[name].cases:
+            images = (row["image"] for row in records[name].cases)
+            same.setdefault((records[name].chapter, *images), []).append(records[name])
+    return "\n".join(_of_same_images(some, claims) for some in same.values() if len(some) > 1)
 
 
 def _of_same_images(records: list[SizeRecord], claims: Mapping[str, float | None]) -> str:
@@ -46,10 +40,6 @@ def _of_same_images(records: list[SizeRecord], claims: Mapping[str, float | None
 
     from fetal_book.chapters.biometry_segmentation.scores import paired_tests
 
-    if len(records) < 2:
-        return ""
-    order = list(NETWORKS)
-    records = sorted(records, key=lambda one: order.index(one.network))
     frames = {one.network: pd.DataFrame(one.cases) for one in records}
     rows = [
         [
