@@ -1,4 +1,4 @@
-"""Exercises and slides: every answer prints what stands below it; slides show figures, not text."""
+"""Exercises and slides: every answer prints what stands below it; slides show exhibits first."""
 
 import contextlib
 import io
@@ -9,9 +9,12 @@ from bs4 import BeautifulSoup
 from test_book import BOOK
 
 from fetal_book.parameters.chapters import CHAPTERS
+from fetal_book.parameters.project import project_root
 from fetal_book.site.npm_package import get_package_files
-from fetal_book.site.slides import slide_cells, write_slides
+from fetal_book.site.slide_deck import Deck, lead
+from fetal_book.site.slides import write_slides
 from fetal_book.site.slides_offline import LOCK
+from fetal_book.site.slides_reference import add_reference_runs
 from fetal_lib.errors import UserError
 from fetal_lib.files.atomic import write_json
 
@@ -52,9 +55,53 @@ def cells():
     ]
 
 
-def test_headings_and_exhibits_are_slides_and_text_is_for_the_speaker():
-    kinds = [one["metadata"]["slideshow"]["slide_type"] for one in slide_cells(cells())]
-    assert kinds == ["slide", "notes", "subslide"]
+def laid_out(deck):
+    return [
+        (one["metadata"]["slideshow"]["slide_type"], "".join(one["source"]))
+        for one in deck.finish()
+    ]
+
+
+def test_a_heading_has_its_first_paragraph_and_an_exhibit_its_section_caption_and_notes():
+    deck = Deck("phantoms")
+    deck.add(cells())
+    deck.add([text_cell("**Figure 1.** Sizes."), text_cell("Said of Table 1.\n\n- a\n- b")])
+    deck.add([text_cell("Last words.")])
+    section = "#### Heads\n\n*phantoms*"
+    assert laid_out(deck) == [
+        ("slide", "# Heads"),
+        ("-", "Long text."),
+        ("subslide", section),
+        ("-", "draw()"),
+        ("-", "**Figure 1.** Sizes."),
+        ("subslide", section),
+        ("-", "- a\n- b"),
+        ("notes", "Said of Table 1."),
+        ("notes", "Last words."),
+    ]
+
+
+def text_cell(text):
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def test_what_to_take_away_is_shown_rather_than_the_table_of_facts_or_a_list():
+    away = "**What to take away.** Much."
+    assert lead(["| a |", "Words.", away]) == away
+    assert lead(["| a |", "Words."]) == lead(["- a", "Words."]) == lead([]) == ""
+
+
+def test_reference_runs_come_with_their_pictures_and_every_model_of_their_results():
+    deck = Deck("phantoms")
+    assert add_reference_runs(deck, project_root(), "04_head_circumference")
+    found = deck.finish()
+    texts = ["".join(one["source"]) for one in found]
+    assert "### Learnt from hc18" in texts and deck.about == "phantoms"
+    shown = [one["outputs"][0]["data"] for one in found if one["cell_type"] == "code"]
+    assert sum("image/png" in data for data in shown) >= 2
+    table = next(data["text/html"] for data in shown if "text/html" in data)
+    assert "unet" in table and "ellipse_fit" in table
+    assert not add_reference_runs(Deck(""), project_root(), "99_no_chapter")
 
 
 @pytest.mark.slow
@@ -68,6 +115,7 @@ def test_slides_hold_their_figures_and_no_code_and_ask_no_host(tmp_path):
     out = write_slides(tmp_path / "run", "04_head_circumference", tmp_path / "slides.html")
     text = out.read_text("utf-8")
     assert PNG in text and "draw()" not in text and "Long text." in text
+    assert "Learnt from hc18" in text
     page = BeautifulSoup(text, "html.parser")
     assert page.select("script[src], link[href], iframe[src]") == [] and "@import" not in text
     assert "Reveal.initialize" in text

@@ -198,7 +198,7 @@ def slides(
         Path | None, typer.Option(help="HTML; default: book/_build/slides/CHAPTER.html.")
     ] = None,
 ) -> None:
-    """Make slides of the book's run of a chapter: headings, figures, tables; text as notes."""
+    """Make slides of a chapter: its reference runs, then the book's run; text as notes."""
     from fetal_book.parameters.chapters import get_chapter
     from fetal_book.site.jobs import run_folder
     from fetal_book.site.slides import write_slides

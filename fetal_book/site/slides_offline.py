@@ -16,10 +16,15 @@ IMPORT = re.compile(rb"@import[^;]*;")
 """Of a theme: fonts from elsewhere."""
 STYLE = """
 .reveal { font-size: 26px; }
-.reveal h1, .reveal h2, .reveal h3 { text-transform: none; }
-.reveal table { font-size: 0.62em; margin: 0 auto; }
-.reveal .jp-OutputArea-output { max-height: 76vh; overflow: auto; }
-.reveal .jp-OutputArea-output img { max-height: 72vh; width: auto; margin: 0 auto; }
+.reveal h1, .reveal h2, .reveal h3, .reveal h4 { text-transform: none; text-align: center; }
+.reveal h4 { font-size: 0.9em; margin: 0; }
+.reveal p { line-height: 1.35; }
+.reveal h4 + p { font-size: 0.6em; margin: 0 0 0.6em; text-align: center; }
+.reveal h4 + p em { color: #555; font-style: normal; }
+.reveal .jp-RenderedHTMLCommon table { font-size: 0.62em; margin: 0 auto; }
+.reveal .jp-OutputArea-output { max-height: 62vh; overflow: auto; }
+.reveal .jp-OutputArea-output img { max-height: 58vh; width: auto; margin: 0 auto; }
+.reveal .jp-RenderedMarkdown { max-width: 36em; margin: 0 auto; }
 .reveal .case-gallery ol { display: flex; flex-wrap: wrap; list-style: none; margin: 0; }
 .reveal .case-gallery li { width: 12em; font-size: 0.55em; }
 """
