@@ -248,6 +248,8 @@ def test_every_course_plans_trains_and_scores(name, tmp_path, monkeypatch):
     assert (record.state, record.done) == ("scored", 1)
     assert any(row["metric"] == network.metric and row["ci95"] for row in record.scores)
     assert record.counted > 0 and record.inference_ms > 0 and record.sittings[0]["epochs"] == 1
+    from_masks = {row["model"] for row in record.scores if row["metric"] == "rmse_mm"}
+    assert from_masks == ({"vgg16_mask", "vgg16_mask_pixel_size"} if name == "unet" else set())
 
 
 @pytest.mark.slow

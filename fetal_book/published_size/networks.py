@@ -105,6 +105,7 @@ def _heads(title: str, counted: int, twin: str = "", variant_of: str = "") -> So
         data="hc18",
         metric="dice",
         watched="val_accuracy",
+        parameters=(("vgg_side", 256), ("source_trainings", 1)),
         twin=twin,
         variant_of=variant_of,
     )

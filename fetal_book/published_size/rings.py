@@ -2,7 +2,9 @@
 
 Source 003 learns the one-pixel ring of HC18's annotation, and its second convolution of a block
 takes the block's input, so that the first leads nowhere. Its accuracy of 0.982 counts pixels,
-nearly all of which are background: beside it stands that of a network that finds nothing.
+nearly all of which are background: beside it stands that of a network that finds nothing. Its
+second notebook takes millimetres from VGG16's features of the masks, which follow a network that
+learnt filled ones.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from fetal_book.published_size.course import Course, Trained
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from fetal_book.published_size.piece import PieceRun
+    from fetal_lib.data.layouts.heads import HeadArrays
     from fetal_lib.predict.head_model import HeadModel
 
 
@@ -123,17 +127,32 @@ def heads(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
             _score_rings(run, name, asked, some.images, targets[test], kept["examination"])
         else:
             _score_heads(run, name, asked, kept, some)
+            _score_features(run, asked, table, arrays, part)
         return Trained(network.count_params(), lambda: asked.probs(some.images[:1]))
 
     return Course(int((part == "train").sum()), policy.removeprefix("mixed_"), train)
 
 
-def _score_heads(run: PieceRun, name: str, model: HeadModel, table, arrays) -> None:
+def _score_heads(
+    run: PieceRun, name: str, model: HeadModel, table: pd.DataFrame, arrays: HeadArrays
+) -> None:
     from fetal_book.chapters.head_circumference import scores
 
     _, measured = scores.measure_heads(model, table, arrays)
     found = scores.score_ellipses(table, arrays, [one.ellipse for one in measured])
     scores.add_scores(run, name, found)
+
+
+def _score_features(
+    run: PieceRun, model: HeadModel, table: pd.DataFrame, arrays: HeadArrays, part: np.ndarray
+) -> None:
+    """Add the error of millimetres that a regression takes from VGG16's features of the masks."""
+    from fetal_book.chapters.head_circumference import source
+
+    train, test = part == "train", part == "test"
+    features = source.vgg_features(run, run.parameters, model, arrays)
+    found = source.millimetres_from_features(features, table, train, test)
+    source.second_experiment(run, table[test].reset_index(drop=True), found)
 
 
 def _score_rings(

@@ -102,11 +102,11 @@ def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
     """Write a network's score with its interval, or how far it is from one."""
     score = score_of(record, network) if record else None
     if score is not None:
-        pixels = [row for row in record.scores if row["metric"] == "accuracy"]
+        told = {"rmse_mm"} | ({"accuracy"} if network.variant_of else set())
         more = "".join(
-            f"; {row['model'].replace('_', ' ')}: {value_text(row)}"
-            for row in pixels
-            if network.variant_of
+            f"; {row['model'].replace('_', ' ')}: {row['metric']} {with_ends(row)}"
+            for row in record.scores
+            if row["metric"] in told
         )
         return f"{network.metric} {with_ends(score)}, n {score['n']:,}{more}"
     if record is None or not record.curve:
