@@ -17,8 +17,8 @@ from fetal_book.site.slide_deck import Deck
 
 RESULTS = "results"
 TOLD = (
-    "These runs learnt from scans of people and are kept with the book. The slides after them are"
-    " of a run on phantoms, which everybody can repeat."
+    "Reference runs, which are kept with the book. Each says what it learnt from and what it was"
+    " scored on; behind them stands a run that everybody can repeat."
 )
 
 
