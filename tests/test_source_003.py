@@ -49,6 +49,14 @@ def test_features_without_pixel_size_cannot_tell_scale():
     assert error[1] < 1 < 50 < error[0]
 
 
+def test_a_mask_that_differs_where_training_masks_hardly_do_is_not_sent_far_away():
+    rng = np.random.default_rng(0)
+    target = rng.uniform(100, 300, 200)
+    features = np.column_stack([target / 300, rng.normal(0, 1e-4, 200)])
+    odd = np.array([[200 / 300, 1.0]])  # ten thousand SD from the second feature's mean
+    assert regress_from_features(features, target, odd) == pytest.approx(200, abs=20)
+
+
 def test_a_set_of_one_pixel_size_is_predicted_by_its_mean_and_of_two_by_a_line():
     one = fit_pixel_size_regression(np.full(3, 0.1), np.array([1.0, 2.0, 6.0]))
     assert one.predict([0.1, 0.2]).tolist() == pytest.approx([3, 3])
