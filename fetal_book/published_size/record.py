@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,12 @@ class SizeRecord:
     def follow(self, history: list[dict], watched: str, processor_s: float) -> None:
         """Bring the curve up to a fit's history; rows that the fit lost are dropped.
 
+        It ends before an epoch whose loss is no number.
+
         ``processor_s`` is that of the newest epoch; one that was cut off behind its checkpoint
         counts by the clock.
         """
+        history = list(takewhile(lambda row: math.isfinite(row["loss"]), history))
         del self.curve[len(history) :]
         for row in history[len(self.curve) :]:
             done = self.curve[-1] if self.curve else {"images": 0, "seconds": 0, "processor_s": 0}

@@ -1,4 +1,4 @@
-"""Chapter 03's segmentation networks, subjects apart; channels last where floats have 16 bits."""
+"""Chapter 03's segmentation networks, subjects apart; in 16 bits their channels last, if they can."""
 
 from __future__ import annotations
 
@@ -88,7 +88,14 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """Return a network whose weights lie with their channels last, for 16-bit products."""
+    """Return a network whose weights lie with their channels last, for 16-bit products.
+
+    One with dilated convolutions stays as it is: with channels last and other than a multiple of 16
+    of them, PyTorch 2.13's 16-bit gradient of such a convolution is NaN on a processor.
+    """
     import torch
 
+    layers = [one for one in network.modules() if isinstance(one, torch.nn.Conv2d)]
+    if any(max(one.dilation) > 1 for one in layers):
+        return network
     return network.to(memory_format=torch.channels_last)
