@@ -1,4 +1,4 @@
-"""Chapter 03's segmentation networks, subjects apart; in 16 bits their channels last, if they can."""
+"""Chapter 03's segmentation networks, subjects apart; in 16 bits with channels last if they can."""
 
 from __future__ import annotations
 
