@@ -5,8 +5,9 @@ from test_claims import millimetres
 
 from fetal_book.published_size.networks import NETWORKS
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_sizes
-from fetal_book.site.size_page import picks, write_sizes
+from fetal_book.site.size_page import picks, score_text, write_sizes
 from fetal_book.site.size_pairs import pair_table
+from fetal_book.site.size_pictures import size_figure
 from fetal_book.site.sizes import read_all, score_of
 from fetal_lib.files.atomic import write_text
 
@@ -65,6 +66,24 @@ def test_a_network_stands_beside_its_twin_its_source_and_its_hours(tmp_path):
     assert "| 1 | 0.2 h | 0.041 h |" in cost and "| 64 | 0.0041 h | 0.00081 h |" in cost
     untrained = "| a step was measured, see the next table | – | – |"
     assert sum(untrained in line for line in text.splitlines()) == 13
+
+
+def test_a_score_has_the_millimetres_from_masks_behind_it_and_a_failure_gets_a_stretched_axis(
+    tmp_path,
+):
+    root = project(tmp_path)
+    failed = record("attention_unet", 0.2)
+    blind = row("vgg16_mask", 48.65, 40.3, 57.2, "rmse_mm")
+    failed.scores.append(blind | {"unit": "mm"})
+    failed.write(root / FOLDER)
+    found = read_all(root, [])
+    told = score_text(NETWORKS["attention_unet"], found.records["attention_unet"])
+    assert told.endswith("; vgg16 mask: rmse_mm 48.6 mm (40.30 to 57.20)"), told
+    key = CHAPTER, "dice"
+    scales = [axes.get_yscale() for axes in size_figure({key: found.points}, found).axes]
+    assert scales == ["logit"] * 3
+    fine = [point for point in found.points if point.score["value"] > 0.8]
+    assert size_figure({key: fine}, found).axes[0].get_yscale() == "linear"
 
 
 def test_the_smallest_network_that_is_level_with_the_best_is_the_one_to_take(tmp_path):

@@ -18,7 +18,7 @@ from fetal_book.site.shown_runs import value_text
 from fetal_book.site.size_cost import cost_table
 from fetal_book.site.size_pairs import pair_table
 from fetal_book.site.size_pictures import curves_picture, size_picture
-from fetal_book.site.sizes import Point, Sizes, read_all, score_of
+from fetal_book.site.sizes import Point, Sizes, read_all, score_of, with_columns
 from fetal_lib.files.atomic import write_text
 from fetal_lib.metrics.intervals import interval_words
 
@@ -104,7 +104,7 @@ def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
     if score is not None:
         told = {"rmse_mm"} | ({"accuracy"} if network.variant_of else set())
         more = "".join(
-            f"; {row['model'].replace('_', ' ')}: {row['metric']} {with_ends(row)}"
+            f"; {row['model'].replace('_', ' ')}: {row['metric']} {with_ends(with_columns(row))}"
             for row in record.scores
             if row["metric"] in told
         )

@@ -40,6 +40,7 @@ def _of_same_images(records: list[SizeRecord], claims: Mapping[str, float | None
 
     from fetal_book.chapters.biometry_segmentation.scores import paired_tests
 
+    by_name = {one.network: one for one in records}
     frames = {one.network: pd.DataFrame(one.cases) for one in records}
     rows = [
         [
@@ -47,7 +48,8 @@ def _of_same_images(records: list[SizeRecord], claims: Mapping[str, float | None
             NETWORKS[pair["second"]].title,
             f"{pair['difference']:+.3f} ({interval_words(pair['low'], pair['high'], 3)})",
             f"{pair['p_holm']:.3f}" if pair["p_holm"] >= 0.001 else "< 0.001",
-            verdict(pair, claims.get(pair["first"]), claims.get(pair["second"])),
+            verdict(pair, claims.get(pair["first"]), claims.get(pair["second"]))
+            + unequal(by_name[pair["first"]], by_name[pair["second"]]),
         ]
         for pair in paired_tests(frames, MEASURE).to_dict("records")
     ]
@@ -55,9 +57,25 @@ def _of_same_images(records: list[SizeRecord], claims: Mapping[str, float | None
     words = (
         f"Every two networks of chapter {records[0].chapter[:2]} at the published width on the same"
         f" {n} test images of {subjects} subjects: difference of {MEASURE} with its 95 % interval. "
-        "Networks that were trained for fewer epochs are compared where they stand."
+        "Networks that were trained unequally are compared where they stand: that is no ranking."
     )
     return table(TITLES, rows, words)
+
+
+def unequal(first: SizeRecord, second: SizeRecord) -> str:
+    """Say that two networks were trained for other times or on images of other sizes.
+
+    Examples
+    --------
+    >>> one = SizeRecord("unext", "03", "hc18", side=128, epochs=50)
+    >>> unequal(one, SizeRecord("duck_net", "03", "hc18", side=128, epochs=2))
+    '; trained unequally: 50 and 2 epochs'
+    >>> unequal(one, SizeRecord("med_seg_diff", "03", "hc18", side=64, epochs=50))
+    '; trained unequally: 128 and 64 px'
+    """
+    told = [] if first.epochs == second.epochs else [f"{first.epochs} and {second.epochs} epochs"]
+    told += [] if first.side == second.side else [f"{first.side} and {second.side} px"]
+    return f"; trained unequally: {', '.join(told)}" if told else ""
 
 
 def verdict(pair: Mapping[str, Any], first: float | None, second: float | None) -> str:
@@ -65,14 +83,14 @@ def verdict(pair: Mapping[str, Any], first: float | None, second: float | None) 
 
     Examples
     --------
-    >>> verdict({"difference": 0.01, "p_holm": 0.01}, 0.98, 0.96)
-    'as in the source'
-    >>> verdict({"difference": -0.01, "p_holm": 0.01}, 0.98, 0.96)
-    'the other way round'
-    >>> verdict({"difference": 0.01, "p_holm": 0.4}, 0.98, 0.96)
-    'not told apart'
+    >>> more = {"difference": 0.01, "low": 0.005, "high": 0.02, "p_holm": 0.01}
+    >>> verdict(more, 0.98, 0.96), verdict(more, 0.96, 0.98)
+    ('as in the source', 'the other way round')
+    >>> verdict(more | {"p_holm": 0.4}, 0.98, 0.96), verdict(more | {"low": -0.01}, 0.98, 0.96)
+    ('not told apart', 'not told apart')
     """
-    if pair["p_holm"] != pair["p_holm"] or pair["p_holm"] >= LEVEL:
+    open_end = pair["low"] <= 0 <= pair["high"]
+    if open_end or pair["p_holm"] != pair["p_holm"] or pair["p_holm"] >= LEVEL:
         return "not told apart"
     if first is None or second is None or first == second:
         return "not ranked there"

@@ -31,6 +31,10 @@ AXES = {
     "processor_s": "processor seconds of training",
     "inference_ms": "ms an image",
 }
+OVERLAPS = ("dice", "val_score")
+FAILED = 0.8
+"""Overlap below which a network's failure would leave the others no room on a linear axis."""
+TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 SIZE, CURVES = "sizes.png", "size_curves.png"
 
 
@@ -77,6 +81,8 @@ def size_figure(panels: dict[tuple[str, str], list[Point]], found: Sizes) -> Fig
         way = "higher" if METRICS[metric].higher_is_better else "lower"
         row[0].set_ylabel(f"{chapter[:2]}: {metric}\n({way} is better)", size=7)
         row[0].legend(fontsize=5, frameon=False)
+        if metric in OVERLAPS:
+            _stretch_ends(row[0], [point.score["value"] for point in points])
     return figure
 
 
@@ -116,7 +122,7 @@ def curves_picture(folder: Path, found: Sizes) -> str:
     if not watched:
         return ""
     return _kept(
-        curves_figure(watched, found),
+        curves_figure(dict(sorted(watched.items())), found),
         folder / CURVES,
         "fig-size-curves",
         "Curves of the measure watched on the validation part, over images seen and over processor"
@@ -146,7 +152,22 @@ def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Fi
             tidy(axes)
         row[0].set_ylabel(f"{chapter[:2]}: {measure}", size=7)
         row[1].legend(fontsize=6, frameon=False)
+        if measure in OVERLAPS:
+            curves = [found.records[name].curve for name in names]
+            _stretch_ends(row[0], [line[measure] for curve in curves for line in curve])
     return figure
+
+
+def _stretch_ends(axes: Axes, values: list[float]) -> None:
+    """Give overlaps near 1 room beside one that failed; an axis without a failure stays linear."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    if min(values) < FAILED:
+        axes.set_yscale("logit")
+        axes.yaxis.set_major_locator(FixedLocator(TICKS))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        axes.set_ylabel(f"{axes.get_ylabel()}\n(axis stretched)", size=7)
 
 
 def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:

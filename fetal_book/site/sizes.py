@@ -97,8 +97,11 @@ def score_of(record: SizeRecord, network: SourceNetwork) -> dict[str, Any] | Non
     rows = [row for row in record.scores if row["metric"] == network.metric]
     rows = [row for row in rows if row["model"] == network.twin_score] or rows
     row = next((row for row in rows if row["model"] != "finds_nothing"), None)
-    if row is None:
-        return None
+    return None if row is None else with_columns(row)
+
+
+def with_columns(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a record with its interval as runs' tables have it, in two columns."""
     low, high = row["ci95"] or (float("nan"),) * 2
     return row | {"ci95_low": low, "ci95_high": high}
 
