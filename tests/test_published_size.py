@@ -17,7 +17,7 @@ from fetal_book.published_size.networks import NETWORKS, NetworkError, get_netwo
 from fetal_book.published_size.piece import Diverged, PieceRun  # noqa: E402
 from fetal_book.published_size.plan import AROUND, plan_epochs, step_seconds  # noqa: E402
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_size  # noqa: E402
-from fetal_book.published_size.rings import miswired_unet  # noqa: E402
+from fetal_book.published_size.rings import best_threshold, miswired_unet  # noqa: E402
 from fetal_book.published_size.settings import parameters_of  # noqa: E402
 from fetal_book.published_size.steps import read_steps  # noqa: E402
 from fetal_book.published_size.train import train_piece  # noqa: E402
@@ -258,6 +258,16 @@ def test_dilated_convolutions_keep_their_channels_where_they_are():
     assert not last(duck)
 
 
+def test_a_ring_that_nowhere_reaches_one_half_is_found_above_a_lower_threshold():
+    rng = np.random.default_rng(0)
+    ring = np.zeros((2, 32, 32), bool)
+    ring[:, 8, 4:28] = ring[:, 24, 4:28] = True
+    probs = np.where(ring, 0.28, 0.04) + rng.uniform(-0.02, 0.02, ring.shape)
+    assert best_threshold(ring, probs) == 0.25
+    assert best_threshold(ring, np.where(ring, 0.9, 0.0)) == 0.5
+    assert best_threshold(ring, np.zeros(ring.shape)) == 0.5  # none is better: the usual one
+
+
 SMALL = {
     "vgg16_gate": {"width": 0.125, "n_pools": 3, "batch_norm": True},
     "separable_cnn": {"separable_epochs": 1},
@@ -282,6 +292,8 @@ def test_every_course_plans_trains_and_scores(name, tmp_path, monkeypatch):
     assert record.counted > 0 and record.inference_ms > 0 and record.sittings[0]["epochs"] == 1
     from_masks = {row["model"] for row in record.scores if row["metric"] == "rmse_mm"}
     assert from_masks == ({"vgg16_mask", "vgg16_mask_pixel_size"} if name == "unet" else set())
+    above = [row["model"] for row in record.scores if row["model"].startswith(f"{name}_above_")]
+    assert len(above) == (name == "unet_miswired_ring")
 
 
 @pytest.mark.slow

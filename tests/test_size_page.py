@@ -86,6 +86,22 @@ def test_a_score_has_the_millimetres_from_masks_behind_it_and_a_failure_gets_a_s
     assert size_figure({key: fine}, found).axes[0].get_yscale() == "linear"
 
 
+def test_a_network_of_rings_is_told_beside_one_that_finds_nothing():
+    ring = SizeRecord("unet_ring", "04_head_circumference", "hc18", state="scored")
+    ring.scores = [
+        row("unet_ring", 0.0, 0.0, 0.0),
+        row("unet_ring_above_0.2", 0.37, 0.34, 0.4),
+        row("unet_ring", 0.983, 0.982, 0.984, "accuracy"),
+        row("finds_nothing", 0.983, 0.982, 0.984, "accuracy"),
+    ]
+    told = score_text(NETWORKS["unet_ring"], ring).split("; ")
+    assert told[0].startswith("dice 0") and told[1].startswith("unet ring above 0.2: dice 0.37")
+    assert [words.partition(" 0.98")[0] for words in told[2:]] == [
+        "unet ring: accuracy",
+        "finds nothing: accuracy",
+    ]
+
+
 def test_the_smallest_network_that_is_level_with_the_best_is_the_one_to_take(tmp_path):
     points = read_all(project(tmp_path), []).points
     assert [(p.name, p.narrow) for p in points] == [

@@ -102,17 +102,29 @@ def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
     """Write a network's score with its interval, or how far it is from one."""
     score = score_of(record, network) if record else None
     if score is not None:
-        told = {"rmse_mm"} | ({"accuracy"} if network.variant_of else set())
         more = "".join(
             f"; {row['model'].replace('_', ' ')}: {row['metric']} {with_ends(with_columns(row))}"
-            for row in record.scores
-            if row["metric"] in told
+            for row in told_beside(record, score)
         )
         return f"{network.metric} {with_ends(score)}, n {score['n']:,}{more}"
     if record is None or not record.curve:
         return "–"
     last = record.curve[-1]
     return f"not scored yet; {network.watched} {last[network.watched]:.3g} on the validation part"
+
+
+def told_beside(record: SizeRecord, score: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows that stand behind a network's score: millimetres of its masks, and of a
+    network of rings what its pixels are worth and what it finds above another threshold."""
+    told = {"rmse_mm"}
+    if record.network.endswith("_ring"):
+        told |= {"accuracy", score["metric"]}
+    shown = (score["model"], score["metric"])
+    return [
+        row
+        for row in record.scores
+        if row["metric"] in told and (row["model"], row["metric"]) != shown
+    ]
 
 
 def with_ends(row: dict[str, Any]) -> str:
