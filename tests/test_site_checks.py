@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fetal_book.site import pdf, reading_checks, site
+from fetal_book.site import checks, pdf, reading_checks, site
 from fetal_book.site.kept import Kept
 from fetal_book.site.slim import (
     LARGE_IMAGE_BYTES,
@@ -210,6 +210,14 @@ def test_a_picture_is_packed_once_and_forgotten_where_no_page_has_it(tmp_path, m
         found[build] = [path.read_bytes() for path in (site / "_images").iterdir()]
         monkeypatch.delattr(Image.Image, "save", raising=False)
     assert found["first"] == found["second"] != [] and not any(kept.folder.iterdir())
+
+
+def test_many_contents_are_worked_out_in_processes_each_once_and_in_order(tmp_path) -> None:
+    pages = [f'<img src="{k % 10}.png">'.encode() for k in range(24)]
+    kept = Kept(tmp_path / "kept")
+    found = kept.all(checks._page_json, pages)
+    assert [json.loads(one)["loads"] for one in found] == [[f"{k % 10}.png"] for k in range(24)]
+    assert len(list(kept.folder.iterdir())) == 10 and found == Kept().all(checks._page_json, pages)
 
 
 def test_png_with_transparent_pixels_stays_as_it_is() -> None:

@@ -15,7 +15,7 @@ from sphinx.util.docutils import docutils_namespace
 
 EXTENSIONS = Path(__file__).resolve().parents[1] / "book" / "_ext"
 SETTINGS = {
-    "extensions": ["unchanged"],
+    "extensions": ["unchanged", "writing"],
     "numfig": True,
     "html_theme": "basic",
     "html_static_path": ["_static"],
@@ -32,20 +32,31 @@ PAGES = {
 EVERY = {"index", *PAGES}
 
 
-def build(book: Path, work: Path) -> tuple[Path, set[str], set[str]]:
+def build(book: Path, work: Path, **settings: object) -> tuple[Path, set[str], set[str]]:
     """Build a book as the site is built; return the folder, and the pages read and written."""
     html = work / "html"
     shutil.rmtree(html / "_static", ignore_errors=True)
     before = {path: path.stat().st_mtime_ns for path in html.glob("*.html")}
     folders = (book, None, html, work / "trees")
     with docutils_namespace():
-        found = Sphinx(*folders, "html", SETTINGS, status=None, warningiserror=True)
+        found = Sphinx(*folders, "html", SETTINGS | settings, status=None, warningiserror=True)
         found.build()
     assert found.statuscode == 0
     written = {
         path.stem for path in html.glob("*.html") if before.get(path) != path.stat().st_mtime_ns
     }
     return html, set(found.read_pages), written & EVERY
+
+
+def write_book(book: Path, **more: str) -> tuple[Path, dict[str, str]]:
+    """Write the pages and what they include, with old times; return their texts by file."""
+    (book / "_static").mkdir(parents=True)
+    texts = {f"{page}.rst": text for page, text in (PAGES | more).items()}
+    texts |= {"made.txt": "made", "_static/own.css": "p {color: red}"}
+    for file, text in texts.items():
+        (book / file).write_text(text)
+        os.utime(book / file, (1, 1))
+    return book, texts
 
 
 def contents(html: Path) -> dict[str, bytes]:
@@ -76,16 +87,32 @@ def test_a_kept_build_is_the_one_from_nothing(
     written: set[str],
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(EXTENSIONS), *sys.path])
-    book = tmp_path / "book"
-    (book / "_static").mkdir(parents=True)
-    texts = {f"{page}.rst": text for page, text in PAGES.items()}
-    texts |= {"made.txt": "made", "_static/own.css": "p {color: red}"}
-    for file, text in texts.items():
-        (book / file).write_text(text)
-        os.utime(book / file, (1, 1))
+    book, texts = write_book(tmp_path / "book")
     assert build(book, tmp_path / "kept")[1:] == (EVERY, EVERY)
     (book / name).write_text(texts[name].replace(old, new))
     kept = build(book, tmp_path / "kept")
     fresh = build(book, tmp_path / "fresh")
     assert contents(kept[0]) == contents(fresh[0])
     assert kept[1:] == (read, written)
+
+
+@pytest.mark.parametrize("n_cores", [1, 2])
+def test_pages_side_by_side_are_those_of_one_core_and_numbers_open_a_page_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_cores: int
+) -> None:
+    from sphinx.environment import BuildEnvironment
+
+    monkeypatch.setattr(sys, "path", [str(EXTENSIONS), *sys.path])
+    book, _ = write_book(tmp_path / "book", two=PAGES["two"] + ":numref:`three_t`\n" * 5)
+    plain = build(book, tmp_path / "plain", extensions=["unchanged"])[0]
+    opened = []
+    get_doctree = BuildEnvironment.get_doctree
+    monkeypatch.setattr(
+        BuildEnvironment,
+        "get_doctree",
+        lambda env, name: opened.append(name) or get_doctree(env, name),
+    )
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(n_cores)), raising=False)
+    quick = build(book, tmp_path / "quick")[0]
+    assert contents(quick) == contents(plain)
+    assert opened.count("three") == 2  # to be written, and for all six references

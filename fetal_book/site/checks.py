@@ -96,8 +96,15 @@ def read_page(html: str) -> Page:
 
 def read_kept(path: Path, kept: Kept | None = None) -> Page:
     """Read a written page as ``read_page`` does; a page that was read before is not parsed."""
-    found = json.loads((kept or Kept())(_page_json, path.read_bytes()))
-    return Page(**found | {"anchors": set(found["anchors"])})
+    return read_all_kept([path], kept)[path]
+
+
+def read_all_kept(paths: list[Path], kept: Kept | None = None) -> dict[Path, Page]:
+    """Read written pages as ``read_page`` does; those that were read before are not parsed."""
+    contents = [path.read_bytes() for path in paths]
+    found = [json.loads(page) for page in (kept or Kept()).all(_page_json, contents)]
+    pages = [Page(**page | {"anchors": set(page["anchors"])}) for page in found]
+    return dict(zip(paths, pages, strict=True))
 
 
 def _page_json(html: bytes) -> bytes:
@@ -112,7 +119,7 @@ def written_pages(site: Path) -> list[Path]:
 
 def site_problems(site: Path, pages: list[str], kept: Kept | None = None) -> list[str]:
     """List what is wrong with a built site, one sentence each; pages come without suffix."""
-    read = {path: read_kept(path, kept) for path in written_pages(site)}
+    read = read_all_kept(written_pages(site), kept)
     _place.cache_clear()
     problems = [*_missing_pages(site, pages)]
     for path, page in read.items():

@@ -31,10 +31,11 @@ def write_print_page(site: Path, pages: list[str], title: str, kept: Kept | None
     """Write ``print.html`` beside the pages of a built site."""
     first = (site / f"{pages[0]}.html").read_text(encoding="utf-8")
     chosen = [page for page in pages if not page.startswith(NOT_FOR_PAPER)]
-    bodies = []
-    for page in chosen:
-        given = [page, chosen, (site / f"{page}.html").read_text(encoding="utf-8")]
-        bodies.append(json.loads((kept or Kept())(page_body, json.dumps(given).encode())))
+    texts = [(site / f"{page}.html").read_text(encoding="utf-8") for page in chosen]
+    given = [
+        json.dumps([page, chosen, text]).encode() for page, text in zip(chosen, texts, strict=True)
+    ]
+    bodies = [json.loads(body) for body in (kept or Kept()).all(page_body, given)]
     contents = [
         f'<li><a href="#{anchor(page)}">{escape(name)}</a></li>'
         for page, (name, _) in zip(chosen, bodies, strict=True)

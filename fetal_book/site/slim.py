@@ -41,9 +41,10 @@ def slim_site(site: Path, kept: Kept | None = None) -> None:
         path.unlink()
     for path in (site / "_sources").rglob("*.ipynb"):
         path.write_bytes(packed(without_outputs, path.read_bytes()))
-    for path in (path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")):
-        if path.stat().st_size > LARGE_IMAGE_BYTES:
-            path.write_bytes(packed(smaller_png, path.read_bytes()))
+    images = [path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")]
+    large = [path for path in images if path.stat().st_size > LARGE_IMAGE_BYTES]
+    for path, content in zip(large, packed.all(smaller_png, _read(large)), strict=True):
+        path.write_bytes(content)
     send_scans_as_webp(site, packed)
     script = site / ICON_SCRIPT
     if not script.is_file():
@@ -59,7 +60,7 @@ def send_scans_as_webp(site: Path, packed: Kept) -> None:
     A figure of lines stays a PNG: WebP makes it larger, or its lines grey.
     """
     large = [p for p in (site / "_images").glob("*.png") if p.stat().st_size > LARGE_IMAGE_BYTES]
-    found = {path: packed(scan_as_webp, path.read_bytes()) for path in large}
+    found = dict(zip(large, packed.all(scan_as_webp, _read(large)), strict=True))
     sent = {f"_images/{path.stem}" for path, content in found.items() if content}
     for path, content in found.items():
         if content:
@@ -70,6 +71,10 @@ def send_scans_as_webp(site: Path, packed: Kept) -> None:
         to = PAGE_IMAGE.sub(lambda m: f"{m[1]}.webp" if m[1] in sent else m[0], text)
         if to != text:
             page.write_text(to, encoding="utf-8")
+
+
+def _read(paths: list[Path]) -> list[bytes]:
+    return [path.read_bytes() for path in paths]
 
 
 def scan_as_webp(content: bytes) -> bytes:
