@@ -4,7 +4,7 @@ from test_book import BOOK, write_run
 from test_claims import millimetres
 
 from fetal_book.published_size.networks import NETWORKS
-from fetal_book.published_size.record import FOLDER, SizeRecord, read_sizes
+from fetal_book.published_size.record import FOLDER, SizeRecord, read_size, read_sizes
 from fetal_book.site.size_page import picks, score_text, write_sizes
 from fetal_book.site.size_pairs import pair_table
 from fetal_book.site.size_pictures import size_figure
@@ -100,6 +100,17 @@ def test_a_network_of_rings_is_told_beside_one_that_finds_nothing():
         "unet ring: accuracy",
         "finds nothing: accuracy",
     ]
+
+
+def test_what_the_book_says_of_rings_is_in_their_records():
+    """`sources.yml`: no pixel of a ring is given one half, the accuracy is that of nothing."""
+    for name in ("unet_ring", "unet_miswired_ring"):
+        kept = read_size(BOOK / "published_size", name)
+        values = {(one["model"], one["metric"]): one["value"] for one in kept.scores}
+        assert (kept.side, kept.done) == (256, 20) and values[name, "dice"] == 0
+        assert values[name, "accuracy"] == values["finds_nothing", "accuracy"] > 0.982
+        above = next(value for (model, _), value in values.items() if "_above_" in model)
+        assert above > 0.3
 
 
 def test_the_smallest_network_that_is_level_with_the_best_is_the_one_to_take(tmp_path):
