@@ -272,6 +272,7 @@ SMALL = {
     "vgg16_gate": {"width": 0.125, "n_pools": 3, "batch_norm": True},
     "separable_cnn": {"separable_epochs": 1},
     "unet": {},
+    "unet_miswired": {},
     "unet_miswired_ring": {},
     "res_unet": {"segmentation_epochs": 1},
     "resnext": {"resnext_width": 16, "resnext_cardinality": 8, "resnext_blocks": "1111"},

@@ -143,6 +143,7 @@ NETWORKS: Mapping[str, SourceNetwork] = {
     ),
     "trans_unet": _segmenter("TransUNet", 105_322_146, 50, "trans_unet"),
     "unet": _heads("U-Net, 16 filters", 2_164_305, "unet"),
+    "unet_miswired": _heads("U-Net as wired in the source", 1_179_121, "", "unet"),
     "unet_ring": _heads("U-Net on rings", 2_164_305, variant_of="unet"),
     "unet_miswired_ring": _heads("U-Net as wired in the source, rings", 1_179_121, "", "unet"),
     "res_unet": SourceNetwork(

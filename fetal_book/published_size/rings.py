@@ -133,7 +133,8 @@ def heads(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
             _score_rings(run, name, targets[test] > 0, found, threshold, kept["examination"])
         else:
             _score_heads(run, name, asked, kept, some)
-            _score_features(run, asked, table, arrays, part)
+            if wired:
+                _score_features(run, asked, table, arrays, part)
         return Trained(network.count_params(), lambda: asked.probs(some.images[:1]))
 
     return Course(int((part == "train").sum()), policy.removeprefix("mixed_"), train)
