@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fetal_book.parameters.chapters import get_chapter
 from fetal_book.published_size.networks import get_network
 from fetal_book.published_size.record import SizeRecord
+from fetal_book.runs.energy import EnergyMeter
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.session import Run
 from fetal_lib.errors import UserError
@@ -57,6 +58,7 @@ class PieceRun(Run):
         chapter = get_chapter(record.chapter)
         super().__init__(chapter, parameters, folder, RunRecord(chapter=chapter.name), lock=None)
         self.kept, self.records, self.seconds = record, records, seconds
+        self.meter = EnergyMeter()
         self.fitting: Path | None = None
         self.began, self.worked = time.monotonic(), time.process_time()
 
@@ -110,6 +112,7 @@ class PieceRun(Run):
 
     def _follow(self) -> None:
         watched = get_network(self.kept.network).watched
+        self.meter.ask()
         now = time.process_time()
         self.kept.follow(read_history(self.fitting), watched, now - self.worked)
         self.kept.write(self.records)

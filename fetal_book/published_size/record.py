@@ -33,7 +33,9 @@ class SizeRecord:
     cases : a row a test image, ``image, subject`` and measures, where networks of a chapter are
         compared on the same images; empty elsewhere.
     inference_ms : of one test image alone, the fastest of three.
-    sittings : a row a sitting: ``started, seconds, epochs, cores, processor, gpu, commit``.
+    sittings : a row a sitting: ``ended, seconds, epochs, energy_wh, cores, processor, gpu,
+        commit``;
+        the energy is that of the processors, None where the machine does not tell it.
     command : that goes on with it.
     """
 

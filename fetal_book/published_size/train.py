@@ -69,7 +69,8 @@ def train_piece(
         pass
     finally:
         if seconds:
-            _note_sitting(record, time.monotonic() - start, record.done - done)
+            spent = time.monotonic() - start
+            _note_sitting(record, spent, record.done - done, run.meter.watt_hours())
         record.write(records)
     return record
 
@@ -106,9 +107,10 @@ def answer_ms(trained: Trained) -> float:
     return round(1000 * min(times), 1)
 
 
-def _note_sitting(record: SizeRecord, seconds: float, epochs: int) -> None:
+def _note_sitting(record: SizeRecord, seconds: float, epochs: int, energy_wh: float | None) -> None:
     state = code_state(project_root())
     sitting = {"ended": utc_now(), "seconds": round(seconds, 1), "epochs": epochs}
+    sitting |= {"energy_wh": energy_wh}
     sitting |= {"cores": cores(), "processor": cpu_model(), "gpu": gpu_name()}
     record.sittings.append(sitting | state)
 

@@ -14,13 +14,12 @@ from fetal_book.published_size.plan import AROUND, step_seconds
 from fetal_book.published_size.record import SizeRecord
 from fetal_book.runs.results import METRICS
 from fetal_book.site.markdown import bullets, table
-from fetal_book.site.shown_runs import value_text
 from fetal_book.site.size_cost import cost_table
+from fetal_book.site.size_measures import measure_tables
 from fetal_book.site.size_pairs import pair_table
 from fetal_book.site.size_pictures import curves_picture, size_picture
-from fetal_book.site.sizes import Point, Sizes, read_all, score_of, with_columns
+from fetal_book.site.sizes import Point, Sizes, read_all, score_of, with_columns, with_ends
 from fetal_lib.files.atomic import write_text
-from fetal_lib.metrics.intervals import interval_words
 
 TITLES = (
     "Network",
@@ -43,6 +42,7 @@ def write_sizes(root: Path, chapters: list[str]) -> None:
     generated = root / "book" / "generated"
     parts = [size_picture(generated, found), picks(found.points), run_table(found, chapters)]
     claims = {name: number for name, (_, number) in found.claims.items()}
+    parts.append(measure_tables(found.records))
     parts.append(pair_table(found.records, claims))
     parts += [curves_picture(generated, found), step_table(found), machines(found)]
     hours = {name: recipe_hours(found, name) for name in NETWORKS}
@@ -125,13 +125,6 @@ def told_beside(record: SizeRecord, score: dict[str, Any]) -> list[dict[str, Any
         for row in record.scores
         if row["metric"] in told and (row["model"], row["metric"]) != shown
     ]
-
-
-def with_ends(row: dict[str, Any]) -> str:
-    """Write a score with its interval."""
-    low, high = row["ci95_low"], row["ci95_high"]
-    ends = "" if low != low else f" ({interval_words(low, high, 3 if row['value'] < 1 else 2)})"
-    return value_text(row) + ends
 
 
 def step_table(found: Sizes) -> str:

@@ -1,0 +1,56 @@
+"""Write all measures of the networks at their published size, where several have the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fetal_book.published_size.networks import NETWORKS
+from fetal_book.published_size.record import SizeRecord
+from fetal_book.runs.results import METRICS
+from fetal_book.site.markdown import table
+from fetal_book.site.sizes import score_of, with_columns, with_ends
+
+
+def measure_tables(records: Mapping[str, SizeRecord]) -> str:
+    """Write, for each chapter, a row a measure and a column a network; empty without two of them.
+
+    Networks that learnt rings have measures of their own, and no table.
+    """
+    same: dict[tuple[str, ...], list[SizeRecord]] = {}
+    for name in NETWORKS:
+        if name in records and (rows := own_rows(records[name])):
+            measures = (one for one in METRICS if one in rows)
+            same.setdefault((records[name].chapter, *measures), []).append(records[name])
+    groups = {key: some for key, some in same.items() if len(key) > 2 and len(some) > 1}
+    return "\n".join(_table(key[0], key[1:], some) for key, some in groups.items())
+
+
+def own_rows(record: SizeRecord) -> dict[str, dict[str, Any]]:
+    """Return the scores of a network itself by measure, in the columns of runs' tables."""
+    score = score_of(record, NETWORKS[record.network])
+    if score is None or record.network.endswith("_ring"):
+        return {}
+    mine = [row for row in record.scores if row["model"] == score["model"]]
+    return {row["metric"]: with_columns(row) for row in mine}
+
+
+def _table(chapter: str, measures: tuple[str, ...], records: list[SizeRecord]) -> str:
+    scores = [own_rows(record) for record in records]
+    rows = [[measure, *(with_ends(mine[measure]) for mine in scores)] for measure in measures]
+    rows.append(["test images", *(f"{mine[measures[0]]['n']:,}" for mine in scores)])
+    hours = (f"{record.curve[-1]['processor_s'] / 3600:.2g}" for record in records)
+    rows.append(["processor hours", *hours])
+    energies = [energy_wh(record) for record in records]
+    if any(energy is not None for energy in energies):
+        rows.append(["energy, Wh", *("–" if e is None else f"{e:,.3g}" for e in energies)])
+    titles = ("Measure", *(NETWORKS[record.network].title for record in records))
+    told = "; ".join(f"{one}, {METRICS[one].description}" for one in measures)
+    words = f"All measures of chapter {chapter[:2]}'s networks at the published width: {told}."
+    return table(titles, rows, words)
+
+
+def energy_wh(record: SizeRecord) -> float | None:
+    """Return the energy of all sittings; None where the machine of one did not tell it."""
+    told = [sitting.get("energy_wh") for sitting in record.sittings if sitting["epochs"]]
+    return sum(told) if told and None not in told else None
