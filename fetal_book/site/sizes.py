@@ -108,9 +108,15 @@ def with_columns(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_ends(row: dict[str, Any]) -> str:
-    """Write a score with its interval."""
+    """Write a score with its interval.
+
+    >>> row = {"value": -108.2, "unit": "mm", "ci95_low": -117.446, "ci95_high": -98.789}
+    >>> with_ends(row), with_ends(row | {"ci95_low": float("nan")})
+    ('-108 mm (-117.45 to -98.79)', '-108 mm')
+    """
     low, high = row["ci95_low"], row["ci95_high"]
-    ends = "" if low != low else f" ({interval_words(low, high, 3 if row['value'] < 1 else 2)})"
+    digits = 3 if abs(row["value"]) < 1 else 2
+    ends = "" if low != low else f" ({interval_words(low, high, digits)})"
     return value_text(row) + ends
 
 
