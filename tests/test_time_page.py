@@ -65,6 +65,8 @@ def test_runs_of_the_bench_stand_beside_each_other_the_newest_first(tmp_path):
     source.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     write_speed(tmp_path)
     text = page.read_text("utf-8")
+    first = text.splitlines()[0]
+    assert first.startswith("```{table} ") and "`" not in first[3:]  # else the fence is none
     assert "| Measured | Held to | 2026-01-02, bbbbbbb | 2026-01-01, aaaaaaa |" in text
     assert "| import | below 2 s | 0.125 | 0.25 |" in text
     assert "| gone | below 2 s | – | 3 |" in text and "| new \\| old | below 2 s | 1 | – |" in text

@@ -15,7 +15,7 @@ SOURCE = "book/speed.jsonl"
 SHOWN = 4
 """Runs of the bench that have a column."""
 NOTHING = "Nothing was measured yet: `make bench` fills this table.\n"
-WORDS = "What `make bench` measured, and what it holds it to; the newest run first."
+WORDS = "What make bench measured, and what it holds it to; the newest run first."
 Run = tuple[str, str, str, int]
 """Date, commit, processor and cores."""
 
