@@ -1,12 +1,12 @@
 """Chapter 03's networks against plain twins of the same layers: same numbers, and no slower."""
 
-import time
+from functools import partial
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from bench import tell  # noqa: E402
+from bench import fastest_in_turns, tell  # noqa: E402
 from plain_networks import plain_network  # noqa: E402
 
 from fetal_lib.models.segmentation_networks import build_network, count_parameters, example_inputs  # noqa: E402
@@ -67,24 +67,6 @@ def test_a_plain_twin_gives_the_same_numbers(name):
             torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * scale)
 
 
-def fastest(ours, plain, act):
-    """Return the seconds of each at its fastest, in turns, so that both meet the same machine.
-
-    Other jobs only ever add time, so that more rounds come nearer to the truth of both; a
-    network that is slower stays slower.
-    """
-    best = [float("inf"), float("inf")]
-    for _ in range(TRIES):
-        for _ in range(ROUNDS):
-            for k, network in enumerate((ours, plain)):
-                start = time.perf_counter()
-                act(network)
-                best[k] = min(best[k], time.perf_counter() - start)
-        if best[0] <= SLOWER * best[1]:
-            break
-    return best
-
-
 @pytest.mark.slow
 @every_network
 def test_bench_forward_and_training_step_of(name):
@@ -103,7 +85,8 @@ def test_bench_forward_and_training_step_of(name):
         for network in (ours, plain):
             network.train(what != "forward")
             act(network)
-        seconds = fastest(ours, plain, act)
+        acts = partial(act, ours), partial(act, plain)
+        seconds = fastest_in_turns(*acts, lambda a, b: a <= SLOWER * b, TRIES, ROUNDS)
         ratios.append(seconds[0] / seconds[1])
         tell(f"{name}, {what}, plain layers = 1", ratios[-1], "", f"at most {SLOWER:g}")
         print(

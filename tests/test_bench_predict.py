@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from bench import tell
+from bench import fastest_in_turns, tell
 
 SHARE = 0.8
 """Of the bare network's speed that a command must keep."""
@@ -38,16 +38,6 @@ def biometry():
     return BiometryModel.load(), write_biometry, {"planes": PlaneRecogniser.load()}
 
 
-def seconds_of(act, tries=2):
-    """Return the seconds of the fastest of some tries: other jobs only ever add time."""
-    times = []
-    for _ in range(tries):
-        start = time.perf_counter()
-        act()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [heads, biometry])
 def test_bench_a_command_keeps_most_of_the_speed_of_its_network(command, scans, tmp_path):
@@ -72,11 +62,8 @@ def test_bench_a_command_keeps_most_of_the_speed_of_its_network(command, scans, 
             recogniser.logits(fitted[name])
 
     whole(), bare()
-    best = [float("inf"), float("inf")]
-    for _ in range(TRIES):  # in turns, so that both meet the same machine
-        best = [min(old, seconds_of(act, 1)) for old, act in zip(best, (bare, whole), strict=True)]
-        if (share := best[0] / best[1]) >= SHARE:
-            break
+    alone, asking = fastest_in_turns(bare, whole, lambda a, b: a >= SHARE * b, TRIES)
+    share = alone / asking
     print(f"\npredict {asked}: {share:.2f} of its networks' speed")
     tell(f"predict {asked}, speed of its bare networks = 1", share, "", f"at least {SHARE:g}")
     assert share >= SHARE
@@ -124,7 +111,9 @@ def brain_age(folder):
 def test_bench_scans_a_second_of(command, tmp_path):
     paths, write, least = command(tmp_path / "set")
     write(paths[:1], tmp_path / "warm.csv")
-    rate = len(paths) / seconds_of(lambda: write(paths, tmp_path / "out.csv"))
+    start = time.perf_counter()
+    write(paths, tmp_path / "out.csv")
+    rate = len(paths) / (time.perf_counter() - start)
     name = command.__name__.replace("_", " ")
     print(f"\npredict, {name}: {rate:.2f} scans a second")
     tell(f"predict, {name}", rate, "scans/s", f"at least {least:g}")

@@ -7,8 +7,9 @@ the disk for every reference to one of its numbered tables and figures; here it 
 
 from __future__ import annotations
 
-import os
 from typing import Any
+
+from fetal_book.runs.machine import cores
 
 
 class OpenPages:
@@ -37,9 +38,7 @@ def number_from_open_pages(app: Any, env: Any) -> list[str]:
 
 def write_side_by_side(app: Any, env: Any) -> list[str]:
     """Have a process a core write, beside this one, which hands out the pages."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    n_cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    app.parallel = n_cores + 1 if n_cores > 1 else 1
+    app.parallel = cores() + 1 if cores() > 1 else 1
     return []
 
 

@@ -36,6 +36,7 @@ class SourceNetwork:
     twin, twin_score : its rows in the reference runs, and of its score where that has another
         name; empty: they have none.
     variant_of : the network that it is another form of; empty for the twelve.
+    rings : it learns the outline of a head as it was drawn, not the head in it.
     """
 
     title: str
@@ -53,6 +54,7 @@ class SourceNetwork:
     twin: str = ""
     twin_score: str = ""
     variant_of: str = ""
+    rings: bool = False
 
 
 def _segmenter(
@@ -95,7 +97,9 @@ def _classifier(title: str, counted: int, epochs: int, name: str, field: str) ->
     )
 
 
-def _heads(title: str, counted: int, twin: str = "", variant_of: str = "") -> SourceNetwork:
+def _heads(
+    title: str, counted: int, twin: str = "", variant_of: str = "", rings: bool = False
+) -> SourceNetwork:
     return SourceNetwork(
         title,
         "04_head_circumference",
@@ -108,6 +112,7 @@ def _heads(title: str, counted: int, twin: str = "", variant_of: str = "") -> So
         parameters=(("vgg_side", 256), ("source_trainings", 1)),
         twin=twin,
         variant_of=variant_of,
+        rings=rings,
     )
 
 
@@ -144,8 +149,10 @@ NETWORKS: Mapping[str, SourceNetwork] = {
     "trans_unet": _segmenter("TransUNet", 105_322_146, 50, "trans_unet"),
     "unet": _heads("U-Net, 16 filters", 2_164_305, "unet"),
     "unet_miswired": _heads("U-Net as wired in the source", 1_179_121, "", "unet"),
-    "unet_ring": _heads("U-Net on rings", 2_164_305, variant_of="unet"),
-    "unet_miswired_ring": _heads("U-Net as wired in the source, rings", 1_179_121, "", "unet"),
+    "unet_ring": _heads("U-Net on rings", 2_164_305, "", "unet", True),
+    "unet_miswired_ring": _heads(
+        "U-Net as wired in the source, rings", 1_179_121, "", "unet", True
+    ),
     "res_unet": SourceNetwork(
         "ResUNet 3D",
         "05_brain_age",

@@ -33,9 +33,8 @@ class SizeRecord:
     cases : a row a test image, ``image, subject`` and measures, where networks of a chapter are
         compared on the same images; empty elsewhere.
     inference_ms : of one test image alone, the fastest of three.
-    sittings : a row a sitting: ``ended, seconds, epochs, energy_wh, cores, processor, gpu,
-        commit``;
-        the energy is that of the processors, None where the machine does not tell it.
+    sittings : a row a sitting: ``ended, seconds, epochs, energy_wh`` (of the processors, None where
+        the machine does not tell it), ``cores, processor, gpu, commit``.
     command : that goes on with it.
     """
 
@@ -83,6 +82,11 @@ class SizeRecord:
     def done(self) -> int:
         """Epochs that are behind it."""
         return len(self.curve)
+
+    @property
+    def processor_hours(self) -> float:
+        """Of all epochs that are behind it; at least one must be."""
+        return self.curve[-1]["processor_s"] / 3600
 
     def write(self, folder: Path) -> None:
         """Write ``NETWORK.json``, whole or not at all."""

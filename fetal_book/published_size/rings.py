@@ -16,6 +16,7 @@ import numpy as np
 
 from fetal_book.chapters.case_scores import interval_of
 from fetal_book.published_size.course import Course, Trained
+from fetal_book.published_size.networks import get_network
 
 if TYPE_CHECKING:
     import keras
@@ -96,7 +97,7 @@ def heads(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
     from fetal_lib.training.precision import precision_policy
 
     p, table, arrays, part = run.parameters, data["table"], data["arrays"], data["part"]
-    rings, wired = name.endswith("ring"), "miswired" not in name
+    rings, wired = get_network(name).rings, "miswired" not in name
     targets = np.uint8(255) * (arrays.outlines > 0) if rings else arrays.masks
     policy = precision_policy(p.precision)
 
@@ -176,12 +177,17 @@ def best_threshold(true: np.ndarray, probs: np.ndarray) -> float:
     >>> best_threshold(ring, np.array([[[0.4, 0.3, 0.12, 0.0]]]))
     0.3
     """
-    from fetal_lib.metrics.segmentation import dice
 
     def mean_dice(threshold: float) -> float:
-        return float(np.mean([dice(a, b) for a, b in zip(true, probs >= threshold, strict=True)]))
+        return float(_dice_of_each(true, probs >= threshold).mean())
 
     return max(reversed(THRESHOLDS), key=mean_dice)
+
+
+def _dice_of_each(true: np.ndarray, found: np.ndarray) -> np.ndarray:
+    from fetal_lib.metrics.segmentation import dice
+
+    return np.array([dice(a, b) for a, b in zip(true, found, strict=True)], float)
 
 
 def _score_rings(
@@ -193,19 +199,14 @@ def _score_rings(
     examinations: pd.Series,
 ) -> None:
     """Add the Dice of the ring, also above that threshold, the accuracy, and that of nothing."""
-    from fetal_lib.metrics.segmentation import dice
-
-    found, more = probs >= 0.5, probs >= threshold
+    found = probs >= 0.5
     values = {
-        (name, "dice"): [dice(a, b) for a, b in zip(true, found, strict=True)],
-        (f"{name}_above_{threshold:g}", "dice"): [
-            dice(a, b) for a, b in zip(true, more, strict=True)
-        ],
+        (name, "dice"): _dice_of_each(true, found),
+        (f"{name}_above_{threshold:g}", "dice"): _dice_of_each(true, probs >= threshold),
         (name, "accuracy"): (true == found).mean(axis=(1, 2)),
         ("finds_nothing", "accuracy"): 1 - true.mean(axis=(1, 2)),
     }
     for (model, metric), each in values.items():
-        each = np.asarray(each, float)
         ci95 = interval_of(each, examinations.to_numpy(), run.parameters.seed)
         known = {"model": model, "split": "test", "metric": metric}
         run.add_result(**known, value=float(each.mean()), n=len(each), ci95=ci95)

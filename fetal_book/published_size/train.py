@@ -110,8 +110,12 @@ def answer_ms(trained: Trained) -> float:
 def _note_sitting(record: SizeRecord, seconds: float, epochs: int, energy_wh: float | None) -> None:
     state = code_state(project_root())
     sitting = {"ended": utc_now(), "seconds": round(seconds, 1), "epochs": epochs}
-    sitting |= {"energy_wh": energy_wh}
-    sitting |= {"cores": cores(), "processor": cpu_model(), "gpu": gpu_name()}
+    sitting |= {
+        "energy_wh": energy_wh,
+        "cores": cores(),
+        "processor": cpu_model(),
+        "gpu": gpu_name(),
+    }
     record.sittings.append(sitting | state)
 
 

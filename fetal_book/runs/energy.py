@@ -7,6 +7,7 @@ none. The counters begin anew at a limit, after minutes at full load, so they ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 COUNTERS = Path("/sys/class/powercap")
@@ -23,12 +24,12 @@ class EnergyMeter:
 
     def __init__(self, counters: Path = COUNTERS) -> None:
         self._limits = _limits(counters)
-        self._last = _read(list(self._limits))
+        self._last = _read(self._limits)
         self._microjoules = 0
 
     def ask(self) -> None:
         """Look at the counters; one that is lower than before has begun anew once."""
-        now = _read(list(self._limits))
+        now = _read(self._limits)
         for package, value in now.items():
             last = self._last[package]
             self._microjoules += value - last + (self._limits[package] if value < last else 0)
@@ -56,7 +57,7 @@ def _limits(counters: Path) -> dict[Path, int]:
     return found
 
 
-def _read(packages: list[Path]) -> dict[Path, int]:
+def _read(packages: Iterable[Path]) -> dict[Path, int]:
     values = {package: _number(package / "energy_uj") for package in packages}
     return {package: value for package, value in values.items() if value is not None}
 

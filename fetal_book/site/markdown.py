@@ -17,10 +17,18 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "
     | 1 | 2 |
     ```
     <BLANKLINE>
+
+    Quotes of code in a caption would end a fence of quotes.
+
+    >>> table(["a"], [["1"]], "What `make` says.").splitlines()[0]
+    '~~~{table} What `make` says.'
     """
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([f"```{{table}} {caption}", *lines, "```\n"] if caption else [*lines, ""])
+    fence = "~~~" if "`" in caption else "```"
+    return "\n".join(
+        [f"{fence}{{table}} {caption}", *lines, f"{fence}\n"] if caption else [*lines, ""]
+    )
 
 
 def facts(found: Mapping[str, str]) -> str:

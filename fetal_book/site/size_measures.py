@@ -11,36 +11,40 @@ from fetal_book.runs.results import METRICS
 from fetal_book.site.markdown import table
 from fetal_book.site.sizes import score_of, with_columns, with_ends
 
+Scores = dict[str, dict[str, Any]]
+"""Rows of results by measure."""
+
 
 def measure_tables(records: Mapping[str, SizeRecord]) -> str:
     """Write, for each chapter, a row a measure and a column a network; empty without two of them.
 
     Networks that learnt rings have measures of their own, and no table.
     """
-    same: dict[tuple[str, ...], list[SizeRecord]] = {}
+    same: dict[tuple[str, ...], list[tuple[SizeRecord, Scores]]] = {}
     for name in NETWORKS:
-        if name in records and (rows := own_rows(records[name])):
-            measures = (one for one in METRICS if one in rows)
-            same.setdefault((records[name].chapter, *measures), []).append(records[name])
+        if name in records and (scores := own_scores(records[name])):
+            measures = (one for one in METRICS if one in scores)
+            group = same.setdefault((records[name].chapter, *measures), [])
+            group.append((records[name], scores))
     groups = {key: some for key, some in same.items() if len(key) > 2 and len(some) > 1}
     return "\n".join(_table(key[0], key[1:], some) for key, some in groups.items())
 
 
-def own_rows(record: SizeRecord) -> dict[str, dict[str, Any]]:
+def own_scores(record: SizeRecord) -> Scores:
     """Return the scores of a network itself by measure, in the columns of runs' tables."""
-    score = score_of(record, NETWORKS[record.network])
-    if score is None or record.network.endswith("_ring"):
+    network = NETWORKS[record.network]
+    score = score_of(record, network)
+    if score is None or network.rings:
         return {}
     mine = [row for row in record.scores if row["model"] == score["model"]]
     return {row["metric"]: with_columns(row) for row in mine}
 
 
-def _table(chapter: str, measures: tuple[str, ...], records: list[SizeRecord]) -> str:
-    scores = [own_rows(record) for record in records]
+def _table(chapter: str, measures: tuple[str, ...], group: list[tuple[SizeRecord, Scores]]) -> str:
+    records, scores = zip(*group, strict=True)
     rows = [[measure, *(with_ends(mine[measure]) for mine in scores)] for measure in measures]
     rows.append(["test images", *(f"{mine[measures[0]]['n']:,}" for mine in scores)])
-    hours = (f"{record.curve[-1]['processor_s'] / 3600:.2g}" for record in records)
-    rows.append(["processor hours", *hours])
+    rows.append(["processor hours", *(f"{record.processor_hours:.2g}" for record in records)])
     energies = [energy_wh(record) for record in records]
     if any(energy is not None for energy in energies):
         rows.append(["energy, Wh", *("–" if e is None else f"{e:,.3g}" for e in energies)])

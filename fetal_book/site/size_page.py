@@ -90,7 +90,7 @@ def run_text(network: SourceNetwork, record: SizeRecord | None, found: Sizes) ->
         told = f", about {hours:,.2g} h" if hours else ""
         size = f"{side_text(network, record.side)}, {record.epochs} epochs"
         return f"not yet: {size}{told}"
-    spent = record.curve[-1]["processor_s"] / 3600
+    spent = record.processor_hours
     told = f"{side_text(network, record.side)}, {record.done} of {record.epochs} epochs"
     less = "" if record.epochs == network.epochs else f" (the source {network.epochs})"
     other = abs(record.counted / network.counted - 1) > SAME_COUNT if record.counted else False
@@ -117,7 +117,7 @@ def told_beside(record: SizeRecord, score: dict[str, Any]) -> list[dict[str, Any
     """Return the rows that stand behind a network's score: millimetres of its masks, and of a
     network of rings what its pixels are worth and what it finds above another threshold."""
     told = {"rmse_mm"}
-    if record.network.endswith("_ring"):
+    if NETWORKS[record.network].rings:
         told |= {"accuracy", score["metric"]}
     shown = (score["model"], score["metric"])
     return [
