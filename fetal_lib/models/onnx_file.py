@@ -69,6 +69,27 @@ def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> No
     Path(path).write_bytes(model.SerializeToString())
 
 
+def cut_behind(content: bytes, operator: str) -> bytes:
+    """Return a network whose output is that of the last layer with an operator, none behind it.
+
+    Raises
+    ------
+    ValueError
+        If no layer has it.
+    """
+    import onnx
+
+    model = onnx.load_from_string(content)
+    places = [at for at, node in enumerate(model.graph.node) if node.op_type == operator]
+    if not places:
+        raise ValueError(f"network: no {operator} in it.")
+    name = model.graph.node[places[-1]].output[0]
+    del model.graph.node[places[-1] + 1 :]
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, None))
+    return model.SerializeToString()
+
+
 def halve_weights(model: onnx.ModelProto) -> None:
     """Keep the large float32 arrays of a network as float16 with a cast, in place."""
     from onnx import TensorProto, helper, numpy_helper

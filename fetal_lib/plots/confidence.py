@@ -78,7 +78,8 @@ def sets_figure(
     for bar in left.patches:
         bar.set_hatch("//" if same_color(bar.get_facecolor(), ORANGE) else None)
     keys = Patch(color=BLUE), Patch(facecolor=ORANGE, hatch="//")
-    left.legend(keys, order[::-1], frameon=False, fontsize=7)
+    left.legend(keys, order[::-1], frameon=False, fontsize=7, loc="upper left")
+    left.set_ylim(top=1.3 * np.unique(size, return_counts=True)[1].max())  # room for the legend
     left.set(xlabel="classes in the set", ylabel="test images")
     left.set_title(f"promised {coverage:.0%}, measured {inside.mean():.0%}", fontsize=8)
     left.xaxis.get_major_locator().set_params(integer=True)

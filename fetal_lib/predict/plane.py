@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fetal_lib.metrics.calibration import softmax
+from fetal_lib.models.onnx_file import cut_behind
 from fetal_lib.predict.biometry_maps import fit_into
 from fetal_lib.predict.model_folder import PRETRAINED, SavedModel, load_model, model_spec
 from fetal_lib.predict.onnx_network import FILE, OnnxNetwork
@@ -137,6 +138,13 @@ class PlaneRecogniser(SavedModel):
         views = np.concatenate([np.flip(fitted, axes) for axes in MIRRORS])
         found = self.network.forward(views, BATCH)
         return found.reshape(len(MIRRORS), len(fitted), -1).mean(0)
+
+    def features(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Return what the last layer sees (N, F) of grey images of any size, means over mirrors."""
+        fitted = np.stack([letterbox(image, self.spec.side) for image in images])
+        body = OnnxNetwork(cut_behind(self.network.content, "GlobalAveragePool"))
+        views = [body.forward(np.flip(fitted, axes), BATCH) for axes in MIRRORS]
+        return np.mean(views, axis=0).reshape(len(fitted), -1)
 
     def recognise(self, image: np.ndarray) -> Plane:
         """Say what one grey image (H, W), uint8, shows."""

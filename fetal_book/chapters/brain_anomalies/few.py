@@ -19,6 +19,7 @@ from fetal_lib.baselines.anomaly_features import edge_features
 from fetal_lib.data.splits.folds import k_folds
 from fetal_lib.metrics.classification import confusion_matrix, macro_f1
 from fetal_lib.predict.brain_view import load_head_finder, mirrored, ruler_rows
+from fetal_lib.predict.plane import PlaneRecogniser
 from fetal_lib.training.keras_forward import forward
 
 N_FOLDS, N_INNER = 5, 4
@@ -69,6 +70,7 @@ class Candidate:
 
 
 FINDER, MEASURES, RANDOM, EDGES = ("head finder",), ("measures",), ("random weights",), ("edges",)
+PLANES = ("plane recogniser",)
 CANDIDATES = (
     Candidate("head finder (as shipped)", FINDER),
     Candidate("the same, no mirror images", ("head finder, one view",)),
@@ -79,9 +81,16 @@ CANDIDATES = (
     Candidate("the same, discriminant with shrunk covariance", FINDER, "discriminant"),
     Candidate("Xception that learnt to measure phantoms", MEASURES),
     Candidate("the same Xception, random weights", RANDOM),
+    Candidate("plane recogniser, which learnt the planes of the normal images' source", PLANES),
+    Candidate("the same recogniser, discriminant", PLANES, "discriminant"),
     Candidate("edges, no network", EDGES),
     Candidate("mean of finder, phantoms and edges", FINDER + MEASURES + EDGES),
     Candidate("mean of the same, discriminant", FINDER + MEASURES + EDGES, "discriminant"),
+    Candidate(
+        "mean of the same and the recogniser, discriminant",
+        FINDER + MEASURES + EDGES + PLANES,
+        "discriminant",
+    ),
 )
 CHOSEN = "chosen on inner folds"
 
@@ -118,6 +127,7 @@ def _features(head: Cases, whole: Cases) -> dict[str, np.ndarray]:
     xception = build_xception(side, len(LABELS), **XCEPTION)
     body = keras.Model(xception.input, xception.get_layer("features").output)
     found = {FINDER[0]: np.mean(views, axis=0), "head finder, one view": views[0]}
+    found[PLANES[0]] = PlaneRecogniser.load().features(whole.images)
     found[RANDOM[0]] = _mean_views(body, head)
     load_measuring(xception)
     return found | {MEASURES[0]: _mean_views(body, head), EDGES[0]: edge_features(whole.images)}
