@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fetal_lib.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator
 
 PROFILE = "long"
 """Of the chapters' parameters: the published width."""
@@ -82,6 +82,14 @@ def _segmenter(
     )
 
 
+def _on_three_planes(names: Iterable[str]) -> Iterator[tuple[str, SourceNetwork]]:
+    """Yield the same networks on heads, abdomens and femurs: the source's combined data."""
+    for name in names:
+        title = f"{NETWORKS[name].title}, three planes"
+        known = {"title": title, "data": "fetal_biometry_fp", "twin": "", "variant_of": name}
+        yield f"{name}_planes", replace(NETWORKS[name], **known)
+
+
 def _classifier(title: str, counted: int, epochs: int, name: str, field: str) -> SourceNetwork:
     return SourceNetwork(
         title,
@@ -116,7 +124,7 @@ def _heads(
     )
 
 
-NETWORKS: Mapping[str, SourceNetwork] = {
+NETWORKS: dict[str, SourceNetwork] = {
     "vgg16_gate": SourceNetwork(
         "VGG16 + gate",
         "01_gestational_age",
@@ -183,6 +191,10 @@ NETWORKS: Mapping[str, SourceNetwork] = {
         twin="resnext",
     ),
 }
+
+NETWORKS |= _on_three_planes(
+    ("med_seg_diff", "duck_net", "attention_unet", "unext", "trans_unet"),
+)
 
 
 def get_network(name: str) -> SourceNetwork:

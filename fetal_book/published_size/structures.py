@@ -15,20 +15,19 @@ if TYPE_CHECKING:
     from fetal_book.published_size.piece import PieceRun
 
 COMPARED = ("dice", "adf_mm")
-"""Measures by which every two networks are compared on the same test images."""
+"""Measures by which every two networks are compared on the same test images, and that are told of
+each structure where a set has several."""
 
 
 def read_structures(run: PieceRun, name: str) -> dict[str, Any]:
     """Chapter 03: scans and masks, split, and the masks of the test part at the scans' size."""
     from fetal_book.chapters.biometry_segmentation import data
-    from fetal_lib.data.splits.shares import split_by_group
 
     p = run.parameters
     table = data.read_cases(p, data.find_data(p))
     arrays = data.load_cases(table, (p.image_size, p.image_size))
     run.data_fingerprint = data.fingerprint(table, arrays)
-    sizes = table.groupby("subject")["true_mm"].transform("mean")
-    part = np.asarray(split_by_group(table["subject"], sizes, shares_of(run), p.seed))
+    part = data.deal_out(table, shares_of(run), p.seed)
     test = table[part == "test"].reset_index(drop=True)
     masks = data.references(test, arrays.select(part == "test"))
     table = table.drop(columns=["image_path", "mask_path"])
@@ -77,8 +76,12 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         test = arrays.select(part == "test")
         table = data["table"][part == "test"].reset_index(drop=True)
         found = scores.score_structures(table, data["references"], segmenter.probs(test.images))
-        labels = {"model": name, "data": run.data_name, "split": "test"}
-        add_means(run, found, scores.METRICS, "subject", **labels)
+        labels = {"model": name, "split": "test"}
+        add_means(run, found, scores.METRICS, "subject", data=run.data_name, **labels)
+        for structure, some in found.groupby("structure", sort=False):
+            if len(some) < len(found):
+                of = f"{run.data_name}, {structure}"
+                add_means(run, some, COMPARED, "subject", data=of, **labels)
         n = sum(q.numel() for q in network.parameters())
         told = found[["image", "subject", *COMPARED]].round(5).astype(object)
         cases = told.where(told.notna(), None).to_dict("records")  # no length where none was found

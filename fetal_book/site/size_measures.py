@@ -23,24 +23,33 @@ def measure_tables(records: Mapping[str, SizeRecord]) -> str:
     same: dict[tuple[str, ...], list[tuple[SizeRecord, Scores]]] = {}
     for name in NETWORKS:
         if name in records and (scores := own_scores(records[name])):
-            measures = (one for one in METRICS if one in scores)
-            group = same.setdefault((records[name].chapter, *measures), [])
-            group.append((records[name], scores))
-    groups = {key: some for key, some in same.items() if len(key) > 2 and len(some) > 1}
-    return "\n".join(_table(key[0], key[1:], some) for key, some in groups.items())
+            key = (records[name].chapter, records[name].data, *scores)
+            same.setdefault(key, []).append((records[name], scores))
+    groups = {key: some for key, some in same.items() if len(key) > 3 and len(some) > 1}
+    return "\n".join(_table(*key[:2], key[2:], some) for key, some in groups.items())
 
 
 def own_scores(record: SizeRecord) -> Scores:
-    """Return the scores of a network itself by measure, in the columns of runs' tables."""
+    """Return the scores of a network itself by measure, in the columns of runs' tables.
+
+    Those of a structure alone stand last, by measure and structure: ``dice, femur``.
+    """
     network = NETWORKS[record.network]
     score = score_of(record, network)
     if score is None or network.rings:
         return {}
-    mine = [row for row in record.scores if row["model"] == score["model"]]
-    return {row["metric"]: with_columns(row) for row in mine}
+    order = list(METRICS)
+    found = {}
+    for row in record.scores:
+        if row["model"] == score["model"]:
+            structure = row["data"].removeprefix(score["data"])
+            found[bool(structure), order.index(row["metric"]), structure] = with_columns(row)
+    return {f"{order[at]}{of}": found[more, at, of] for more, at, of in sorted(found)}
 
 
-def _table(chapter: str, measures: tuple[str, ...], group: list[tuple[SizeRecord, Scores]]) -> str:
+def _table(
+    chapter: str, data: str, measures: tuple[str, ...], group: list[tuple[SizeRecord, Scores]]
+) -> str:
     records, scores = zip(*group, strict=True)
     rows = [[measure, *(with_ends(mine[measure]) for mine in scores)] for measure in measures]
     rows.append(["test images", *(f"{mine[measures[0]]['n']:,}" for mine in scores)])
@@ -49,8 +58,9 @@ def _table(chapter: str, measures: tuple[str, ...], group: list[tuple[SizeRecord
     if any(energy is not None for energy in energies):
         rows.append(["energy, Wh", *("–" if e is None else f"{e:,.3g}" for e in energies)])
     titles = ("Measure", *(NETWORKS[record.network].title for record in records))
-    told = "; ".join(f"{one}, {METRICS[one].description}" for one in measures)
-    words = f"All measures of chapter {chapter[:2]}'s networks at the published width: {told}."
+    told = "; ".join(f"{one}, {METRICS[one].description}" for one in measures if one in METRICS)
+    words = f"All measures of chapter {chapter[:2]}'s networks at the published width on {data}: "
+    words += f"{told}."
     return table(titles, rows, words)
 
 

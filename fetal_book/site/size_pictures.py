@@ -114,11 +114,11 @@ def draw_costs(axes: Axes, points: list[Point], cost: str, colours: dict[str, st
 
 def curves_picture(folder: Path, found: Sizes) -> str:
     """Draw what was watched in training over images and processor seconds; empty without any."""
-    watched: dict[tuple[str, str], list[str]] = {}
+    watched: dict[tuple[str, str, str], list[str]] = {}
     for name, record in found.records.items():
         if record.curve:
             network = NETWORKS[name]
-            watched.setdefault((network.chapter, network.watched), []).append(name)
+            watched.setdefault((network.chapter, record.data, network.watched), []).append(name)
     if not watched:
         return ""
     return _kept(
@@ -126,18 +126,18 @@ def curves_picture(folder: Path, found: Sizes) -> str:
         folder / CURVES,
         "fig-size-curves",
         "Curves of the measure watched on the validation part, over images seen and over processor"
-        " seconds; a row a chapter.",
+        " seconds; a row a chapter and data set.",
         "What is watched while networks of the published width are trained, over images seen and "
         "over processor seconds. One that did not finish is compared where it stands, no further.",
     )
 
 
-def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Figure:
-    """Show a row a chapter, over images and over seconds."""
+def curves_figure(watched: dict[tuple[str, str, str], list[str]], found: Sizes) -> Figure:
+    """Show a row a chapter, data set and measure, over images and over seconds."""
     from matplotlib.ticker import EngFormatter
 
     figure, grid = _grid(len(watched), 2)
-    for row, ((chapter, measure), names) in zip(grid, watched.items(), strict=True):
+    for row, ((chapter, data, measure), names) in zip(grid, watched.items(), strict=True):
         for axes, over in zip(row, ("images", "processor_s"), strict=True):
             for name, colour in zip(names, COLOURS, strict=False):
                 curve = found.records[name].curve
@@ -150,7 +150,7 @@ def curves_figure(watched: dict[tuple[str, str], list[str]], found: Sizes) -> Fi
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
             axes.tick_params(labelsize=6)
             tidy(axes)
-        row[0].set_ylabel(f"{chapter[:2]}: {measure}", size=7)
+        row[0].set_ylabel(f"{chapter[:2]}: {measure}\n{data}", size=7)
         row[1].legend(fontsize=6, frameon=False)
         if measure in OVERLAPS:
             curves = [found.records[name].curve for name in names]
