@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fetal_book.published_size.course import Course, Trained
 
 if TYPE_CHECKING:
