@@ -21,11 +21,13 @@ MIRRORS = ((3,), (2,), (2, 3))
 """Axes of (B, 1, H, W) that each mirrored view reverses."""
 
 
-def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> None:
+def write_onnx(
+    network: nn.Module, shape: Sequence[int], path: str | Path, mirrors: bool = True
+) -> None:
     """Write a PyTorch network of grey images as ONNX: any number of images to probabilities.
 
-    The file's network looks at each image and at its mirror images, left to right, upside down
-    and both, and gives the mean of the four.
+    The file's network looks at each image and, with mirrors, at its mirror images, left to right,
+    upside down and both, and gives the mean of the four.
 
     Parameters
     ----------
@@ -33,9 +35,12 @@ def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> No
         Image (B, 1, H, W) to logits (B, C, h, w), of which the file has the sigmoid.
     shape : (height, width) of the images.
     path : path
+    mirrors : bool
     """
     import onnx
     import torch
+
+    turned = MIRRORS if mirrors else ()
 
     class Mirrored(torch.nn.Module):
         def __init__(self) -> None:
@@ -43,11 +48,12 @@ def write_onnx(network: nn.Module, shape: Sequence[int], path: str | Path) -> No
             self.network = network
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
-            views = torch.cat([image, *(image.flip(axes) for axes in MIRRORS)], 1)
-            probs = torch.sigmoid(self.network(views.reshape(-1, 1, *shape)))  # (4 B, C, h, w)
-            first, *others = probs.reshape(-1, 4, *probs.shape[1:]).unbind(1)  # (B, C, h, w) each
-            pairs = zip(others, MIRRORS, strict=True)
-            return (first + sum(view.flip(axes) for view, axes in pairs)) / 4
+            n = 1 + len(turned)
+            views = torch.cat([image, *(image.flip(axes) for axes in turned)], 1)
+            probs = torch.sigmoid(self.network(views.reshape(-1, 1, *shape)))  # (n B, C, h, w)
+            first, *others = probs.reshape(-1, n, *probs.shape[1:]).unbind(1)  # (B, C, h, w) each
+            pairs = zip(others, turned, strict=True)
+            return (first + sum(view.flip(axes) for view, axes in pairs)) / n
 
     whole = Mirrored().eval().to(memory_format=torch.contiguous_format)
     target, batch = io.BytesIO(), {0: "n"}

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from fetal_book.chapters.biometry_segmentation.biometry_card import biometry_card
+from fetal_book.chapters.biometry_segmentation.biometry_card import ABLATION, biometry_card
 from fetal_book.chapters.biometry_segmentation.biometry_cases import (
     Case,
     calliper_cases,
@@ -166,10 +166,13 @@ def finish(model: BiometryModel, cases: Sequence[Case], folder: Path) -> Biometr
 
 
 def card_of(model: BiometryModel, cases: Sequence[Case], folder: Path) -> str:
-    """Return the card of a model, with the folds' scores where its folder has them."""
+    """Return the card of a model, with the folds' scores and the ablation where its folder has
+    them."""
     folds = read_folds(folder)
     scores = None if folds is None else out_of_fold_scores(model, folds)
-    return biometry_card(model, cases, out_of_fold=scores)
+    path = folder / ABLATION
+    ablation = pd.read_csv(path) if path.is_file() else None
+    return biometry_card(model, cases, out_of_fold=scores, ablation=ablation)
 
 
 def main(

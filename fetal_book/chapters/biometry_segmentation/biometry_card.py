@@ -14,6 +14,8 @@ from fetal_lib.growth.hadlock import EFW_NEEDS, efw_g, ga_weeks
 from fetal_lib.metrics.intervals import bootstrap_ci, with_interval
 from fetal_lib.predict.biometry_model import BiometryModel
 
+ABLATION = "ablation.csv"
+"""In a model's folder: what each part of its recipe does."""
 TRIMESTERS = (("first", 0, 14), ("second", 14, 28), ("third", 28, 99))
 PLACES = (
     "HC18 is of one hospital",
@@ -30,10 +32,12 @@ def biometry_card(
     cases: Sequence[Case],
     part: str = "test",
     out_of_fold: pd.DataFrame | None = None,
+    ablation: pd.DataFrame | None = None,
 ) -> str:
     """Score a part of the split and return the card, Markdown.
 
-    With the scores of folds, as of `score_table`, it says that they set offsets and intervals.
+    With the scores of folds, as of `score_table`, it says that they set offsets and intervals; with
+    the table of `biometry_ablation` it shows that.
     """
     spec, table = model.spec, score_table(model, of_part(cases, part))
     title = "Head, abdomen and femur" if len(spec.channels) > 1 else "Head circumference"
@@ -57,6 +61,7 @@ def biometry_card(
         *_hospitals(table[table["source"] != "hc18"]),
         *_declined(table),
         *_out_of_fold(out_of_fold),
+        *_ablation(ablation),
         *_cross_conformal(out_of_fold),
         f"Intervals are made for {spec.interval_coverage:.0%} coverage on scans like these; one "
         "examination counts once. They say nothing of a wrong plane or a wrong pixel size.",
@@ -115,6 +120,30 @@ def _out_of_fold(table: pd.DataFrame | None) -> Iterator[str]:
     yield from _hospitals(table[~hc18], every_size=True)
     yield from _weights(table[~hc18])
     yield from _declined(table)
+
+
+def _ablation(table: pd.DataFrame | None) -> Iterator[str]:
+    """Yield what each part of the recipe does, on the validation part."""
+    if table is None:
+        return
+    first = table.iloc[0]
+    yield (
+        f"What each part of the recipe does: shorter trainings of {first['epochs']} epochs, one an "
+        f"arm, measured on the {first['images']} images of the validation part, of which each arm "
+        "has its own offset. Differences to the first arm have their 95 % interval over "
+        "examinations; that of other first weights is luck alone, so less is not told apart:"
+    )
+    yield ""
+    yield "| arm | lost | ADF (mm) | more than the first | Dice | more than the first |"
+    yield "|---|---|---|---|---|---|"
+    for row in table.to_dict("records"):
+        cells = [row["arm"], str(row["lost"])]
+        for value, more, digits in (("adf_mm", "off_mm_more", 2), ("dice", "dice_more", 4)):
+            ends = row[f"{more}_low"], row[f"{more}_high"]
+            change = "" if np.isnan(ends[0]) else with_interval(row[more], ends, digits)
+            cells += [f"{row[value]:.{digits}f}", change]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
 
 
 def _weights(table: pd.DataFrame) -> Iterator[str]:

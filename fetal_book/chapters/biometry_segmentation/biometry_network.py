@@ -32,7 +32,7 @@ from fetal_book.chapters.biometry_segmentation.biometry_cases import (
 )
 from fetal_book.chapters.biometry_segmentation.biometry_folds import measure_folds
 from fetal_book.chapters.biometry_segmentation.biometry_pictures import UNKNOWN, Forms, Pictures
-from fetal_lib.models.biometry_unet import BiometryUNet
+from fetal_lib.models.biometry_unet import WIDTHS, BiometryUNet
 from fetal_lib.models.onnx_file import write_onnx
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.predict.biometry_maps import CHANNELS
@@ -70,6 +70,38 @@ ORIGIN = (
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How a network of biometry is trained; the defaults are those of the shipped ones.
+
+    Attributes
+    ----------
+    forms : Forms
+        The random forms of a scan.
+    cross_entropy, dice : float
+        Weights of the two parts of the loss.
+    ema : float
+        Momentum of the moving average of the weights; 0 keeps the last ones.
+    widths : tuple of int
+        Channels of the network's levels.
+    shown_rare : tuple of int
+        How often an epoch shows a small and a large head of HC18.
+    mirrors : bool
+        The network answers for the mean of four mirrored views.
+    """
+
+    forms: Forms = Forms()
+    cross_entropy: float = 1.0
+    dice: float = 1.0
+    ema: float = 0.995
+    widths: tuple[int, ...] = WIDTHS
+    shown_rare: tuple[int, int] = SHOWN_RARE
+    mirrors: bool = True
+
+
+SHIPPED = Recipe()
+
+
+@dataclass(frozen=True)
 class Biometry(TorchTask):
     """Learn soft maps from scans in random forms.
 
@@ -78,17 +110,16 @@ class Biometry(TorchTask):
     pictures : Pictures
         Of the training part and nothing else.
     settings : TorchSettings
-    forms : Forms
+    recipe : Recipe
     """
 
     pictures: Pictures
     settings: TorchSettings
-    forms: Forms = Forms()
+    recipe: Recipe = SHIPPED
 
-    @staticmethod
-    def loss(network: nn.Module, image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    def loss(self, network: nn.Module, image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
         """Return cross-entropy and soft Dice loss of the maps that have a truth."""
-        return map_loss(network(image).float(), maps)
+        return map_loss(network(image).float(), maps, self.recipe.cross_entropy, self.recipe.dice)
 
     def n_cases(self) -> int:
         return len(self._order(0))
@@ -96,7 +127,7 @@ class Biometry(TorchTask):
     def _order(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.settings.seed, epoch, 1])
         cases = self.pictures.cases
-        often = np.array([_often(case) for case in cases])
+        often = np.array([_often(case, self.recipe.shown_rare) for case in cases])
         is_hc18 = np.array([case.source == "hc18" for case in cases])
         hc18, others = (np.repeat(*np.array([np.flatnonzero(kind), often[kind]]))
                         for kind in (is_hc18, ~is_hc18))  # fmt: skip
@@ -114,22 +145,25 @@ class Biometry(TorchTask):
 
         rng = np.random.default_rng([self.settings.seed, epoch, 2])
         for rows in batches:
-            pairs = [self.pictures.draw(int(k), rng, self.forms) for k in rows]
+            pairs = [self.pictures.draw(int(k), rng, self.recipe.forms) for k in rows]
             yield tuple(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
 
     def watched(self) -> None:
         return None
 
 
-def _often(case: Case) -> int:
+def _often(case: Case, shown_rare: tuple[int, int]) -> int:
     if case.source != "hc18":
         return SHOWN[case.plane]
     few, many = (case.sizes_mm["hc_mm"] < RARE_MM[0], case.sizes_mm["hc_mm"] > RARE_MM[1])
-    return SHOWN_RARE[0] if few else SHOWN_RARE[1] if many else 1
+    return shown_rare[0] if few else shown_rare[1] if many else 1
 
 
-def map_loss(logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Return cross-entropy plus soft Dice loss, mean over the maps (B, C, h, w) that are known.
+def map_loss(
+    logits: torch.Tensor, maps: torch.Tensor, of_entropy: float = 1.0, of_dice: float = 1.0
+) -> torch.Tensor:
+    """Return cross-entropy plus soft Dice loss, mean over the maps (B, C, h, w) that are known,
+    each by its weight.
 
     The squared denominators of the Dice loss have their least value at a soft truth itself.
     """
@@ -141,7 +175,7 @@ def map_loss(logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     probs = torch.sigmoid(logits)
     overlap, squares = (probs * maps).sum((1, 2)), (probs**2 + maps**2).sum((1, 2))
     dice = 1 - (2 * overlap + 1) / (squares + 1)
-    return cross_entropy(logits, maps) + dice.mean()
+    return of_entropy * cross_entropy(logits, maps) + of_dice * dice.mean()
 
 
 def fit_network(
@@ -151,6 +185,7 @@ def fit_network(
     stages: Sequence[tuple[tuple[int, int], int, float]],
     folder: Path,
     progress: Callable[..., None],
+    recipe: Recipe = SHIPPED,
 ) -> None:
     """Fit a network in stages of growing images; checkpoints and weights of each in a folder."""
     import torch
@@ -163,11 +198,11 @@ def fit_network(
             learning_rate=learning_rate,
             weight_decay=1e-4,
             clip=5.0,
-            ema=0.995,
+            ema=recipe.ema,
             precision=lightning_precision("auto"),
             seed=number,
         )
-        task = Biometry(Pictures(cases, shape, channels), settings)
+        task = Biometry(Pictures(cases, shape, channels), settings, recipe)
         fit_torch(folder / f"stage_{number}", network, task, progress)
 
 
@@ -189,10 +224,14 @@ def started(folder: Path | None, channels: Sequence[str]) -> BiometryUNet:
 
 
 def written(
-    network: BiometryUNet, channels: Sequence[str], shape: tuple[int, int], folder: Path
+    network: BiometryUNet,
+    channels: Sequence[str],
+    shape: tuple[int, int],
+    folder: Path,
+    mirrors: bool = True,
 ) -> BiometryModel:
     """Write a fitted network; return the model without offsets and intervals."""
-    write_onnx(network, shape, folder / FILE)
+    write_onnx(network, shape, folder / FILE, mirrors)
     spec = BiometrySpec(*shape, tuple(channels), **ORIGIN[len(channels) > 1])
     return BiometryModel(OnnxNetwork(folder / FILE), spec)
 

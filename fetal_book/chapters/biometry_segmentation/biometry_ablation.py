@@ -1,0 +1,153 @@
+"""Train the head network with one part of its recipe changed at a time, and tell what each does.
+
+``python -m fetal_book.chapters.biometry_segmentation.biometry_ablation DATA_ROOT NEW_FOLDER``
+
+Each arm is a short training on HC18's training part, measured on its validation part; the test part
+is not read. The table, ``ablation.csv``, belongs into the folder of the head model, whose card
+shows it. A call that was cut goes on at its last epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from fetal_book.chapters.biometry_segmentation.biometry_calibration import offsets
+from fetal_book.chapters.biometry_segmentation.biometry_card import ABLATION
+from fetal_book.chapters.biometry_segmentation.biometry_cases import Case, hc18_cases, of_part
+from fetal_book.chapters.biometry_segmentation.biometry_network import (
+    SHAPE,
+    Recipe,
+    fit_network,
+    tell,
+    written,
+)
+from fetal_book.chapters.biometry_segmentation.biometry_pictures import Forms
+from fetal_book.chapters.biometry_segmentation.biometry_scores import score_table
+from fetal_lib.metrics.differences import difference_ci
+from fetal_lib.models.biometry_unet import WIDTHS, BiometryUNet
+from fetal_lib.predict.biometry_maps import CHANNELS
+
+EPOCHS, LEARNING_RATE = 12, 2e-3
+WHOLE = Forms(quarter=0, square=0, crop=0)
+"""No turns by quarters, no crops."""
+PLAIN_GREY = {"log_gamma": 0.0, "gain": 0.0, "spoilt": 0.0}
+STILL = {"rotation_deg": 0.0, "log_scale": (0.0, 0.0), "log_stretch": 0.0, "shift": 0.0}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training that differs from the first one in one thing.
+
+    Attributes
+    ----------
+    words : str
+        As the table says it.
+    recipe : Recipe
+    shape : (height, width) of the input.
+    seed : of the weights that it starts from.
+    like : str
+        Words of the arm whose fit it takes; empty: it has its own.
+    """
+
+    words: str
+    recipe: Recipe = Recipe()
+    shape: tuple[int, int] = SHAPE
+    seed: int = 0
+    like: str = ""
+
+
+AS_SHIPPED = "as shipped"
+ARMS = (
+    Arm(AS_SHIPPED),
+    Arm("the same from other first weights: luck", seed=1),
+    Arm("no mirrored views", Recipe(mirrors=False), like=AS_SHIPPED),
+    Arm("the last weights, not their moving average", Recipe(ema=0.0)),
+    Arm("cross-entropy alone", Recipe(dice=0.0)),
+    Arm("Dice loss alone", Recipe(cross_entropy=0.0)),
+    Arm("no quarter turns, no crops", Recipe(WHOLE)),
+    Arm("grey levels as they are", Recipe(Forms(**PLAIN_GREY))),
+    Arm(
+        "no augmentation",
+        Recipe(Forms(quarter=0, square=0, crop=0, **PLAIN_GREY, **STILL)),
+    ),
+    Arm("rare sizes as often as others", Recipe(shown_rare=(1, 1))),
+    Arm("a square input of as many pixels", shape=(160, 160)),
+    Arm("half the channels", Recipe(widths=tuple(n // 2 for n in WIDTHS))),
+    Arm("an input of 192 x 288", shape=(192, 288)),
+)
+
+
+def measure_arm(
+    arm: Arm, cases: Sequence[Case], folder: Path, like: Path | None, epochs: int
+) -> pd.DataFrame:
+    """Fit an arm on the training part and measure the validation part, with the offset set on it.
+
+    Returns
+    -------
+    DataFrame
+        A row an image: ``image, subject, off_mm`` (NaN where the head was lost) and ``dice``.
+    """
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(arm.seed)
+    network = BiometryUNet(1, arm.recipe.widths)
+    stages = ((arm.shape, epochs, LEARNING_RATE),)
+    given = of_part(cases, "train"), CHANNELS[:1], stages, (like or folder) / "fit", tell
+    fit_network(network, *given, arm.recipe)
+    model = written(network, CHANNELS[:1], arm.shape, folder, arm.recipe.mirrors)
+    table = score_table(model, of_part(cases, "validation"))
+    table = table[table["size"] == "hc_mm"]
+    factor = table["channel"].map(offsets(table))
+    off_mm = (table["value"] * factor - table["true"]).abs()
+    return table[["image", "subject", "dice"]].assign(off_mm=off_mm).reset_index(drop=True)
+
+
+def ablation_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return a row an arm, the first without differences: ADF and Dice, and what they change.
+
+    Lost heads have a Dice of 0 and no ADF; a difference is of images that both arms measured, with
+    its 95 % interval over examinations.
+    """
+    rows, (first, *_) = [], found.values()
+    for words, one in found.items():
+        row = {"arm": words, "images": len(one), "lost": int(one["off_mm"].isna().sum())}
+        row |= {"adf_mm": one["off_mm"].mean(), "dice": one["dice"].mean()}
+        for name in ("off_mm", "dice"):
+            both = (one[name].notna() & first[name].notna()).to_numpy()
+            a, b = one.loc[both, name].to_numpy(), first.loc[both, name].to_numpy()
+            groups = one.loc[both, "subject"].to_numpy()
+            ends = (np.nan,) * 2 if one is first else difference_ci(a, b, groups=(groups, groups))
+            change = {"": np.nan if one is first else a.mean() - b.mean()}
+            change |= dict(zip(("_low", "_high"), ends, strict=True))
+            row |= {f"{name}_more{end}": value for end, value in change.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def main(
+    root: Annotated[Path, typer.Argument(help="Folder of the data sets.")],
+    folder: Annotated[Path, typer.Argument(help="New folder of the fits and the table.")],
+    epochs: Annotated[int, typer.Option(help="Of each arm.")] = EPOCHS,
+    only: Annotated[int, typer.Option(help="The first so many arms; 0: all.")] = 0,
+) -> None:
+    """Train every arm and write the table; it is written behind every arm."""
+    cases, found = hc18_cases(root / "hc18"), {}
+    folders = {arm.words: folder / f"arm_{number}" for number, arm in enumerate(ARMS)}
+    for arm in ARMS[: only or None]:
+        print(arm.words, flush=True)
+        like = folders.get(arm.like)
+        found[arm.words] = measure_arm(arm, cases, folders[arm.words], like, epochs)
+        table = ablation_table(found).assign(epochs=epochs)
+        table.round(4).to_csv(folder / ABLATION, index=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
