@@ -145,6 +145,25 @@ def test_offsets_are_the_models_own_and_few_subjects_share_one_half_width():
     assert half_widths(own)[1] == {"head": ()} and half_widths(own.head(5))[0] == {}
 
 
+def test_an_arm_of_an_ablation_is_told_beside_the_first():
+    pytest.importorskip("torch")
+    from fetal_book.chapters.biometry_segmentation.biometry_ablation import ARMS, ablation_table
+
+    rng, subjects = np.random.default_rng(0), np.arange(40) // 2
+    first = pd.DataFrame({"image": np.arange(40), "subject": subjects.astype(str), "dice": 0.97})
+    first["off_mm"] = rng.uniform(0, 4, 40)
+    worse = first.assign(off_mm=first["off_mm"] + rng.normal(1, 0.2, 40))
+    worse.loc[3, ["off_mm", "dice"]] = np.nan, 0.0  # a lost head
+    table = ablation_table({"as shipped": first, "worse": worse}).assign(epochs=3)
+    assert list(table["lost"]) == [0, 1] and np.isnan(table["off_mm_more"][0])
+    assert 0.9 < table["off_mm_more_low"][1] < table["off_mm_more"][1] < 1.1
+    assert table["dice_more"][1] == pytest.approx(-0.97 / 40)
+    names = [arm.words for arm in ARMS]
+    assert len(set(names)) == len(names) and {arm.like for arm in ARMS} <= {"", *names}
+    assert all(arm.shape[0] % 32 == arm.shape[1] % 32 == 0 for arm in ARMS)
+    assert sum(arm.recipe == ARMS[0].recipe for arm in ARMS) == 4  # two seeds, two other inputs
+
+
 @pytest.mark.slow
 def test_the_command_makes_a_model_that_loads_and_goes_on_where_it_was(tmp_path, monkeypatch):
     pytest.importorskip("lightning")
@@ -163,6 +182,29 @@ def test_the_command_makes_a_model_that_loads_and_goes_on_where_it_was(tmp_path,
     biometry_network.main(tmp_path, folder)
     assert (folder / "fit" / "stage_0" / "weights.npz").stat().st_mtime_ns == made
     assert (folder / "card.md").read_text("utf-8") == card
+
+
+@pytest.mark.slow
+def test_an_ablation_stands_in_the_card_of_the_model(tmp_path, monkeypatch):
+    pytest.importorskip("lightning")
+    from dataclasses import replace
+
+    from fetal_book.chapters.biometry_segmentation import biometry_ablation, biometry_network
+    from fetal_phantoms.head import write_head_set
+
+    write_head_set(tmp_path / "hc18", n_examinations=30, seed=5)
+    arms = [replace(arm, shape=(64, 96)) for arm in biometry_ablation.ARMS[:3]]
+    monkeypatch.setattr(biometry_ablation, "ARMS", arms)
+    monkeypatch.setattr(biometry_network, "HEAD_STAGES", (((64, 96), 2, 2e-3),))
+    biometry_ablation.main(tmp_path, tmp_path / "model", epochs=4)
+    table = pd.read_csv(tmp_path / "model" / "ablation.csv")
+    assert list(table["arm"]) == [arm.words for arm in arms]
+    assert table["dice"].max() > 0.5 and (table["lost"] < table["images"]).any()
+    fits = sorted(path.name for path in (tmp_path / "model").glob("arm_*/fit"))
+    assert len(fits) == 2  # the answer without mirrored views is of the first arm's fit
+    biometry_network.main(tmp_path, tmp_path / "model")
+    card = (tmp_path / "model" / "card.md").read_text("utf-8")
+    assert "shorter trainings of 4 epochs" in card and "| no mirrored views |" in card
 
 
 @pytest.mark.slow

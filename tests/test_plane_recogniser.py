@@ -27,6 +27,7 @@ from fetal_book.chapters.biometry_segmentation.plane_pictures import (
 )
 from fetal_lib.data.layouts.fetal_biometry import TABLES
 from fetal_lib.predict.plane import PLANES, SHIPPED, PlaneRecogniser
+from fetal_lib.predict.plane import letterbox as plane_letterbox
 from fetal_lib.readers.image import read_gray
 from fetal_phantoms.abdomen import make_abdomen
 from fetal_phantoms.head import make_head
@@ -156,6 +157,24 @@ def write_sets(root: Path) -> None:
         cv2.circle(outline, (60, 30), 15, 255, 1)
         cv2.imwrite(str(heads / f"{number}_HC.png"), head)
         cv2.imwrite(str(heads / f"{number}_HC_Annotation.png"), outline)
+
+
+def test_features_are_what_the_last_layer_sees(recogniser, phantoms):
+    """The network's own last layer, taken out of its file, makes its logits of them."""
+    onnx = pytest.importorskip("onnx")
+    from fetal_lib.models.onnx_file import cut_behind
+
+    images = phantoms["head"][:2]
+    features = recogniser.features(images)
+    model = onnx.load_from_string(recogniser.network.content)
+    arrays = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
+    cast = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Cast"}
+    product, total = model.graph.node[-2:]
+    kernel, bias = arrays[cast.get(product.input[1], product.input[1])], arrays[total.input[1]]
+    fitted = np.stack([plane_letterbox(image, recogniser.spec.side) for image in images])
+    np.testing.assert_allclose(features @ kernel + bias, recogniser.logits(fitted), atol=1e-3)
+    with pytest.raises(ValueError, match="no Lstm"):
+        cut_behind(recogniser.network.content, "Lstm")
 
 
 def test_it_answers_without_the_framework_that_trained_it():

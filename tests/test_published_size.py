@@ -271,6 +271,7 @@ def test_a_ring_that_nowhere_reaches_one_half_is_found_above_a_lower_threshold()
 SMALL = {
     "vgg16_gate": {"width": 0.125, "n_pools": 3, "batch_norm": True},
     "separable_cnn": {"separable_epochs": 1},
+    "unext_planes": {"members": 1},
     "unet": {},
     "unet_miswired": {},
     "unet_miswired_ring": {},
@@ -295,6 +296,9 @@ def test_every_course_plans_trains_and_scores(name, tmp_path, monkeypatch):
     assert from_masks == ({"vgg16_mask", "vgg16_mask_pixel_size"} if name == "unet" else set())
     above = [row["model"] for row in record.scores if row["model"].startswith(f"{name}_above_")]
     assert len(above) == (name == "unet_miswired_ring")
+    if name == "unext_planes":  # phantoms have heads and abdomens
+        of = {row["data"].partition(", ")[2] for row in record.scores if row["metric"] == "dice"}
+        assert of == {"", "head", "abdomen"}
 
 
 @pytest.mark.slow

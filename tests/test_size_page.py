@@ -101,6 +101,31 @@ def test_networks_with_the_same_measures_have_a_table_of_all_and_others_none():
     assert measure_tables({"duck_net": found["duck_net"]}) == ""
 
 
+def test_sets_have_tables_of_their_own_and_structures_lines(tmp_path):
+    root = project(tmp_path)
+    data = "fetal_biometry_fp"
+    for name in ("unext_planes", "duck_net_planes"):
+        one = record(name, 0.9)
+        one.data, one.cases = data, [{"image": "a", "subject": "s", "dice": 0.9, "adf_mm": None}]
+        one.scores = [row(name, 0.9, 0.88, 0.92) | {"data": data}]
+        one.scores += [row(name, 0.7, 0.6, 0.8) | {"data": f"{data}, femur"}]
+        one.write(root / FOLDER)
+    write_sizes(root, [])
+    text = (root / "book" / "generated" / "sizes.md").read_text("utf-8")
+    (table,) = [part for part in text.split("```{table}") if "All measures" in part]
+    assert f"published width on {data}: dice, " in table and "Attention" not in table
+    assert table.count("| 0.700 (0.600 to 0.800) |") == 1  # a cell ends where the next begins
+    (femur,) = [line for line in table.splitlines() if line.startswith("| dice, femur |")]
+    assert femur.count("0.700 (0.600 to 0.800)") == 2
+    (line,) = [one for one in text.splitlines() if one.startswith("| UNeXt, three planes (")]
+    assert "dice 0.900 (0.880 to 0.920), n 180 |" in line  # of all structures together
+    assert [point.name for point in read_all(root, []).points] == [
+        "attention_unet",
+        "unext",
+        "attention_unet",
+    ]
+
+
 def test_a_network_of_rings_is_told_beside_one_that_finds_nothing():
     ring = SizeRecord("unet_ring", "04_head_circumference", "hc18", state="scored")
     ring.scores = [

@@ -121,15 +121,22 @@ def ablation_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
         row = {"arm": words, "images": len(one), "lost": int(one["off_mm"].isna().sum())}
         row |= {"adf_mm": one["off_mm"].mean(), "dice": one["dice"].mean()}
         for name in ("off_mm", "dice"):
-            both = (one[name].notna() & first[name].notna()).to_numpy()
-            a, b = one.loc[both, name].to_numpy(), first.loc[both, name].to_numpy()
-            groups = one.loc[both, "subject"].to_numpy()
-            ends = (np.nan,) * 2 if one is first else difference_ci(a, b, groups=(groups, groups))
-            change = {"": np.nan if one is first else a.mean() - b.mean()}
-            change |= dict(zip(("_low", "_high"), ends, strict=True))
-            row |= {f"{name}_more{end}": value for end, value in change.items()}
+            told = (np.nan,) * 3 if one is first else _change(one, first, name)
+            row |= dict(
+                zip((f"{name}_more{end}" for end in ("", "_low", "_high")), told, strict=True)
+            )
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _change(one: pd.DataFrame, first: pd.DataFrame, name: str) -> tuple[float, float, float]:
+    """Return the difference of a column where both have it, and its interval."""
+    both = (one[name].notna() & first[name].notna()).to_numpy()
+    if not both.any():
+        return (np.nan,) * 3
+    a, b = (table.loc[both, name].to_numpy() for table in (one, first))
+    groups = one.loc[both, "subject"].to_numpy()
+    return float(a.mean() - b.mean()), *difference_ci(a, b, groups=(groups, groups))
 
 
 def main(
