@@ -794,13 +794,15 @@ run.save_figure(
 #
 # A real collection here has some two hundred distinct pictures, which are too few to train a
 # network on. Does what a network learnt elsewhere help? Linear layers are fitted on the
-# features of networks that stay as they are: the shipped finder of heads, Xception as it
-# learnt to measure phantoms, the same Xception with random weights, and edges without a
-# network. The layer asks for all classes at once, for normal, then the group, then the
-# class, or one question a class (a picture under two names is then an example of both).
-# Each candidate is asked about cases that it was not fitted on, a picture once; strengths, and the candidate that is used, are chosen on folds within the training cases.
-# The second table leaves the normal pictures out, which come from other
-# machines: what is left there is anatomy, or chance.
+# features of networks that stay as they are: the shipped finder of heads, the shipped
+# recogniser of planes, which learnt from the normal pictures' source, Xception as it learnt
+# to measure phantoms, the same Xception with random weights, and edges without a network. The
+# layer asks for all classes at once, for normal, then the group, then the class, or one
+# question a class (a picture under two names is then an example of both). Each candidate is
+# asked about cases that it was not fitted on, a picture once; strengths, and the candidate
+# that is used, are chosen on folds within the training cases. The second table leaves the
+# normal pictures out, which come from other machines: what is left there is anatomy, or
+# chance.
 
 # %% mystnb={"table": {"name": "tab-02-few", "caption": "Candidates on unseen cases: means over repeated five folds, with 95 % intervals over cases, and how often inner folds chose each."}}
 if p.few_repeats and p.data != "phantom":
