@@ -9,7 +9,7 @@ shows it. A call that was cut goes on at its last epoch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +33,8 @@ from fetal_book.chapters.biometry_segmentation.biometry_scores import score_tabl
 from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.models.biometry_unet import WIDTHS, BiometryUNet
 from fetal_lib.predict.biometry_maps import CHANNELS
+from fetal_lib.predict.biometry_model import BiometryModel
+from fetal_lib.predict.onnx_network import OnnxNetwork
 
 EPOCHS, LEARNING_RATE = 12, 2e-3
 WHOLE = Forms(quarter=0, square=0, crop=0)
@@ -52,22 +54,23 @@ class Arm:
     recipe : Recipe
     shape : (height, width) of the input.
     seed : of the weights that it starts from.
-    like : str
-        Words of the arm whose fit it takes; empty: it has its own.
+    of : tuple of str
+        Words of the arms whose networks it takes, their maps averaged; empty: it has its own.
     """
 
     words: str
     recipe: Recipe = Recipe()
     shape: tuple[int, int] = SHAPE
     seed: int = 0
-    like: str = ""
+    of: tuple[str, ...] = ()
 
 
-AS_SHIPPED = "as shipped"
+AS_SHIPPED, LUCK = "as shipped", "the same from other first weights: luck"
 ARMS = (
     Arm(AS_SHIPPED),
-    Arm("the same from other first weights: luck", seed=1),
-    Arm("no mirrored views", Recipe(mirrors=False), like=AS_SHIPPED),
+    Arm(LUCK, seed=1),
+    Arm("the two above averaged, twice the work", of=(AS_SHIPPED, LUCK)),
+    Arm("no mirrored views", Recipe(mirrors=False), of=(AS_SHIPPED,)),
     Arm("the last weights, not their moving average", Recipe(ema=0.0)),
     Arm("cross-entropy alone", Recipe(dice=0.0)),
     Arm("Dice loss alone", Recipe(cross_entropy=0.0)),
@@ -84,10 +87,26 @@ ARMS = (
 )
 
 
+@dataclass(frozen=True)
+class Averaged:
+    """Networks of one shape as one: the mean of their maps."""
+
+    networks: Sequence[OnnxNetwork]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.networks[0].shape
+
+    def forward(self, images: np.ndarray, batch_size: int = 4) -> np.ndarray:
+        return np.mean([one.forward(images, batch_size) for one in self.networks], axis=0)
+
+
 def measure_arm(
-    arm: Arm, cases: Sequence[Case], folder: Path, like: Path | None, epochs: int
+    arm: Arm, cases: Sequence[Case], folders: Mapping[str, Path], epochs: int
 ) -> pd.DataFrame:
     """Fit an arm on the training part and measure the validation part, with the offset set on it.
+
+    ``folders`` has each arm's, by its words; a fit that is there is taken as it is.
 
     Returns
     -------
@@ -96,13 +115,16 @@ def measure_arm(
     """
     import torch
 
+    folder, models = folders[arm.words], []
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(arm.seed)
-    network = BiometryUNet(1, arm.recipe.widths)
-    stages = ((arm.shape, epochs, LEARNING_RATE),)
-    given = of_part(cases, "train"), CHANNELS[:1], stages, (like or folder) / "fit", tell
-    fit_network(network, *given, arm.recipe)
-    model = written(network, CHANNELS[:1], arm.shape, folder, arm.recipe.mirrors)
+    for words in arm.of or (arm.words,):
+        torch.manual_seed(arm.seed)
+        network = BiometryUNet(1, arm.recipe.widths)
+        stages = ((arm.shape, epochs, LEARNING_RATE),)
+        given = of_part(cases, "train"), CHANNELS[:1], stages, folders[words] / "fit", tell
+        fit_network(network, *given, arm.recipe)
+        models.append(written(network, CHANNELS[:1], arm.shape, folder, arm.recipe.mirrors))
+    model = BiometryModel(Averaged([one.network for one in models]), models[0].spec)
     table = score_table(model, of_part(cases, "validation"))
     table = table[table["size"] == "hc_mm"]
     factor = table["channel"].map(offsets(table))
@@ -150,8 +172,7 @@ def main(
     folders = {arm.words: folder / f"arm_{number}" for number, arm in enumerate(ARMS)}
     for arm in ARMS[: only or None]:
         print(arm.words, flush=True)
-        like = folders.get(arm.like)
-        found[arm.words] = measure_arm(arm, cases, folders[arm.words], like, epochs)
+        found[arm.words] = measure_arm(arm, cases, folders, epochs)
         table = ablation_table(found).assign(epochs=epochs)
         table.round(4).to_csv(folder / ABLATION, index=False)
 
