@@ -159,10 +159,22 @@ def test_an_arm_of_an_ablation_is_told_beside_the_first():
     assert 0.9 < table["off_mm_more_low"][1] < table["off_mm_more"][1] < 1.1
     assert table["dice_more"][1] == pytest.approx(-0.97 / 40)
     names = [arm.words for arm in ARMS]
-    assert len(set(names)) == len(names) and {one for arm in ARMS for one in arm.of} <= {*names}
+    assert len(set(names)) == len(names) and {
+        one for arm in ARMS for one in arm.of + arm.taught_by
+    } <= {*names}
     assert all(arm.shape[0] % 32 == arm.shape[1] % 32 == 0 for arm in ARMS)
-    # two seeds, their mean, two other inputs
-    assert sum(arm.recipe == ARMS[0].recipe for arm in ARMS) == 5
+    # two seeds, their mean and their pupil, two other inputs
+    assert sum(arm.recipe == ARMS[0].recipe for arm in ARMS) == 6
+
+
+def test_teachers_count_for_half_of_what_is_known():
+    torch = pytest.importorskip("torch")
+    from fetal_book.chapters.biometry_segmentation.biometry_network import taught
+
+    maps = torch.tensor([1.0, 0.0, UNKNOWN]).reshape(1, 3, 1, 1)
+    teachers = [lambda image, p=p: torch.logit(torch.full((1, 3, 1, 1), p)) for p in (0.6, 0.2)]
+    found = taught(teachers, torch.zeros(1, 1, 1, 1), maps).flatten()
+    torch.testing.assert_close(found, torch.tensor([0.7, 0.2, UNKNOWN]))
 
 
 @pytest.mark.slow
@@ -194,7 +206,7 @@ def test_an_ablation_stands_in_the_card_of_the_model(tmp_path, monkeypatch):
     from fetal_phantoms.head import write_head_set
 
     write_head_set(tmp_path / "hc18", n_examinations=30, seed=5)
-    arms = [replace(arm, shape=(64, 96)) for arm in biometry_ablation.ARMS[:4]]
+    arms = [replace(arm, shape=(64, 96)) for arm in biometry_ablation.ARMS[:5]]
     monkeypatch.setattr(biometry_ablation, "ARMS", arms)
     monkeypatch.setattr(biometry_network, "HEAD_STAGES", (((64, 96), 2, 2e-3),))
     biometry_ablation.main(tmp_path, tmp_path / "model", epochs=4)
@@ -202,7 +214,7 @@ def test_an_ablation_stands_in_the_card_of_the_model(tmp_path, monkeypatch):
     assert list(table["arm"]) == [arm.words for arm in arms]
     assert table["dice"].max() > 0.5 and (table["lost"] < table["images"]).any()
     fits = sorted(path.name for path in (tmp_path / "model").glob("arm_*/fit"))
-    assert len(fits) == 2  # the mean and the answer without mirrored views are of these
+    assert len(fits) == 3  # the mean and the answer without mirrored views are of these
     biometry_network.main(tmp_path, tmp_path / "model")
     card = (tmp_path / "model" / "card.md").read_text("utf-8")
     assert "shorter trainings of 4 epochs" in card and "| no mirrored views |" in card

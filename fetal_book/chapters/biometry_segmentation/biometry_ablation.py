@@ -32,9 +32,12 @@ from fetal_book.chapters.biometry_segmentation.biometry_pictures import Forms
 from fetal_book.chapters.biometry_segmentation.biometry_scores import score_table
 from fetal_lib.metrics.differences import difference_ci
 from fetal_lib.models.biometry_unet import WIDTHS, BiometryUNet
+from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.predict.biometry_maps import CHANNELS
 from fetal_lib.predict.biometry_model import BiometryModel
 from fetal_lib.predict.onnx_network import OnnxNetwork
+from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.torch_forward import choose_device
 
 EPOCHS, LEARNING_RATE = 12, 2e-3
 WHOLE = Forms(quarter=0, square=0, crop=0)
@@ -56,6 +59,8 @@ class Arm:
     seed : of the weights that it starts from.
     of : tuple of str
         Words of the arms whose networks it takes, their maps averaged; empty: it has its own.
+    taught_by : tuple of str
+        Words of the arms whose mean answer it learns from beside the truth.
     """
 
     words: str
@@ -63,6 +68,7 @@ class Arm:
     shape: tuple[int, int] = SHAPE
     seed: int = 0
     of: tuple[str, ...] = ()
+    taught_by: tuple[str, ...] = ()
 
 
 AS_SHIPPED, LUCK = "as shipped", "the same from other first weights: luck"
@@ -70,6 +76,7 @@ ARMS = (
     Arm(AS_SHIPPED),
     Arm(LUCK, seed=1),
     Arm("the two above averaged, twice the work", of=(AS_SHIPPED, LUCK)),
+    Arm("one network taught by the two and the truth", seed=2, taught_by=(AS_SHIPPED, LUCK)),
     Arm("no mirrored views", Recipe(mirrors=False), of=(AS_SHIPPED,)),
     Arm("the last weights, not their moving average", Recipe(ema=0.0)),
     Arm("cross-entropy alone", Recipe(dice=0.0)),
@@ -117,12 +124,13 @@ def measure_arm(
 
     folder, models = folders[arm.words], []
     folder.mkdir(parents=True, exist_ok=True)
+    teachers = tuple(teacher(folders[words]) for words in arm.taught_by)
     for words in arm.of or (arm.words,):
         torch.manual_seed(arm.seed)
         network = BiometryUNet(1, arm.recipe.widths)
         stages = ((arm.shape, epochs, LEARNING_RATE),)
         given = of_part(cases, "train"), CHANNELS[:1], stages, folders[words] / "fit", tell
-        fit_network(network, *given, arm.recipe)
+        fit_network(network, *given, arm.recipe, teachers)
         models.append(written(network, CHANNELS[:1], arm.shape, folder, arm.recipe.mirrors))
     model = BiometryModel(Averaged([one.network for one in models]), models[0].spec)
     table = score_table(model, of_part(cases, "validation"))
@@ -130,6 +138,13 @@ def measure_arm(
     factor = table["channel"].map(offsets(table))
     off_mm = (table["value"] * factor - table["true"]).abs()
     return table[["image", "subject", "dice"]].assign(off_mm=off_mm).reset_index(drop=True)
+
+
+def teacher(folder: Path) -> BiometryUNet:
+    """Return the network of an arm of the usual width, to be asked and not trained."""
+    network = BiometryUNet(1)
+    load_torch_weights(network, folder / "fit" / "stage_0" / WEIGHTS)
+    return network.eval().requires_grad_(False).to(choose_device())
 
 
 def ablation_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -111,14 +111,19 @@ class Biometry(TorchTask):
         Of the training part and nothing else.
     settings : TorchSettings
     recipe : Recipe
+    teachers : tuple of nn.Module
+        Networks whose mean answer counts for half of each map that has a truth.
     """
 
     pictures: Pictures
     settings: TorchSettings
     recipe: Recipe = SHIPPED
+    teachers: tuple[nn.Module, ...] = ()
 
     def loss(self, network: nn.Module, image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
         """Return cross-entropy and soft Dice loss of the maps that have a truth."""
+        if self.teachers:
+            maps = taught(self.teachers, image, maps)
         return map_loss(network(image).float(), maps, self.recipe.cross_entropy, self.recipe.dice)
 
     def n_cases(self) -> int:
@@ -159,6 +164,21 @@ def _often(case: Case, shown_rare: tuple[int, int]) -> int:
     return shown_rare[0] if few else shown_rare[1] if many else 1
 
 
+def taught(teachers: Sequence[nn.Module], image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Return the means of known maps (B, C, h, w) and of what the teachers answer to the image.
+
+    References
+    ----------
+    Hinton G, Vinyals O, Dean J. Distilling the knowledge in a neural network. 2015.
+    arXiv:1503.02531
+    """
+    import torch
+
+    with torch.no_grad():
+        answers = torch.stack([torch.sigmoid(one(image).float()) for one in teachers]).mean(0)
+    return torch.where(maps == UNKNOWN, maps, (maps + answers) / 2)
+
+
 def map_loss(
     logits: torch.Tensor, maps: torch.Tensor, of_entropy: float = 1.0, of_dice: float = 1.0
 ) -> torch.Tensor:
@@ -186,6 +206,7 @@ def fit_network(
     folder: Path,
     progress: Callable[..., None],
     recipe: Recipe = SHIPPED,
+    teachers: tuple[nn.Module, ...] = (),
 ) -> None:
     """Fit a network in stages of growing images; checkpoints and weights of each in a folder."""
     import torch
@@ -202,7 +223,7 @@ def fit_network(
             precision=lightning_precision("auto"),
             seed=number,
         )
-        task = Biometry(Pictures(cases, shape, channels), settings, recipe)
+        task = Biometry(Pictures(cases, shape, channels), settings, recipe, teachers)
         fit_torch(folder / f"stage_{number}", network, task, progress)
 
 
