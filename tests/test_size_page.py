@@ -79,7 +79,7 @@ def test_a_score_has_the_millimetres_from_masks_behind_it_and_a_failure_gets_a_s
     failed.write(root / FOLDER)
     found = read_all(root, [])
     told = score_text(NETWORKS["attention_unet"], found.records["attention_unet"])
-    assert told.endswith("; vgg16 mask: rmse_mm 48.6 mm (40.30 to 57.20)"), told
+    assert told.endswith("; vgg16 mask: rmse_mm 48.6 mm (40.3 to 57.2)"), told
     key = CHAPTER, "dice"
     scales = [axes.get_yscale() for axes in size_figure({key: found.points}, found).axes]
     assert scales == ["logit"] * 3

@@ -20,9 +20,9 @@ from fetal_book.site.shown_runs import (
     ShownRun,
     count_text,
     data_text,
-    interval_text,
     shown_runs,
     value_text,
+    with_ends,
 )
 from fetal_lib.files.atomic import read_json, write_text
 from fetal_lib.plots.style import tidy
@@ -225,12 +225,6 @@ def _ends(row: dict[str, str], before: str = "") -> dict[str, float]:
 def _score(row: dict[str, str]) -> dict:
     unit = METRICS[row["metric"]].unit
     return {"value": float(row["value"]), "unit": unit, "n": int(row["n"])} | _ends(row)
-
-
-def with_ends(score: dict) -> str:
-    """Write a score with its interval, where it has one."""
-    interval = interval_text(score)
-    return value_text(score) + (f" ({interval})" if interval != "–" else "")
 
 
 def _cell(score: dict) -> str:

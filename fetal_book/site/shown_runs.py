@@ -266,6 +266,19 @@ def interval_text(row: Any) -> str:
     return interval_words(row["ci95_low"], row["ci95_high"], decimal_places(row["value"]))
 
 
+def with_ends(row: Any) -> str:
+    """Write a value with its interval in brackets, where it has one.
+
+    Examples
+    --------
+    >>> row = {"value": -108.2, "unit": "mm", "ci95_low": -117.446, "ci95_high": -98.789}
+    >>> with_ends(row), with_ends(row | {"ci95_low": float("nan")})
+    ('-108 mm (-117 to -99)', '-108 mm')
+    """
+    interval = interval_text(row)
+    return value_text(row) + (f" ({interval})" if interval != "–" else "")
+
+
 def count_text(n: Any) -> str:
     """Write a count of cases; an absent one is a dash."""
     return "–" if n is None or n != n else f"{int(n):,}"

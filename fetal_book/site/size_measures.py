@@ -9,7 +9,8 @@ from fetal_book.published_size.networks import NETWORKS
 from fetal_book.published_size.record import SizeRecord
 from fetal_book.runs.results import METRICS
 from fetal_book.site.markdown import table
-from fetal_book.site.sizes import score_of, with_columns, with_ends
+from fetal_book.site.shown_runs import with_ends
+from fetal_book.site.sizes import score_of, with_columns
 
 Scores = dict[str, dict[str, Any]]
 """Rows of results by measure."""

@@ -14,11 +14,12 @@ from fetal_book.published_size.plan import AROUND, step_seconds
 from fetal_book.published_size.record import SizeRecord
 from fetal_book.runs.results import METRICS
 from fetal_book.site.markdown import bullets, table
+from fetal_book.site.shown_runs import with_ends
 from fetal_book.site.size_cost import cost_table
 from fetal_book.site.size_measures import measure_tables
 from fetal_book.site.size_pairs import pair_table
 from fetal_book.site.size_pictures import curves_picture, size_picture
-from fetal_book.site.sizes import Point, Sizes, read_all, score_of, with_columns, with_ends
+from fetal_book.site.sizes import Point, Sizes, read_all, score_of, with_columns
 from fetal_lib.files.atomic import write_text
 
 TITLES = (

@@ -11,8 +11,7 @@ from fetal_book.published_size.networks import NETWORKS, SourceNetwork
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_sizes
 from fetal_book.published_size.steps import read_steps
 from fetal_book.site.claims import read_sources
-from fetal_book.site.shown_runs import ShownRun, shown_runs, value_text
-from fetal_lib.metrics.intervals import interval_words
+from fetal_book.site.shown_runs import ShownRun, shown_runs
 
 NUMBER = re.compile(r"\d+\.\d+")
 
@@ -105,19 +104,6 @@ def with_columns(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of a record with its interval as runs' tables have it, in two columns."""
     low, high = row["ci95"] or (float("nan"),) * 2
     return row | {"ci95_low": low, "ci95_high": high}
-
-
-def with_ends(row: dict[str, Any]) -> str:
-    """Write a score with its interval.
-
-    >>> row = {"value": -108.2, "unit": "mm", "ci95_low": -117.446, "ci95_high": -98.789}
-    >>> with_ends(row), with_ends(row | {"ci95_low": float("nan")})
-    ('-108 mm (-117.45 to -98.79)', '-108 mm')
-    """
-    low, high = row["ci95_low"], row["ci95_high"]
-    digits = 3 if abs(row["value"]) < 1 else 2
-    ends = "" if low != low else f" ({interval_words(low, high, digits)})"
-    return value_text(row) + ends
 
 
 def twin_of(name: str, runs: list[ShownRun]) -> Point | None:
