@@ -101,6 +101,15 @@ def test_networks_with_the_same_measures_have_a_table_of_all_and_others_none():
     assert measure_tables({"duck_net": found["duck_net"]}) == ""
 
 
+def test_a_network_whose_statistics_were_counted_anew_tells_both_scores():
+    one = record("med_seg_diff", 0.0)
+    again = row("med_seg_diff_recounted", 0.7, 0.6, 0.8)
+    one.scores += [again, again | {"data": "hc18, head"}]
+    told = score_text(NETWORKS["med_seg_diff"], one)
+    assert told.endswith("; med seg diff recounted: dice 0.700 (0.600 to 0.800)"), told
+    assert told.count("recounted") == 1
+
+
 def test_sets_have_tables_of_their_own_and_structures_lines(tmp_path):
     root = project(tmp_path)
     data = "fetal_biometry_fp"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 PROFILE = "long"
 """Of the chapters' parameters: the published width."""
 
+RECOUNTED = "_recounted"
+"""Ends the name of a network whose batch statistics were counted anew, without dropout."""
+
 
 class NetworkError(UserError, ValueError):
     """No network of the sources has the name that was asked for."""

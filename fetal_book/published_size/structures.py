@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fetal_book.published_size.course import Course, Trained
+from fetal_book.published_size.networks import RECOUNTED
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from fetal_book.published_size.piece import PieceRun
@@ -43,6 +45,10 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
     from fetal_book.chapters.case_scores import add_means
     from fetal_lib.models.torch_weights import load_torch_weights
     from fetal_lib.predict.segmenter import Segmenter
+    from fetal_lib.training.batch_statistics import (
+        drops_before_normalising,
+        recount_statistics,
+    )
     from fetal_lib.training.history import WEIGHTS
     from fetal_lib.training.torch_fit import fit_torch
     from fetal_lib.training.torch_forward import choose_device, seed_torch
@@ -73,13 +79,21 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         segmenter = Segmenter(network, spec, choose_device())
         test = arrays.select(part == "test")
         table = data["table"][part == "test"].reset_index(drop=True)
-        found = scores.score_structures(table, data["references"], segmenter.probs(test.images))
-        labels = {"model": name, "split": "test"}
-        add_means(run, found, scores.METRICS, "subject", data=run.data_name, **labels)
-        for structure, some in found.groupby("structure", sort=False):
-            if len(some) < len(found):
-                of = f"{run.data_name}, {structure}"
-                add_means(run, some, COMPARED, "subject", data=of, **labels)
+
+        def score(model: str) -> pd.DataFrame:
+            found = scores.score_structures(table, data["references"], segmenter.probs(test.images))
+            labels = {"model": model, "split": "test"}
+            add_means(run, found, scores.METRICS, "subject", data=run.data_name, **labels)
+            for structure, some in found.groupby("structure", sort=False):
+                if len(some) < len(found):
+                    of = f"{run.data_name}, {structure}"
+                    add_means(run, some, COMPARED, "subject", data=of, **labels)
+            return found
+
+        found = score(name)
+        if segmenter.is_diffusion and drops_before_normalising(network.condition):
+            recount_statistics(network.condition, arrays.select(part == "train").images)
+            score(name + RECOUNTED)
         n = sum(q.numel() for q in network.parameters())
         told = found[["image", "subject", *COMPARED]].round(5).astype(object)
         cases = told.where(told.notna(), None).to_dict("records")  # no length where none was found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fetal_book.published_size.networks import NETWORKS, SourceNetwork
+from fetal_book.published_size.networks import NETWORKS, RECOUNTED, SourceNetwork
 from fetal_book.published_size.plan import AROUND, step_seconds
 from fetal_book.published_size.record import SizeRecord
 from fetal_book.runs.results import METRICS
@@ -115,16 +115,19 @@ def score_text(network: SourceNetwork, record: SizeRecord | None) -> str:
 
 
 def told_beside(record: SizeRecord, score: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows that stand behind a network's score: millimetres of its masks, and of a
-    network of rings what its pixels are worth and what it finds above another threshold."""
+    """Return the rows that stand behind a network's score: millimetres of its masks, of a network
+    of rings what its pixels are worth and what it finds above another threshold, and what one with
+    dropout finds when its batch statistics are counted anew."""
     told = {"rmse_mm"}
     if NETWORKS[record.network].rings:
         told |= {"accuracy", score["metric"]}
     shown = (score["model"], score["metric"])
+    again = (score["model"] + RECOUNTED, score["metric"], score["data"])
     return [
         row
         for row in record.scores
-        if row["metric"] in told and (row["model"], row["metric"]) != shown
+        if (row["metric"] in told and (row["model"], row["metric"]) != shown)
+        or (row["model"], row["metric"], row["data"]) == again
     ]
 
 
