@@ -131,8 +131,8 @@ def _ablation(table: pd.DataFrame | None) -> Iterator[str]:
         f"What each part of the recipe does: shorter trainings of {first['epochs']} epochs, one an "
         f"arm, measured on the {first['images']} images of the validation part, of which each arm "
         "has its own offset. Differences to the first arm have their 95 % interval over "
-        "examinations; that of other first weights is luck alone, so less is not told apart. Turned, "
-        "cropped or darker scans, which random forms are for, are not in that part:"
+        "examinations; that of other first weights is luck alone, so less is not told apart. "
+        "Turned, cropped or darker scans, which random forms are for, are not in that part:"
     )
     yield ""
     yield "| arm | lost | ADF (mm) | more than the first | Dice | more than the first |"
