@@ -19,7 +19,7 @@ from fetal_lib.files.fingerprint import file_sha256
 from fetal_lib.predict.model_folder import model_spec
 
 NAME = "contract.json"
-UNSUMMED = (NAME, "card.md", "external.csv", "out_of_fold.csv")
+UNSUMMED = (NAME, "card.md", "external.csv", "out_of_fold.csv", "ablation.csv")
 """What tells about a model and is no part of it."""
 
 
