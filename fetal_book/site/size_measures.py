@@ -17,17 +17,18 @@ Scores = dict[str, dict[str, Any]]
 
 
 def measure_tables(records: Mapping[str, SizeRecord]) -> str:
-    """Write, for each chapter, a row a measure and a column a network; empty without two of them.
+    """Write, for each chapter and data set, a row a measure and a column a network; empty without
+    two of them.
 
-    Networks that learnt rings have measures of their own, and no table.
+    Networks are told together that stand by the same measure; one that has none of a length, as it
+    found nothing, has a dash there. Networks that learnt rings have no table.
     """
     same: dict[tuple[str, ...], list[tuple[SizeRecord, Scores]]] = {}
-    for name in NETWORKS:
+    for name, network in NETWORKS.items():
         if name in records and (scores := own_scores(records[name])):
-            key = (records[name].chapter, records[name].data, *scores)
+            key = (records[name].chapter, records[name].data, network.metric)
             same.setdefault(key, []).append((records[name], scores))
-    groups = {key: some for key, some in same.items() if len(key) > 3 and len(some) > 1}
-    return "\n".join(_table(*key[:2], key[2:], some) for key, some in groups.items())
+    return "\n".join(_table(*key, some) for key, some in same.items() if len(some) > 1)
 
 
 def own_scores(record: SizeRecord) -> Scores:
@@ -48,12 +49,14 @@ def own_scores(record: SizeRecord) -> Scores:
     return {f"{order[at]}{of}": found[more, at, of] for more, at, of in sorted(found)}
 
 
-def _table(
-    chapter: str, data: str, measures: tuple[str, ...], group: list[tuple[SizeRecord, Scores]]
-) -> str:
+def _table(chapter: str, data: str, metric: str, group: list[tuple[SizeRecord, Scores]]) -> str:
     records, scores = zip(*group, strict=True)
-    rows = [[measure, *(with_ends(mine[measure]) for mine in scores)] for measure in measures]
-    rows.append(["test images", *(f"{mine[measures[0]]['n']:,}" for mine in scores)])
+    measures = list(dict.fromkeys(one for mine in sorted(scores, key=len)[::-1] for one in mine))
+    rows = [
+        [one, *(with_ends(mine[one]) if one in mine else "–" for mine in scores)]
+        for one in measures
+    ]
+    rows.append(["test images", *(f"{mine[metric]['n']:,}" for mine in scores)])
     rows.append(["processor hours", *(f"{record.processor_hours:.2g}" for record in records)])
     energies = [energy_wh(record) for record in records]
     if any(energy is not None for energy in energies):
