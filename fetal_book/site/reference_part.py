@@ -37,7 +37,7 @@ FOLDER = "reference"
 TABLES = (
     "results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade",
     "impaired", "uneven",
-    "source_protocol", "few", "within_source", "trained_filters",
+    "source_protocol", "few", "within_source", "trained_filters", "search",
 )  # fmt: skip
 """Tables of a run that a reader wants first."""
 OPEN = ("results", "four_ways", "by_trimester", "by_decade", "impaired", "who_was_in")
