@@ -46,15 +46,16 @@ def test_counted_anew_they_are_those_without_dropout_and_no_weight_changes():
     assert shown.var((0, 2, 3)).mean() < 0.75 * spread.mean()
 
 
-def test_a_network_is_asked_the_way_that_leads_to_its_layers_and_one_image_is_left_out():
+def test_batches_are_scaled_and_one_image_is_left_out():
     network, sizes = chain(0.5), []
 
-    def ask(batch: torch.Tensor) -> torch.Tensor:
+    def look(_: nn.Module, given: tuple[torch.Tensor]) -> None:
+        (batch,) = given
         sizes.append(len(batch))
         assert batch.shape[1:] == (1, 16, 16) and 0 <= batch.min() and batch.max() <= 1
-        return network(batch)
 
-    recount_statistics(network, images(9), ask, batch_size=4)
+    network.register_forward_pre_hook(look)
+    recount_statistics(network, images(9), batch_size=4)
     assert sizes == [4, 4]
     assert drops_before_normalising(network) and not drops_before_normalising(chain(0.0))
 

@@ -13,13 +13,11 @@ Wu Y, Johnson J. Rethinking "batch" in BatchNorm. 2021. arXiv:2105.07576 (precis
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 
@@ -45,21 +43,20 @@ def drops_before_normalising(network: nn.Module) -> bool:
 def recount_statistics(
     network: nn.Module,
     images: np.ndarray,
-    ask: Callable[[torch.Tensor], object] | None = None,
     batch_size: int = 8,
     seed: int = 0,
 ) -> None:
     """Set the running statistics of all batch normalisations to their means over batches of images.
 
-    Nothing is dropped and no weight changes. The network is left in the mode of use.
+    Nothing is dropped, unlike by `torch.optim.swa_utils.update_bn`, and no weight changes. The
+    network is left in the mode of use.
 
     Parameters
     ----------
     network : torch.nn.Module
+        Takes a batch (B, 1, H, W) in [0, 1].
     images : ndarray, uint8 (N, H, W)
         Of the training part; two or more.
-    ask : callable, optional
-        Takes a batch (B, 1, H, W) in [0, 1] to the layers; the network itself where there is none.
     batch_size, seed : int
         Batches are drawn without replacement; a last one of a single image is left out.
     """
@@ -77,7 +74,7 @@ def recount_statistics(
     with torch.no_grad():
         for start in range(0, len(order) - 1, batch_size):
             batch = torch.from_numpy(images[order[start : start + batch_size]])
-            (ask or network)(batch.to(device).float()[:, None] / 255)
+            network(batch.to(device).float()[:, None] / 255)
     for one, momentum in zip(layers, momenta, strict=True):
         one.momentum = momentum
     network.eval()

@@ -22,6 +22,7 @@ from fetal_book.chapters.biometry_segmentation.biometry_calibration import offse
 from fetal_book.chapters.biometry_segmentation.biometry_card import ABLATION
 from fetal_book.chapters.biometry_segmentation.biometry_cases import Case, hc18_cases, of_part
 from fetal_book.chapters.biometry_segmentation.biometry_network import (
+    FIT,
     SHAPE,
     Recipe,
     fit_network,
@@ -113,7 +114,7 @@ def measure_arm(
 ) -> pd.DataFrame:
     """Fit an arm on the training part and measure the validation part, with the offset set on it.
 
-    ``folders`` has each arm's, by its words; a fit that is there is taken as it is.
+    ``folders`` has each arm's, by its words; those that it takes or is taught by were fitted.
 
     Returns
     -------
@@ -122,16 +123,18 @@ def measure_arm(
     """
     import torch
 
-    folder, models = folders[arm.words], []
+    folder = folders[arm.words]
     folder.mkdir(parents=True, exist_ok=True)
-    teachers = tuple(teacher(folders[words]) for words in arm.taught_by)
-    for words in arm.of or (arm.words,):
+    networks = [loaded(folders[words]) for words in arm.of]
+    if not networks:
         torch.manual_seed(arm.seed)
-        network = BiometryUNet(1, arm.recipe.widths)
+        networks = [BiometryUNet(1, arm.recipe.widths)]
         stages = ((arm.shape, epochs, LEARNING_RATE),)
-        given = of_part(cases, "train"), CHANNELS[:1], stages, folders[words] / "fit", tell
-        fit_network(network, *given, arm.recipe, teachers)
-        models.append(written(network, CHANNELS[:1], arm.shape, folder, arm.recipe.mirrors))
+        given = of_part(cases, "train"), CHANNELS[:1], stages, folder / FIT, tell, arm.recipe
+        device = choose_device()
+        teachers = (loaded(folders[words]).requires_grad_(False) for words in arm.taught_by)
+        fit_network(*networks, *given, tuple(one.to(device) for one in teachers))
+    models = [written(one, CHANNELS[:1], arm.shape, folder, arm.recipe.mirrors) for one in networks]
     model = BiometryModel(Averaged([one.network for one in models]), models[0].spec)
     table = score_table(model, of_part(cases, "validation"))
     table = table[table["size"] == "hc_mm"]
@@ -140,11 +143,11 @@ def measure_arm(
     return table[["image", "subject", "dice"]].assign(off_mm=off_mm).reset_index(drop=True)
 
 
-def teacher(folder: Path) -> BiometryUNet:
-    """Return the network of an arm of the usual width, to be asked and not trained."""
+def loaded(folder: Path) -> BiometryUNet:
+    """Return the network of an arm of the usual width that was fitted before."""
     network = BiometryUNet(1)
-    load_torch_weights(network, folder / "fit" / "stage_0" / WEIGHTS)
-    return network.eval().requires_grad_(False).to(choose_device())
+    load_torch_weights(network, folder / FIT / "stage_0" / WEIGHTS)
+    return network.eval()
 
 
 def ablation_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -180,12 +183,11 @@ def main(
     root: Annotated[Path, typer.Argument(help="Folder of the data sets.")],
     folder: Annotated[Path, typer.Argument(help="New folder of the fits and the table.")],
     epochs: Annotated[int, typer.Option(help="Of each arm.")] = EPOCHS,
-    only: Annotated[int, typer.Option(help="The first so many arms; 0: all.")] = 0,
 ) -> None:
     """Train every arm and write the table; it is written behind every arm."""
     cases, found = hc18_cases(root / "hc18"), {}
     folders = {arm.words: folder / f"arm_{number}" for number, arm in enumerate(ARMS)}
-    for arm in ARMS[: only or None]:
+    for arm in ARMS:
         print(arm.words, flush=True)
         found[arm.words] = measure_arm(arm, cases, folders, epochs)
         table = ablation_table(found).assign(epochs=epochs)
