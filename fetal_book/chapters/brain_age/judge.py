@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_age.data import Parts
-from fetal_book.chapters.brain_age.save import map_features
 from fetal_book.chapters.brain_age.scores import fit_age_bias
+from fetal_book.chapters.brain_age.softer import both_features, both_rows
 from fetal_book.chapters.brain_age.tissues import Tissues
 from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.baselines.cosine_ridge import fit_cosine_ridge
@@ -31,15 +31,16 @@ class FoldJudge:
         judged: NestedPrediction,
         seed: int,
     ) -> None:
-        self._age, self._features = healthy["age_years"].to_numpy(float), map_features(tissues)
+        self._age, self._features = healthy["age_years"].to_numpy(float), both_features(tissues)
         self._parts, self._judged, self._seed, self._fitted = parts, judged, seed, {}
 
     def predict(self, maps: np.ndarray, fold: int) -> float:
         """Return the age of a person by the model of a fold."""
         if fold not in self._fitted:
-            rows, chosen = self._parts.folds[fold].train, self._judged.chosen[fold]
+            rows = both_rows(self._parts.folds[fold].train, len(self._age))
+            ages, chosen = np.tile(self._age, 2)[rows], self._judged.chosen[fold]
             self._fitted[fold] = fit_cosine_ridge(
-                self._features[rows], self._age[rows], **chosen, seed=self._seed
+                self._features[rows], ages, **chosen, seed=self._seed
             )
         return float(self._fitted[fold].predict(age_features(maps)[None])[0])
 

@@ -17,6 +17,7 @@ from fetal_lib.baselines.mni_space import (
     SHAPE,
     brain_mask,
     grid_affine,
+    half_voxel_off,
     on_grid,
     standard_t1,
 )
@@ -48,6 +49,7 @@ class Tissues:
     # dice_white`` where there is truth (else NaN)
     table: pd.DataFrame
     maps: np.ndarray  # float16 (N, 3, 45, 54, 45): shares of CSF, gray and white on a 4 mm grid
+    softer: np.ndarray  # the same of each scan interpolated once more, `half_voxel_off`
     images: np.ndarray  # float16 (N, 1, side, side, side): what the age networks are fed
     labels: Path  # reference labels, a compressed array a row number; see `read_labels`
     rows: np.ndarray  # int (N,): row numbers in that file
@@ -66,8 +68,8 @@ class Tissues:
     def select(self, chosen: np.ndarray) -> Tissues:
         """Return what was made of the chosen scans, bool (N,)."""
         table = self.table[chosen].reset_index(drop=True)
-        kept = (self.maps[chosen], self.images[chosen], self.labels, self.rows[chosen])
-        return Tissues(table, *kept)
+        maps, softer = self.maps[chosen], self.softer[chosen]
+        return Tissues(table, maps, softer, self.images[chosen], self.labels, self.rows[chosen])
 
 
 def segment_all(run: Run, table: pd.DataFrame, source: dict | None = None) -> Tissues:
@@ -86,9 +88,9 @@ def segment_all(run: Run, table: pd.DataFrame, source: dict | None = None) -> Ti
     measures = pd.read_csv(outcome.folder / "measures.csv", keep_default_na=False)
     numbers = [name for name in measures if name != "reasons"]
     measures[numbers] = measures[numbers].apply(pd.to_numeric, errors="coerce")
-    maps, images = (np.load(outcome.folder / f"{name}.npy") for name in ("maps", "images"))
+    arrays = [np.load(outcome.folder / f"{name}.npy") for name in ("maps", "softer", "images")]
     rows = np.arange(len(measures))
-    return Tissues(measures, maps, images, outcome.folder / "labels.npz", rows)
+    return Tissues(measures, *arrays, outcome.folder / "labels.npz", rows)
 
 
 def read_labels(tissues: Tissues, rows: np.ndarray) -> np.ndarray:
@@ -100,15 +102,17 @@ def read_labels(tissues: Tissues, rows: np.ndarray) -> np.ndarray:
 def _compute(
     folder: Path, table: pd.DataFrame, spacing_mm: float, side: int, progress: Callable[..., None]
 ) -> None:
-    rows, maps, images, labels = [], [], [], {}
-    for row, shares, image, label in _work(table, spacing_mm, side):
+    rows, maps, softer, images, labels = [], [], [], [], {}
+    for row, shares, soft, image, label in _work(table, spacing_mm, side):
         labels[str(len(rows))] = label
         rows.append(row)
         maps.append(shares)
+        softer.append(soft)
         images.append(image)
         if len(rows) % 20 == 0:
             progress("stage", text=f"segmented {len(rows)} of {len(table)} scans")
     np.save(folder / "maps.npy", np.stack(maps))
+    np.save(folder / "softer.npy", np.stack(softer))
     np.save(folder / "images.npy", np.stack(images)[:, None])
     np.savez_compressed(folder / "labels.npz", **labels)
     pd.DataFrame(rows).to_csv(folder / "measures.csv", index=False)
@@ -134,11 +138,11 @@ def read_in_mni(
 
 def _one(
     subject: str, path: Path, labels_path: Path | None, spacing_mm: float, side: int
-) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
-    """Return measures, maps, network input and reference labels of one scan."""
+) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return measures, maps, softer maps, network input and reference labels of one scan."""
     scan, reasons = read_in_mni(subject, path, labels_path)
     if reasons:
-        empty = [np.zeros((3, *(n // 2 for n in SHAPE)), np.float16)]
+        empty = [np.zeros((3, *(n // 2 for n in SHAPE)), np.float16)] * 2
         empty += [np.zeros((side,) * 3, np.float16), np.zeros(SHAPE, np.uint8)]
         return {"reasons": "; ".join(reasons)}, *empty
     t1, affine = standard_t1(scan.volume.data, scan.volume.affine), grid_affine()
@@ -154,4 +158,7 @@ def _one(
         row[f"dice_{name}"] = np.nan if truth is None else dice(truth == k, found.labels == k)
     even = np.where(mask, found.corrected, 0)
     image = network_input(even, affine, mask, spacing_mm, side).astype(np.float16)
-    return row, block_means(found.shares).astype(np.float16), image, found.labels
+    soft = standard_t1(*half_voxel_off(scan.volume.data, scan.volume.affine))
+    shares = found.shares, segment_tissues(soft, affine).shares
+    maps = [block_means(one).astype(np.float16) for one in shares]
+    return row, *maps, image, found.labels
