@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("SimpleITK")
 
-from fetal_book.chapters.brain_age import softer  # noqa: E402
-from fetal_lib.baselines.mni_space import SHAPE, grid_affine, half_voxel_off, on_grid  # noqa: E402
-from fetal_lib.data.splits.folds import nested_folds  # noqa: E402
+from fetal_book.chapters.brain_age import softer
+from fetal_lib.baselines.mni_space import SHAPE, grid_affine, half_voxel_off, on_grid
+from fetal_lib.data.splits.folds import nested_folds
 
 N = 120
 
