@@ -108,3 +108,17 @@ def test_a_turned_shifted_scan_of_other_voxels_is_registered_and_told_alike(scan
     reading = read_age(tmp_path / "one_T1w.nii.gz", model)
     assert reading.reason == "" and reading.registered
     assert reading.age_years == pytest.approx(age, abs=8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", ["sub-OAS10001", "sub-OAS10013", "sub-OAS10317"])
+def test_a_shrunken_brain_that_was_turned_is_registered_and_told(subject, model, tmp_path):
+    image = nibabel.load(real_data("oasis1") / subject / "anat" / f"{subject}_T1w.nii.gz")
+    values, affine = np.asarray(image.dataobj, np.float32), image.affine
+    age = tell(values, affine, model, tmp_path)
+    turn = np.eye(4)
+    turn[:3, :3] = np.array([[0.98, -0.17, 0.05], [0.17, 0.98, -0.1], [-0.03, 0.11, 0.99]])
+    nibabel.save(nibabel.Nifti1Image(values, turn @ affine), tmp_path / "turned_T1w.nii.gz")
+    reading = read_age(tmp_path / "turned_T1w.nii.gz", model)
+    assert reading.reason == "" and reading.registered
+    assert reading.age_years == pytest.approx(age, abs=8)

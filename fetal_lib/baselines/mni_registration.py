@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 WELL_PLACED = 0.93, 4.0
 """Overlap with the template's brain and distance of the centres in mm of a scan left in place."""
-MIN_LIKENESS = 0.7
-"""Smallest correlation with the template of a scan that was registered."""
+MIN_LIKENESS = 0.6
+"""Smallest correlation with the template, of a young adult, of a scan that was registered: old and
+shrunken brains that lie right have 0.63 to 0.9, brains upside down or on their side 0.5 at most."""
 BRIGHTEST = 1.6
 """Of the scan's median tissue; what is brighter counts as so bright."""
 
