@@ -44,7 +44,7 @@ VARIANTS = {  # name: what becomes of the values (of 0 to 255), header's slope, 
     "halo": (lambda v: halo(v, 0.02), None, 0.3),
     "noise around": (lambda v: np.where(v > 0, v, noise(v)), None, 0.3),
     "gamma 0.8": (lambda v: (v / 255) ** 0.8, None, 2.0),
-    "gamma 1.25": (lambda v: (v / 255) ** 1.25, None, 2.0),
+    "gamma 1.25": (lambda v: (v / 255) ** 1.25, None, 2.5),
 }
 
 
