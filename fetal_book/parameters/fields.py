@@ -102,10 +102,10 @@ def schedule(
     return Field("cosine", title="learning-rate schedule", description=description)
 
 
-def precision() -> Any:
+def precision(default: str = "float32") -> Any:
     """Bits of a number in training."""
     return Field(
-        "float32",
+        default,
         title="precision",
         description="of training; auto: 16-bit brain floats where the processor or the graphics "
         "card computes in them, 32-bit elsewhere",

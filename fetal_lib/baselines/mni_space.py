@@ -98,6 +98,39 @@ def half_voxel_off(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np
     return on_grid(data, np.linalg.inv(off) @ affine), off @ grid_affine()
 
 
+def turned_and_moved(
+    affine: np.ndarray,
+    rng: np.random.Generator,
+    turn_deg: float = 6.0,
+    shift_mm: float = 8.0,
+) -> np.ndarray:
+    """Return the affine of a scan whose head lies elsewhere, as in the scanner of another person.
+
+    Parameters
+    ----------
+    affine : (4, 4), voxel to mm of MNI space.
+    rng : draws the angles and the shifts, normal about 0.
+    turn_deg, shift_mm : SD of the angle about each axis and of the shift along it.
+
+    Returns
+    -------
+    affine : float64 (4, 4)
+
+    Examples
+    --------
+    >>> away = turned_and_moved(np.eye(4), np.random.default_rng(0))
+    >>> bool(np.isclose(np.linalg.det(away), 1)), away[:3, 3].round(1).tolist()
+    (True, [0.8, -4.3, 2.9])
+    """
+    from scipy.spatial.transform import Rotation
+
+    move = np.eye(4)
+    angles = rng.normal(0, turn_deg, 3)
+    move[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    move[:3, 3] = rng.normal(0, shift_mm, 3)
+    return move @ affine
+
+
 def template_on(shape: tuple[int, ...], affine: np.ndarray) -> Template:
     """Return the template on a grid.
 

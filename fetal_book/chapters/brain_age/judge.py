@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from fetal_book.chapters.brain_age.data import Parts
+from fetal_book.chapters.brain_age.resampled import WAYS, features_of_all, rows_of_all
 from fetal_book.chapters.brain_age.scores import fit_age_bias
-from fetal_book.chapters.brain_age.softer import both_features, both_rows
 from fetal_book.chapters.brain_age.tissues import Tissues
 from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.baselines.cosine_ridge import fit_cosine_ridge
@@ -31,14 +31,15 @@ class FoldJudge:
         judged: NestedPrediction,
         seed: int,
     ) -> None:
-        self._age, self._features = healthy["age_years"].to_numpy(float), both_features(tissues)
+        self._age = healthy["age_years"].to_numpy(float)
+        self._features = features_of_all(tissues)
         self._parts, self._judged, self._seed, self._fitted = parts, judged, seed, {}
 
     def predict(self, maps: np.ndarray, fold: int) -> float:
         """Return the age of a person by the model of a fold."""
         if fold not in self._fitted:
-            rows = both_rows(self._parts.folds[fold].train, len(self._age))
-            ages, chosen = np.tile(self._age, 2)[rows], self._judged.chosen[fold]
+            rows = rows_of_all(self._parts.folds[fold].train, len(self._age))
+            ages, chosen = np.tile(self._age, len(WAYS))[rows], self._judged.chosen[fold]
             self._fitted[fold] = fit_cosine_ridge(
                 self._features[rows], ages, **chosen, seed=self._seed
             )

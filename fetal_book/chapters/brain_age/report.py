@@ -100,9 +100,16 @@ def add_reference_dice(run: Run, truth: Truth) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def add_ages(run: Run, age_years: np.ndarray, parts: Parts, model: str, pred: np.ndarray) -> None:
-    """Add a model's result rows on the tested subjects to the run."""
-    kept = parts.tested
+def add_ages(
+    run: Run,
+    age_years: np.ndarray,
+    parts: Parts,
+    model: str,
+    pred: np.ndarray,
+    among: np.ndarray | None = None,
+) -> None:
+    """Add a model's result rows on the tested subjects, or on some of them, to the run."""
+    kept = parts.tested if among is None else among
     answers = age_years[kept], pred[kept], "years", model, "test"
     rows = age_rows(*answers, parts.person[kept], run.parameters.seed)
     for row in rows:

@@ -9,8 +9,13 @@ import numpy as np
 
 from fetal_book.chapters.brain_age.data import Parts
 from fetal_book.chapters.brain_age.report import add_ages, intervals
+from fetal_book.chapters.brain_age.resampled import (
+    WAYS,
+    as_they_came,
+    features_of_all,
+    judge_all,
+)
 from fetal_book.chapters.brain_age.scores import by_decade
-from fetal_book.chapters.brain_age.softer import as_they_came, both_features, judge_both
 from fetal_book.chapters.brain_age.tissues import Tissues
 from fetal_book.chapters.model_card import model_card
 from fetal_book.runs.session import Run
@@ -34,13 +39,13 @@ def save_age_model(
 
     Its interval is the quantile of the errors on the outer folds; no subject was in the training
     part of the fold that tested them, but the model that is written has seen all. It learns from
-    scans as they came and interpolated once more; its interval is of scans as they came.
+    scans in all of `WAYS`; its interval is of scans as they came.
     """
     from threadpoolctl import threadpool_limits
 
-    p, features = run.parameters, both_features(tissues)
+    p, features = run.parameters, features_of_all(tissues)
     with threadpool_limits(1):
-        judged = as_they_came(judge_both(features, age_years, parts, p.seed))
+        judged = as_they_came(judge_all(features, age_years, parts, p.seed))
         add_ages(run, age_years, parts, NAME, judged.outer)
         intervals(run, age_years, judged, parts, NAME)
         if p.save_model:
@@ -64,7 +69,7 @@ def _fit_all(
     ends = np.concatenate([chosen["curve"][0] for chosen in judged.chosen])
     grid = np.arange(ends.min(), ends.max() + 1)
     curve = np.mean([np.interp(grid, *chosen["curve"]) for chosen in judged.chosen], axis=0)
-    ages = np.tile(age_years, 2)
+    ages = np.tile(age_years, len(WAYS))
     ridge = fit_cosine_ridge(features, ages, alpha, np.stack([grid, curve]), p.seed)
     spec = AgeModelSpec(
         half_width_years=conformal_quantile(np.abs(judged.outer - age_years)[kept], p.coverage),
@@ -130,9 +135,9 @@ def _card(
         "Brain age from tissue maps",
         f"`{spec.trained_on}` (licence of the data: {licence})",
         f"; {len(age_years)} scans, ages {low:.0f} to {high:.0f} years. Input: a skull-stripped T1 "
-        "scan; one that is not in MNI space is registered to it. It learnt from each scan twice: "
-        "as it came, and interpolated once more. Weights only: no scan of a subject is in the "
-        "files.",
+        "scan; one that is not in MNI space is registered to it. It learnt from each scan three "
+        "times: as it came, interpolated once more, and turned, moved and registered here. "
+        "Weights only: no scan of a subject is in the files.",
         [
             f"Interval: ± {spec.half_width_years:.1f} years, from the errors on the outer folds, "
             f"for {spec.interval_coverage:.0%} coverage on people like these.",

@@ -37,6 +37,8 @@ CODE = (
 STRENGTHS = (0.0, 0.1, 0.2)
 """SD of the logarithm of the field inside the brain; 0.1 is 20 % from the 16th to the 84th
 centile."""
+N4_SHRINK = 4
+"""The fields are drawn from four knots an axis, far coarser than every fourth voxel."""
 WAYS = {"left as it is": (False, 0), "N4": (True, 0), "polynomial of the mixture": (False, 3)}
 """Whether N4 corrects, and the degree of the polynomial that the mixture then fits."""
 
@@ -103,7 +105,7 @@ def _uneven_maps(row: pd.Series, seed: int, number: int) -> Iterator[tuple[dict,
         for way, (n4, degree) in WAYS.items():
             seen, log = t1 * field, np.zeros(t1.shape, np.float32)
             if n4:
-                seen, found = correct_bias_field(seen, affine, mask)
+                seen, found = correct_bias_field(seen, affine, mask, N4_SHRINK)
                 log = np.log(found)
             seen = standard_t1(seen, affine)
             mixture = segment_tissues(seen, affine, mask, degree)
