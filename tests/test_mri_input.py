@@ -79,13 +79,14 @@ def test_splines_do_not_spill_out_of_the_brain():
 
 
 @pytest.mark.slow
-def test_a_known_brightness_is_found():
+@pytest.mark.parametrize("shrink", [2, 4])
+def test_a_known_brightness_is_found(shrink):
     mask = ball((40, 40, 40), 17)
     x = np.linspace(-1, 1, 40)[:, None, None]
     true = np.broadcast_to(np.exp(0.3 * x), mask.shape)
     tissue = np.where(np.random.default_rng(0).random(mask.shape) < 0.5, 100.0, 160.0)
     t1 = np.where(mask, tissue * true, 0)
-    corrected, field = correct_bias_field(t1, np.diag([2.0, 2, 2, 1]), mask)
+    corrected, field = correct_bias_field(t1, np.diag([2.0, 2, 2, 1]), mask, shrink)
     assert np.corrcoef(np.log(field[mask]), np.log(true[mask]))[0, 1] > 0.95
     left, right = mask.copy(), mask.copy()
     left[20:], right[:20] = False, False

@@ -79,6 +79,40 @@ def test_the_cell_with_the_parameters_that_were_given_stays_in_its_place():
     assert cells[-1]["outputs"] == ["loss"]
 
 
+def test_another_default_is_no_other_code_but_another_parameter_is():
+    def first(source):
+        return code(source) | {"metadata": {"tags": ["parameters"]}}
+
+    executed = [first("epochs = 3"), code("fit()", ["loss"])]
+    cells = with_outputs([first("epochs = 4"), code("fit()")], executed)
+    assert cells[0]["source"] == "epochs = 4" and cells[1]["outputs"] == ["loss"]
+    assert with_outputs([first("epochs = 3\nseed = 0"), code("fit()")], executed) is None
+
+
+@pytest.mark.parametrize("suffix", [".py", ".ipynb"])
+def test_a_notebook_is_the_same_with_other_values_of_its_parameters_only(tmp_path, suffix):
+    def sha256(parameters, rest="x = 1", prose="Words."):
+        path = tmp_path / f"chapter{suffix}"
+        if suffix == ".py":
+            cells = [f"# %% [markdown]\n# {prose}", f'# %% tags=["parameters"]\n{parameters}']
+            path.write_text("\n\n".join([*cells, f"# %%\n{rest}\n"]))
+        else:
+            cells = [
+                {"cell_type": "markdown", "source": [prose], "metadata": {}},
+                code(parameters) | {"metadata": {"tags": ["parameters"]}},
+                code(rest),
+            ]
+            path.write_text(json.dumps({"cells": cells}))
+        return notebook_sha256(path)
+
+    same = sha256('seed = 0\nname = "a = b"')
+    assert sha256('seed = 7\nname = "other"') == same
+    others = [sha256("seed = 0"), sha256('size = 0\nname = "a"')]
+    others += [sha256('seed = 0\nname = "a"', rest="x = 2")]
+    others += [sha256('seed = 0\nname = "a"', prose="Other words.")]
+    assert same not in others and len(set(others)) == 4
+
+
 @pytest.mark.parametrize(
     "changed", [["fit( )"], [], ["fit()", "show()"], ["show()"]], ids=["space", "gone", "more", "o"]
 )

@@ -87,17 +87,17 @@ class BiometrySegmentationParameters(ChapterParameters):
         description="time steps that this number divides get the anchor loss; 5 in the paper",
     )
     sampling_steps: int = Field(
-        10, ge=1, le=50, title="sampling steps", description="DDIM steps; the training has 1000"
+        5, ge=1, le=50, title="sampling steps", description="DDIM steps; the training has 1000"
     )
     ancestral_steps: int = Field(
-        250,
+        50,
         ge=2,
         le=1000,
         title="ancestral steps",
         description="drawn steps of the sample that DDIM is compared with, on a few images",
     )
     members: int = Field(
-        5, ge=1, le=50, title="ensemble", description="masks sampled for each image"
+        3, ge=1, le=50, title="ensemble", description="masks sampled for each image"
     )
     fusion: Literal["staple", "mean", "majority"] = Field(
         "staple", title="fusion", description="of the ensemble's masks"

@@ -41,7 +41,7 @@ class HeadCircumferenceParameters(ChapterParameters):
     )
     ema: float = fields.ema(0.995)
     schedule: Literal["cosine", "constant"] = fields.schedule()
-    precision: Literal["auto", "float32", "bfloat16"] = fields.precision()
+    precision: Literal["auto", "float32", "bfloat16"] = fields.precision("auto")
     augment: bool = fields.augment(True, "random flips, rotation, zoom, shift and gain")
     flips: Literal["none", "left_right", "up_down", "all"] = Field(
         "up_down",
@@ -61,7 +61,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         "for the re-enactment of source 003, which trained for 20",
         title="epochs of the source's protocol",
     )
-    source_trainings: int = fields.source_trainings(5)
+    source_trainings: int = fields.source_trainings(3)
     source_half_size: bool = Field(
         True,
         title="half size for the source's protocol",

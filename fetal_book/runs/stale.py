@@ -29,6 +29,8 @@ from fetal_lib.files.fingerprint import (
 )
 
 NOTEBOOK_CHANGED = "the notebook changed"
+PARAMETERS_TAG = '"parameters"'
+"""Marks the cell that a run's parameters replace."""
 DATA_CHANGED = "the data changed"
 RESULT_FILES = ("results.json", "executed.ipynb")
 
@@ -97,20 +99,33 @@ def code_reasons(chapter: Chapter, record: RunRecord) -> list[str]:
 def notebook_sha256(path: Path) -> str:
     """Return the sha256 of a chapter's source: cells and tags, no outputs, no header.
 
-    Every change of text or code counts, because a page shows both.
+    Every change of text or code counts, because a page shows both; but for the values of the cell
+    of parameters, since each run notes its own and is compared by them.
     """
     text = Path(path).read_text("utf-8").replace("\r\n", "\n")
     if Path(path).suffix == ".py":
         start = text.find("# %%")
-        lines = text[max(start, 0) :].splitlines()
-        return canonical_hash([line.rstrip() for line in lines])
-    cells = json.loads(text).get("cells", [])
-    return canonical_hash(
-        [
-            [cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {}).get("tags", [])]
-            for cell in cells
-        ]
-    )
+        lines, inside = [], False
+        for line in text[max(start, 0) :].splitlines():
+            inside = PARAMETERS_TAG in line if line.startswith("# %%") else inside
+            lines.append(without_value(line) if inside else line.rstrip())
+        return canonical_hash(lines)
+    cells = []
+    for cell in json.loads(text).get("cells", []):
+        tags, source = cell.get("metadata", {}).get("tags", []), "".join(cell["source"])
+        if "parameters" in tags:
+            source = "\n".join(map(without_value, source.splitlines()))
+        cells.append([cell["cell_type"], source, tags])
+    return canonical_hash(cells)
+
+
+def without_value(line: str) -> str:
+    """Return what a line of the cell of parameters says besides a default.
+
+    >>> without_value('schedule = "cosine"'), without_value("# Of the U-Net.")
+    ('schedule', '# Of the U-Net.')
+    """
+    return line.rstrip() if line.startswith("#") else line.split(" = ", 1)[0].rstrip()
 
 
 def used_modules() -> list[str]:
