@@ -53,7 +53,6 @@ sfcn_epochs = 18
 sfcn_rate = 0.003
 age_batch = 8
 schedule = "cosine"
-precision = "auto"
 coverage = 0.9
 occluded = 4
 uneven_scans = 6

@@ -106,7 +106,6 @@ class BrainAgeParameters(ChapterParameters):
         8, ge=2, le=64, title="batch of the age networks", description="4 in the source"
     )
     schedule: Literal["cosine", "constant"] = fields.schedule()
-    precision: Literal["auto", "float32", "bfloat16"] = fields.precision("auto")
     coverage: float = fields.coverage(
         "fraction of subjects that the prediction interval is to hold"
     )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fetal_book.published_size.course import Course, Trained
-from fetal_lib.training.precision import LIGHTNING_NAMES, lightning_precision
 
 if TYPE_CHECKING:
     from fetal_book.published_size.piece import PieceRun
@@ -33,11 +32,9 @@ def brain_age(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
 
     parts = split_subjects(data["table"], run.parameters)
     known = (run, name, data["table"], data["tissues"], parts)
-    in_full = lightning_precision(run.parameters.precision) == LIGHTNING_NAMES["float32"]
-    floats = "float32" if in_full else "bfloat16"
     if name == "res_unet":
-        return Course(int(parts.teaches.sum()), floats, lambda: _tissues(*known))
-    return Course(len(parts.folds[0].inner[0][0]), floats, lambda: _ages(*known))
+        return Course(int(parts.teaches.sum()), "float32", lambda: _tissues(*known))
+    return Course(len(parts.folds[0].inner[0][0]), "float32", lambda: _ages(*known))
 
 
 def _tissues(run: PieceRun, name: str, table, tissues, parts) -> Trained:

@@ -13,7 +13,6 @@ from fetal_book.chapters.brain_age.tissues import CODE as TISSUE_CODE
 from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.training.history import WEIGHTS, read_history
-from fetal_lib.training.precision import lightning_precision
 from fetal_lib.training.torch_arrays import Arrays, of_output
 from fetal_lib.training.torch_fit import fit_torch
 from fetal_lib.training.torch_forward import predict_network, seed_torch
@@ -75,7 +74,6 @@ def fit_settings(name: str, p: BrainAgeParameters) -> TorchSettings:
         weight_decay=0.0 if p.schedule == "constant" else 0.01,
         schedule=p.schedule,
         ema=0.0 if p.schedule == "constant" else 0.95,
-        precision=lightning_precision(p.precision),
         seed=p.seed,
     )
 

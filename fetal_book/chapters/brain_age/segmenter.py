@@ -16,7 +16,6 @@ from fetal_book.chapters.brain_age.tissues import TISSUES, Tissues, read_labels
 from fetal_lib.metrics.segmentation import dice
 from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.training.history import WEIGHTS
-from fetal_lib.training.precision import lightning_precision
 from fetal_lib.training.torch_arrays import Arrays, of_output
 from fetal_lib.training.torch_fit import fit_torch
 from fetal_lib.training.torch_forward import predict_network, seed_torch
@@ -76,7 +75,6 @@ def fit_segmenter(
         learning_rate=p.segmentation_rate,
         schedule=p.schedule,
         ema=0.0 if p.schedule == "constant" else 0.95,
-        precision=lightning_precision(p.precision),
         seed=p.seed,
     )
     augment = crop_augment(p.segmentation_crop, 0.02, 0.02) if p.segmentation_crop else None
