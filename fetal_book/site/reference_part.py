@@ -36,7 +36,7 @@ from fetal_lib.files.atomic import read_json, write_text
 FOLDER = "reference"
 TABLES = (
     "results", "measures", "four_ways", "growth_agreement", "by_trimester", "by_decade",
-    "impaired", "uneven",
+    "impaired", "resampled", "uneven",
     "source_protocol", "few", "within_source", "trained_filters", "search",
 )  # fmt: skip
 """Tables of a run that a reader wants first."""
