@@ -18,6 +18,7 @@ from fetal_book.parameters.resolve import Resolved, load_profiles
 from fetal_book.runs.data_sets import data_digest, find_data
 from fetal_book.runs.folder import public_parameters, same_place
 from fetal_book.runs.machine import environment, versions
+from fetal_book.runs.pairs import has_tag
 from fetal_book.runs.record import RunRecord, known_record
 from fetal_lib.files.fingerprint import (
     PACKAGES,
@@ -110,13 +111,21 @@ def notebook_sha256(path: Path) -> str:
             inside = PARAMETERS_TAG in line if line.startswith("# %%") else inside
             lines.append(without_value(line) if inside else line.rstrip())
         return canonical_hash(lines)
-    cells = []
-    for cell in json.loads(text).get("cells", []):
-        tags, source = cell.get("metadata", {}).get("tags", []), "".join(cell["source"])
-        if "parameters" in tags:
-            source = "\n".join(map(without_value, source.splitlines()))
-        cells.append([cell["cell_type"], source, tags])
-    return canonical_hash(cells)
+    cells = json.loads(text).get("cells", [])
+    return canonical_hash(
+        [
+            [cell["cell_type"], source_of(cell), cell.get("metadata", {}).get("tags", [])]
+            for cell in cells
+        ]
+    )
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """Return a cell's source; of that of parameters the names, since a run notes its own values."""
+    source = "".join(cell["source"])
+    if has_tag(cell, "parameters"):
+        return "\n".join(map(without_value, source.splitlines()))
+    return source
 
 
 def without_value(line: str) -> str:

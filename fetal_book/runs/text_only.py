@@ -23,8 +23,8 @@ from fetal_book.runs.stale import (
     changed_parameters,
     finished_run,
     notebook_sha256,
+    source_of,
     stale_reasons,
-    without_value,
 )
 from fetal_book.runs.worker import INPUT_FILE
 from fetal_lib.files.atomic import read_json, write_json
@@ -105,7 +105,7 @@ def with_outputs(
     injected = [cell for cell in executed if has_tag(cell, INJECTED)]
     ran = [cell for cell in executed if cell["cell_type"] == "code" and cell not in injected]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    if list(map(_code, code)) != list(map(_code, ran)):
+    if list(map(source_of, code)) != list(map(source_of, ran)):
         return None
     outputs = iter(ran)
     renewed: list[dict[str, Any]] = []
@@ -117,11 +117,3 @@ def with_outputs(
         if has_tag(cell, "parameters"):
             renewed += injected
     return renewed
-
-
-def _code(cell: dict[str, Any]) -> str:
-    """Return a cell's code; of that of parameters the names, since a run notes its own values."""
-    code = "".join(cell["source"])
-    if has_tag(cell, "parameters"):
-        return "\n".join(map(without_value, code.splitlines()))
-    return code
