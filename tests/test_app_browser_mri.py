@@ -129,8 +129,7 @@ def test_several_heads_of_which_none_is_a_bare_adult_brain(tabs, server, scans, 
     assert list(rows) == names
     assert [rows[name]["status"] for name in names] == ["declined", "declined", "failed"]
     assert all(row["brain_age_years"] == "" for row in rows.values())
-    skull = rows["skull_T1w.nii.gz"]["reason"]
-    assert "it correlates by" in skull and "if it is not skull-stripped, strip it first" in skull
+    assert "the skull is not stripped" in rows["skull_T1w.nii.gz"]["reason"]
     assert "a web page or XML" in rows["letter.nii.gz"]["reason"]
     wait_for_no_files(server.folder)
 

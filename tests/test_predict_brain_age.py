@@ -47,6 +47,7 @@ def test_a_brain_is_told_and_the_others_are_declined_with_a_reason(scans, tmp_pa
     assert float(told["high_years"]) - float(told["low_years"]) == pytest.approx(14, abs=0.11)
     assert 0 <= float(told["csf_centile"]) <= 100
     assert "no adult brain" in rows[1]["reason"] or "T1" in rows[1]["reason"]
+    assert "the skull is not stripped" in rows[2]["reason"]
     assert "mri_synthstrip" in rows[2]["reason"]
     assert "no volume" in rows[3]["reason"] or "NIfTI" in rows[3]["reason"]
     assert (tmp_path / "p" / "a_T1w.png").stat().st_size > 10_000

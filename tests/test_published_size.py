@@ -14,7 +14,7 @@ import numpy as np  # noqa: E402
 from fetal_book.parameters.chapters import get_chapter  # noqa: E402
 from fetal_book.parameters.resolve import load_profiles  # noqa: E402
 from fetal_book.published_size.networks import NETWORKS, NetworkError, get_network  # noqa: E402
-from fetal_book.published_size.piece import Diverged, PieceRun  # noqa: E402
+from fetal_book.published_size.piece import PieceRun  # noqa: E402
 from fetal_book.published_size.plan import AROUND, plan_epochs, step_seconds  # noqa: E402
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_size  # noqa: E402
 from fetal_book.published_size.rings import best_threshold, miswired_unet  # noqa: E402
@@ -27,6 +27,7 @@ from fetal_lib.models.res_unet_3d import get_res_unet_3d  # noqa: E402
 from fetal_lib.models.segmentation_networks import build_network, get_spec  # noqa: E402
 from fetal_lib.models.unet import get_unet  # noqa: E402
 from fetal_lib.models.vgg16_attention import get_age_network  # noqa: E402
+from fetal_lib.training.diverged import DivergedFit  # noqa: E402
 from fetal_lib.training.history import HISTORY, read_history  # noqa: E402
 from fetal_lib.training.keras_classification import (  # noqa: E402
     Classification,
@@ -234,16 +235,16 @@ def test_a_training_whose_loss_is_no_number_ends_with_a_sentence_and_a_true_reco
     rows = [{"epoch": 1, "loss": 0.5, "val_score": 0.5, "seconds": 2.0}]
     rows.append({"epoch": 2, "loss": float("nan"), "val_score": 0.0, "seconds": 2.0})
     (tmp_path / HISTORY).write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
-    with pytest.raises(Diverged, match="loss of epoch 2 is nan; try -p precision=float32"):
+    with pytest.raises(DivergedFit, match="loss of epoch 2 is nan; try -p precision=float32"):
         run.progress("epoch", epochs=3, **rows[1])
     record.follow(rows, "val_score", 2.0)
     assert record.done == 1
 
 
-def test_dilated_convolutions_keep_their_channels_where_they_are():
+def test_dilated_convolutions_keep_their_channels_where_they_are_in_16_bits():
     import torch
 
-    from fetal_book.published_size.structures import channels_last
+    from fetal_lib.training.memory_format import channels_last
 
     def last(network):
         kernels = [one.weight for one in network.modules() if isinstance(one, torch.nn.Conv2d)]
@@ -253,9 +254,10 @@ def test_dilated_convolutions_keep_their_channels_where_they_are():
             if one.shape[2] > 1 and one.shape[1] > 1
         )
 
-    assert last(channels_last(build_network("unext", width=0.0625, image_size=32)))
-    duck = channels_last(build_network("duck_net_17", width=0.0625, image_size=32))
-    assert not last(duck)
+    for name, in_16_bits in (("unext", True), ("duck_net_17", False)):
+        network = build_network(name, width=0.0625, image_size=32)
+        assert last(channels_last(network, "bf16-mixed")) == in_16_bits
+        assert last(channels_last(network))
 
 
 def test_a_ring_that_nowhere_reaches_one_half_is_found_above_a_lower_threshold():

@@ -49,6 +49,20 @@ def test_an_uneven_brightness_changes_little(phantoms, found):
     assert same > 0.97 > (without.labels == plain.labels)[plain.labels > 0].mean()
 
 
+def test_a_brightness_is_a_polynomial_of_the_place():
+    rng = np.random.default_rng(0)
+    t1, mask = rng.uniform(1, 2, (5, 6, 7)), rng.random((5, 6, 7)) > 0.4
+    weights = np.concatenate([[2.0], rng.uniform(-0.1, 0.1, 9)])  # of degree 2
+    powers = [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 0), (0, 1, 1), (0, 2, 0)]
+    powers += [(1, 0, 0), (1, 0, 1), (1, 1, 0), (2, 0, 0)]
+    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in t1.shape), indexing="ij"))
+    field = sum(
+        w * (grid ** np.reshape(p, (3, 1, 1, 1))).prod(axis=0)
+        for w, p in zip(weights, powers, strict=True)
+    )
+    np.testing.assert_allclose(even_out(t1, mask, weights), np.where(mask, t1 / field, 0), 1e-6)
+
+
 @pytest.mark.slow
 def test_gain_changes_nothing_and_the_brightness_can_be_applied_again(phantoms, found):
     phantom, plain = phantoms[0], found[0]

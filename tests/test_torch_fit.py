@@ -1,5 +1,7 @@
 """A PyTorch fit that was cut goes on where it was, and ends as one that was not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ torch = pytest.importorskip("torch")
 from made_up_fits import cut_after, damage  # noqa: E402
 
 from fetal_lib.models.torch_weights import load_torch_weights  # noqa: E402
+from fetal_lib.training.diverged import DivergedFit  # noqa: E402
 from fetal_lib.training.history import HISTORY, DamagedFit, read_history  # noqa: E402
 from fetal_lib.training.torch_arrays import Arrays, epoch_batches, of_output  # noqa: E402
 from fetal_lib.training.torch_fit import fit_torch  # noqa: E402
@@ -100,6 +103,42 @@ def test_watching_in_training_mode_changes_the_statistics_and_evaluation_does_no
         kept[name] = network.state_dict()["1.running_mean"]
     torch.testing.assert_close(kept["right"], kept["alone"])
     assert (kept["wrong"] - kept["alone"]).abs().max() > 0.1
+
+
+def test_the_validation_part_is_watched_every_few_epochs_and_after_the_last(tmp_path):
+    x, y = line()
+    networks = {}
+    for every in (1, 4):
+        settings = dataclasses.replace(SETTINGS, watch_every=every)
+        assert settings.as_spec() == SETTINGS.as_spec()
+        networks[every] = tiny()
+        task = Arrays(x, y, settings, MSE, (x, y), jitter)
+        fit_torch(tmp_path / str(every), networks[every], task)
+    rows = {every: read_history(tmp_path / str(every)) for every in networks}
+    assert [row["epoch"] for row in rows[4] if "val_loss" in row] == [2, 6]
+    assert rows[4][1]["val_loss"] == rows[1][1]["val_loss"] != rows[4][5]["val_loss"]
+    for a, b in zip(*(one.parameters() for one in networks.values()), strict=True):
+        assert torch.equal(a, b)
+    both = dataclasses.replace(SETTINGS, ema=0.0, patience=2, watch_every=4)
+    with pytest.raises(ValueError, match="set watch_every to 1"):
+        fit_torch(tmp_path / "both", tiny(), Arrays(x, y, both, MSE, (x, y)))
+
+
+def test_a_loss_that_is_no_number_ends_the_fit_at_the_epoch_before(tmp_path):
+    x, y = line()
+    n_batches = len(epoch_batches(len(x), SETTINGS, 0))
+    calls = []
+
+    def loss(network, some, target):
+        calls.append(1)
+        return MSE(network, some, target) * (float("nan") if len(calls) > 2 * n_batches else 1.0)
+
+    with pytest.raises(DivergedFit, match="the loss of epoch 3 is nan; try"):
+        fit_torch(tmp_path, tiny(), Arrays(x, y, SETTINGS, loss))
+    assert len(read_history(tmp_path)) == 2
+    network = tiny()
+    fit_torch(tmp_path, network, Arrays(x, y, SETTINGS, MSE))
+    assert all(torch.isfinite(value).all() for value in network.parameters())
 
 
 def test_batches_are_whole_and_from_seed_and_epoch_alone():

@@ -14,7 +14,7 @@ from fetal_book.published_size.record import SizeRecord
 from fetal_book.runs.energy import EnergyMeter
 from fetal_book.runs.record import RunRecord
 from fetal_book.runs.session import Run
-from fetal_lib.errors import UserError
+from fetal_lib.training.diverged import DivergedFit
 from fetal_lib.training.history import read_history
 from fetal_lib.training.reuse import FitCache, FitSpec
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 class BudgetSpent(Exception):
     """The seconds of a sitting are over; the fit goes on from its last checkpoint."""
-
-
-class Diverged(UserError, ArithmeticError):
-    """A training's loss is no number any more."""
 
 
 class PieceRun(Run):
@@ -94,17 +90,14 @@ class PieceRun(Run):
         ------
         BudgetSpent
             If another epoch like the last would outlast the sitting.
-        Diverged
+        DivergedFit
             If the loss is no number; the record keeps the epochs before.
         """
         super().progress(event, **fields)
         if event != "epoch" or self.fitting is None:
             return
         if not math.isfinite(fields["loss"]):
-            raise Diverged(
-                f"{self.kept.network}: the loss of epoch {fields['epoch']} is {fields['loss']}; "
-                "try -p precision=float32, or a smaller rate"
-            )
+            raise DivergedFit(fields["epoch"], fields["loss"])
         self._follow()
         left = self.seconds - (time.monotonic() - self.began)
         if fields["epoch"] < fields["epochs"] and left < fields["seconds"]:

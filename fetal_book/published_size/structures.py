@@ -1,7 +1,8 @@
-"""Chapter 03's segmentation networks, subjects apart; in 16 bits with channels last if they can."""
+"""Chapter 03's segmentation networks, subjects apart; channels last, in 16 bits if they can."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from fetal_book.published_size.networks import RECOUNTED
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
 
     from fetal_book.published_size.piece import PieceRun
 
@@ -50,6 +50,7 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         recount_statistics,
     )
     from fetal_lib.training.history import WEIGHTS
+    from fetal_lib.training.memory_format import channels_last
     from fetal_lib.training.torch_fit import fit_torch
     from fetal_lib.training.torch_forward import choose_device, seed_torch
     from fetal_lib.training.torch_segmentation import Segmentation
@@ -57,14 +58,14 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
     arrays, part = data["arrays"], data["part"]
     (listed,) = fit.chosen_networks(run.parameters)
     spec = fit.segmenter_spec(run.parameters, listed)
-    in_full = fit.fit_settings(run.parameters, arrays).precision == "32-true"
+    settings = replace(fit.fit_settings(run.parameters, arrays), watch_every=1)
 
     def fit_into(folder: Path) -> None:
         p = run.parameters
         seed_torch(p.seed)
-        network = spec.build() if in_full else channels_last(spec.build())
+        network = channels_last(spec.build(), settings.precision)
         some, val = arrays.select(part == "train"), arrays.select(part == "val")
-        how = (fit.fit_settings(p, arrays), fit.loss_of(spec, p.anchor_every))
+        how = (settings, fit.loss_of(spec, p.anchor_every))
         watched = (val.images, val.masks), fit.score_of(spec)
         task = Segmentation(some.images, some.masks, *how, *watched)
         fit_torch(folder, network, task, run.progress)
@@ -72,7 +73,7 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
     def train() -> Trained:
         p = run.parameters
         model = {"name": listed, "image_size": p.image_size, "predicts": p.predicts}
-        how = fit.fit_settings(p, arrays).as_spec() | shares_of(run) | {"signal": p.signal}
+        how = settings.as_spec() | shares_of(run) | {"signal": p.signal}
         outcome = run.fit_or_reuse(model, how, (), fit_into)
         network = spec.build()
         load_torch_weights(network, outcome.folder / WEIGHTS)
@@ -99,18 +100,5 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         cases = told.where(told.notna(), None).to_dict("records")  # no length where none was found
         return Trained(n, lambda: segmenter.probs(test.images[:1]), cases)
 
+    in_full = settings.precision == "32-true"
     return Course(int((part == "train").sum()), "float32" if in_full else "bfloat16", train)
-
-
-def channels_last(network: nn.Module) -> nn.Module:
-    """Return a network whose weights lie with their channels last, for 16-bit products.
-
-    One with dilated convolutions stays as it is: with channels last and other than a multiple of 16
-    of them, PyTorch 2.13's 16-bit gradient of such a convolution is NaN on a processor.
-    """
-    import torch
-
-    layers = [one for one in network.modules() if isinstance(one, torch.nn.Conv2d)]
-    if any(max(one.dilation) > 1 for one in layers):
-        return network
-    return network.to(memory_format=torch.channels_last)

@@ -15,6 +15,7 @@ from fetal_lib.models.mask_fusion import FUSIONS, majority, staple
 from fetal_lib.models.segmentation_networks import build_network, get_spec
 from fetal_lib.models.torch_weights import load_torch_weights, save_torch_weights
 from fetal_lib.predict.model_folder import SavedModel, load_model, model_spec
+from fetal_lib.training.memory_format import channels_last
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +87,8 @@ class Segmenter(SavedModel):
     """
 
     def __init__(self, network: nn.Module, spec: SegmenterSpec, device: str = "cpu") -> None:
-        self.network, self.spec, self.device = network.to(device).eval(), spec, device
+        self.network = channels_last(network).to(device).eval()
+        self.spec, self.device = spec, device
 
     @property
     def is_diffusion(self) -> bool:

@@ -47,9 +47,12 @@ def fit_torch(
     Raises
     ------
     ValueError
-        If ``patience`` is set without a validation part, or together with ``ema``.
+        If ``patience`` is set without a validation part, or together with ``ema`` or
+        ``watch_every``.
     DamagedFit
         If a checkpoint is not the file that was written.
+    DivergedFit
+        If the loss of an epoch is no number; the checkpoint is that of the epoch before.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,6 +65,11 @@ def fit_torch(
         raise ValueError(
             f"patience={task.settings.patience} and ema={task.settings.ema}: the best epoch's "
             "weights and the average of all are two ways to choose; set one of them to 0."
+        )
+    if task.settings.patience and task.settings.watch_every > 1:
+        raise ValueError(
+            f"patience={task.settings.patience} and watch_every={task.settings.watch_every}: "
+            "stopping early looks at every epoch; set watch_every to 1."
         )
     if not (folder / WEIGHTS).is_file():
         trainer = _train(folder, network, task, progress)

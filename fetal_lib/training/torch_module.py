@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from fetal_lib.training.diverged import DivergedFit
 from fetal_lib.training.history import (
     HISTORY,
     DamagedFit,
@@ -80,8 +82,13 @@ class FitModule(lightning.LightningModule):
     def train_dataloader(self) -> Any:
         return self.task.batches(self.current_epoch)
 
+    def is_watched(self) -> bool:
+        """Say whether the validation part is watched after this epoch."""
+        settings = self.task.settings
+        return (settings.epochs - self.current_epoch - 1) % settings.watch_every == 0
+
     def val_dataloader(self) -> Any:
-        return self.task.watched() or []
+        return (self.task.watched() if self.is_watched() else None) or []
 
 
 class EveryEpoch(ModelCheckpoint):
@@ -108,9 +115,15 @@ class EveryEpoch(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: FitModule) -> None:
         seconds = time.perf_counter() - self.start
-        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        found = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()  # with what was watched before
+            if module.is_watched() or not name.startswith("val_")
+        }
         row = {"epoch": trainer.current_epoch + 1, **found, "seconds": seconds}
         row["images_per_s"] = module.task.n_cases() / seconds
+        if not math.isfinite(row["loss"]):
+            raise DivergedFit(row["epoch"], row["loss"])
         self.rows.append(row)
         if trainer.is_global_zero:
             write_history(self.folder, self.rows)

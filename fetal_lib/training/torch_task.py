@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 PLACE = ("accelerator", "devices", "n_nodes", "strategy", "n_workers")
+NOT_FITTED = (*PLACE, "watch_every")
+"""Settings that change no weight."""
 START_SHARE = 0.05
 """Of the peak learning rate, where the warm-up starts."""
 Loss = Callable[["nn.Module", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
@@ -41,6 +43,9 @@ class TorchSettings:
     patience : int
         Stop when the validation loss has not fallen for so many epochs, and keep the best
         weights; 0 takes all epochs.
+    watch_every : int
+        The validation part is watched after the last epoch and every so many before it; 1 with
+        ``patience``.
     validate_in_training_mode : bool
         Leave the network in training mode while the validation part is watched, as source 004
         does by never calling ``eval()``: its batches then change the batch statistics.
@@ -60,6 +65,7 @@ class TorchSettings:
     clip: float = 0.0
     ema: float = 0.0
     patience: int = 0
+    watch_every: int = 1
     validate_in_training_mode: bool = False
     precision: str = "32-true"
     seed: int = 0
@@ -70,8 +76,8 @@ class TorchSettings:
     n_workers: int = 0
 
     def as_spec(self) -> dict[str, Any]:
-        """Return plain values for a cache key, without the place where the fit runs."""
-        return {name: value for name, value in asdict(self).items() if name not in PLACE}
+        """Return plain values for a cache key: those that change a weight."""
+        return {name: value for name, value in asdict(self).items() if name not in NOT_FITTED}
 
     def rate_factor(self, step: int, steps_per_epoch: int) -> float:
         """Return the share of the peak learning rate at a step, counted from 0.

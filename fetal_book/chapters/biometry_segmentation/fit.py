@@ -16,6 +16,7 @@ from fetal_lib.models.torch_weights import load_torch_weights
 from fetal_lib.predict.segmenter import Segmenter, SegmenterSpec
 from fetal_lib.training.augment import Augmentation
 from fetal_lib.training.history import WEIGHTS
+from fetal_lib.training.memory_format import channels_last
 from fetal_lib.training.precision import lightning_precision
 from fetal_lib.training.reuse import FitOutcome
 from fetal_lib.training.segmentation_loss import (
@@ -32,6 +33,9 @@ from fetal_lib.training.torch_task import Loss
 
 WATCH_STEPS = 5
 """DDIM steps of the sample whose Dice is watched during training."""
+WATCH_EVERY = 3
+"""Epochs between two looks at the validation part, which take a fifth of a diffusion network's
+training; early stopping looks at each."""
 SPLIT = "subjects of each source, by planes and size"
 """How `deal_out` splits, as a fit's key names it."""
 FIT_CODE = (
@@ -77,6 +81,7 @@ def fit_settings(
         batch_size=p.batch_size,
         learning_rate=p.learning_rate,
         patience=p.patience,
+        watch_every=1 if p.patience else WATCH_EVERY,
         augmentation=Augmentation() if p.augment else None,
         aspect=float(width / height),
         precision=lightning_precision(p.precision),
@@ -129,7 +134,7 @@ def fit_one(
             (val.images, val.masks),
             score_of(spec),
         )
-        fit_torch(folder, spec.build(), task, run.progress)
+        fit_torch(folder, channels_last(spec.build(), settings.precision), task, run.progress)
 
     model = {"name": name, "width": spec.width, "image_size": spec.image_size}
     how = settings.as_spec() | {"split": split, "test": p.test_fraction, "val": p.val_fraction}
