@@ -33,9 +33,9 @@ from fetal_lib.training.torch_task import Loss
 
 WATCH_STEPS = 5
 """DDIM steps of the sample whose Dice is watched during training."""
-WATCH_EVERY = 3
-"""Epochs between two looks at the validation part, which take a fifth of a diffusion network's
-training; early stopping looks at each."""
+N_WATCHED = 10
+"""About how often the validation part is looked at, which takes a fifth of a diffusion network's
+epoch; early stopping looks at each epoch."""
 SPLIT = "subjects of each source, by planes and size"
 """How `deal_out` splits, as a fit's key names it."""
 FIT_CODE = (
@@ -75,13 +75,14 @@ def fit_settings(
 ) -> SegmentationSettings:
     """Turn the chapter's parameters into the settings of every fit."""
     p = parameters
+    epochs = epochs or p.epochs
     height, width = np.median(arrays.sizes_hw, axis=0)
     return SegmentationSettings(
-        epochs=epochs or p.epochs,
+        epochs=epochs,
         batch_size=p.batch_size,
         learning_rate=p.learning_rate,
         patience=p.patience,
-        watch_every=1 if p.patience else WATCH_EVERY,
+        watch_every=1 if p.patience else max(1, epochs // N_WATCHED),
         augmentation=Augmentation() if p.augment else None,
         aspect=float(width / height),
         precision=lightning_precision(p.precision),
