@@ -16,7 +16,7 @@ import pandas as pd
 
 from fetal_book.chapters.brain_age.data import Parts
 from fetal_book.chapters.brain_age.report import add_ages
-from fetal_book.chapters.brain_age.tissues import RESAMPLED, Tissues
+from fetal_book.chapters.brain_age.tissues import REGISTERED, RESAMPLED, Tissues
 from fetal_book.runs.session import Run
 from fetal_lib.baselines.age_regression import NestedPrediction
 from fetal_lib.baselines.cosine_ridge import nested_cosine_ridge
@@ -119,7 +119,7 @@ def resampled_table(
 
     features, n, seed = features_of_all(tissues), len(age_years), run.parameters.seed
     asked = {way: parts.tested for way in WAYS}
-    asked[RESAMPLED[1]] = parts.tested & tissues.registered
+    asked[REGISTERED] = parts.tested & tissues.registered
     rows, told = [], {}
     for learnt in LEARNT:
         with threadpool_limits(1):

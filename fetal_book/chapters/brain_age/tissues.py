@@ -39,7 +39,7 @@ CODE = (
     "fetal_book.chapters.brain_age.tissues",
 )
 TISSUES = {"csf": 1, "gray": 2, "white": 3}
-RESAMPLED = ("interpolated", "registered")
+INTERPOLATED, REGISTERED = RESAMPLED = ("interpolated", "registered")
 """What the saved model knows of each scan besides how it came."""
 
 
