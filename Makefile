@@ -20,7 +20,6 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # Two tests run at a time: a network that takes both cores for itself would slow down both.
 ONE_CORE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TF_NUM_INTRAOP_THREADS=1
 
-# Python compiles a module when it is first imported: compiling all that is installed took half of the installation.
 # The stamp is written last, so an installation that failed half-way is taken up again by the next call.
 $(STAMP): requirements.lock pyproject.toml
 	@rm -f $(STAMP)
@@ -31,7 +30,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then "$$python" -m venv --clear $(VENV); fi
 	@echo "installing requirements.lock into $(VENV) (minutes the first time)"
-	@$(PIP) install --no-compile -r requirements.lock
+	@$(PIP) install -r requirements.lock
 	@$(PIP) install --no-deps -e .
 	@date -u +%Y-%m-%dT%H:%M:%SZ > $(STAMP)
 
