@@ -15,7 +15,7 @@ from fetal_book.parameters.chapters import get_chapter  # noqa: E402
 from fetal_book.parameters.resolve import load_profiles  # noqa: E402
 from fetal_book.published_size.networks import NETWORKS, NetworkError, get_network  # noqa: E402
 from fetal_book.published_size.piece import PieceRun  # noqa: E402
-from fetal_book.published_size.plan import AROUND, plan_epochs, step_seconds  # noqa: E402
+from fetal_book.published_size.plan import AROUND, Plan, plan_epochs, step_seconds  # noqa: E402
 from fetal_book.published_size.record import FOLDER, SizeRecord, read_size  # noqa: E402
 from fetal_book.published_size.rings import best_threshold, miswired_unet  # noqa: E402
 from fetal_book.published_size.settings import parameters_of  # noqa: E402
@@ -301,6 +301,17 @@ def test_every_course_plans_trains_and_scores(name, tmp_path, monkeypatch):
     if name == "unext_planes":  # phantoms have heads and abdomens
         of = {row["data"].partition(", ")[2] for row in record.scores if row["metric"] == "dice"}
         assert of == {"", "head", "abdomen"}
+
+
+@pytest.mark.slow
+def test_a_training_takes_the_epochs_that_were_planned_for_it(tmp_path, monkeypatch):
+    from fetal_book.published_size import train
+
+    monkeypatch.setenv("FETAL_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(train, "plan_epochs", lambda *_: Plan(2, "two"))
+    values = {"image_size": 32, "n_phantoms": 12, "precision": "float32"}
+    record = train_piece("unext", tmp_path / "records", 600, 12, "phantom", values)
+    assert (record.epochs, record.done, record.state) == (2, 2, "scored")
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fetal_book.published_size.piece import PieceRun
+    from fetal_lib.training.torch_segmentation import SegmentationSettings
 
 COMPARED = ("dice", "adf_mm")
 """Measures by which every two networks are compared on the same test images, and that are told of
@@ -58,14 +59,17 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
     arrays, part = data["arrays"], data["part"]
     (listed,) = fit.chosen_networks(run.parameters)
     spec = fit.segmenter_spec(run.parameters, listed)
-    settings = replace(fit.fit_settings(run.parameters, arrays), watch_every=1)
+
+    def settings() -> SegmentationSettings:
+        """The epochs of the run are planned after it was prepared; the record keeps each."""
+        return replace(fit.fit_settings(run.parameters, arrays), watch_every=1)
 
     def fit_into(folder: Path) -> None:
         p = run.parameters
         seed_torch(p.seed)
-        network = channels_last(spec.build(), settings.precision)
+        network = channels_last(spec.build(), settings().precision)
         some, val = arrays.select(part == "train"), arrays.select(part == "val")
-        how = (settings, fit.loss_of(spec, p.anchor_every))
+        how = (settings(), fit.loss_of(spec, p.anchor_every))
         watched = (val.images, val.masks), fit.score_of(spec)
         task = Segmentation(some.images, some.masks, *how, *watched)
         fit_torch(folder, network, task, run.progress)
@@ -73,7 +77,7 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
     def train() -> Trained:
         p = run.parameters
         model = {"name": listed, "image_size": p.image_size, "predicts": p.predicts}
-        how = settings.as_spec() | shares_of(run) | {"signal": p.signal}
+        how = settings().as_spec() | shares_of(run) | {"signal": p.signal}
         outcome = run.fit_or_reuse(model, how, (), fit_into)
         network = spec.build()
         load_torch_weights(network, outcome.folder / WEIGHTS)
@@ -100,5 +104,5 @@ def structures(run: PieceRun, name: str, data: dict[str, Any]) -> Course:
         cases = told.where(told.notna(), None).to_dict("records")  # no length where none was found
         return Trained(n, lambda: segmenter.probs(test.images[:1]), cases)
 
-    in_full = settings.precision == "32-true"
+    in_full = settings().precision == "32-true"
     return Course(int((part == "train").sum()), "float32" if in_full else "bfloat16", train)
