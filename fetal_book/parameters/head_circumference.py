@@ -24,9 +24,9 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="the U-Net doubles them at each of its four steps down",
     )
     dropout: float = fields.dropout(0.1, "fraction of features dropped in training")
-    epochs: int = fields.epochs(14, "passes over the training images at full size")
+    epochs: int = fields.epochs(16, "passes over the training images at full size")
     half_size_epochs: int = fields.epochs(
-        36,
+        32,
         "passes over images of half the side before those at full size; a quarter of "
         "the work each; the image size must then be a multiple of 32",
         title="epochs at half size",
@@ -39,7 +39,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         title="loss",
         description="binary cross-entropy as in the source, or with half the soft Dice loss",
     )
-    ema: float = fields.ema(0.995)
+    ema: float = fields.ema(0.98)
     schedule: Literal["cosine", "constant"] = fields.schedule()
     precision: Literal["auto", "float32", "bfloat16"] = fields.precision("auto")
     augment: bool = fields.augment(True, "random flips, rotation, zoom, shift and gain")
@@ -68,7 +68,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         description="re-enact it on images of half the side, at a quarter of the work",
     )
     vgg_side: int = fields.image_size(
-        96,
+        64,
         "side that masks are resized to in the second experiment; 256 in the source",
         title="VGG16 input",
         le=512,

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from fetal_book.runs.session import Run
     from fetal_lib.data.splits.folds import Fold
 
-FIT_CODE = ("fetal_lib.models.vgg16_attention", "fetal_lib.training.keras_regression")
+FIT_CODE = (
+    "fetal_lib.models.vgg16_attention",
+    "fetal_lib.training.fused_batch_norm",
+    "fetal_lib.training.keras_regression",
+)
 N_INNER = 6
 """Inner folds: the first one's validation part, a sixth of the training fetuses, is used."""
 
@@ -45,6 +49,8 @@ def new_network(
     parameters: GestationalAgeParameters, seed: int = 0, choice: str = ""
 ) -> keras.Model:
     """Build the untrained network of a run, with its fine-tuning depth set."""
+    from fetal_lib.training.fused_batch_norm import fuse_batch_norms
+
     p = parameters
     network = get_age_network(
         p.image_size,
@@ -59,7 +65,7 @@ def new_network(
         seed,
     )
     set_fine_tuning_depth(network, p.fine_tune_last)
-    return network
+    return fuse_batch_norms(network)
 
 
 def layer_shapes(network: keras.Model) -> pd.DataFrame:

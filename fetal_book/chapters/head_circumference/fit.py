@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from fetal_lib.data.layouts.heads import HeadArrays
     from fetal_lib.training.reuse import FitOutcome
 
-FIT_CODE = ("fetal_lib.models.unet", "fetal_lib.training.keras_segmentation")
+FIT_CODE = (
+    "fetal_lib.models.unet",
+    "fetal_lib.training.fused_batch_norm",
+    "fetal_lib.training.keras_segmentation",
+)
 NOT_FOUND = 1e9
 """Relative error that stands for a head that was not found."""
 VIEWS = {
@@ -80,10 +84,12 @@ def new_unet(
     """Build the untrained U-Net with the run's seed; side None takes any, -1 is the run's own."""
     import keras
 
+    from fetal_lib.training.fused_batch_norm import fuse_batch_norms
+
     p = parameters
     keras.utils.set_random_seed(p.seed)
     side = p.image_size if side == -1 else side
-    return get_unet(side, side, p.base_filters, p.dropout, dtype)
+    return fuse_batch_norms(get_unet(side, side, p.base_filters, p.dropout, dtype))
 
 
 def fit_unet(

@@ -211,7 +211,7 @@ def occlusion_checks(
         scan = tuple(arrays.sizes_hw[i])
         patch = max(4, spec.height // 8)
         answers = [
-            occlusion_map(image, _measure(m, scan, size), patch, patch // 2)
+            occlusion_map(image, _measure(m, scan, size), patch, 3 * patch // 4)
             for m in (plain, random)
         ]
         skull = band(arrays.masks[i] >= 128, patch // 2)
