@@ -5,6 +5,11 @@ carry the image itself down beside the encoder, and skips are added, not concate
 images and 17 channels it has 38,921,088 weights as Keras counts them (with the running means and
 variances of batch normalisation), 38,867,668 of them trainable; with 34 channels 155,410,341.
 
+Branches that read the same map, or do the same to maps of their own, go through one convolution:
+that of all their channels, or one in groups. Sums, weights and their number are those of branches
+one after another (a test holds that), in 162 normalisations and not 282: a narrow network, whose
+steps are many and small, takes a quarter less time to train.
+
 Every convolution of a branch is followed by ReLU and *then* batch normalisation, as the authors'
 code has it. What differs here: the momentum of the running statistics is PyTorch's 0.1 and not
 the 0.01 of Keras, because our fits are short; and the network returns logits, not probabilities.
@@ -32,7 +37,9 @@ def norm(n_channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(n_channels, eps=EPSILON)
 
 
-def conv(n_in: int, n_out: int, kernel: tuple[int, int], dilation: int = 1) -> nn.Sequential:
+def conv(
+    n_in: int, n_out: int, kernel: tuple[int, int], dilation: int = 1, groups: int = 1
+) -> nn.Sequential:
     """Return a convolution that keeps the size, ReLU and batch normalisation, in that order.
 
     An even kernel is padded by one pixel more on the right and at the bottom, as Keras does.
@@ -42,18 +49,16 @@ def conv(n_in: int, n_out: int, kernel: tuple[int, int], dilation: int = 1) -> n
     padding = (left, spread[1] - left, top, spread[0] - top)
     even = any(s % 2 for s in spread)
     inside = 0 if even else (top, left)  # by the convolution itself: no padded copy is made
-    layer = nn.Conv2d(n_in, n_out, kernel, dilation=dilation, padding=inside)
+    layer = nn.Conv2d(n_in, n_out, kernel, dilation=dilation, padding=inside, groups=groups)
     nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
     pad = nn.ZeroPad2d(padding) if even else nn.Identity()
     return nn.Sequential(pad, layer, nn.ReLU(), norm(n_out))
 
 
-def dilated(n_in: int, n_out: int, dilations: tuple[int, ...]) -> nn.Sequential:
-    """Return a chain of 3x3 convolutions; (1, 2, 3) is the widescope, (1, 2) the midscope."""
-    inputs = [n_in] + [n_out] * (len(dilations) - 1)
-    chain = (conv(n, n_out, (3, 3), d) for n, d in zip(inputs, dilations, strict=True))
-    return nn.Sequential(*chain)
+def square(n_in: int, n_out: int, dilation: int = 1, groups: int = 1) -> nn.Sequential:
+    """Return a 3x3 `conv`."""
+    return conv(n_in, n_out, (3, 3), dilation, groups)
 
 
 def separable(n_in: int, n_out: int, length: int = 6) -> nn.Sequential:
@@ -61,10 +66,12 @@ def separable(n_in: int, n_out: int, length: int = 6) -> nn.Sequential:
     return nn.Sequential(conv(n_in, n_out, (1, length)), conv(n_out, n_out, (length, 1)))
 
 
-def residual_chain(n_in: int, n_out: int, n_blocks: int) -> nn.Sequential:
-    """Return residual blocks in a chain."""
-    inputs = [n_in] + [n_out] * (n_blocks - 1)
-    return nn.Sequential(*(ResidualBlock(n, n_out) for n in inputs))
+def shortcut(n_in: int, n_out: int, groups: int = 1) -> nn.Sequential:
+    """Return a 1x1 convolution and ReLU."""
+    layer = nn.Conv2d(n_in, n_out, 1, groups=groups)
+    nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
+    return nn.Sequential(layer, nn.ReLU())
 
 
 def linear_halving(n_in: int, n_out: int) -> nn.Conv2d:
@@ -76,14 +83,14 @@ def linear_halving(n_in: int, n_out: int) -> nn.Conv2d:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, plus a 1x1 convolution of the input with its own ReLU."""
+    """Two 3x3 convolutions, plus a 1x1 convolution of the input with its own ReLU, in groups."""
 
-    def __init__(self, n_in: int, n_out: int) -> None:
+    def __init__(self, n_in: int, n_out: int, groups: int = 1) -> None:
         super().__init__()
-        self.body = dilated(n_in, n_out, (1, 1))
-        self.shortcut = nn.Sequential(nn.Conv2d(n_in, n_out, 1), nn.ReLU())
-        nn.init.kaiming_uniform_(self.shortcut[0].weight, nonlinearity="relu")
-        nn.init.zeros_(self.shortcut[0].bias)
+        self.body = nn.Sequential(
+            square(n_in, n_out, groups=groups), square(n_out, n_out, groups=groups)
+        )
+        self.shortcut = shortcut(n_in, n_out, groups)
         self.norm = norm(n_out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -91,23 +98,37 @@ class ResidualBlock(nn.Module):
 
 
 class DuckBlock(nn.Module):
-    """Sum of six branches between two normalisations; no activation follows."""
+    """Sum of six branches between two normalisations; no activation follows.
+
+    Widescope (3x3 convolutions of dilation 1, 2, 3), midscope (1, 2), chains of one, two and three
+    residual blocks, and the separable branch.
+    """
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
+        n = self.n_out = n_out
         self.norm_in = norm(n_in)
-        self.widescope = dilated(n_in, n_out, (1, 2, 3))
-        self.midscope = dilated(n_in, n_out, (1, 2))
-        self.residual = nn.ModuleList(residual_chain(n_in, n_out, n) for n in (1, 2, 3))
-        self.separable = separable(n_in, n_out)
-        self.norm_out = norm(n_out)
+        self.first = square(n_in, 5 * n)  # of widescope, midscope and the three chains
+        self.scopes_2 = square(2 * n, 2 * n, dilation=2, groups=2)
+        self.widescope_3 = square(n, n, dilation=3)
+        self.chains_1 = square(3 * n, 3 * n, groups=3)
+        self.chains_1_shortcut = shortcut(n_in, 3 * n)
+        self.chains_1_norm = norm(3 * n)
+        self.chains_2 = ResidualBlock(2 * n, 2 * n, groups=2)
+        self.chain_3 = ResidualBlock(n, n)
+        self.separable = separable(n_in, n)
+        self.norm_out = norm(n)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n = self.n_out
         x = self.norm_in(x)  # (B, n_in, H, W)
-        total = self.widescope(x) + self.midscope(x) + self.separable(x)
-        for chain in self.residual:
-            total = total + chain(x)
-        return self.norm_out(total)  # (B, n_out, H, W)
+        first = self.first(x)  # (B, 5 n, H, W)
+        wide, mid = self.scopes_2(first[:, : 2 * n]).chunk(2, dim=1)
+        total = self.widescope_3(wide) + mid + self.separable(x)
+        three = self.chains_1_norm(self.chains_1(first[:, 2 * n :]) + self.chains_1_shortcut(x))
+        two = self.chains_2(three[:, n:])  # of the chains that go on
+        total = total + three[:, :n] + two[:, :n] + self.chain_3(two[:, n:])
+        return self.norm_out(total)  # (B, n, H, W)
 
 
 class DuckNet(nn.Module):
@@ -120,9 +141,8 @@ class DuckNet(nn.Module):
         self.pyramid = nn.ModuleList(map(linear_halving, [in_channels, *widths[1:-1]], widths[1:]))
         self.down = nn.ModuleList(map(linear_halving, widths[:-1], widths[1:]))
         self.encoder = nn.ModuleList(map(DuckBlock, [in_channels, *widths[1:-1]], widths[:-1]))
-        self.bottom = nn.Sequential(
-            residual_chain(widths[5], widths[5], 2), residual_chain(widths[5], widths[4], 2)
-        )
+        ends = [widths[5]] * 3 + [widths[4]] * 2
+        self.bottom = nn.Sequential(*map(ResidualBlock, ends[:-1], ends[1:]))
         outputs = [widths[0], *widths[:-2]]  # of the decoder at levels 0 to 4
         self.decoder = nn.ModuleList(map(DuckBlock, widths[:-1], outputs))
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
