@@ -133,6 +133,63 @@ class PlainDuckNet(nn.Module):
         return self.last(t)
 
 
+def copy_share(ours, plain, number=0, of=1):
+    """Copy the numbered share of our channels into a layer or a normalisation."""
+    state = ours.state_dict()
+    for name, value in plain.state_dict().items():
+        value.copy_(state[name].chunk(of)[number] if value.ndim else state[name])
+
+
+def copy_cell(ours, plain, number=0, of=1):
+    copy_share(ours[1], plain[0], number, of)
+    copy_share(ours[3], plain[2], number, of)
+
+
+def copy_residual(ours, plain, number=0, of=1):
+    copy_cell(ours.body[0], plain.c1, number, of)
+    copy_cell(ours.body[1], plain.c2, number, of)
+    copy_share(ours.shortcut[0], plain.side, number, of)
+    copy_share(ours.norm, plain.norm, number, of)
+
+
+@torch.no_grad()
+def plain_duck_of(block):
+    """Return our DUCK block with its branches one after another, and the same weights."""
+    plain = PlainDuck(block.norm_in.num_features, block.n_out).to(block.norm_in.weight.dtype)
+    copy_share(block.norm_in, plain.norm)
+    copy_share(block.norm_out, plain.out)
+    chains = [[plain.res1], list(plain.res2), list(plain.res3)]
+    for number, one in enumerate([plain.wide[0], plain.mid[0], *(chain[0].c1 for chain in chains)]):
+        copy_cell(block.first, one, number, 5)
+    copy_cell(block.scopes_2, plain.wide[1], 0, 2)
+    copy_cell(block.scopes_2, plain.mid[1], 1, 2)
+    copy_cell(block.widescope_3, plain.wide[2])
+    copy_cell(block.separable[0], plain.sep[0])
+    copy_cell(block.separable[1], plain.sep[1])
+    for number, chain in enumerate(chains):
+        copy_cell(block.chains_1, chain[0].c2, number, 3)
+        copy_share(block.chains_1_shortcut[0], chain[0].side, number, 3)
+        copy_share(block.chains_1_norm, chain[0].norm, number, 3)
+    copy_residual(block.chains_2, chains[1][1], 0, 2)
+    copy_residual(block.chains_2, chains[2][1], 1, 2)
+    copy_residual(block.chain_3, chains[2][2])
+    return plain
+
+
+@torch.no_grad()
+def plain_duck_net_of(network, width):
+    """Return our DUCK-Net written straight down, with the same weights."""
+    plain = PlainDuckNet(width)
+    for ours, one in ((network.pyramid, plain.p), (network.down, plain.d)):
+        one.load_state_dict(ours.state_dict())
+    plain.t = nn.ModuleList(map(plain_duck_of, network.encoder))
+    plain.u = nn.ModuleList(map(plain_duck_of, network.decoder))
+    for ours, one in zip(network.bottom, plain.bottom, strict=True):
+        copy_residual(ours, one)
+    plain.last.load_state_dict(network.head.state_dict())
+    return plain
+
+
 class PlainShiftMlp(nn.Module):
     def __init__(self, n):
         super().__init__()
@@ -204,7 +261,6 @@ def plain_network(name, width, side):
     return {
         "unet": lambda: PlainUNet(width, gated=False),
         "attention_unet": lambda: PlainUNet(width, gated=True),
-        "duck_net_17": lambda: PlainDuckNet(width),
         "unext": lambda: PlainUNeXt(width),
         "trans_unet": lambda: PlainTransUNet(width, side),
         "med_seg_diff": lambda: PlainMedSegDiff(width),
