@@ -257,7 +257,10 @@ class PlainUNeXt(nn.Module):
 
 
 def plain_network(name, width, side):
-    """Return the plain twin of a network of chapter 03, for grey images and one structure."""
+    """Return the plain twin of a network of chapter 03, for grey images and one structure.
+
+    That of DUCK-Net is made of the network itself, see `plain_duck_net_of`.
+    """
     return {
         "unet": lambda: PlainUNet(width, gated=False),
         "attention_unet": lambda: PlainUNet(width, gated=True),
