@@ -109,7 +109,7 @@ class BiometrySegmentationParameters(ChapterParameters):
         "far skull; each formula of age and weight gets the one that it was made for",
     )
     robust_images: int = Field(
-        8,
+        6,
         ge=1,
         le=1000,
         title="images that are changed",

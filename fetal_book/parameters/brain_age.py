@@ -65,7 +65,7 @@ class BrainAgeParameters(ChapterParameters):
         32, "crop", "side of the random cubes that train the segmenter; 0: whole volumes", ge=0
     )
     segmentation_epochs: int = fields.epochs(
-        60, "20 in the source", title="epochs of the segmenter"
+        48, "20 in the source", title="epochs of the segmenter"
     )
     segmentation_batch: int = Field(
         2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
@@ -117,7 +117,7 @@ class BrainAgeParameters(ChapterParameters):
         description="tested subjects whose occlusion and Grad-CAM maps are averaged",
     )
     uneven_scans: int = Field(
-        6,
+        4,
         ge=1,
         le=100,
         title="unevenly bright scans",
