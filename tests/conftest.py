@@ -113,6 +113,15 @@ def project(tmp_path, monkeypatch):
     return work_in(write_project(tmp_path), monkeypatch)
 
 
+@pytest.fixture
+def eagerly():
+    """Let TensorFlow compute operation by operation, sooner than a trace that takes few steps."""
+    config = pytest.importorskip("tensorflow").config
+    config.run_functions_eagerly(True)
+    yield
+    config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def smoke(request, tmp_path_factory):
     """Run the chapter that the test file is named after; give a folder and the run in it."""

@@ -29,6 +29,7 @@ def test_xception_has_the_trainable_count_of_the_source():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.usefixtures("eagerly")
 def test_a_step_moves_every_kernel(name):
     """A dead layer would keep its kernel."""
     keras.utils.set_random_seed(3)

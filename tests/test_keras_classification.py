@@ -39,6 +39,7 @@ def tiny():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.usefixtures("eagerly")
 def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path, ema):
     images, labels = discs()
     settings = ClassifierSettings(**{**SETTINGS.__dict__, "ema": ema})

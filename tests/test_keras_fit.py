@@ -56,6 +56,7 @@ def test_a_cut_fit_resumes_and_ends_like_an_uncut_one(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["empty", "half", "turned"])
+@pytest.mark.usefixtures("eagerly")
 def test_a_damaged_fit_is_not_gone_on_with(tmp_path, way):
     images, masks = discs()
     task = Segmentation(images, masks, SETTINGS)
@@ -82,6 +83,7 @@ def test_the_moving_average_watches_training_and_does_not_steer_it(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_a_fit_may_start_at_half_size_and_is_resumed_between_the_sizes(tmp_path):
     images, masks = discs()
     settings = SegmentationSettings(epochs=1, half_size_epochs=2, batch_size=4, seed=3)

@@ -36,6 +36,7 @@ def network():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("published", [False, True])
+@pytest.mark.usefixtures("eagerly")
 def test_a_killed_fit_goes_on_as_if_it_was_not(published, tmp_path):
     """In the narrow form of `quick`, and in the published one: as deep, its rate on a plateau."""
     images, days = made_up()

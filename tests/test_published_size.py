@@ -154,6 +154,7 @@ def torch_fit_of(name, images, masks, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TWELVE)
+@pytest.mark.usefixtures("eagerly")
 def test_a_fit_that_was_cut_twice_has_the_weights_of_one_that_was_not(name, tmp_path):
     import torch
 

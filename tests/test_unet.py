@@ -56,6 +56,7 @@ def test_probabilities_have_the_image_size(small):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_a_step_moves_every_kernel():
     """A dead convolution would keep its kernel."""
     keras.utils.set_random_seed(1)

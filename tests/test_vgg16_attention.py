@@ -64,6 +64,7 @@ def test_batch_statistics_mix_the_planes_in_training_as_they_do_afterwards():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_large_first_steps_do_not_silence_the_dense_layer():
     import keras
 

@@ -65,13 +65,13 @@ class BrainAgeParameters(ChapterParameters):
         32, "crop", "side of the random cubes that train the segmenter; 0: whole volumes", ge=0
     )
     segmentation_epochs: int = fields.epochs(
-        48, "20 in the source", title="epochs of the segmenter"
+        40, "20 in the source", title="epochs of the segmenter"
     )
     segmentation_batch: int = Field(
         2, ge=1, le=64, title="batch of the segmenter", description="2 in the source"
     )
     segmentation_rate: float = fields.learning_rate(
-        6e-3, "peak rate of Adam; 1e-3 in the source", title="learning rate of the segmenter"
+        0.015, "peak rate of Adam; 1e-3 in the source", title="learning rate of the segmenter"
     )
     age_spacing_mm: float = fields.spacing_mm(
         6.0, "voxel of the age networks", "3 in the source", ge=1.5, le=8.0
