@@ -16,9 +16,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 LONGEST = [
-    *("test_chapter_01.py", "test_chapter_02.py", "test_chapter_05.py", "test_chapter_04.py"),
-    *("test_chapter_03.py", "test_workflow.py", "test_site_built.py"),
-    *("test_anomaly_cnns.py", "test_add_chapter.py", "test_app_browser_mri.py"),
+    *("test_chapter_05.py", "test_soak_faults.py", "test_chapter_01.py", "test_workflow.py"),
+    *("test_chapter_02.py", "test_published_size.py", "test_chapter_04.py", "test_chapter_03.py"),
+    *("test_site_built.py", "test_run_deaths.py", "test_add_chapter.py", "test_app_browser_mri.py"),
 ]
 """Files that take minutes: begun first, since begun last they keep the other worker waiting."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from fetal_book.quick_imports import skip_iri_grammars
 from fetal_lib.errors import UserError
 
 # name: (module with `app`, what the list of commands says)
@@ -149,6 +150,7 @@ def _fetal_lib(
 
 def main() -> None:
     """Run the command line."""
+    skip_iri_grammars()
     try:
         app()
     except KeyboardInterrupt:

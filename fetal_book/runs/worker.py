@@ -13,6 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+from fetal_book.quick_imports import skip_iri_grammars
 from fetal_book.runs.process import die_with_parent, identity, signal_text
 from fetal_book.runs.record import utc_now
 from fetal_book.runs.warnings_log import WARNINGS_FILE
@@ -27,6 +28,7 @@ INPUT_FILE = "logs/input.ipynb"
 
 def main() -> None:
     """Read the job, execute it, write `logs/outcome.json`."""
+    skip_iri_grammars()
     job = json.load(sys.stdin)
     die_with_parent(job["parent_pid"])
     folder = Path(job["folder"])

@@ -27,9 +27,13 @@ from fetal_lib.files.fingerprint import file_sha256
 
 FRAME = "frame.json"
 KEPT = "book/_build/kept"
-PROGRAM = """import gc, sys
-sys.modules["rfc3987_syntax"] = None  # jsonschema would compile its grammars, which takes seconds
+PROGRAM = """import functools, gc
+from fetal_book.quick_imports import skip_iri_grammars
+skip_iri_grammars()
+import pybtex.plugin
 from jupyter_book.cli.main import main
+# what is installed would be read anew for each citation
+pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)
 gc.set_threshold(50_000, 50, 50)  # most of a build went into looking for garbage
 main()"""  # the package has no __main__
 
