@@ -189,7 +189,7 @@ def test_every_manifest_has_a_sheet_with_licence_group_rule_and_citation(tmp_pat
             assert manifest.licence in public and f"### {manifest.title}" in public
     assert public.count("Cite as: ") == public.count("### ")
     assert "132,926,838 | SHA-256 `fd20d7909df8" in public
-    sizes = "60 (`smoke`), 120 (`quick`), 120 (`long`), 806 (`full`)"
+    sizes = "48 (`smoke`), 120 (`quick`), 120 (`long`), 806 (`full`)"
     assert f"| {sizes} phantom examinations |" in phantoms
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fetal_book.quick_imports import skip_iri_grammars
+from fetal_book.runs.quick_imports import skip_iri_grammars
 from fetal_lib.errors import UserError
 
 # name: (module with `app`, what the list of commands says)

@@ -13,8 +13,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from fetal_book.quick_imports import skip_iri_grammars
 from fetal_book.runs.process import die_with_parent, identity, signal_text
+from fetal_book.runs.quick_imports import skip_iri_grammars
 from fetal_book.runs.record import utc_now
 from fetal_book.runs.warnings_log import WARNINGS_FILE
 from fetal_lib.errors import short

@@ -28,7 +28,7 @@ from fetal_lib.files.fingerprint import file_sha256
 FRAME = "frame.json"
 KEPT = "book/_build/kept"
 PROGRAM = """import functools, gc
-from fetal_book.quick_imports import skip_iri_grammars
+from fetal_book.runs.quick_imports import skip_iri_grammars
 skip_iri_grammars()
 import pybtex.plugin
 from jupyter_book.cli.main import main
