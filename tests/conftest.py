@@ -115,8 +115,12 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def eagerly():
-    """Let TensorFlow compute operation by operation, sooner than a trace that takes few steps."""
-    config = pytest.importorskip("tensorflow").config
+    """Let TensorFlow compute operation by operation: for a few steps sooner than by a trace."""
+    if pytest.importorskip("keras").backend.backend() != "tensorflow":
+        yield
+        return
+    from tensorflow import config
+
     config.run_functions_eagerly(True)
     yield
     config.run_functions_eagerly(False)

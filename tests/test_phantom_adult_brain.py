@@ -67,7 +67,7 @@ def test_labels_have_the_volumes_of_the_person(space):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("age", [20, 50, 70, 85])
+@pytest.mark.parametrize("age", [20, 35, 50, 65, 75, 85])
 def test_brain_shrinks_and_ventricles_grow_as_published(age):
     phantoms = [make_adult_brain(seed, age, spacing_mm=6.0) for seed in range(40)]
     assert np.mean([p.nwbv for p in phantoms]) == pytest.approx(nwbv_mean(age), abs=0.01)

@@ -115,7 +115,7 @@ def strike(root, moment, rng, number):
 def test_soak_signals_at_random_moments(project, undisturbed, number):
     """The moments are spread over the length of a run, start and end included."""
     wanted, length = undisturbed
-    rng, n, lost = random.Random(number), times(1, 20 if number == signal.SIGKILL else 6), 0
+    rng, n, lost = random.Random(number), times(2, 20 if number == signal.SIGKILL else 6), 0
     write_chapter(project)
     for round_ in range(n):
         shutil.rmtree(project / ".cache", ignore_errors=True)
