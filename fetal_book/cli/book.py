@@ -81,18 +81,26 @@ def results() -> None:
     from fetal_book.site.reference_part import write_reference_parts
     from fetal_book.site.reliability import write_reliability
     from fetal_book.site.results_page import write_results
-    from fetal_book.site.size_page import write_sizes
     from fetal_book.site.speed_page import write_speed
     from fetal_book.site.time_page import write_times
 
     root = project_root()
     chapters = book_chapters(root)
-    pages = (write_results, write_claims, write_external, write_sizes, write_times)
-    for write in (*pages, write_first_page):
+    for write in (write_results, write_claims, write_external, write_times, write_first_page):
         write(root, chapters)
     write_reference_parts(root, chapters)
     write_reliability(root)
     write_speed(root)
+
+
+@app.command(hidden=True)
+def sizes() -> None:
+    """Write the page of what size buys."""
+    from fetal_book.site.jobs import book_chapters
+    from fetal_book.site.size_page import write_sizes
+
+    root = project_root()
+    write_sizes(root, book_chapters(root))
 
 
 @app.command(hidden=True)
