@@ -66,7 +66,7 @@ class GestationalAgeParameters(ChapterParameters):
         64, ge=2, le=4096, title="dense units", description="before the output; 256 in the source"
     )
     dropout: float = fields.dropout(0.1, "of the dense layer; 0.5 in the source")
-    epochs: int = fields.epochs(12, "at most so many passes over the slices")
+    epochs: int = fields.epochs(8, "at most so many passes over the slices")
     batch_size: int = Field(
         8, ge=1, le=256, title="batch size", description="samples in one step; 8 as in the source"
     )
