@@ -116,36 +116,3 @@ def test_pages_side_by_side_are_those_of_one_core_and_numbers_open_a_page_once(
     quick = build(book, tmp_path / "quick")[0]
     assert contents(quick) == contents(plain)
     assert opened.count("three") == 2  # to be written, and for all six references
-
-
-def test_pages_read_side_by_side_number_pictures_of_one_name_by_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sphinx.builders import Builder
-
-    monkeypatch.setattr(sys, "path", [str(EXTENSIONS), *sys.path])
-    names = [f"page{k}" for k in range(6)]  # Sphinx reads up to five one after another
-    pages = {name: f"{name}\n=====\n\n.. image:: {name}/same.svg\n   :alt: one\n" for name in names}
-    listed = "".join(f"   {name}\n" for name in names)
-    book, _ = write_book(tmp_path / "book", index=PAGES["index"] + listed, **pages)
-    for name in names:
-        (book / name).mkdir()
-        (book / name / "same.svg").write_text(
-            f"<svg xmlns='http://www.w3.org/2000/svg' id='{name}'/>"
-        )
-    ways, read = [], Builder._read_parallel
-    monkeypatch.setattr(
-        Builder,
-        "_read_parallel",
-        lambda builder, pages, nproc: ways.append(nproc) or read(builder, pages[::-1], nproc),
-    )
-    built = []
-    for n_cores in (1, 2):
-        monkeypatch.setattr(
-            os, "sched_getaffinity", lambda _, n=n_cores: set(range(n)), raising=False
-        )
-        built.append(contents(build(book, tmp_path / f"cores{n_cores}")[0]))
-    assert ways == [2]
-    assert built[0] == built[1]
-    for k, name in enumerate(names):
-        assert f"id='{name}'".encode() in built[1][f"_images/same{k or ''}.svg"]

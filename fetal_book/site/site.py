@@ -27,7 +27,7 @@ from fetal_lib.files.fingerprint import file_sha256
 
 FRAME = "frame.json"
 KEPT = "book/_build/kept"
-PROGRAM = """import functools, gc
+PROGRAM = """import atexit, functools, gc, os, sys
 from fetal_book.runs.quick_imports import skip_iri_grammars
 skip_iri_grammars()
 import pybtex.plugin
@@ -35,7 +35,13 @@ from jupyter_book.cli.main import main
 # what is installed would be read anew for each citation
 pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)
 gc.set_threshold(50_000, 50, 50)  # most of a build went into looking for garbage
-main()"""  # the package has no __main__
+try:
+    main()
+except SystemExit as ended:  # to take all pages to pieces takes as long as to read half of them
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(ended.code or 0))"""  # the package has no __main__
 
 
 def build_site(root: Path) -> tuple[int, list[str]]:
