@@ -50,6 +50,14 @@ def test_a_good_run_leaves_all_its_outputs_and_a_true_record(project):
         pass
 
 
+@pytest.mark.slow
+def test_a_run_does_not_wait_for_its_kernel_to_clear_up(project):
+    left = project / "cleared"
+    write_project(project, f"import atexit; atexit.register(open, {str(left)!r}, 'w')", "1")
+    assert run_chapter("04", "smoke").record.status == "ok"
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "profile", "values", "words"),
     [
