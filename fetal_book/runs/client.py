@@ -52,9 +52,13 @@ class BoundedClient(PapermillNotebookClient):
     """Run cells, and keep warnings off the page, and a cell's output from filling it."""
 
     def __init__(self, nb_man: Any, on_stderr: Callable[[str], None], **kw: Any) -> None:
-        # After the last cell nothing is left to do: a kernel that is asked to end takes seconds.
-        ended = {"shutdown_kernel": "immediate", "record_timing": False}
-        super().__init__(nb_man, kernel_manager_class=OwnManager, **ended, **kw)
+        super().__init__(
+            nb_man,
+            kernel_manager_class=OwnManager,
+            record_timing=False,
+            shutdown_kernel="immediate",  # one that is asked to end takes seconds over it
+            **kw,
+        )
         self._on_stderr = on_stderr
         self.iopub_timeout = IOPUB_TIMEOUT_S
         self._sizes: dict[int, int] = {}

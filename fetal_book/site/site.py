@@ -37,7 +37,7 @@ pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)
 gc.set_threshold(50_000, 50, 50)  # most of a build went into looking for garbage
 try:
     main()
-except SystemExit as ended:  # to take all pages to pieces takes as long as to read half of them
+except SystemExit as ended:  # to free all pages one by one would take ten seconds
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
