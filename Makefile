@@ -32,6 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing requirements.lock into $(VENV) (minutes the first time)"
 	@$(PIP) install -r requirements.lock
 	@$(PIP) install --no-deps -e .
+	@$(BIN)/python -m compileall -q fetal_lib fetal_phantoms fetal_book  # as pip does for what it copies
 	@date -u +%Y-%m-%dT%H:%M:%SZ > $(STAMP)
 
 help:  ## list the targets

@@ -256,6 +256,31 @@ def test_tables_and_figures_repeat_to_the_byte_and_carry_their_texts(project):
         run.save_figure(figure, "heads", "Heads.", " ")
 
 
+def test_both_files_of_a_figure_are_laid_out_alike_and_the_figure_is_as_before(project):
+    from matplotlib import image, pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(4, 2), layout="constrained")
+    for ax, name in zip(axes, ("left", "right"), strict=True):
+        ax.plot([0, 1], [0, 1])
+        ax.set(xlabel=f"age of the {name} one (weeks)", title=name)
+    figure.suptitle("A title above both")
+    engine = figure.get_layout_engine()
+    run = open_run(CHAPTER, notebook())
+    run.save_figure(figure, "pair", "Pair.", "Two rising lines.")
+    assert figure.get_layout_engine() is engine
+    pyplot.close(figure)
+    files = run.folder / "figures"
+    width, height = re.search(
+        r'viewBox="0 0 ([\d.]+) ([\d.]+)"', (files / "pair.svg").read_text()
+    ).groups()
+    pixels = image.imread(files / "pair.png")[..., :3]
+    assert abs(pixels.shape[1] - float(width) / 72 * 150) < 2
+    assert abs(pixels.shape[0] - float(height) / 72 * 150) < 2
+    edge = [pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]]
+    assert all((side == 1).all() for side in edge)  # nothing is cut off
+    assert (pixels < 0.5).any()
+
+
 def test_the_record_names_no_person_and_no_machine(
     project, tmp_path, tmp_path_factory, monkeypatch
 ):

@@ -46,19 +46,28 @@ def save_table(folder: Path, table: pd.DataFrame, name: str, caption: str) -> Pa
 
 
 def save_figure(folder: Path, figure: Figure, name: str, caption: str, alt: str) -> Path:
-    """Write `figures/<name>.svg` and `figures/<name>.png`, without dates, and the texts."""
+    """Write `figures/<name>.svg` and `figures/<name>.png`, without dates, and the texts.
+
+    Both are laid out alike, once: to place the parts takes longer than to draw them.
+    """
     import matplotlib
 
     _check(name, caption=caption, alt=alt)
     target = folder / "figures"
     undated = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+    settings = {"svg.hashsalt": name, "svg.fonttype": "path"}
+    settings |= {"figure.constrained_layout.use": False, "figure.autolayout": False}
+    with matplotlib.rc_context(settings):
+        engine = figure.get_layout_engine()
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])
+        figure.set_layout_engine(None)  # in this context: none at all, not the default one
         for ending, metadata in undated.items():
             content = io.BytesIO()
-            figure.savefig(
-                content, format=ending, dpi=PNG_DPI, bbox_inches="tight", metadata=metadata
-            )
+            figure.savefig(content, format=ending, dpi=PNG_DPI, bbox_inches=box, metadata=metadata)
             write_bytes(target / f"{name}.{ending}", content.getvalue())
+        if engine is not None:
+            figure.set_layout_engine(engine)
     _index(target, name, {"caption": caption, "alt": alt})
     return target / f"{name}.svg"
 

@@ -27,13 +27,10 @@ from fetal_lib.files.fingerprint import file_sha256
 
 FRAME = "frame.json"
 KEPT = "book/_build/kept"
-PROGRAM = """import atexit, functools, gc, os, sys
+PROGRAM = """import atexit, gc, os, sys
 from fetal_book.runs.quick_imports import skip_iri_grammars
 skip_iri_grammars()
-import pybtex.plugin
 from jupyter_book.cli.main import main
-# what is installed would be read anew for each citation
-pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)
 gc.set_threshold(50_000, 50, 50)  # most of a build went into looking for garbage
 try:
     main()

@@ -146,13 +146,15 @@ def with_imports(names: Iterable[str], packages: Iterable[str] = PACKAGES) -> li
         if path is None:
             continue
         found.add(name)
-        todo += [child for child in _imports(path) if child.split(".")[0] in packages]
+        imported = _imports(str(path), path.stat().st_mtime_ns)
+        todo += [child for child in imported if child.split(".")[0] in packages]
     return sorted(found)
 
 
-def _imports(path: Path) -> list[str]:
+@lru_cache(maxsize=512)
+def _imports(path: str, mtime_ns: int) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(ast.parse(Path(path).read_bytes())):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
