@@ -28,6 +28,14 @@ def let_go_of_reader(app: Any, doctree: nodes.document) -> None:
         node.document = doctree
 
 
+def let_go_of_modules(app: Any, env: Any, docnames: list[str]) -> None:
+    """Forget the trees of all modules, whose pages AutoAPI has written by now: five megabytes of
+    what is kept from one build to the next.
+    """
+    for name in ("autoapi_objects", "autoapi_all_objects"):
+        getattr(env, name, {}).clear()
+
+
 def parts(node: nodes.Node, kind: type | tuple[type, ...] = nodes.Node) -> Iterator[nodes.Node]:
     """Yield a node and all below it that are of a kind, parents first.
 
@@ -68,5 +76,6 @@ def setup(app: Any) -> dict[str, bool]:
     brain_numpy_ndarray.extract_node = cache(brain_numpy_ndarray.extract_node)  # one class
     SearchEnglish.stem = cache(SearchEnglish.stem)
     PythonDomain.find_obj = found_once(PythonDomain.find_obj)
+    app.connect("env-before-read-docs", let_go_of_modules)
     app.connect("doctree-read", let_go_of_reader, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

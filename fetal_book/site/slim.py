@@ -7,8 +7,12 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fetal_book.site.kept import Kept
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ICON_SCRIPT = "_static/scripts/fontawesome.js"
 LARGE_IMAGE_BYTES = 50_000
@@ -29,8 +33,8 @@ ICON = re.compile(
 
 
 def slim_site(site: Path, kept: Kept | None = None) -> None:
-    """Drop source maps, store large images without loss in fewer bytes and those of scans on pages
-    as WebP, take the outputs out of the notebooks behind the theme's button, and drop from its
+    """Drop source maps, store large images of scans on pages as WebP and all others without loss in
+    fewer bytes, take the outputs out of the notebooks behind the theme's button, and drop from its
     script of icons those that nothing in the site names.
 
     The script holds about two thousand icons in one and a half megabytes, which every page loads.
@@ -43,11 +47,11 @@ def slim_site(site: Path, kept: Kept | None = None) -> None:
         path.unlink()
     for path in (site / "_sources").rglob("*.ipynb"):
         path.write_bytes(packed(without_outputs, path.read_bytes()))
+    send_scans_as_webp(site, packed)
     images = [path for name in IMAGE_FOLDERS for path in (site / name).rglob("*.png")]
     large = [path for path in images if path.stat().st_size > LARGE_IMAGE_BYTES]
     for path, content in zip(large, packed.all(smaller_png, _read(large)), strict=True):
         path.write_bytes(content)
-    send_scans_as_webp(site, packed)
     script = site / ICON_SCRIPT
     if not script.is_file():
         return
@@ -84,11 +88,18 @@ def scan_as_webp(content: bytes) -> bytes:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as image:
-        if image.mode not in ("L", "RGB"):
+        if not is_opaque(image):
             return b""
         packed = io.BytesIO()
         image.convert("RGB").save(packed, "WEBP", quality=SCAN_QUALITY)
     return packed.getvalue() if packed.tell() < SCAN_SHARE * len(content) else b""
+
+
+def is_opaque(image: Image.Image) -> bool:
+    """Say whether every pixel of a grey or coloured image hides what is behind it."""
+    if image.mode == "RGBA":
+        return image.getchannel("A").getextrema()[0] == 255
+    return image.mode in ("L", "RGB")
 
 
 def without_outputs(notebook: bytes) -> bytes:
@@ -132,12 +143,10 @@ def smaller_png(content: bytes) -> bytes:
     from PIL import Image
 
     image = Image.open(io.BytesIO(content))
-    if image.mode not in ("RGB", "RGBA"):
+    if image.mode == "L" or not is_opaque(image):
         return content
-    pixels = np.asarray(image.convert("RGBA"))
-    if (pixels[..., 3] < 255).any():
-        return content
-    grey = (pixels[..., :3] == pixels[..., :1]).all()
+    pixels = np.asarray(image.convert("RGB"))
+    grey = (pixels == pixels[..., :1]).all()
     packed = io.BytesIO()
     image.convert("L" if grey else "RGB").save(packed, "PNG", compress_level=PNG_LEVEL)
     return min(content, packed.getvalue(), key=len)
