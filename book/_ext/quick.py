@@ -1,7 +1,7 @@
 """Make the same pages sooner: what libraries work out again and again is kept, and a page lets go
 of all that it needs no more.
 
-None of it changes a page. A build of the whole site spent a third of its time on this.
+None of it changes a page.
 """
 
 from __future__ import annotations
