@@ -91,14 +91,14 @@ class BrainAgeParameters(ChapterParameters):
     resnext_blocks: Literal["1111", "3463"] = Field(
         "1111", title="blocks of the ResNeXt", description="of its four stages; 3463 in the source"
     )
-    resnext_epochs: int = fields.epochs(8, "12 in the source", title="epochs of the ResNeXt")
+    resnext_epochs: int = fields.epochs(12, "12 in the source", title="epochs of the ResNeXt")
     resnext_rate: float = fields.learning_rate(
         1e-3,
         "1e-4 in the source, for a network eight times as wide",
         title="learning rate of the ResNeXt",
     )
     sfcn_width: int = Field(8, ge=2, le=64, title="channels of SFCN", description="32 as published")
-    sfcn_epochs: int = fields.epochs(12, "passes", title="epochs of SFCN")
+    sfcn_epochs: int = fields.epochs(18, "passes", title="epochs of SFCN")
     sfcn_rate: float = fields.learning_rate(
         3e-3, "peak rate of Adam", title="learning rate of SFCN"
     )
