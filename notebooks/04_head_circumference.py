@@ -44,7 +44,7 @@ test_fraction = 0.2
 val_fraction = 0.1
 coverage = 0.9
 source_epochs = 6
-source_trainings = 1
+source_trainings = 2
 source_half_size = True
 vgg_side = 64
 vgg_weights = "none"
@@ -580,16 +580,14 @@ reported
 
 # %% tags=["remove-input"]
 leaked, rings = protocol.leaked_share, protocol.ring_dice
-trainings = f"{len(rings)} trainings" if len(rings) > 1 else "one training"
-low, high = f"{min(rings):.3f}", f"{max(rings):.3f}"
 network, nothing = reported["accuracy"]
 Markdown(
-    f"After {trainings} of {p.source_epochs} epochs the protocol "
+    f"Over {len(rings)} trainings of {p.source_epochs} epochs the protocol "
     f"reports an accuracy of **{network}**. A network that finds nothing at "
     f"all gets **{nothing}**, the share of pixels that are exactly zero: read "
     f"the two together. Of the validation images, {leaked:.0%} have their "
     "mirror image in the training part. The *Dice* of what the networks find "
-    f"with the pixels of the ring is {low if low == high else f'{low} to {high}'}. "
+    f"with the pixels of the ring is {min(rings):.3f} to {max(rings):.3f}. "
     "The accuracy shows none of this."
 )
 

@@ -61,7 +61,7 @@ class HeadCircumferenceParameters(ChapterParameters):
         "for the re-enactment of source 003, which trained for 20",
         title="epochs of the source's protocol",
     )
-    source_trainings: int = fields.source_trainings(1)
+    source_trainings: int = fields.source_trainings(2)
     source_half_size: bool = Field(
         True,
         title="half size for the source's protocol",
