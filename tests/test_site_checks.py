@@ -16,6 +16,7 @@ from fetal_book.site.kept import Kept
 from fetal_book.site.slim import (
     LARGE_IMAGE_BYTES,
     keep_icons,
+    scan_as_webp,
     slim_site,
     smaller_png,
 )
@@ -220,10 +221,16 @@ def test_many_contents_are_worked_out_in_processes_each_once_and_in_order(tmp_pa
     assert len(list(kept.folder.iterdir())) == 10 and found == Kept().all(checks._page_json, pages)
 
 
-def test_png_with_transparent_pixels_stays_as_it_is() -> None:
+@pytest.mark.parametrize(
+    ("mode", "colour", "more"),
+    [("RGBA", (9, 9, 9, 100), {}), ("RGB", (9, 9, 9), {"transparency": (9, 9, 9)})],
+    ids=["each its own", "a colour"],
+)
+def test_png_with_transparent_pixels_stays_as_it_is(mode, colour, more) -> None:
     packed = io.BytesIO()
-    Image.new("RGBA", (4, 4), (9, 9, 9, 100)).save(packed, "PNG")
+    Image.new(mode, (400, 400), colour).save(packed, "PNG", compress_level=0, **more)
     assert smaller_png(packed.getvalue()) == packed.getvalue()
+    assert scan_as_webp(packed.getvalue()) == b""
 
 
 def test_whole_book_has_every_page_and_its_links_stay_inside(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def parts(node: nodes.Node, kind: type | tuple[type, ...] = nodes.Node) -> Itera
 
 
 def found_once(find: Callable[..., list]) -> Callable[..., list]:
-    """Look a name up among all objects once, not for each place that names it."""
+    """Look a name up once, not for each place that names it, as long as no object is added."""
     known: dict[tuple, list] = {}
 
     def found(self: PythonDomain, env: Any, *name: Any) -> list:

@@ -99,7 +99,7 @@ def is_opaque(image: Image.Image) -> bool:
     """Say whether every pixel of a grey or coloured image hides what is behind it."""
     if image.mode == "RGBA":
         return image.getchannel("A").getextrema()[0] == 255
-    return image.mode in ("L", "RGB")
+    return image.mode in ("L", "RGB") and "transparency" not in image.info
 
 
 def without_outputs(notebook: bytes) -> bytes:
